@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs a TypeScript file with the pinned Node.js, or with one on PATH of at least the same major version.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+node_major_min=26
+case "$(uname -m)" in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) arch=unknown ;; esac
+node="$root/node_modules/node-linux-$arch/bin/node"
+if [ ! -x "$node" ]; then
+  node=$(command -v node || true)
+  major=$([ -n "$node" ] && "$node" -p 'process.versions.node.split(".")[0]' || echo 0)
+  if [ "$major" -lt "$node_major_min" ]; then
+    echo "tocha: Node.js $node_major_min is not installed here (found: ${node:-none}). Run 'npm ci' in $root: it brings the pinned one." >&2
+    exit 69
+  fi
+fi
+exec "$node" "$@"

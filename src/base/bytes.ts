@@ -1,0 +1,117 @@
+/**
+ * Big-endian reader over bytes that it does not own. Total: reading past the end sets `failed`, yields zeros,
+ * and never throws; check `failed` once after a group of reads.
+ */
+export class ByteReader {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  offset = 0;
+  failed = false;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get remaining(): number {
+    return this.bytes.length - this.offset;
+  }
+
+  u8(): number {
+    return this.#take(1) ? this.#view.getUint8(this.offset - 1) : 0;
+  }
+
+  u16(): number {
+    return this.#take(2) ? this.#view.getUint16(this.offset - 2) : 0;
+  }
+
+  u32(): number {
+    return this.#take(4) ? this.#view.getUint32(this.offset - 4) : 0;
+  }
+
+  u64(): bigint {
+    return this.#take(8) ? this.#view.getBigUint64(this.offset - 8) : 0n;
+  }
+
+  f64(): number {
+    return this.#take(8) ? this.#view.getFloat64(this.offset - 8) : 0;
+  }
+
+  /** A view of the next `length` bytes; copy it to keep it beyond the buffer's life. */
+  take(length: number): Uint8Array {
+    return this.#take(length) ? this.bytes.subarray(this.offset - length, this.offset) : new Uint8Array(0);
+  }
+
+  /** UTF-8 text with a length byte in front. */
+  text(): string {
+    return new TextDecoder().decode(this.take(this.u8()));
+  }
+
+  #take(length: number): boolean {
+    if (this.failed || length > this.remaining) {
+      this.failed = true;
+      return false;
+    }
+    this.offset += length;
+    return true;
+  }
+}
+
+/** Big-endian writer into one preallocated buffer; writing past its end is a programming error and throws. */
+export class ByteWriter {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  offset = 0;
+
+  constructor(capacity: number | Uint8Array) {
+    this.bytes = typeof capacity === "number" ? new Uint8Array(capacity) : capacity;
+    this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+  }
+
+  u8(value: number): this {
+    this.#view.setUint8(this.offset, value);
+    this.offset += 1;
+    return this;
+  }
+
+  u16(value: number): this {
+    this.#view.setUint16(this.offset, value);
+    this.offset += 2;
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#view.setUint32(this.offset, value);
+    this.offset += 4;
+    return this;
+  }
+
+  u64(value: bigint): this {
+    this.#view.setBigUint64(this.offset, value);
+    this.offset += 8;
+    return this;
+  }
+
+  f64(value: number): this {
+    this.#view.setFloat64(this.offset, value);
+    this.offset += 8;
+    return this;
+  }
+
+  put(bytes: Uint8Array): this {
+    this.bytes.set(bytes, this.offset);
+    this.offset += bytes.length;
+    return this;
+  }
+
+  /** UTF-8 text of at most 255 bytes, with a length byte in front; longer text is cut. */
+  text(value: string): this {
+    const encoded = new TextEncoder().encode(value).subarray(0, 255);
+    return this.u8(encoded.length).put(encoded);
+  }
+
+  /** What was written so far: a view, not a copy. */
+  written(): Uint8Array {
+    return this.bytes.subarray(0, this.offset);
+  }
+}
