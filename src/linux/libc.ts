@@ -1,0 +1,174 @@
+/**
+ * The only place that calls C: the few libc functions behind sockets, polling and scheduling.
+ *
+ * Memory: a `Uint8Array` whose *address* is stored inside another structure (an `iovec`) is invisible to the garbage
+ * collector. Whoever stores an address must keep the array itself reachable for as long as the kernel may use it.
+ */
+import { endianness, constants as osConstants } from "node:os";
+import koffi from "koffi";
+import { KernelError } from "./kernel-error.ts";
+
+if (endianness() !== "LE") throw new Error("tocha runs on little-endian 64-bit Linux only");
+
+const libc = koffi.load("libc.so.6");
+
+const calls = {
+  socket: libc.func("int socket(int domain, int type, int protocol)"),
+  close: libc.func("int close(int fd)"),
+  bind: libc.func("int bind(int fd, void *address, unsigned int length)"),
+  getsockname: libc.func("int getsockname(int fd, void *address, void *length)"),
+  setsockopt: libc.func("int setsockopt(int fd, int level, int name, void *value, unsigned int length)"),
+  sendto: libc.func(
+    "long sendto(int fd, void *data, unsigned long length, int flags, void *to, unsigned int toLength)",
+  ),
+  recvfrom: libc.func(
+    "long recvfrom(int fd, void *data, unsigned long length, int flags, void *from, void *fromLength)",
+  ),
+  sendmmsg: libc.func("int sendmmsg(int fd, void *messages, unsigned int count, int flags)"),
+  recvmmsg: libc.func("int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)"),
+  poll: libc.func("int poll(void *fds, unsigned long count, int timeoutMs)"),
+  ppoll: libc.func("int ppoll(void *fds, unsigned long count, void *timeout, void *signals)"),
+  schedSetscheduler: libc.func("int sched_setscheduler(int pid, int policy, void *parameter)"),
+  mlockall: libc.func("int mlockall(int flags)"),
+  ifNametoindex: libc.func("unsigned int if_nametoindex(const char *name)"),
+};
+
+/** Linux error numbers by name, from the C library's headers as Node.js carries them. */
+export const errno = osConstants.errno;
+
+const errorNames = new Map(Object.entries(errno).map(([name, number]) => [number, name]));
+
+/** The name of an error number, such as `ENOBUFS`; unknown ones as `E123`. */
+export function errorName(number: number): string {
+  return errorNames.get(number) ?? `E${number}`;
+}
+
+export function kernelError(operation: string, number: number): KernelError {
+  return new KernelError(operation, number, errorName(number));
+}
+
+function check(operation: string, result: number): number {
+  if (result < 0) throw kernelError(operation, koffi.errno());
+  return result;
+}
+
+/** The address of the memory behind an array. See the note on memory above. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return koffi.address(bytes);
+}
+
+export function openSocket(domain: number, type: number, protocol: number): number {
+  return check("socket", calls.socket(domain, type, protocol));
+}
+
+export function closeFd(fd: number): void {
+  calls.close(fd);
+}
+
+export function bindSocket(fd: number, address: Uint8Array): void {
+  check("bind", calls.bind(fd, address, address.length));
+}
+
+/** @returns the socket's own address, `length` bytes of `struct sockaddr` */
+export function socketName(fd: number, length: number): Uint8Array {
+  const address = new Uint8Array(length);
+  check("getsockname", calls.getsockname(fd, address, new Uint8Array(Uint32Array.of(length).buffer)));
+  return address;
+}
+
+/** Sets an option; a number is passed as a C `int`. */
+export function setSocketOption(fd: number, level: number, name: number, value: number | Uint8Array): void {
+  const bytes = typeof value === "number" ? new Uint8Array(Int32Array.of(value).buffer) : value;
+  check(`setsockopt(${level}, ${name})`, calls.setsockopt(fd, level, name, bytes, bytes.length));
+}
+
+/** @returns bytes sent, or the negative error number */
+export function sendTo(
+  fd: number,
+  data: Uint8Array,
+  length: number,
+  flags: number,
+  to: Uint8Array | null,
+): number {
+  const sent: number = calls.sendto(fd, data, length, flags, to, to?.length ?? 0);
+  return sent < 0 ? -koffi.errno() : sent;
+}
+
+const fromLength = new Uint32Array(1);
+const fromLengthBytes = new Uint8Array(fromLength.buffer);
+
+/** @returns bytes received (with MSG_TRUNC in flags: of the whole datagram), or the negative error number */
+export function receiveFrom(fd: number, into: Uint8Array, flags: number, from: Uint8Array | null): number {
+  fromLength[0] = from?.length ?? 0;
+  const received: number = calls.recvfrom(
+    fd,
+    into,
+    into.length,
+    flags,
+    from,
+    from === null ? null : fromLengthBytes,
+  );
+  return received < 0 ? -koffi.errno() : received;
+}
+
+/** @returns datagrams sent, or the negative error number; `headers` is an array of `struct mmsghdr` */
+export function sendMessages(fd: number, headers: Uint8Array, count: number, flags: number): number {
+  const sent: number = calls.sendmmsg(fd, headers, count, flags);
+  return sent < 0 ? -koffi.errno() : sent;
+}
+
+/** @returns datagrams received, or the negative error number; `headers` is an array of `struct mmsghdr` */
+export function receiveMessages(fd: number, headers: Uint8Array, count: number, flags: number): number {
+  const received: number = calls.recvmmsg(fd, headers, count, flags, null);
+  return received < 0 ? -koffi.errno() : received;
+}
+
+/** Blocks the calling thread in poll(2). @returns ready descriptors, or the negative error number */
+export function pollBlocking(fds: Uint8Array, count: number, timeoutMs: number): number {
+  const ready: number = calls.poll(fds, count, timeoutMs);
+  return ready < 0 ? -koffi.errno() : ready;
+}
+
+/** As pollBlocking, with a `struct timespec` for waits shorter than a millisecond. */
+export function pollPrecise(fds: Uint8Array, count: number, timespec: Uint8Array): number {
+  const ready: number = calls.ppoll(fds, count, timespec, null);
+  return ready < 0 ? -koffi.errno() : ready;
+}
+
+/** The index of a network device in this network namespace, or undefined when there is none of that name. */
+export function deviceIndex(device: string): number | undefined {
+  const index: number = calls.ifNametoindex(device);
+  return index === 0 ? undefined : index;
+}
+
+/** Waits in poll(2) on a thread of Node's pool; `done` gets the ready descriptors, or the negative error number. */
+export function pollInBackground(
+  fds: Uint8Array,
+  count: number,
+  timeoutMs: number,
+  done: (ready: number) => void,
+): void {
+  calls.poll.async(fds, count, timeoutMs, (failure: Error | null, ready: number) => {
+    done(failure === null ? ready : -errno.EINVAL);
+  });
+}
+
+const SCHED_FIFO = 1; // uapi linux/sched.h
+
+/** Gives the calling thread real-time priority 1..99. @returns 0, or the negative error number (EPERM without the right) */
+export function setRealTimePriority(priority: number): number {
+  const result: number = calls.schedSetscheduler(
+    0,
+    SCHED_FIFO,
+    new Uint8Array(Int32Array.of(priority).buffer),
+  );
+  return result < 0 ? -koffi.errno() : 0;
+}
+
+const MCL_CURRENT_AND_ONFAULT = 1 | 4; // bits/mman-linux.h: pages are locked when they are first touched
+
+/** Keeps the pages that this process uses in memory. @returns 0, or the negative error number */
+export function lockMemory(): number {
+  const result: number = calls.mlockall(MCL_CURRENT_AND_ONFAULT);
+  return result < 0 ? -koffi.errno() : 0;
+}
