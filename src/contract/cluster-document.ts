@@ -1,0 +1,134 @@
+import * as z from "zod";
+import { device, duration, interfaceAddress, nameOf, network, translationTarget } from "./document-scalars.ts";
+
+/**
+ * The cluster document: the one source for its TypeScript type, its validation, and its JSON Schema
+ * (schema/cluster.schema.json, written by scripts/write-schema.ts). What no schema can say, such as an address
+ * that must lie in a network, stands in document-rules.ts.
+ */
+
+const port = (value: number, description: string) =>
+  z.int().min(1).max(65_535).default(value).meta({ description: `${description} Default ${value}.` });
+
+const nodeInterface = z
+  .strictObject({
+    device,
+    addresses: z
+      .array(interfaceAddress)
+      .min(1)
+      .max(16)
+      .meta({ description: "This node's own addresses here. They stay with the node and never move." }),
+  })
+  .meta({ description: "One interface of one node." });
+
+const node = z
+  .strictObject({
+    interfaces: z
+      .record(nameOf("an interface"), nodeInterface)
+      .meta({ description: "The node's interfaces by the name of their role. All nodes have the same roles." }),
+  })
+  .meta({ description: "One gateway." });
+
+const group = z
+  .strictObject({
+    virtualRouterId: z.int().min(1).max(255).meta({ description: "The VRRP router number (VRID), 1 to 255." }),
+    interval: duration({
+      minMs: 10,
+      maxMs: 40_950,
+      stepMs: 10,
+      default: "100ms",
+      description: "Time between two advertisements; a takeover takes a little over three of them.",
+    }),
+    preempt: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Whether a returning node of higher priority takes over again. Default false." }),
+    priorities: z
+      .record(nameOf("a node"), z.int().min(1).max(254))
+      .meta({ description: "A priority for every node, 1 to 254, all distinct. The highest is preferred." }),
+    addresses: z
+      .record(nameOf("an interface"), z.array(interfaceAddress).min(1).max(64))
+      .meta({ description: "The virtual addresses by interface: they move between the nodes." }),
+  })
+  .transform(({ interval, ...rest }) => ({ ...rest, intervalMs: interval }))
+  .meta({ description: "Virtual addresses that move together." });
+
+const sourceRule = z
+  .strictObject({
+    id: nameOf("a rule").meta({ description: "A name for the rule, for messages and counters." }),
+    from: z
+      .union([network.transform((one) => [one]), z.array(network).min(1).max(256)])
+      .meta({ description: "The network, or a list of networks, that is translated." }),
+    out: nameOf("an interface").meta({ description: "The interface that the packets leave by." }),
+    to: translationTarget,
+  })
+  .meta({ description: "One source translation." });
+
+const nat = z
+  .strictObject({
+    source: z.array(sourceRule).max(1024).default([]).meta({ description: "Source translations. The first that matches counts." }),
+  })
+  .meta({ description: "Address translation." });
+
+const replication = z
+  .strictObject({
+    interface: nameOf("an interface").meta({
+      description: "The interface between the nodes: the first address of it carries pulses, connections and control.",
+    }),
+    port: port(7844, "The TCP port of the streams of connections."),
+    refresh: duration({
+      minMs: 10_000,
+      maxMs: 600_000,
+      default: "60s",
+      description: "How often a full copy refreshes the standby.",
+    }),
+  })
+  .transform(({ refresh, ...rest }) => ({ ...rest, refreshMs: refresh }))
+  .meta({ description: "How the nodes copy their connections to each other." });
+
+export const clusterDocumentSchema = z
+  .strictObject({
+    cluster: nameOf("a cluster").meta({ description: "The cluster's name.", examples: ["campus"] }),
+    nodes: z.record(nameOf("a node"), node).meta({ description: "The gateways by name." }),
+    groups: z.record(nameOf("a group"), group).meta({ description: "The failover group. Exactly one for now." }),
+    nat: nat.prefault({}),
+    replication,
+    pulses: z
+      .strictObject({ port: port(7845, "The UDP port of the pulses.") })
+      .prefault({})
+      .meta({ description: "The heartbeat between the nodes." }),
+    control: z
+      .strictObject({ port: port(7846, "The TCP port of the control interface between the nodes.") })
+      .prefault({})
+      .meta({ description: "The control interface between the nodes." }),
+    keys: z
+      .strictObject({
+        directory: z.string().min(1).max(4096).default(defaultKeysDirectory()).meta({
+          description: "The folder with ca.crt, cluster.key, NODE.crt and NODE.key; relative to the document's folder.",
+        }),
+      })
+      .prefault({})
+      .meta({ description: "Where the keys are. Secrets are never written into the document." }),
+  })
+  .meta({ title: "Tocha cluster document", description: "One document for all nodes of a cluster." });
+
+function defaultKeysDirectory(): string {
+  return "/etc/tocha/keys";
+}
+
+/** A valid document: plain JSON; addresses are canonical text, durations are milliseconds. */
+export type ClusterDocument = z.output<typeof clusterDocumentSchema>;
+export type ClusterNode = ClusterDocument["nodes"][string];
+export type ClusterGroup = ClusterDocument["groups"][string];
+export type SourceRule = ClusterDocument["nat"]["source"][number];
+
+/** The one group of a document, with its name. */
+export function groupOf(document: ClusterDocument): ClusterGroup & { readonly name: string } {
+  for (const [name, group] of Object.entries(document.groups)) return { name, ...group };
+  throw new Error("a valid document has a group");
+}
+
+/** The JSON Schema of what people write (draft 2020-12), for editors. */
+export function clusterDocumentJsonSchema(): object {
+  return z.toJSONSchema(clusterDocumentSchema, { io: "input" });
+}

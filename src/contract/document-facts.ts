@@ -1,0 +1,162 @@
+import { type IpNetwork, parseIp, parseNetwork } from "../base/ip.ts";
+import type { DocumentPath } from "./located-yaml.ts";
+
+/**
+ * What a document says, as far as it can be understood, each statement with its path. The rules work on facts,
+ * so that a document with a mistake in one place is still checked everywhere else.
+ */
+export interface DocumentFacts {
+  readonly nodes: readonly NodeFacts[];
+  readonly groups: readonly GroupFacts[];
+  readonly sourceRules: readonly SourceRuleFacts[];
+  readonly syncInterface: Fact<string> | undefined;
+  readonly ports: readonly { readonly name: string; readonly port: Fact<number> }[];
+}
+
+export interface Fact<T> {
+  readonly value: T;
+  readonly path: DocumentPath;
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly path: DocumentPath;
+  readonly interfaces: readonly InterfaceFacts[];
+}
+
+export interface InterfaceFacts {
+  readonly role: string;
+  readonly path: DocumentPath;
+  readonly device: Fact<string> | undefined;
+  readonly addresses: AddressList;
+}
+
+export interface AddressList {
+  readonly items: readonly Fact<IpNetwork>[];
+  /** Whether every item was understood: only then may a rule conclude from what is absent. */
+  readonly complete: boolean;
+}
+
+export interface GroupFacts {
+  readonly name: string;
+  readonly path: DocumentPath;
+  readonly priorities: readonly (Fact<number> & { readonly node: string })[];
+  readonly prioritiesPath: DocumentPath | undefined;
+  readonly addressesPath: DocumentPath | undefined;
+  readonly addresses: readonly { readonly role: string; readonly path: DocumentPath; readonly list: AddressList }[];
+}
+
+export interface SourceRuleFacts {
+  readonly id: Fact<string> | undefined;
+  readonly from: AddressList;
+  readonly out: Fact<string> | undefined;
+  readonly to: Fact<string> | undefined;
+}
+
+export function documentFacts(root: unknown): DocumentFacts {
+  const ports = [
+    ["replication", 7844],
+    ["control", 7846],
+  ] as const;
+  return {
+    nodes: entries(root, ["nodes"]).map(nodeFacts),
+    groups: entries(root, ["groups"]).map(groupFacts),
+    sourceRules: items(root, ["nat", "source"]).map(sourceRuleFacts),
+    syncInterface: textFact(child(child(root, "replication"), "interface"), ["replication", "interface"]),
+    ports: ports.map(([name, byDefault]) => {
+      const port = child(child(root, name), "port") ?? byDefault;
+      return { name, port: { value: typeof port === "number" ? port : Number.NaN, path: [name, "port"] } };
+    }),
+  };
+}
+
+interface Entry {
+  readonly key: string;
+  readonly value: unknown;
+  readonly path: DocumentPath;
+}
+
+function nodeFacts({ key, value, path }: Entry): NodeFacts {
+  return {
+    name: key,
+    path,
+    interfaces: entries(value, ["interfaces"], path).map((entry) => ({
+      role: entry.key,
+      path: entry.path,
+      device: textFact(child(entry.value, "device"), [...entry.path, "device"]),
+      addresses: addressList(child(entry.value, "addresses"), [...entry.path, "addresses"]),
+    })),
+  };
+}
+
+function groupFacts({ key, value, path }: Entry): GroupFacts {
+  return {
+    name: key,
+    path,
+    prioritiesPath: isMap(child(value, "priorities")) ? [...path, "priorities"] : undefined,
+    priorities: entries(value, ["priorities"], path).flatMap((entry) => [
+      { node: entry.key, path: entry.path, value: typeof entry.value === "number" ? entry.value : Number.NaN },
+    ]),
+    addressesPath: isMap(child(value, "addresses")) ? [...path, "addresses"] : undefined,
+    addresses: entries(value, ["addresses"], path).map((entry) => ({
+      role: entry.key,
+      path: entry.path,
+      list: addressList(entry.value, entry.path),
+    })),
+  };
+}
+
+function sourceRuleFacts({ value, path }: Entry): SourceRuleFacts {
+  const from = child(value, "from");
+  return {
+    id: textFact(child(value, "id"), [...path, "id"]),
+    out: textFact(child(value, "out"), [...path, "out"]),
+    to: textFact(child(value, "to"), [...path, "to"]),
+    from:
+      typeof from === "string"
+        ? { items: networkFact(from, [...path, "from"], parseNetwork), complete: true }
+        : addressList(from, [...path, "from"], parseNetwork),
+  };
+}
+
+type Parse = (text: string) => IpNetwork | undefined;
+
+function addressList(value: unknown, path: DocumentPath, parse: Parse = parseWithPrefix): AddressList {
+  const given = Array.isArray(value) ? value : [];
+  const parsed = given.flatMap((item, index) => networkFact(item, [...path, index], parse));
+  return { items: parsed, complete: Array.isArray(value) && parsed.length === given.length };
+}
+
+function networkFact(value: unknown, path: DocumentPath, parse: Parse): Fact<IpNetwork>[] {
+  const parsed = typeof value === "string" ? parse(value) : undefined;
+  return parsed === undefined ? [] : [{ value: parsed, path }];
+}
+
+function parseWithPrefix(text: string): IpNetwork | undefined {
+  const [address = "", ...rest] = text.split("/");
+  return rest.length === 1 && parseIp(address) !== undefined ? parseNetwork(text) : undefined;
+}
+
+function textFact(value: unknown, path: DocumentPath): Fact<string> | undefined {
+  return typeof value === "string" ? { value, path } : undefined;
+}
+
+function entries(root: unknown, below: readonly string[], base: DocumentPath = []): Entry[] {
+  const map = below.reduce(child, root);
+  if (!isMap(map)) return [];
+  return Object.entries(map).map(([key, value]) => ({ key, value, path: [...base, ...below, key] }));
+}
+
+function items(root: unknown, below: readonly string[]): Entry[] {
+  const list = below.reduce(child, root);
+  if (!Array.isArray(list)) return [];
+  return list.map((value: unknown, index) => ({ key: String(index), value, path: [...below, index] }));
+}
+
+function child(value: unknown, key: string): unknown {
+  return isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

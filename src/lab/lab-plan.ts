@@ -1,0 +1,112 @@
+import { ProblemError } from "../base/problem.ts";
+
+/** What a lab is asked to be. */
+export interface LabSettings {
+  /** Every namespace, link and process of the lab carries it. */
+  readonly name: string;
+  readonly intervalMs: number;
+  readonly preempt: boolean;
+  /** How many gateways: gw1, gw2, … */
+  readonly nodes: number;
+  readonly ipv6: boolean;
+}
+
+export const defaultLabSettings: LabSettings = {
+  name: "tocha",
+  intervalMs: 100,
+  preempt: false,
+  nodes: 2,
+  ipv6: true,
+};
+
+/** The switches of the lab, and so the interface roles of every gateway. */
+export const labSwitches = ["lan", "wan", "sync"] as const;
+export type LabSwitch = (typeof labSwitches)[number];
+
+/**
+ * The lab's addresses. The same in every lab: each one lives in its own namespaces.
+ *
+ * The client has two addresses so that two connections can leave from the same source port; source NAT to one
+ * address must then choose another port for one of them, and only a mirrored mapping brings its replies back.
+ */
+export const labAddresses = {
+  virtual: { lan: ["10.1.0.1/24", "fd00:1::1/64"], wan: ["192.0.2.1/24", "2001:db8::1/64"] },
+  client: ["10.1.0.10/24", "10.1.0.11/24", "fd00:1::10/64", "fd00:1::11/64"],
+  server: ["192.0.2.9/24", "2001:db8::9/64"],
+  lanNetworks: ["10.1.0.0/24", "fd00:1::/64"],
+  /** A routed network behind the client, whose subscribers open the background flows. */
+  subscribers: "10.77.0.0/16",
+  /** The hosts that the background flows go to (RFC 2544 benchmarking range), behind the server. */
+  services: "198.18.0.0/16",
+} as const;
+
+const NODES_MAX = 8;
+// A namespace name is a file name, and "-gw1" is appended; the limit keeps tables of `lab list` in 80 columns.
+const namePattern = /^[a-z][a-z0-9-]{0,30}$/;
+
+/** @throws ProblemError when a setting is out of its range */
+export function checkLabSettings(settings: LabSettings): void {
+  checkLabName(settings.name);
+  if (!Number.isInteger(settings.nodes) || settings.nodes < 1 || settings.nodes > NODES_MAX) {
+    throw new ProblemError({
+      code: "lab-setting",
+      message: `a lab has 1 to ${NODES_MAX} nodes, not ${settings.nodes}`,
+      hint: "Leave --nodes away for the usual two.",
+    });
+  }
+}
+
+export function checkLabName(name: string): void {
+  if (namePattern.test(name)) return;
+  throw new ProblemError({
+    code: "lab-name",
+    message: `"${name}" is no name for a lab: it needs a small letter first, then small letters, digits and "-", 31 characters at most`,
+    hint: "For example: --name tocha",
+  });
+}
+
+export function nodeNames(settings: { readonly nodes: number }): string[] {
+  return Array.from({ length: settings.nodes }, (_, index) => `gw${index + 1}`);
+}
+
+/** The namespace of a node, or of `lan` (the client), `wan` (the server) or `net` (the switches). */
+export function namespaceOf(lab: string, part: string): string {
+  return `${lab}-${part}`;
+}
+
+/** Whether a namespace's name says that it belongs to this lab. */
+export function isLabNamespace(lab: string, namespace: string): boolean {
+  return namespace.startsWith(`${lab}-`) && /^(gw[1-9]|lan|wan|net)$/.test(namespace.slice(lab.length + 1));
+}
+
+/** A node's own addresses on one switch, with prefix lengths. */
+export function nodeAddresses(
+  node: string,
+  network: LabSwitch,
+  settings: { readonly ipv6: boolean },
+): string[] {
+  const number = nodeNumber(node);
+  if (network === "sync") return [`10.255.0.${number}/24`];
+  const v4 = network === "lan" ? "10.1.0" : "192.0.2";
+  const v6 = network === "lan" ? "fd00:1" : "2001:db8";
+  return [`${v4}.${number + 1}/24`, ...(settings.ipv6 ? [`${v6}::${number + 1}/64`] : [])];
+}
+
+/** All virtual addresses of the lab, with prefix lengths. */
+export function virtualAddresses(settings: { readonly ipv6: boolean }): string[] {
+  return withFamilies([...labAddresses.virtual.lan, ...labAddresses.virtual.wan], settings.ipv6);
+}
+
+export function withFamilies(addresses: readonly string[], ipv6: boolean): string[] {
+  return addresses.filter((address) => ipv6 || !address.includes(":"));
+}
+
+/** 1 for gw1. */
+export function nodeNumber(node: string): number {
+  return Number(node.slice(2));
+}
+
+/** `10.1.0.10` of `10.1.0.10/24`. */
+export function bareAddress(address: string): string {
+  return address.split("/")[0] ?? address;
+}

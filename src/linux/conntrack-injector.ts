@@ -1,0 +1,165 @@
+import { DecodeError } from "../base/decode-error.ts";
+import { FLOW_MESSAGE_BYTES_MAX, writeCreate, writeDelete, writeUpdate } from "../wire/conntrack-message.ts";
+import { FlowFields } from "../wire/flow-fields.ts";
+import { FlowRecordReader } from "../wire/flow-record.ts";
+import { NetlinkWriter, NLM_F_ACK } from "../wire/netlink.ts";
+import { errno, errorName } from "./libc.ts";
+import { NETLINK_NETFILTER, NetlinkSocket, type Refusal } from "./netlink-socket.ts";
+
+/** Messages per system call: enough to make the call's cost vanish, few enough not to hold the table's locks for long. */
+const BATCH_MESSAGES = 128;
+
+export interface InjectionCounters {
+  created: number;
+  updated: number;
+  deleted: number;
+  /** Deletes of flows that were gone already: harmless. */
+  absent: number;
+  /** Refusals by operation and error, such as `create ENOMEM`. */
+  readonly refused: Record<string, number>;
+}
+
+export interface InjectOptions {
+  /** What to try first: `update` when most flows are there already, as in a refresh. */
+  readonly first: "create" | "update";
+  /** No flow is given less time than this: on a standby no packet refreshes the timer, only the next copy does. */
+  readonly timeoutSecondsMin: number;
+  /** Called with every upserted flow before it is written; `fields` is used again. */
+  readonly onUpsert?: (fields: FlowFields) => void;
+}
+
+/**
+ * Writes flow records into the kernel's connection table, in batches: one system call and one acknowledgement each.
+ * Refusals are counted by kind; none of them stops the rest.
+ */
+export class ConntrackInjector {
+  readonly counters: InjectionCounters = { created: 0, updated: 0, deleted: 0, absent: 0, refused: {} };
+  readonly #socket = new NetlinkSocket({
+    protocol: NETLINK_NETFILTER,
+    receiveBufferBytes: 4 << 20, // Room for a refusal of every message of a batch.
+    sendBufferBytes: 1 << 20,
+  });
+  readonly #writer = new NetlinkWriter(BATCH_MESSAGES * FLOW_MESSAGE_BYTES_MAX);
+  readonly #fields = new FlowFields();
+  readonly #reader = new FlowRecordReader();
+  /** Where each message's record begins; its index is the message's sequence. */
+  readonly #recordOffsets = new Uint32Array(BATCH_MESSAGES);
+  readonly #isDelete = new Uint8Array(BATCH_MESSAGES);
+
+  /** Events that the injection causes carry this netlink port id. */
+  get portId(): number {
+    return this.#socket.portId;
+  }
+
+  /**
+   * Applies all records in order.
+   *
+   * @returns how many there were, or why the bytes are not records (those before the fault are applied)
+   */
+  inject(records: Uint8Array, options: InjectOptions): number | DecodeError {
+    this.#reader.reset(records);
+    let total = 0;
+    while (!this.#reader.atEnd) {
+      const written = this.#fillBatch(options);
+      if (written.count > 0) this.#sendBatch(written.count, options);
+      total += written.count;
+      if (written.fault !== undefined) return written.fault;
+    }
+    return total;
+  }
+
+  /** Deletes one flow by its original tuple; for removing what does not belong. */
+  deleteFlow(fields: FlowFields): void {
+    this.#writer.reset();
+    writeDelete(this.#writer, fields, 0);
+    this.#writer.addFlagsToLast(NLM_F_ACK);
+    const [refusal] = this.#socket.transact(this.#writer.written());
+    if (refusal === undefined) this.counters.deleted++;
+    else this.#count("delete", refusal);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #fillBatch(options: InjectOptions): { count: number; fault?: DecodeError } {
+    this.#writer.reset();
+    let count = 0;
+    while (count < BATCH_MESSAGES && !this.#reader.atEnd) {
+      this.#recordOffsets[count] = this.#reader.offset;
+      const kind = this.#reader.next(this.#fields);
+      if (kind instanceof DecodeError) return { count, fault: kind };
+      this.#isDelete[count] = kind === "delete" ? 1 : 0;
+      if (kind === "delete") {
+        writeDelete(this.#writer, this.#fields, count);
+      } else {
+        this.#raiseTimeout(options);
+        options.onUpsert?.(this.#fields);
+        if (options.first === "create") writeCreate(this.#writer, this.#fields, count);
+        else writeUpdate(this.#writer, this.#fields, count);
+      }
+      count++;
+    }
+    return { count };
+  }
+
+  #sendBatch(count: number, options: InjectOptions): void {
+    this.#writer.addFlagsToLast(NLM_F_ACK);
+    const refusals = this.#socket.transact(this.#writer.written());
+    let deletes = 0;
+    for (let i = 0; i < count; i++) deletes += this.#isDelete[i] ?? 0;
+    let upserts = count - deletes;
+    const again: number[] = [];
+    const expected = options.first === "create" ? errno.EEXIST : errno.ENOENT;
+    for (const refusal of refusals) {
+      if (this.#isDelete[refusal.sequence] === 1) {
+        deletes--;
+        this.#count("delete", refusal);
+      } else {
+        upserts--;
+        if (refusal.errno === expected) again.push(refusal.sequence);
+        else this.#count(options.first, refusal);
+      }
+    }
+    this.counters.deleted += deletes;
+    this.#countUpserts(options.first, upserts);
+    if (again.length > 0) this.#tryOtherWay(again, options);
+  }
+
+  /** A create met an existing flow, or an update met none: the same flows the other way. A live entry is never destroyed. */
+  #tryOtherWay(sequences: readonly number[], options: InjectOptions): void {
+    const resumeAt = this.#reader.offset;
+    const operation = options.first === "create" ? "update" : "create";
+    this.#writer.reset();
+    for (const sequence of sequences) {
+      this.#reader.offset = this.#recordOffsets[sequence] ?? 0;
+      this.#reader.next(this.#fields);
+      this.#raiseTimeout(options);
+      if (operation === "create") writeCreate(this.#writer, this.#fields, sequence);
+      else writeUpdate(this.#writer, this.#fields, sequence);
+    }
+    this.#reader.offset = resumeAt;
+    this.#writer.addFlagsToLast(NLM_F_ACK);
+    const refusals = this.#socket.transact(this.#writer.written());
+    for (const refusal of refusals) this.#count(operation, refusal);
+    this.#countUpserts(operation, sequences.length - refusals.length);
+  }
+
+  #raiseTimeout(options: InjectOptions): void {
+    this.#fields.timeoutSeconds = Math.max(this.#fields.timeoutSeconds, options.timeoutSecondsMin);
+  }
+
+  #countUpserts(operation: "create" | "update", count: number): void {
+    if (operation === "create") this.counters.created += count;
+    else this.counters.updated += count;
+  }
+
+  #count(operation: string, refusal: Refusal): void {
+    if (operation === "delete" && refusal.errno === errno.ENOENT) {
+      this.counters.absent++;
+      return;
+    }
+    const key = `${operation} ${errorName(refusal.errno)}`;
+    this.counters.refused[key] = (this.counters.refused[key] ?? 0) + 1;
+  }
+}

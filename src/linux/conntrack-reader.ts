@@ -1,0 +1,161 @@
+import {
+  IPCTNL_MSG_CT_DELETE,
+  IPCTNL_MSG_CT_NEW,
+  NFNLGRP_CONNTRACK_DESTROY,
+  NFNLGRP_CONNTRACK_NEW,
+  NFNLGRP_CONNTRACK_UPDATE,
+} from "../wire/conntrack-constants.ts";
+import { flowParse, parseFlow, writeDump } from "../wire/conntrack-message.ts";
+import { FlowFields } from "../wire/flow-fields.ts";
+import { align4, NetlinkWriter, NLMSG_DONE, NLMSG_ERROR, NLMSG_HEADER_BYTES } from "../wire/netlink.ts";
+import { DatagramBatch } from "./datagram-batch.ts";
+import { errno } from "./libc.ts";
+import { NETLINK_NETFILTER, NetlinkSocket } from "./netlink-socket.ts";
+
+/** Called for each flow; `fields` is used again for the next one. */
+export type FlowVisitor = (fields: FlowFields, destroyed: boolean) => void;
+
+export interface ReaderCounters {
+  messages: number;
+  /** Datagrams or messages that were not understood. */
+  malformed: number;
+  /** Times that the kernel had to drop events, because they were not read fast enough (ENOBUFS). */
+  overruns: number;
+}
+
+const EVENT_SLOTS = 128;
+/** A conntrack event with every attribute that exists is shorter than this. */
+const EVENT_SLOT_BYTES = 2_048;
+
+/**
+ * The kernel's reports about flows (ctnetlink events), read in batches.
+ *
+ * Subscribe only while they are wanted: with no subscriber in the namespace the kernel does not even build them.
+ */
+export class ConntrackEvents {
+  readonly counters: ReaderCounters = { messages: 0, malformed: 0, overruns: 0 };
+  readonly #socket: NetlinkSocket;
+  readonly #batch = new DatagramBatch(EVENT_SLOTS, EVENT_SLOT_BYTES);
+  readonly #fields = new FlowFields();
+  #subscribed = false;
+
+  constructor(options: { readonly receiveBufferBytes: number }) {
+    this.#socket = new NetlinkSocket({
+      protocol: NETLINK_NETFILTER,
+      receiveBufferBytes: options.receiveBufferBytes,
+    });
+  }
+
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
+  subscribe(wanted: boolean): void {
+    if (wanted === this.#subscribed) return;
+    this.#subscribed = wanted;
+    for (const group of [NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY]) {
+      if (wanted) this.#socket.subscribe(group);
+      else this.#socket.unsubscribe(group);
+    }
+  }
+
+  /**
+   * Reads one batch of waiting events.
+   *
+   * @param ignorePortId events that this netlink socket caused are skipped: our own injection
+   * @returns how many datagrams were read, or "overrun": the kernel lost events, so only a copy restores the truth
+   */
+  readBatch(visit: FlowVisitor, ignorePortId: number): number | "overrun" {
+    const count = this.#socket.receiveBatch(this.#batch);
+    if (count === -errno.ENOBUFS) {
+      this.counters.overruns++;
+      return "overrun";
+    }
+    for (let slot = 0; slot < count; slot++) {
+      if (this.#batch.truncated(slot)) {
+        this.counters.malformed++;
+        continue;
+      }
+      const start = slot * this.#batch.slotBytes;
+      this.#visitMessages(start, start + this.#batch.length(slot), visit, ignorePortId);
+    }
+    return count;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #visitMessages(start: number, end: number, visit: FlowVisitor, ignorePortId: number): void {
+    const view = this.#batch.view;
+    let offset = start;
+    while (offset + NLMSG_HEADER_BYTES <= end) {
+      const length = view.getUint32(offset, true);
+      if (length < NLMSG_HEADER_BYTES || offset + length > end) {
+        this.counters.malformed++;
+        return;
+      }
+      this.counters.messages++;
+      const type = view.getUint16(offset + 4, true);
+      const known = type === IPCTNL_MSG_CT_NEW || type === IPCTNL_MSG_CT_DELETE;
+      if (known && view.getUint32(offset + 12, true) !== ignorePortId) {
+        const result = parseFlow(view, offset + NLMSG_HEADER_BYTES, offset + length, this.#fields);
+        if (result === flowParse.ok) visit(this.#fields, type === IPCTNL_MSG_CT_DELETE);
+        else this.counters.malformed++;
+      }
+      offset += align4(length);
+    }
+  }
+}
+
+/** Large enough for what the kernel packs into one dump datagram (at most 32 KiB). */
+const DUMP_BYTES = 65_536;
+
+/**
+ * One pass over the kernel's whole connection table, a datagram (some hundred flows) at a time: memory does not grow
+ * with the table, and the caller decides the pace.
+ */
+export class ConntrackDump {
+  readonly counters: ReaderCounters = { messages: 0, malformed: 0, overruns: 0 };
+  readonly #socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, receiveBufferBytes: 1 << 20 });
+  readonly #bytes = new Uint8Array(DUMP_BYTES);
+  readonly #view = new DataView(this.#bytes.buffer);
+  readonly #fields = new FlowFields();
+
+  constructor() {
+    const request = new NetlinkWriter(64);
+    writeDump(request, 1);
+    this.#socket.send(request.written());
+  }
+
+  /** Reads the next datagram. @returns "more", "done" (the socket is closed then), or "failed": begin again */
+  step(visit: FlowVisitor): "more" | "done" | "failed" {
+    const length = this.#socket.receiveInto(this.#bytes);
+    if (length <= 0) return this.#end("failed");
+    let offset = 0;
+    while (offset + NLMSG_HEADER_BYTES <= length) {
+      const messageLength = this.#view.getUint32(offset, true);
+      if (messageLength < NLMSG_HEADER_BYTES || offset + messageLength > length) return this.#end("failed");
+      const type = this.#view.getUint16(offset + 4, true);
+      if (type === NLMSG_DONE) return this.#end("done");
+      if (type === NLMSG_ERROR) return this.#end("failed");
+      this.counters.messages++;
+      const end = offset + messageLength;
+      const result = parseFlow(this.#view, offset + NLMSG_HEADER_BYTES, end, this.#fields);
+      if (result === flowParse.ok) visit(this.#fields, false);
+      else this.counters.malformed++;
+      offset += align4(messageLength);
+    }
+    return "more";
+  }
+
+  /** Ends the pass early. */
+  close(): void {
+    this.#socket.close();
+  }
+
+  #end(result: "done" | "failed"): "done" | "failed" {
+    this.close();
+    return result;
+  }
+}

@@ -1,0 +1,144 @@
+import { DecodeError } from "../base/decode-error.ts";
+import { NetlinkWriter, NLM_F_ACK } from "../wire/netlink.ts";
+import {
+  type AddressChange,
+  type AddressState,
+  decodeAddress,
+  decodeLink,
+  decodeRoute,
+  type LinkState,
+  type RouteChange,
+  type RouteState,
+  RTM_DELADDR,
+  RTM_DELLINK,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+  RTNLGRP_IPV4_IFADDR,
+  RTNLGRP_IPV6_IFADDR,
+  RTNLGRP_LINK,
+  writeAddAddress,
+  writeAddRoute,
+  writeAddressDump,
+  writeDeleteAddress,
+  writeDeleteRoute,
+  writeLinkDump,
+  writeRouteDump,
+  writeSetLink,
+} from "../wire/route-message.ts";
+import { errno } from "./libc.ts";
+import { NETLINK_ROUTE, NetlinkSocket, type Refusal } from "./netlink-socket.ts";
+
+/** Requests of one transaction fit here: 256 addresses and more. */
+const WRITER_BYTES = 32_768;
+
+/** Addresses, links and routes of this network namespace (rtnetlink), changed in batches of one system call. */
+export class RouteSocket {
+  readonly #socket = new NetlinkSocket({ protocol: NETLINK_ROUTE, receiveBufferBytes: 1 << 20 });
+  readonly #writer = new NetlinkWriter(WRITER_BYTES);
+
+  /** Adds all addresses, or renews their lifetimes, in order. @returns the refusals; `sequence` is the index */
+  addAddresses(changes: readonly AddressChange[]): Refusal[] {
+    return this.#each(changes, writeAddAddress);
+  }
+
+  /** Deletes all addresses; those that are gone already are no refusals. */
+  deleteAddresses(changes: readonly Omit<AddressChange, "validSeconds">[]): Refusal[] {
+    const refusals = this.#each(changes, writeDeleteAddress);
+    return refusals.filter(
+      (refusal) => refusal.errno !== errno.EADDRNOTAVAIL && refusal.errno !== errno.ENODEV,
+    );
+  }
+
+  addRoute(change: RouteChange): Refusal[] {
+    return this.#each([change], writeAddRoute);
+  }
+
+  deleteRoute(change: RouteChange): Refusal[] {
+    return this.#each([change], writeDeleteRoute);
+  }
+
+  /** Brings devices up or down, all in one system call. */
+  setLinks(deviceIndices: readonly number[], up: boolean): Refusal[] {
+    return this.#each(deviceIndices, (writer, index, sequence) => writeSetLink(writer, index, up, sequence));
+  }
+
+  links(): LinkState[] {
+    this.#writer.reset();
+    writeLinkDump(this.#writer);
+    return decodeAll(this.#socket.dump(this.#writer.written()).map(decodeLink));
+  }
+
+  addresses(): AddressState[] {
+    this.#writer.reset();
+    writeAddressDump(this.#writer);
+    return decodeAll(this.#socket.dump(this.#writer.written()).map(decodeAddress));
+  }
+
+  routes(family: 4 | 6): RouteState[] {
+    this.#writer.reset();
+    writeRouteDump(this.#writer, family);
+    return decodeAll(this.#socket.dump(this.#writer.written()).map(decodeRoute));
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #each<T>(
+    changes: readonly T[],
+    write: (writer: NetlinkWriter, change: T, sequence: number) => void,
+  ): Refusal[] {
+    if (changes.length === 0) return [];
+    this.#writer.reset();
+    for (const [sequence, change] of changes.entries()) write(this.#writer, change, sequence);
+    this.#writer.addFlagsToLast(NLM_F_ACK);
+    return this.#socket.transact(this.#writer.written());
+  }
+}
+
+export type NetworkEvent =
+  | { readonly kind: "link"; readonly link: LinkState; readonly removed: boolean }
+  | { readonly kind: "address"; readonly address: AddressState; readonly removed: boolean }
+  /** Events were lost: read the present state anew. */
+  | { readonly kind: "overrun" };
+
+/** Changes of links and addresses in this network namespace, as the kernel reports them. */
+export class NetworkEvents {
+  readonly #socket = new NetlinkSocket({ protocol: NETLINK_ROUTE, receiveBufferBytes: 1 << 20 });
+
+  constructor() {
+    for (const group of [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR])
+      this.#socket.subscribe(group);
+  }
+
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
+  /** The events of one waiting datagram; none when nothing waits. */
+  read(): NetworkEvent[] {
+    const messages = this.#socket.receive();
+    if (messages === "overrun") return [{ kind: "overrun" }];
+    const events: NetworkEvent[] = [];
+    for (const message of messages) {
+      if (message.type === RTM_NEWLINK || message.type === RTM_DELLINK) {
+        const link = decodeLink(message);
+        if (!(link instanceof DecodeError))
+          events.push({ kind: "link", link, removed: message.type === RTM_DELLINK });
+      } else if (message.type === RTM_NEWADDR || message.type === RTM_DELADDR) {
+        const address = decodeAddress(message);
+        const removed = message.type === RTM_DELADDR;
+        if (!(address instanceof DecodeError)) events.push({ kind: "address", address, removed });
+      }
+    }
+    return events;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+function decodeAll<T>(decoded: readonly (T | DecodeError)[]): T[] {
+  return decoded.filter((value): value is T => !(value instanceof DecodeError));
+}
