@@ -1,5 +1,12 @@
 import * as z from "zod";
-import { device, duration, interfaceAddress, nameOf, network, translationTarget } from "./document-scalars.ts";
+import {
+  device,
+  duration,
+  interfaceAddress,
+  nameOf,
+  network,
+  translationTarget,
+} from "./document-scalars.ts";
 
 /**
  * The cluster document: the one source for its TypeScript type, its validation, and its JSON Schema
@@ -8,7 +15,12 @@ import { device, duration, interfaceAddress, nameOf, network, translationTarget 
  */
 
 const port = (value: number, description: string) =>
-  z.int().min(1).max(65_535).default(value).meta({ description: `${description} Default ${value}.` });
+  z
+    .int()
+    .min(1)
+    .max(65_535)
+    .default(value)
+    .meta({ description: `${description} Default ${value}.` });
 
 const nodeInterface = z
   .strictObject({
@@ -25,13 +37,19 @@ const node = z
   .strictObject({
     interfaces: z
       .record(nameOf("an interface"), nodeInterface)
-      .meta({ description: "The node's interfaces by the name of their role. All nodes have the same roles." }),
+      .meta({
+        description: "The node's interfaces by the name of their role. All nodes have the same roles.",
+      }),
   })
   .meta({ description: "One gateway." });
 
 const group = z
   .strictObject({
-    virtualRouterId: z.int().min(1).max(255).meta({ description: "The VRRP router number (VRID), 1 to 255." }),
+    virtualRouterId: z
+      .int()
+      .min(1)
+      .max(255)
+      .meta({ description: "The VRRP router number (VRID), 1 to 255." }),
     interval: duration({
       minMs: 10,
       maxMs: 40_950,
@@ -66,14 +84,19 @@ const sourceRule = z
 
 const nat = z
   .strictObject({
-    source: z.array(sourceRule).max(1024).default([]).meta({ description: "Source translations. The first that matches counts." }),
+    source: z
+      .array(sourceRule)
+      .max(1024)
+      .default([])
+      .meta({ description: "Source translations. The first that matches counts." }),
   })
   .meta({ description: "Address translation." });
 
 const replication = z
   .strictObject({
     interface: nameOf("an interface").meta({
-      description: "The interface between the nodes: the first address of it carries pulses, connections and control.",
+      description:
+        "The interface between the nodes: the first address of it carries pulses, connections and control.",
     }),
     port: port(7844, "The TCP port of the streams of connections."),
     refresh: duration({
@@ -90,7 +113,9 @@ export const clusterDocumentSchema = z
   .strictObject({
     cluster: nameOf("a cluster").meta({ description: "The cluster's name.", examples: ["campus"] }),
     nodes: z.record(nameOf("a node"), node).meta({ description: "The gateways by name." }),
-    groups: z.record(nameOf("a group"), group).meta({ description: "The failover group. Exactly one for now." }),
+    groups: z
+      .record(nameOf("a group"), group)
+      .meta({ description: "The failover group. Exactly one for now." }),
     nat: nat.prefault({}),
     replication,
     pulses: z
@@ -104,7 +129,8 @@ export const clusterDocumentSchema = z
     keys: z
       .strictObject({
         directory: z.string().min(1).max(4096).default(defaultKeysDirectory()).meta({
-          description: "The folder with ca.crt, cluster.key, NODE.crt and NODE.key; relative to the document's folder.",
+          description:
+            "The folder with ca.crt, cluster.key, NODE.crt and NODE.key; relative to the document's folder.",
         }),
       })
       .prefault({})

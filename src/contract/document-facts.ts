@@ -6,7 +6,11 @@ import type { DocumentPath } from "./located-yaml.ts";
  * so that a document with a mistake in one place is still checked everywhere else.
  */
 export interface DocumentFacts {
+  /** Undefined when `nodes` is no map. */
+  readonly nodesPath: DocumentPath | undefined;
   readonly nodes: readonly NodeFacts[];
+  /** Undefined when `groups` is no map. */
+  readonly groupsPath: DocumentPath | undefined;
   readonly groups: readonly GroupFacts[];
   readonly sourceRules: readonly SourceRuleFacts[];
   readonly syncInterface: Fact<string> | undefined;
@@ -21,6 +25,8 @@ export interface Fact<T> {
 export interface NodeFacts {
   readonly name: string;
   readonly path: DocumentPath;
+  /** Undefined when `interfaces` is no map. */
+  readonly interfacesPath: DocumentPath | undefined;
   readonly interfaces: readonly InterfaceFacts[];
 }
 
@@ -43,7 +49,11 @@ export interface GroupFacts {
   readonly priorities: readonly (Fact<number> & { readonly node: string })[];
   readonly prioritiesPath: DocumentPath | undefined;
   readonly addressesPath: DocumentPath | undefined;
-  readonly addresses: readonly { readonly role: string; readonly path: DocumentPath; readonly list: AddressList }[];
+  readonly addresses: readonly {
+    readonly role: string;
+    readonly path: DocumentPath;
+    readonly list: AddressList;
+  }[];
 }
 
 export interface SourceRuleFacts {
@@ -59,7 +69,9 @@ export function documentFacts(root: unknown): DocumentFacts {
     ["control", 7846],
   ] as const;
   return {
+    nodesPath: isMap(child(root, "nodes")) ? ["nodes"] : undefined,
     nodes: entries(root, ["nodes"]).map(nodeFacts),
+    groupsPath: isMap(child(root, "groups")) ? ["groups"] : undefined,
     groups: entries(root, ["groups"]).map(groupFacts),
     sourceRules: items(root, ["nat", "source"]).map(sourceRuleFacts),
     syncInterface: textFact(child(child(root, "replication"), "interface"), ["replication", "interface"]),
@@ -80,6 +92,7 @@ function nodeFacts({ key, value, path }: Entry): NodeFacts {
   return {
     name: key,
     path,
+    interfacesPath: isMap(child(value, "interfaces")) ? [...path, "interfaces"] : undefined,
     interfaces: entries(value, ["interfaces"], path).map((entry) => ({
       role: entry.key,
       path: entry.path,
@@ -95,7 +108,11 @@ function groupFacts({ key, value, path }: Entry): GroupFacts {
     path,
     prioritiesPath: isMap(child(value, "priorities")) ? [...path, "priorities"] : undefined,
     priorities: entries(value, ["priorities"], path).flatMap((entry) => [
-      { node: entry.key, path: entry.path, value: typeof entry.value === "number" ? entry.value : Number.NaN },
+      {
+        node: entry.key,
+        path: entry.path,
+        value: typeof entry.value === "number" ? entry.value : Number.NaN,
+      },
     ]),
     addressesPath: isMap(child(value, "addresses")) ? [...path, "addresses"] : undefined,
     addresses: entries(value, ["addresses"], path).map((entry) => ({

@@ -1,6 +1,14 @@
 import * as z from "zod";
 import { formatDurationMs, parseDurationMs } from "../base/duration.ts";
-import { formatIp, formatNetwork, type IpAddress, ipFamily, networkBase, parseIp, parseNetwork } from "../base/ip.ts";
+import {
+  formatIp,
+  formatNetwork,
+  type IpAddress,
+  ipFamily,
+  networkBase,
+  parseIp,
+  parseNetwork,
+} from "../base/ip.ts";
 import type { ProblemCode } from "./problem-codes.ts";
 
 /**
@@ -59,7 +67,11 @@ export const device = z
       });
     }
   })
-  .meta({ pattern: devicePattern, description: "The network device, as `ip link` shows it.", examples: ["eth0"] });
+  .meta({
+    pattern: devicePattern,
+    description: "The network device, as `ip link` shows it.",
+    examples: ["eth0"],
+  });
 
 /** An address of an interface with the length of its network's prefix. */
 export const interfaceAddress = z
@@ -89,7 +101,10 @@ export const interfaceAddress = z
     }
     return formatNetwork(network);
   })
-  .meta({ description: "An address and the length of its network's prefix.", examples: ["10.1.0.2/24", "2001:db8::2/64"] });
+  .meta({
+    description: "An address and the length of its network's prefix.",
+    examples: ["10.1.0.2/24", "2001:db8::2/64"],
+  });
 scalarKinds.add(interfaceAddress, { kind: "address" });
 
 /** Why no machine can have this address; undefined when one can. */
@@ -119,7 +134,8 @@ function endOfNetwork(address: IpAddress, prefixLength: number): string | undefi
   const base = networkBase({ address, prefixLength }).address;
   const number = (bytes: IpAddress) => bytes.reduce((sum, byte) => sum * 256 + byte, 0);
   if (number(address) === number(base)) return "is the network itself";
-  if (number(address) === number(base) + 2 ** (32 - prefixLength) - 1) return "is the network's broadcast address";
+  if (number(address) === number(base) + 2 ** (32 - prefixLength) - 1)
+    return "is the network's broadcast address";
   return undefined;
 }
 
@@ -210,7 +226,10 @@ export function duration(range: DurationRange) {
       }
       return durationMs;
     })
-    .meta({ description: `${range.description} ${capital(span)}.`, pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$" });
+    .meta({
+      description: `${range.description} ${capital(span)}.`,
+      pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$",
+    });
   scalarKinds.add(text, { kind: "duration" });
   return text.prefault(range.default);
 }

@@ -4,7 +4,7 @@ import { type ClusterDocument, clusterDocumentSchema } from "./cluster-document.
 import { clip, type ScalarKind, scalarKinds } from "./document-scalars.ts";
 import { type Finding, formatPath } from "./finding.ts";
 import type { DocumentPath } from "./located-yaml.ts";
-import { problemCodes, type ProblemCode } from "./problem-codes.ts";
+import { type ProblemCode, problemCodes } from "./problem-codes.ts";
 
 /** Checks keys, types and ranges against the schema, and says what is wrong in words for people. */
 export function checkShape(value: unknown): { document?: ClusterDocument; findings: readonly Finding[] } {
@@ -23,16 +23,23 @@ function findingsOf(issue: Issue, prefix: DocumentPath, root: unknown): Finding[
       return issue.keys.map((key) => unknownKey(path, key));
     case "invalid_key":
       // The name itself was refused: the check of ours inside says why.
-      return issue.issues.flatMap((inner) => findingsOf(inner, path, root)).map((one) => ({ ...one, on: "key" }));
+      return issue.issues
+        .flatMap((inner) => findingsOf(inner, path, root))
+        .map((one) => ({ ...one, on: "key" }));
     case "invalid_union": {
       // A network or a list of networks: only the branch of the kind that was written is of interest.
-      const branch = issue.errors.find((errors) => !errors.some((error) => error.code === "invalid_type" && error.path.length === 0));
+      const branch = issue.errors.find(
+        (errors) => !errors.some((error) => error.code === "invalid_type" && error.path.length === 0),
+      );
       if (branch !== undefined) return branch.flatMap((inner) => findingsOf(inner, path, root));
-      return [given === undefined ? missingKey(path) : wrongType(path, given, "a network or a list of networks")];
+      return [
+        given === undefined ? missingKey(path) : wrongType(path, given, "a network or a list of networks"),
+      ];
     }
     case "invalid_type":
       if (given === undefined) return [missingKey(path)];
-      if (issue.expected === "int" && typeof given === "number") return [outOfRange(path, `${given} is not a whole number`, path)];
+      if (issue.expected === "int" && typeof given === "number")
+        return [outOfRange(path, `${given} is not a whole number`, path)];
       return [wrongType(path, given, kindWords(path, issue.expected))];
     case "too_small":
     case "too_big":
@@ -71,7 +78,13 @@ function missingKey(path: DocumentPath): Finding {
   const where = path.length === 1 ? "the document" : formatPath(path.slice(0, -1));
   const key = String(path.at(-1) ?? "");
   // The place of the map that lacks the key is what the reader must see.
-  return { code: "missing-key", path, on: "key", message: `${where} lacks "${key}"`, hint: `Add ${key}: ${describe(path)}`.trim() };
+  return {
+    code: "missing-key",
+    path,
+    on: "key",
+    message: `${where} lacks "${key}"`,
+    hint: `Add ${key}: ${describe(path)}`.trim(),
+  };
 }
 
 function wrongType(path: DocumentPath, given: unknown, expected: string): Finding {
@@ -96,11 +109,15 @@ function wrongType(path: DocumentPath, given: unknown, expected: string): Findin
 
 function typeHint(path: DocumentPath, given: unknown, kind: ScalarKind | undefined): string {
   const expected = schemaAt(path);
-  if (kind !== undefined && isObject(given)) return 'A text with ": " or a ":" at its end needs quotes: "2001:db8::".';
-  if (expected instanceof z.ZodArray && typeof given === "string") return `Write it as a list: [${clip(given)}].`;
-  if (expected instanceof z.ZodNumber && typeof given === "string" && /^[0-9]+$/.test(given)) return "Write it without quotes.";
+  if (kind !== undefined && isObject(given))
+    return 'A text with ": " or a ":" at its end needs quotes: "2001:db8::".';
+  if (expected instanceof z.ZodArray && typeof given === "string")
+    return `Write it as a list: [${clip(given)}].`;
+  if (expected instanceof z.ZodNumber && typeof given === "string" && /^[0-9]+$/.test(given))
+    return "Write it without quotes.";
   if (expected instanceof z.ZodBoolean) return "Write true or false.";
-  if (kind === "name" || expected instanceof z.ZodString) return "Write it in quotes if it looks like a number or a truth value.";
+  if (kind === "name" || expected instanceof z.ZodString)
+    return "Write it in quotes if it looks like a number or a truth value.";
   return describe(path);
 }
 
@@ -111,7 +128,8 @@ function outOfRange(path: DocumentPath, message: string, at: DocumentPath): Find
 function sizeWords(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig, given: unknown): string {
   const limit = Number(issue.code === "too_small" ? issue.minimum : issue.maximum);
   const bound = issue.code === "too_small" ? `at least ${limit}` : `at most ${limit}`;
-  if (issue.origin === "array") return `the list has ${Array.isArray(given) ? given.length : 0} items, but must have ${bound}`;
+  if (issue.origin === "array")
+    return `the list has ${Array.isArray(given) ? given.length : 0} items, but must have ${bound}`;
   if (issue.origin === "string") return `the text must have ${bound} characters`;
   return `${String(given)} is ${issue.code === "too_small" ? "too small" : "too large"}: it must be ${bound}`;
 }

@@ -1,4 +1,14 @@
-import { type Alias, type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+} from "yaml";
 import type { ProblemCode } from "./problem-codes.ts";
 
 /** A place in the text; both count from 1. */
@@ -52,16 +62,30 @@ export function readLocatedYaml(text: string): LocatedYaml {
     valueAt: () => ({ line: 1, column: 1 }),
     keyAt: () => ({ line: 1, column: 1 }),
   });
-  if (text.length > maxTextLength) return failed({ line: 1, column: 1, ...tooLarge(`${text.length} characters`) });
+  if (text.length > maxTextLength)
+    return failed({ line: 1, column: 1, ...tooLarge(`${text.length} characters`) });
   let document: Document.Parsed;
   try {
-    document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false, logLevel: "error" });
+    document = parseDocument(text, {
+      lineCounter: lines,
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: "error",
+    });
   } catch (error) {
     // The parser recurses into nested collections; a stack that does not suffice is the one thing it throws.
-    return failed({ line: 1, column: 1, ...tooLarge(`parts nested too deep (${String(error).slice(0, 60)})`) });
+    return failed({
+      line: 1,
+      column: 1,
+      ...tooLarge(`parts nested too deep (${String(error).slice(0, 60)})`),
+    });
   }
   const walk = new Walk(document, position);
-  const root: Place = { key: 0, value: document.contents?.range?.[0] ?? 0, ...walk.read(document.contents, []) };
+  const root: Place = {
+    key: 0,
+    value: document.contents?.range?.[0] ?? 0,
+    ...walk.read(document.contents, []),
+  };
   const faults = [...document.errors, ...document.warnings].map((error) => ({
     ...position(error.pos[0]),
     code: "yaml-syntax" as const,
@@ -98,8 +122,10 @@ function tooLarge(what: string) {
 
 function syntaxHint(code: string): string {
   if (code === "TAB_AS_INDENT") return "Indent with spaces.";
-  if (code === "MULTIPLE_DOCS") return "Keep one document in the file: remove the line `---` and what follows.";
-  if (code === "BLOCK_AS_IMPLICIT_KEY") return 'Quote a text that holds ": " or ends with ":", such as "2001:db8::".';
+  if (code === "MULTIPLE_DOCS")
+    return "Keep one document in the file: remove the line `---` and what follows.";
+  if (code === "BLOCK_AS_IMPLICIT_KEY")
+    return 'Quote a text that holds ": " or ends with ":", such as "2001:db8::".';
   if (code === "MISSING_CHAR") return "Close the quote or the bracket.";
   if (code === "BAD_INDENT") return "Give all keys of one map the same indentation, and close every bracket.";
   return "Correct the text at this place, or just before it.";
@@ -166,7 +192,11 @@ class Walk {
         continue;
       }
       const read = this.#read(value, [...path, name]);
-      children.set(name, { key: keyOffset, value: offsetOf(value) ?? keyOffset, ...withChildren(read.children) });
+      children.set(name, {
+        key: keyOffset,
+        value: offsetOf(value) ?? keyOffset,
+        ...withChildren(read.children),
+      });
       entries.push([name, read.value]);
     }
     // fromEntries defines own properties, so that a key `__proto__` is a key like any other.

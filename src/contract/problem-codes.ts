@@ -13,7 +13,8 @@ export const problemCodes = {
   "unknown-key": "A key is not one that the document knows here.",
   "missing-key": "A key that must be there is not.",
   "wrong-type": "A value is of another kind: a text where a number must stand, or the like.",
-  "out-of-range": "A number, a duration or a list is too small or too large, or not one of the allowed values.",
+  "out-of-range":
+    "A number, a duration or a list is too small or too large, or not one of the allowed values.",
   "bad-name": "A name has characters that names here may not have, or is too long.",
   "bad-address": "A text is not an IP address, or not one that an interface can have.",
   "bad-network": "A text is not an IP network.",
@@ -63,9 +64,9 @@ export const problemCodes = {
   "missing-kernel-feature": "The kernel lacks a feature that tocha needs.",
   "no-running-node": "No running node was found on this machine.",
   "several-nodes": "Several nodes run on this machine: one must be chosen.",
-  "unavailable": "A node does not answer on its control socket.",
+  unavailable: "A node does not answer on its control socket.",
   "bad-answer": "A node answered something that this version does not understand.",
-  "refused": "A node refused what was asked.",
+  refused: "A node refused what was asked.",
 } as const;
 
 export type ProblemCode = keyof typeof problemCodes;

@@ -31,12 +31,22 @@ export interface InvalidDocument {
 export function readDocument(text: string, file: string): ValidDocument | InvalidDocument {
   const yaml = readLocatedYaml(text);
   const faults = yaml.faults.map(({ code, message, hint, line, column, path }): Problem => {
-    return { code, message, hint, file, line, column, ...(path === undefined ? {} : { path: formatPath(path) }) };
+    return {
+      code,
+      message,
+      hint,
+      file,
+      line,
+      column,
+      ...(path === undefined ? {} : { path: formatPath(path) }),
+    };
   });
   if (yaml.faults.some((fault) => fault.code !== "duplicate-key")) return invalid(faults);
   if (yaml.value === null || yaml.value === undefined) {
     const hint = "Begin with one of the examples that come with tocha, such as examples/two-gateways.yaml.";
-    return invalid([{ code: "empty-document", message: "the file holds no document", hint, file, line: 1, column: 1 }]);
+    return invalid([
+      { code: "empty-document", message: "the file holds no document", hint, file, line: 1, column: 1 },
+    ]);
   }
   const shape = checkShape(yaml.value);
   const facts = documentFacts(yaml.value);
@@ -48,7 +58,8 @@ export function readDocument(text: string, file: string): ValidDocument | Invali
 }
 
 function locate(finding: Finding, yaml: LocatedYaml, file: string): Problem {
-  const { line, column }: Position = finding.on === "key" ? yaml.keyAt(finding.path) : yaml.valueAt(finding.path);
+  const { line, column }: Position =
+    finding.on === "key" ? yaml.keyAt(finding.path) : yaml.valueAt(finding.path);
   const { code, message, hint } = finding;
   const path = formatPath(finding.path);
   return { code, message, hint, file, line, column, ...(path === "" ? {} : { path }) };
