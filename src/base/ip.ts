@@ -18,6 +18,13 @@ export function parseIp(text: string): IpAddress | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
+/** The address in a text that was validated before, such as one of the cluster document; anything else is a defect. */
+export function validIp(text: string): IpAddress {
+  const address = parseIp(text);
+  if (address === undefined) throw new Error(`not an address: ${text}`);
+  return address;
+}
+
 function parseIpv4(text: string): IpAddress | undefined {
   const parts = text.split(".");
   if (parts.length !== 4) return undefined;

@@ -35,11 +35,9 @@ const nodeInterface = z
 
 const node = z
   .strictObject({
-    interfaces: z
-      .record(nameOf("an interface"), nodeInterface)
-      .meta({
-        description: "The node's interfaces by the name of their role. All nodes have the same roles.",
-      }),
+    interfaces: z.record(nameOf("an interface"), nodeInterface).meta({
+      description: "The node's interfaces by the name of their role. All nodes have the same roles.",
+    }),
   })
   .meta({ description: "One gateway." });
 

@@ -61,6 +61,7 @@ export const problemCodes = {
   "node-not-in-document": "The document has no node of this name.",
   "not-root": "The command needs root.",
   "missing-tool": "A program that tocha needs is not installed.",
+  "missing-device": "A network device of the document does not exist on this machine.",
   "missing-kernel-feature": "The kernel lacks a feature that tocha needs.",
   "no-running-node": "No running node was found on this machine.",
   "several-nodes": "Several nodes run on this machine: one must be chosen.",

@@ -95,8 +95,9 @@ function findTargetLinkLayerAddress(bytes: Uint8Array): MacAddress | undefined {
   while (options.remaining > 0) {
     const type = options.u8();
     const length = options.u8() * 8;
+    if (length === 0) return undefined;
     const value = options.take(length - 2);
-    if (options.failed || length === 0) return undefined;
+    if (options.failed) return undefined;
     if (type === OPTION_TARGET_LINK_LAYER_ADDRESS && length === OPTION_BYTES) return value.slice();
   }
   return undefined;

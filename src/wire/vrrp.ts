@@ -21,7 +21,24 @@ export const VRRP_PROTOCOL = 112;
 /** RFC 9568 5.1.1.2 */
 export const VRRP_MULTICAST_V4: IpAddress = Uint8Array.of(224, 0, 0, 18);
 /** ff02::12, RFC 9568 5.1.2.2 */
-export const VRRP_MULTICAST_V6: IpAddress = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12);
+export const VRRP_MULTICAST_V6: IpAddress = Uint8Array.of(
+  0xff,
+  2,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0x12,
+);
 /** The multicast Ethernet addresses that the two groups map to (RFC 1112 6.4, RFC 2464 7). */
 export const VRRP_MULTICAST_MAC_V4: MacAddress = Uint8Array.of(0x01, 0x00, 0x5e, 0x00, 0x00, 0x12);
 export const VRRP_MULTICAST_MAC_V6: MacAddress = Uint8Array.of(0x33, 0x33, 0x00, 0x00, 0x00, 0x12);

@@ -1,0 +1,42 @@
+import { formatDurationMs } from "../../base/duration.ts";
+import { groupOf } from "../../contract/cluster-document.ts";
+import { documentRevision } from "../../contract/document-revision.ts";
+import { readDocumentFile } from "../document-file.ts";
+import { type ExitStatus, exitStatus } from "../exit-status.ts";
+import { problemText } from "../problem-text.ts";
+import { paperOf } from "../terminal.ts";
+
+/** Checks a document and shows every problem. */
+export function check(file: string, { output }: { output: string }): ExitStatus {
+  const result = readDocumentFile(file);
+  const { document, problems, notices, text } = result;
+  const revision = document === undefined ? null : documentRevision(document);
+  if (output === "json") {
+    const summary =
+      document === undefined ? {} : { cluster: document.cluster, nodes: Object.keys(document.nodes) };
+    process.stdout.write(
+      `${JSON.stringify({ ok: document !== undefined, file, revision, ...summary, problems, notices }, null, 2)}\n`,
+    );
+    return document === undefined ? exitStatus.badInput : exitStatus.ok;
+  }
+  const errorPaper = paperOf(process.stderr);
+  const show =
+    (severity: "error" | "notice") => (problem: (typeof problems)[number] | (typeof notices)[number]) =>
+      problemText(problem, errorPaper, { source: text, severity });
+  if (document === undefined) {
+    process.stderr.write(`${problems.map(show("error")).join("\n")}\n`);
+    process.stderr.write(`${file}: ${problems.length === 1 ? "1 problem" : `${problems.length} problems`}\n`);
+    return exitStatus.badInput;
+  }
+  if (notices.length > 0) process.stderr.write(`${notices.map(show("notice")).join("\n")}\n`);
+  const group = groupOf(document);
+  const virtual = Object.values(group.addresses).flat().length;
+  const paper = paperOf(process.stdout);
+  process.stdout.write(
+    `${paper.paint("green", "ok")}  ${file} is valid: revision ${revision}\n` +
+      `    cluster ${document.cluster}, nodes ${Object.keys(document.nodes).join(", ")}\n` +
+      `    group ${group.name}: ${virtual} virtual address${virtual === 1 ? "" : "es"}, interval ${formatDurationMs(group.intervalMs)}\n` +
+      `    ${document.nat.source.length} source translation${document.nat.source.length === 1 ? "" : "s"}\n`,
+  );
+  return exitStatus.ok;
+}

@@ -1,0 +1,71 @@
+import { isUtf8 } from "node:buffer";
+import { readFileSync } from "node:fs";
+import { type Problem, ProblemError } from "../base/problem.ts";
+import { type InvalidDocument, readDocument, type ValidDocument } from "../contract/read-document.ts";
+
+export const defaultDocumentPath = "/etc/tocha/cluster.yaml";
+
+export type DocumentFile = (ValidDocument | InvalidDocument) & {
+  /** The text, for messages that show a line of it. */
+  readonly text: string;
+};
+
+/** Reads and checks a cluster document. Throws ProblemError when the file itself cannot be read. */
+export function readDocumentFile(path: string): DocumentFile {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new ProblemError(unreadable(path, error));
+  }
+  if (!isUtf8(bytes)) {
+    throw new ProblemError({
+      code: "unreadable-file",
+      message: `${path} is not a text in UTF-8`,
+      hint: "Save it as UTF-8.",
+      file: path,
+    });
+  }
+  const text = bytes.toString("utf8");
+  return { ...readDocument(text, path), text };
+}
+
+function unreadable(path: string, error: unknown): Problem {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const base = { code: "unreadable-file", file: path };
+  if (code === "ENOENT") {
+    return {
+      ...base,
+      message: `${path} does not exist`,
+      hint: "Name the cluster document, or copy one of tocha's examples/ there.",
+    };
+  }
+  if (code === "EACCES")
+    return { ...base, message: `${path} may not be read`, hint: "Run the command as root (sudo)." };
+  if (code === "EISDIR") return { ...base, message: `${path} is a folder`, hint: "Name the document in it." };
+  return {
+    ...base,
+    message: `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    hint: "",
+  };
+}
+
+/** Carries all problems of a document, and its text, up to the place that prints them. */
+export class DocumentProblems extends Error {
+  readonly problems: readonly [Problem, ...Problem[]];
+  readonly text: string;
+
+  constructor(problems: readonly [Problem, ...Problem[]], text: string) {
+    super(problems[0].message);
+    this.name = "DocumentProblems";
+    this.problems = problems;
+    this.text = text;
+  }
+}
+
+/** The document of a file, for commands that need a valid one. */
+export function requireDocument(path: string): ValidDocument {
+  const { text, ...result } = readDocumentFile(path);
+  if (result.document === undefined) throw new DocumentProblems(result.problems, text);
+  return result;
+}

@@ -1,0 +1,45 @@
+import type { Problem } from "../base/problem.ts";
+import type { ProblemCode } from "../contract/problem-codes.ts";
+
+/** The exit statuses of every command (docs/guide/commands.md). The large ones are those of sysexits.h. */
+export const exitStatus = {
+  ok: 0,
+  /** The command was understood and carried out, but the answer is bad: degraded, down, refused. */
+  notOk: 1,
+  /** The command line, the document or a key file is wrong. Nothing was touched. */
+  badInput: 2,
+  /** What the command needs is not there: a running node, root, a tool, a kernel feature. */
+  unavailable: 69,
+  /** A defect of tocha. */
+  defect: 70,
+} as const;
+
+export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
+
+const unavailableCodes: ReadonlySet<string> = new Set<ProblemCode>([
+  "not-root",
+  "missing-tool",
+  "missing-kernel-feature",
+  "missing-device",
+  "no-running-node",
+  "several-nodes",
+  "unavailable",
+  "bad-answer",
+]);
+
+const inputCodes: ReadonlySet<string> = new Set<ProblemCode>([
+  "unreadable-file",
+  "bad-usage",
+  "bad-name",
+  "node-not-in-document",
+  "keys-exist",
+  "missing-ca-key",
+  "missing-key-file",
+  "bad-key-file",
+]);
+
+/** The exit status for a problem that ended a command. Problems with a place in a document are bad input. */
+export function exitStatusOf(problem: Problem): ExitStatus {
+  if (problem.line !== undefined || inputCodes.has(problem.code)) return exitStatus.badInput;
+  return unavailableCodes.has(problem.code) ? exitStatus.unavailable : exitStatus.notOk;
+}

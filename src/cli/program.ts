@@ -1,0 +1,310 @@
+import { Command, CommanderError, Option } from "commander";
+import { type Problem, ProblemError } from "../base/problem.ts";
+import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
+import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
+import { problemText } from "./problem-text.ts";
+import { paperOf } from "./terminal.ts";
+
+/**
+ * The command line: what can be said, and its help. What the commands do is in commands/, loaded only when one
+ * is given, so that `--help` and every command start quickly.
+ */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  // `tocha status | head` closes the pipe early: that is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(process.exitCode ?? 0);
+  });
+  try {
+    await buildProgram(await labIfMeant(args)).parseAsync(args, { from: "user" });
+  } catch (error) {
+    process.exitCode = report(error, wantsJson(args));
+  }
+}
+
+/** The output format, from the raw arguments: also a wrong command line is answered in the wished format. */
+function wantsJson(args: readonly string[]): boolean {
+  return args.some((arg, index) => {
+    return (
+      arg === "-ojson" ||
+      arg === "--output=json" ||
+      (arg === "json" && ["-o", "--output"].includes(args[index - 1] ?? ""))
+    );
+  });
+}
+
+/** The lab brings its own command, with much behind it: it is loaded only when it is meant. */
+async function labIfMeant(args: readonly string[]): Promise<Command> {
+  if (args[0] === "lab" || (args[0] === "help" && args[1] === "lab")) {
+    const { labCommand } = await import("./commands/lab.ts");
+    return labCommand();
+  }
+  return new Command("lab").description("a whole cluster on this machine, to try, test and measure");
+}
+
+function buildProgram(lab: Command): Command {
+  const program = new Command("tocha")
+    .description(
+      "Two or more Linux machines act as one NAT gateway. When the active one dies, another takes its\n" +
+        "addresses within tens of milliseconds, and no established connection is lost.",
+    )
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .version(" ", "-V, --version", "show the version")
+    .exitOverride()
+    .configureHelp({ helpWidth: 100 })
+    .configureOutput({ outputError: () => {} })
+    .addHelpText(
+      "after",
+      `
+Examples:
+  tocha check cluster.yaml                 is the document right?
+  tocha keys init --node gw1               make the keys of a new cluster
+  tocha run --config cluster.yaml          be a gateway
+  tocha status                             how is the cluster?
+  tocha switchover --reason "new kernel"   hand over before maintenance
+  tocha lab up                             try all of it on this machine alone
+
+Exit status: 0 all is well; 1 the cluster is degraded or refused the request; 2 the command line, the
+document or a key is wrong; 69 something needed is not there (a running node, root, a tool); 70 a defect.`,
+    );
+  for (const command of [runCommand(), checkCommand(), statusCommand(), switchoverCommand(), keysCommand()]) {
+    program.addCommand(inherit(command));
+  }
+  program.addCommand(lab.name() === "lab" ? inherit(lab) : lab);
+  program.addCommand(inherit(versionCommand()));
+  program.on("option:version", async () => {
+    const { showVersion } = await import("./commands/version.ts");
+    process.exit(showVersion({ output: "text" }));
+  });
+  return program;
+}
+
+/** Subcommands report their errors to the same place, in the same way. */
+function inherit(command: Command): Command {
+  command
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ helpWidth: 100 });
+  command.helpOption("-h, --help", "show this help");
+  for (const child of command.commands) inherit(child as Command);
+  return command;
+}
+
+/** An action's result becomes the exit status. */
+function exits<A extends unknown[]>(
+  action: (...args: A) => Promise<ExitStatus>,
+): (...args: A) => Promise<void> {
+  return async (...args) => {
+    process.exitCode = await action(...args);
+  };
+}
+
+function outputOption(): Option {
+  return new Option("-o, --output <format>", "text for people, json for programs")
+    .choices(["text", "json"])
+    .default("text");
+}
+
+function socketOptions(command: Command): Command {
+  return command
+    .option("--socket <path>", "the control socket of the node to ask")
+    .option("--node <name>", "the node of this machine to ask, where several run")
+    .option("--lab <name>", "ask a node of this lab");
+}
+
+function runCommand(): Command {
+  return new Command("run")
+    .description("be a gateway: check everything, then run the daemon in the foreground")
+    .option("-c, --config <file>", "the cluster document", defaultDocumentPath)
+    .option("-n, --node <name>", "which node of the document this machine is (default: its host name)")
+    .option("--run-dir <dir>", "where sockets go (default: /run/tocha/NODE)")
+    .option("--state-dir <dir>", "where lasting state goes (default: /var/lib/tocha/NODE)")
+    .addOption(
+      new Option("--log-level <level>", "how much to log")
+        .choices(["error", "warn", "info", "debug"])
+        .default("info"),
+    )
+    .addHelpText(
+      "after",
+      `
+Checks the document, the keys, root, the tools and the kernel first: nothing is touched before all is right.
+Ends orderly on SIGTERM and SIGINT: the addresses go to another node at once.
+
+Examples:
+  tocha run --config /etc/tocha/cluster.yaml
+  tocha run --config cluster.yaml --node gw1 --log-level debug`,
+    )
+    .action(
+      exits(async (options) => {
+        const { run } = await import("./commands/run.ts");
+        return run(options);
+      }),
+    );
+}
+
+function checkCommand(): Command {
+  return new Command("check")
+    .description("check a cluster document, and show every problem in it")
+    .argument("[file]", "the cluster document", defaultDocumentPath)
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      `
+Needs no root and touches nothing. Exit status 0: valid; 2: not.
+
+Examples:
+  tocha check cluster.yaml
+  tocha check cluster.yaml -o json | jq '.problems[].code'`,
+    )
+    .action(
+      exits(async (file, options) => {
+        const { check } = await import("./commands/check.ts");
+        return check(file, options);
+      }),
+    );
+}
+
+function statusCommand(): Command {
+  return socketOptions(new Command("status"))
+    .description("show all nodes of the cluster, as one node sees them")
+    .addOption(outputOption())
+    .option("-w, --watch [seconds]", "show it again and again, every second or as given, until Ctrl-C")
+    .addHelpText(
+      "after",
+      `
+The first line is the verdict. Exit status 0: ok; 1: degraded or down; 69: no node answers.
+
+Examples:
+  tocha status
+  tocha status --watch
+  tocha status --lab demo
+  tocha status -o json | jq -r .activeNode`,
+    )
+    .action(
+      exits(async (options) => {
+        const { status } = await import("./commands/status.ts");
+        return status(options);
+      }),
+    );
+}
+
+function switchoverCommand(): Command {
+  return socketOptions(new Command("switchover"))
+    .description("hand the addresses over to another node, as planned")
+    .option("-t, --to <node>", "the node that takes over (default: the best standby)")
+    .option("-r, --reason <text>", "why, for the log")
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      `
+The standby first confirms that it holds every connection; it is refused when none can take over.
+Exit status 0: done; 1: refused, nothing has changed; 69: no node answers.
+
+Examples:
+  tocha switchover --reason "kernel update"
+  tocha switchover --to gw2`,
+    )
+    .action(
+      exits(async (options) => {
+        const { switchover } = await import("./commands/switchover.ts");
+        return switchover(options);
+      }),
+    );
+}
+
+function keysCommand(): Command {
+  const directory = () => new Option("-d, --directory <dir>", "the keys folder").default("/etc/tocha/keys");
+  const keys = new Command("keys")
+    .description("make the keys by which the nodes trust each other")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  tocha keys init --node gw1     on gw1: the cluster's authority and shared key, and gw1's certificate
+  tocha keys issue gw2           on gw1: a certificate for gw2; the output says what to copy there`,
+    );
+  keys
+    .command("init")
+    .description("make the certificate authority and the shared key of a new cluster")
+    .addOption(directory())
+    .option("-n, --node <name>", "also issue the certificate of this node")
+    .addOption(outputOption())
+    .addHelpText("after", "\nNever overwrites keys. Example:\n  tocha keys init --node gw1")
+    .action(
+      exits(async (options) => {
+        const { keysInit } = await import("./commands/keys.ts");
+        return keysInit(options);
+      }),
+    );
+  keys
+    .command("issue")
+    .description("issue the certificates of nodes, where the authority is")
+    .argument("<node...>", "the names of the nodes")
+    .addOption(directory())
+    .addOption(outputOption())
+    .addHelpText("after", "\nNever overwrites keys. Example:\n  tocha keys issue gw2 gw3")
+    .action(
+      exits(async (nodes, options) => {
+        const { keysIssue } = await import("./commands/keys.ts");
+        return keysIssue(nodes, options);
+      }),
+    );
+  return keys;
+}
+
+function versionCommand(): Command {
+  return new Command("version")
+    .description("show the version of tocha and of what it runs on")
+    .addOption(outputOption())
+    .addHelpText("after", "\nExample:\n  tocha version -o json")
+    .action(
+      exits(async (options) => {
+        const { showVersion } = await import("./commands/version.ts");
+        return showVersion(options);
+      }),
+    );
+}
+
+/** Prints what ended a command, and chooses the exit status. */
+function report(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError) {
+    // Help and version were printed already.
+    if (error.exitCode === 0 || error.code === "commander.help")
+      return error.exitCode === 0 ? exitStatus.ok : exitStatus.badInput;
+    return reportProblems([usageProblem(error)], { json, status: exitStatus.badInput });
+  }
+  if (error instanceof DocumentProblems) {
+    return reportProblems(error.problems, { json, status: exitStatus.badInput, source: error.text });
+  }
+  if (error instanceof ProblemError)
+    return reportProblems([error.problem], { json, status: exitStatusOf(error.problem) });
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(
+    `tocha: a defect of tocha ended this command: ${message}\n` +
+      "  -> Please report it with the command and this line; TOCHA_DEBUG=1 shows where it happened.\n",
+  );
+  if (process.env["TOCHA_DEBUG"] === "1" && error instanceof Error)
+    process.stderr.write(`${error.stack ?? ""}\n`);
+  return exitStatus.defect;
+}
+
+function usageProblem(error: CommanderError): Problem {
+  const [message = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const suggestion = rest.join(" ").replace(/^\(|\)$/g, "");
+  const help = 'See "tocha --help".';
+  return { code: "bad-usage", message, hint: suggestion === "" ? help : `${suggestion} ${help}` };
+}
+
+export function reportProblems(
+  problems: readonly Problem[],
+  { json, status, source }: { json: boolean; status: ExitStatus; source?: string },
+): ExitStatus {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ ok: false, problems })}\n`);
+  } else {
+    const paper = paperOf(process.stderr);
+    process.stderr.write(problems.map((problem) => problemText(problem, paper, { source })).join("\n"));
+  }
+  return status;
+}

@@ -1,0 +1,173 @@
+import { type IncomingMessage, request } from "node:http";
+import type * as z from "zod";
+import { type Problem, ProblemError } from "../base/problem.ts";
+import {
+  type ClusterStatus,
+  clusterStatusSchema,
+  problemSchema,
+  type SwitchoverAnswer,
+  type SwitchoverRequest,
+  switchoverAnswerSchema,
+} from "../contract/status.ts";
+
+export interface ControlClientOptions {
+  /** The time within which a question about the state must be answered; default 5 s. */
+  readonly timeoutMs?: number;
+  /** The time that a planned switchover may take: connections are copied to the end first. Default 30 s. */
+  readonly switchoverTimeoutMs?: number;
+}
+
+/** Speaks to a running node on this machine: HTTP over its control socket. Every method throws ProblemError. */
+export class ControlClient {
+  readonly socketPath: string;
+  readonly #timeoutMs: number;
+  readonly #switchoverTimeoutMs: number;
+
+  constructor(
+    socketPath: string,
+    { timeoutMs = 5_000, switchoverTimeoutMs = 30_000 }: ControlClientOptions = {},
+  ) {
+    this.socketPath = socketPath;
+    this.#timeoutMs = timeoutMs;
+    this.#switchoverTimeoutMs = switchoverTimeoutMs;
+  }
+
+  async status(): Promise<ClusterStatus> {
+    const reply = await this.#ask("GET", "/v1/status", { timeoutMs: this.#timeoutMs });
+    return this.#validate(reply, clusterStatusSchema);
+  }
+
+  async switchover(wish: SwitchoverRequest = {}): Promise<SwitchoverAnswer> {
+    const reply = await this.#ask("POST", "/v1/switchover", {
+      body: wish,
+      timeoutMs: this.#switchoverTimeoutMs,
+    });
+    return this.#validate(reply, switchoverAnswerSchema);
+  }
+
+  #validate<T extends z.ZodType>({ status, body }: Reply, schema: T): z.output<T> {
+    let value: unknown;
+    try {
+      value = JSON.parse(body);
+    } catch {
+      throw this.#badAnswer("its answer is not JSON");
+    }
+    if (status >= 200 && status < 300) {
+      const answer = schema.safeParse(value);
+      if (answer.success) return answer.data;
+      const [issue] = answer.error.issues;
+      throw this.#badAnswer(
+        `its answer is wrong at ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "?"}`,
+      );
+    }
+    const problem = problemSchema.safeParse(value);
+    if (problem.success) throw new ProblemError(withoutUndefined(problem.data));
+    throw this.#badAnswer(`it answered with status ${status} and no reason`);
+  }
+
+  #badAnswer(message: string): ProblemError {
+    return new ProblemError({
+      code: "bad-answer",
+      message: `the node behind ${this.socketPath} is not understood: ${message}`,
+      hint: 'The daemon may be of another version: compare "tocha version" with the version in "tocha status -o json".',
+    });
+  }
+
+  async #ask(
+    method: string,
+    path: string,
+    { body, timeoutMs }: { body?: unknown; timeoutMs: number },
+  ): Promise<Reply> {
+    // Node abandons the request when the signal fires, whatever state it is in.
+    const signal = AbortSignal.timeout(timeoutMs);
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    try {
+      return await exchange({ socketPath: this.socketPath, method, path, signal, text });
+    } catch (error) {
+      if (error instanceof ProblemError) throw error;
+      throw new ProblemError(unavailable(this.socketPath, error, signal.aborted ? timeoutMs : undefined));
+    }
+  }
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body: string;
+}
+
+interface Exchange {
+  readonly socketPath: string;
+  readonly method: string;
+  readonly path: string;
+  readonly signal: AbortSignal;
+  readonly text: string | undefined;
+}
+
+/** A status of 16 nodes has about 100 KiB. */
+const maxBodyLength = 4 * 1_048_576;
+
+function exchange({ socketPath, method, path, signal, text }: Exchange): Promise<Reply> {
+  const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+  const headers =
+    text === undefined
+      ? {}
+      : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+  // One connection per request: the process ends after a few.
+  const outgoing = request({ socketPath, method, path, headers, signal, agent: false }, (incoming) => {
+    collect(incoming).then(resolve, reject);
+  });
+  outgoing.on("error", reject);
+  outgoing.end(text);
+  return promise;
+}
+
+async function collect(incoming: IncomingMessage): Promise<Reply> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of incoming) {
+    const bytes = Buffer.from(chunk);
+    length += bytes.length;
+    if (length > maxBodyLength) throw new Error(`more than ${maxBodyLength} bytes`);
+    chunks.push(bytes);
+  }
+  return { status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") };
+}
+
+function unavailable(socketPath: string, error: unknown, expiredMs: number | undefined): Problem {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (expiredMs !== undefined) {
+    return {
+      code: "unavailable",
+      message: `the node behind ${socketPath} did not answer within ${expiredMs / 1_000} s`,
+      hint: "It may be overloaded or stopped: look at its log, for example with journalctl -u tocha.",
+    };
+  }
+  if (code === "EACCES") {
+    return {
+      code: "not-root",
+      message: `${socketPath} may not be opened`,
+      hint: "Run the command as root (sudo).",
+    };
+  }
+  if (code === "ENOENT" || code === "ECONNREFUSED") {
+    return {
+      code: "unavailable",
+      message: `no node answers on ${socketPath}: it is not running`,
+      hint: 'Start it with "tocha run", or look into its log to see why it ended.',
+    };
+  }
+  return {
+    code: "unavailable",
+    message: `the node behind ${socketPath} cannot be asked: ${error instanceof Error ? error.message : String(error)}`,
+    hint: "Look into its log.",
+  };
+}
+
+/** Optional keys that are absent, not undefined. */
+function withoutUndefined({ code, message, ...rest }: z.output<typeof problemSchema>): Problem {
+  return {
+    code,
+    message,
+    ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+  };
+}

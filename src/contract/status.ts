@@ -1,0 +1,120 @@
+import * as z from "zod";
+
+/**
+ * What a node says about its cluster (GET /v1/status), and the answers to the other requests of the control
+ * interface. Objects may have further keys: a newer node must not confuse an older client.
+ */
+
+/** `unknown`: the node could not be asked. */
+export const nodeRoles = ["active", "standby", "init", "fault", "stopped", "unknown"] as const;
+
+const counters = z.record(z.string(), z.number());
+
+const replicationStream = z.object({
+  peer: z.string(),
+  direction: z.enum(["to", "from"]),
+  connected: z.boolean(),
+  /** What the stream does now: `copying`, `live`, and the like. */
+  state: z.string(),
+  records: z.number(),
+  bytes: z.number(),
+  /** Records that the standby's kernel does not hold yet. */
+  lagRecords: z.number(),
+  /** Age of the oldest of them; null when nothing is known. */
+  lagMs: z.number().nullable(),
+  /** Refused records by errno and kind. */
+  refused: counters,
+  /** Full copies by cause. */
+  resyncs: counters,
+});
+
+export const nodeStatusSchema = z.object({
+  name: z.string(),
+  reachable: z.boolean(),
+  role: z.enum(nodeRoles),
+  /** How long it has had this role. */
+  sinceSeconds: z.number(),
+  /** Why it has this role: a sentence. */
+  cause: z.string(),
+  priority: z.number(),
+  /** After health: lower than `priority` while an interface is down. */
+  effectivePriority: z.number(),
+  version: z.string(),
+  revision: z.string(),
+  /** The virtual addresses that it holds now. */
+  addresses: z.array(z.string()),
+  interfaces: z.array(z.object({ name: z.string(), device: z.string(), up: z.boolean() })),
+  /** Entries in its connection table. */
+  flows: z.number(),
+  flowsMax: z.number(),
+  replication: z.object({ complete: z.boolean(), streams: z.array(replicationStream), overruns: z.number() }),
+  peers: z.array(
+    z.object({
+      name: z.string(),
+      alive: z.boolean(),
+      paths: z.array(z.object({ name: z.string(), lastHeardMs: z.number().nullable() })),
+    }),
+  ),
+  processes: z.array(
+    z.object({ role: z.string(), pid: z.number(), restarts: z.number(), realTime: z.boolean().optional() }),
+  ),
+  memoryKiB: z.number(),
+  /** How late the failover role's loop woke up at most. */
+  lateness: z.object({ maxMs: z.number() }),
+  counters,
+});
+
+const statusProblem = z.object({
+  severity: z.enum(["error", "warning"]),
+  /** Absent where the problem is the cluster's. */
+  node: z.string().optional(),
+  code: z.string(),
+  message: z.string(),
+  /** What to do next, often a command. */
+  hint: z.string(),
+});
+
+export const clusterStatusSchema = z.object({
+  cluster: z.string(),
+  group: z.string(),
+  /** `degraded`: the service runs, but something must be repaired. `down`: nobody holds the addresses. */
+  verdict: z.enum(["ok", "degraded", "down"]),
+  /** One sentence. */
+  summary: z.string(),
+  activeNode: z.string().nullable(),
+  /** When this was true: ISO 8601, UTC. */
+  asOf: z.string(),
+  /** The document's revision on the node that answers. */
+  revision: z.string(),
+  nodes: z.array(nodeStatusSchema),
+  problems: z.array(statusProblem),
+});
+
+export type ClusterStatus = z.output<typeof clusterStatusSchema>;
+export type NodeStatus = z.output<typeof nodeStatusSchema>;
+export type ReplicationStreamStatus = z.output<typeof replicationStream>;
+export type StatusProblem = z.output<typeof statusProblem>;
+export type NodeRole = NodeStatus["role"];
+export type Verdict = ClusterStatus["verdict"];
+
+/** The body of POST /v1/switchover: without `to`, the best standby takes over. */
+export const switchoverRequestSchema = z.strictObject({
+  to: z.string().optional(),
+  reason: z.string().max(200).optional(),
+});
+
+export const switchoverAnswerSchema = z.object({ ok: z.literal(true), from: z.string(), to: z.string() });
+
+/** The body of every 4xx and 5xx answer. */
+export const problemSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  path: z.string().optional(),
+  hint: z.string().optional(),
+  file: z.string().optional(),
+  line: z.number().optional(),
+  column: z.number().optional(),
+});
+
+export type SwitchoverRequest = z.output<typeof switchoverRequestSchema>;
+export type SwitchoverAnswer = z.output<typeof switchoverAnswerSchema>;

@@ -1,0 +1,136 @@
+import type { IpAddress, IpFamily } from "../../base/ip.ts";
+import type { Problem } from "../../base/problem.ts";
+import type { Pulse, PulseRole } from "../../wire/pulse.ts";
+
+/** What this node is in the group. RFC 9568 calls standby "Backup" and init "Initialize". */
+export type GroupRole = PulseRole;
+
+export interface FaceSettings {
+  readonly name: string;
+  /** The families that it sends VRRP advertisements for. */
+  readonly families: readonly IpFamily[];
+  /** This node's own addresses on it, the link-local one included once it is known. */
+  readonly addresses: readonly IpAddress[];
+}
+
+export interface PeerSettings {
+  readonly name: string;
+  /** Its own addresses on all faces, as in the document. */
+  readonly addresses: readonly IpAddress[];
+}
+
+export interface ElectionSettings {
+  readonly node: string;
+  readonly group: string;
+  /** 1 to 255. */
+  readonly virtualRouterId: number;
+  /** 1 to 254, different on every node. */
+  readonly priority: number;
+  /** 10 to 40950, in steps of 10 (VRRP counts in centiseconds). */
+  readonly intervalMs: number;
+  readonly preempt: boolean;
+  readonly faces: readonly FaceSettings[];
+  readonly peers: readonly PeerSettings[];
+  /** The paths that pulses take. */
+  readonly paths: readonly string[];
+}
+
+/** What a driver shall do, in order. Their results come back as inputs. */
+export type ElectionEffect =
+  /** A priority of 0 resigns. */
+  | {
+      readonly do: "send-advertisement";
+      readonly face: string;
+      readonly family: IpFamily;
+      readonly priority: number;
+    }
+  /** To every peer on every path, with what `pulse()` says now. */
+  | { readonly do: "send-pulses" }
+  | { readonly do: "add-addresses" }
+  | { readonly do: "remove-addresses" }
+  /** A gratuitous ARP or unsolicited neighbour advertisement for every virtual address, on the faces that are up. */
+  | { readonly do: "announce" }
+  /** Let the replicator bring the standby up to date; its answer comes back as `drained()` with the token. */
+  | { readonly do: "drain"; readonly token: number; readonly limitMs: number }
+  /** The handover that was asked for, or that a peer wanted, does not take place: this node stays active. */
+  | { readonly do: "handover-refused"; readonly problem: Problem }
+  /** `cause` is a sentence for people. */
+  | { readonly do: "transition"; readonly from: GroupRole; readonly to: GroupRole; readonly cause: string }
+  /** `stop()` is complete. */
+  | { readonly do: "finished" };
+
+/** What our pulses say; identity, session, watermark and revision are the driver's. */
+export type PulseState = Pick<
+  Pulse,
+  | "role"
+  | "effectivePriority"
+  | "tableComplete"
+  | "resigning"
+  | "wantsToBeActive"
+  | "intervalMs"
+  | "advertisementSources"
+>;
+
+/** All times are on the clock that the inputs' `nowMs` is on. */
+export interface ElectionView {
+  readonly role: GroupRole;
+  readonly sinceMs: number;
+  /** Why it has this role: a sentence. */
+  readonly cause: string;
+  readonly priority: number;
+  readonly effectivePriority: number;
+  readonly gatewayReady: boolean;
+  readonly tableComplete: boolean;
+  readonly faces: readonly { readonly name: string; readonly up: boolean }[];
+  /** The node or foreign router that is active as far as this node knows. */
+  readonly activeNode: string | undefined;
+  readonly peers: readonly PeerView[];
+  readonly foreignActive: ForeignRouterView | undefined;
+  /** Woken late while active: it listens before it sends again. */
+  readonly listening: boolean;
+  readonly draining: boolean;
+  /** Why the last handover did not take place; cleared by the next transition. */
+  readonly handoverRefused: Problem | undefined;
+  readonly counters: Readonly<Record<ElectionCounter, number>>;
+}
+
+export interface PeerView {
+  readonly name: string;
+  readonly alive: boolean;
+  /** As it said last; undefined when it was never heard. */
+  readonly role: GroupRole | undefined;
+  /** Its effective priority. */
+  readonly priority: number | undefined;
+  readonly tableComplete: boolean;
+  readonly watermark: bigint;
+  readonly revision: string | undefined;
+  /** Pulse paths, and faces by name (advertisements). */
+  readonly paths: readonly { readonly name: string; readonly lastHeardMs: number | undefined }[];
+}
+
+/** A VRRP router that is no node of the document. */
+export interface ForeignRouterView {
+  readonly address: string;
+  readonly face: string;
+  readonly priority: number;
+  readonly lastHeardMs: number;
+}
+
+/** What was ignored, and what happened that should be rare. */
+export const electionCounters = [
+  "advertisementOfOtherRouterId",
+  "advertisementOfOwn",
+  "advertisementOnUnknownFace",
+  "evidenceAfterResignation",
+  "foreignRouterLower",
+  "foreignRouterOverflow",
+  "pulseFromUnknownPeer",
+  "pulseOnUnknownPath",
+  "pulseOfOtherGroup",
+  "drainTokenUnknown",
+  "inputAfterStop",
+  "lateAsActive",
+  "lateAsStandby",
+  "conflict",
+] as const;
+export type ElectionCounter = (typeof electionCounters)[number];

@@ -1,0 +1,56 @@
+import { formatIp, type IpAddress } from "../../base/ip.ts";
+import type { ForeignRouterView } from "./election-types.ts";
+import { activeDownMs } from "./timing.ts";
+
+/** Anyone on the link can send advertisements: beyond this many senders at a time none is remembered. */
+const ROUTERS_MAX = 16;
+
+interface ForeignRouter extends ForeignRouterView {
+  readonly intervalMs: number;
+}
+
+/** The VRRP routers of our virtual router id that are no nodes of the document, and say that they are active. */
+export class ForeignRouters {
+  readonly #routers = new Map<string, ForeignRouter>();
+
+  /** @returns whether there was room to remember it */
+  heardActive(options: {
+    readonly nowMs: number;
+    readonly face: string;
+    readonly source: IpAddress;
+    readonly priority: number;
+    readonly intervalMs: number;
+  }): boolean {
+    const { nowMs, face, source, priority, intervalMs } = options;
+    this.#forgetSilent(nowMs);
+    const address = formatIp(source);
+    const key = `${face} ${address}`;
+    if (!this.#routers.has(key) && this.#routers.size >= ROUTERS_MAX) return false;
+    this.#routers.set(key, { address, face, priority, intervalMs, lastHeardMs: nowMs });
+    return true;
+  }
+
+  resigned(face: string, source: IpAddress): void {
+    this.#routers.delete(`${face} ${formatIp(source)}`);
+  }
+
+  /** The active with the highest priority. */
+  active(nowMs: number): ForeignRouterView | undefined {
+    let best: ForeignRouterView | undefined;
+    for (const router of this.#routers.values()) {
+      const isBetter = best === undefined || router.priority > best.priority;
+      if (isBetter && isLiving(router, nowMs)) best = router;
+    }
+    return best;
+  }
+
+  #forgetSilent(nowMs: number): void {
+    for (const [key, router] of this.#routers) {
+      if (!isLiving(router, nowMs)) this.#routers.delete(key);
+    }
+  }
+}
+
+function isLiving(router: ForeignRouter, nowMs: number): boolean {
+  return nowMs - router.lastHeardMs < activeDownMs(0, router.intervalMs);
+}

@@ -1,0 +1,144 @@
+import { compareIp, equalIp, formatIp, type IpAddress } from "../../base/ip.ts";
+import type { Pulse } from "../../wire/pulse.ts";
+import type { VrrpAdvertisement } from "../../wire/vrrp.ts";
+import type { ElectionCounter, ElectionSettings, ForeignRouterView } from "./election-types.ts";
+import { ForeignRouters } from "./foreign-routers.ts";
+import type { Health } from "./health.ts";
+import { Peer } from "./peer.ts";
+import { compareRank, primaryAddress, type Rank } from "./rank.ts";
+
+/** What an advertisement or a pulse means for the election. */
+export type Heard =
+  | {
+      readonly what: "active";
+      readonly name: string;
+      readonly isForeign: boolean;
+      readonly priority: number;
+      readonly intervalMs: number;
+      readonly outranksUs: boolean;
+    }
+  | { readonly what: "resignation"; readonly name: string; readonly isForeign: boolean }
+  /** A pulse of a node that neither is active nor resigns. */
+  | { readonly what: "presence" };
+
+/** Everybody else in the virtual router: the nodes of the document, and foreign VRRP routers. */
+export class Neighbourhood {
+  readonly #settings: ElectionSettings;
+  readonly #health: Health;
+  readonly #count: (counter: ElectionCounter) => void;
+  readonly #foreign = new ForeignRouters();
+  readonly peers: readonly Peer[];
+
+  constructor(settings: ElectionSettings, health: Health, count: (counter: ElectionCounter) => void) {
+    this.#settings = settings;
+    this.#health = health;
+    this.#count = count;
+    const pathNames = [...settings.paths, ...settings.faces.map((face) => face.name)];
+    this.peers = settings.peers.map((peer) => new Peer(peer, pathNames, settings.intervalMs));
+  }
+
+  /** @returns undefined if it is to be ignored; why was counted */
+  hearAdvertisement(
+    nowMs: number,
+    face: string,
+    source: IpAddress,
+    advertisement: VrrpAdvertisement,
+  ): Heard | undefined {
+    const own = this.#health.face(face);
+    if (own === undefined) return this.#ignore("advertisementOnUnknownFace");
+    if (advertisement.virtualRouterId !== this.#settings.virtualRouterId) {
+      return this.#ignore("advertisementOfOtherRouterId");
+    }
+    if (this.#health.addresses.some((address) => equalIp(address, source))) {
+      return this.#ignore("advertisementOfOwn");
+    }
+    const peer = this.peers.find((candidate) => candidate.sends(source));
+    if (peer === undefined) return this.#hearForeign(nowMs, own, source, advertisement);
+    peer.heard(nowMs, face);
+    if (advertisement.priority === 0) return hearResignation(nowMs, peer);
+    return this.#hearActive(nowMs, peer, advertisement.priority, advertisement.intervalCs * 10);
+  }
+
+  /** @returns undefined if it is to be ignored; why was counted */
+  hearPulse(nowMs: number, path: string, pulse: Pulse): Heard | undefined {
+    const peer = this.peers.find((candidate) => candidate.name === pulse.sender);
+    if (peer === undefined) return this.#ignore("pulseFromUnknownPeer");
+    if (pulse.group !== this.#settings.group) return this.#ignore("pulseOfOtherGroup");
+    if (!this.#settings.paths.includes(path)) return this.#ignore("pulseOnUnknownPath");
+    peer.heard(nowMs, path);
+    peer.said(nowMs, pulse);
+    if (pulse.resigning) return hearResignation(nowMs, peer);
+    if (pulse.role !== "active") return { what: "presence" };
+    return this.#hearActive(nowMs, peer, pulse.effectivePriority, pulse.intervalMs);
+  }
+
+  get ownRank(): Rank {
+    const { node: name } = this.#settings;
+    return {
+      name,
+      effectivePriority: this.#health.effectivePriority,
+      addresses: this.#health.addresses,
+    };
+  }
+
+  /** The living peers that could take over with every connection, best first. */
+  candidates(nowMs: number): readonly Peer[] {
+    return this.peers
+      .filter((peer) => peer.isCandidate(nowMs))
+      .sort((a, b) => compareRank(b.rank(), a.rank()));
+  }
+
+  isSomeoneActive(nowMs: number): boolean {
+    return this.activeName(nowMs) !== undefined;
+  }
+
+  /** The node, or the address of the foreign router, that was active when heard last. */
+  activeName(nowMs: number): string | undefined {
+    const peer = this.peers.find((candidate) => candidate.isActive(nowMs));
+    return peer?.name ?? this.foreignActive(nowMs)?.address;
+  }
+
+  foreignActive(nowMs: number): ForeignRouterView | undefined {
+    return this.#foreign.active(nowMs);
+  }
+
+  #hearActive(nowMs: number, peer: Peer, priority: number, intervalMs: number): Heard | undefined {
+    if (peer.hasJustResigned(nowMs)) return this.#ignore("evidenceAfterResignation");
+    peer.wasActive(nowMs);
+    const outranksUs = compareRank(peer.rank(priority), this.ownRank) > 0;
+    return { what: "active", name: peer.name, isForeign: false, priority, intervalMs, outranksUs };
+  }
+
+  #hearForeign(
+    nowMs: number,
+    own: { readonly name: string; readonly addresses: readonly IpAddress[] },
+    source: IpAddress,
+    advertisement: VrrpAdvertisement,
+  ): Heard {
+    const { priority } = advertisement;
+    const intervalMs = advertisement.intervalCs * 10;
+    const name = `the VRRP router ${formatIp(source)}`;
+    if (priority === 0) {
+      this.#foreign.resigned(own.name, source);
+      return { what: "resignation", name, isForeign: true };
+    }
+    const isKept = this.#foreign.heardActive({ nowMs, face: own.name, source, priority, intervalMs });
+    if (!isKept) this.#count("foreignRouterOverflow");
+    // RFC 9568 6.4.3: of equal priorities the higher primary address wins.
+    const ownAddress = primaryAddress(own.addresses, source);
+    const isTieLost = ownAddress === undefined || compareIp(source, ownAddress) > 0;
+    const ownPriority = this.#health.effectivePriority;
+    const outranksUs = priority > ownPriority || (priority === ownPriority && isTieLost);
+    return { what: "active", name, isForeign: true, priority, intervalMs, outranksUs };
+  }
+
+  #ignore(counter: ElectionCounter): undefined {
+    this.#count(counter);
+    return undefined;
+  }
+}
+
+function hearResignation(nowMs: number, peer: Peer): Heard {
+  peer.resigned(nowMs);
+  return { what: "resignation", name: peer.name, isForeign: false };
+}

@@ -1,0 +1,31 @@
+import { compareIp, type IpAddress, isLinkLocal } from "../../base/ip.ts";
+
+/** Who goes first among nodes: the higher priority, then the higher address (RFC 9568 6.4.3). */
+export interface Rank {
+  readonly name: string;
+  readonly effectivePriority: number;
+  /** Of all faces; link-local ones do not count, since no peer can know them for sure. */
+  readonly addresses: readonly IpAddress[];
+}
+
+/** Positive if `a` ranks above `b`. All nodes come to the same result, for they hold the same document. */
+export function compareRank(a: Rank, b: Rank): number {
+  if (a.effectivePriority !== b.effectivePriority) return a.effectivePriority - b.effectivePriority;
+  const byAddress = compareIp(highest(a.addresses), highest(b.addresses));
+  if (byAddress !== 0) return byAddress;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+function highest(addresses: readonly IpAddress[]): IpAddress {
+  let best: IpAddress = new Uint8Array(0);
+  for (const address of addresses) {
+    if (!isLinkLocal(address) && compareIp(address, best) > 0) best = address;
+  }
+  return best;
+}
+
+/** Of our addresses on a face, the one that a VRRP router with this source address compares with its own. */
+export function primaryAddress(addresses: readonly IpAddress[], source: IpAddress): IpAddress | undefined {
+  const sameFamily = addresses.filter((address) => address.length === source.length);
+  return sameFamily.find((address) => isLinkLocal(address) === isLinkLocal(source)) ?? sameFamily[0];
+}

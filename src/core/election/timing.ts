@@ -1,0 +1,43 @@
+// All times are in milliseconds. RFC 9568 6.1 counts the same in centiseconds.
+
+/** Init listens for this many active-down times before it takes part: long enough to hear any active there is. */
+export const INIT_DOWN_TIMES = 3;
+/** Whoever shall let others go first (incomplete table, just resigned) does so for this many active-down times. */
+export const GRACE_DOWN_TIMES = 3;
+/**
+ * What a peer sent before it resigned may arrive after its resignation by another path. Nothing else comes so soon:
+ * a node that resigned is not active again before a whole active-down time.
+ */
+export const RESIGNATION_GUARD_INTERVALS = 3;
+/** Lateness below this is ordinary scheduling. */
+const LATENESS_MS_MIN = 20;
+/** A node that wants to be active has been well for at least so long: links that flap keep it away. */
+const STABLE_MS_MIN = 5_000;
+const STABLE_DOWN_TIMES = 10;
+/** How long a planned handover waits for the standby to have everything. */
+export const DRAIN_PLANNED_MS = 1_000;
+/** The same when a face is dead: every millisecond more is an outage. */
+export const DRAIN_HEALTH_MS = 50;
+/** After a drain's limit the replicator's answer may still be on its way. */
+export const DRAIN_ANSWER_MS = 50;
+/** An active that asserts itself against others sends no more than so many times as often as it does alone. */
+export const ASSERTION_RATE_MAX = 4;
+
+/** Skew_Time: the lower the priority, the longer the wait, so that the best is first (RFC 9568 6.1). */
+export function skewMs(priority: number, intervalMs: number): number {
+  return ((256 - priority) * intervalMs) / 256;
+}
+
+/** Active_Down_Interval (RFC 9568 6.1): how long an active must be silent before it counts as dead. */
+export function activeDownMs(priority: number, intervalMs: number): number {
+  return 3 * intervalMs + skewMs(priority, intervalMs);
+}
+
+/** Woken later than this after its deadline, a node cannot trust what it believes about the others. */
+export function latenessMs(intervalMs: number): number {
+  return Math.max(intervalMs, LATENESS_MS_MIN);
+}
+
+export function stableMs(priority: number, intervalMs: number): number {
+  return Math.max(STABLE_MS_MIN, STABLE_DOWN_TIMES * activeDownMs(priority, intervalMs));
+}

@@ -1,0 +1,226 @@
+import { type IpFamily, ipFamily, networkContains, parseIp, parseNetwork } from "../base/ip.ts";
+import {
+  type ClusterDocument,
+  type ClusterNode,
+  groupOf,
+  type SourceRule,
+} from "../contract/cluster-document.ts";
+
+/**
+ * The nftables rules of one node, as the text of one atomic transaction for `nft -f -`. Loading it again
+ * replaces the table and nothing else; connections keep their translations, which live in the kernel's table.
+ *
+ * Needs nftables 1.0.6 and a kernel with nf_tables, nft_ct, nft_nat and nft_masq. What each chain is for is told
+ * in docs/guide/gateway-rules.md.
+ */
+export function renderGatewayRules(document: ClusterDocument, node: string): string {
+  const own = document.nodes[node];
+  if (own === undefined) throw new Error(`no node ${node} in a checked document`);
+  const blocks = [
+    ...virtualAddressSets(document),
+    chain("control-in", "filter hook prerouting priority raw", controlRules(document, node, "in")),
+    chain("control-out", "filter hook output priority raw", controlRules(document, node, "out")),
+    chain("forwarded", "filter hook forward priority filter", forwardRules),
+    chain("own-in", "filter hook input priority filter", ownInRules(document)),
+    chain("own-out", "filter hook output priority filter", ownOutRules(document)),
+    chain("translate-source", "nat hook postrouting priority srcnat", sourceRules(document, own)),
+  ];
+  // Adding the table first makes its deletion succeed when there is none yet.
+  return `add table inet ${table}\ndelete table inet ${table}\n\ntable inet ${table} {\n${blocks.join("\n")}}\n`;
+}
+
+/** Takes the rules away again. */
+export function renderGatewayRulesRemoval(): string {
+  return `add table inet ${table}\ndelete table inet ${table}\n`;
+}
+
+const table = "tocha";
+
+interface Rule {
+  readonly match: string;
+  readonly verdict: string;
+  readonly comment: string;
+}
+
+function chain(name: string, hook: string, rules: readonly Rule[]): string {
+  const lines = rules.map(({ match, verdict, comment }) => {
+    return `    ${match === "" ? "" : `${match} `}${verdict} comment "${comment}"`;
+  });
+  return `  chain ${name} {\n    type ${hook}; policy accept;\n${lines.map((line) => `${line}\n`).join("")}  }\n`;
+}
+
+function set(elements: readonly string[]): string {
+  return elements.length === 1 ? (elements[0] ?? "") : `{ ${elements.join(", ")} }`;
+}
+
+function isFamily(family: IpFamily): (text: string) => boolean {
+  return (text) => {
+    const address = parseIp(text.split("/")[0] ?? "");
+    return address !== undefined && ipFamily(address) === family;
+  };
+}
+
+const families = [
+  { family: 4, keyword: "ip", setName: "virtual4", setType: "ipv4_addr" },
+  { family: 6, keyword: "ip6", setName: "virtual6", setType: "ipv6_addr" },
+] as const;
+
+/** The virtual addresses of one family on all interfaces; a link-local one may stand on several. */
+function virtualAddresses(document: ClusterDocument, family: IpFamily): string[] {
+  const all = Object.values(groupOf(document).addresses).flat().filter(isFamily(family));
+  return [...new Set(all.map((address) => address.split("/")[0] ?? ""))];
+}
+
+function virtualAddressSets(document: ClusterDocument): string[] {
+  return families.flatMap(({ family, setName, setType }) => {
+    const elements = virtualAddresses(document, family);
+    if (elements.length === 0) return [];
+    return [`  set ${setName} {\n    type ${setType}\n    elements = { ${elements.join(", ")} }\n  }\n`];
+  });
+}
+
+/**
+ * What the nodes say to each other must not depend on the table that it is about: it is not tracked, causes no
+ * events, and passes when the table is full. Only traffic between the nodes' own addresses is meant.
+ */
+function controlRules(document: ClusterDocument, node: string, direction: "in" | "out"): Rule[] {
+  const role = document.replication.interface;
+  const device = document.nodes[node]?.interfaces[role]?.device ?? "";
+  const [own = "", ...peers] = [node, ...Object.keys(document.nodes).filter((name) => name !== node)].map(
+    (name) => document.nodes[name]?.interfaces[role]?.addresses[0]?.split("/")[0] ?? "",
+  );
+  const inward = direction === "in";
+  const onDevice = (name: string) => `${inward ? "iifname" : "oifname"} "${name}"`;
+  const keyword = isFamily(4)(own) ? "ip" : "ip6";
+  const ends = inward
+    ? `saddr ${set(peers)} ${keyword} daddr ${own}`
+    : `saddr ${own} ${keyword} daddr ${set(peers)}`;
+  const between = `${onDevice(device)} ${keyword} ${ends}`;
+  const tcpPorts = set([document.replication.port, document.control.port].map(String));
+  const notTracked = (match: string, comment: string): Rule => ({ match, verdict: "notrack", comment });
+  const pairwise =
+    peers.length === 0
+      ? []
+      : [
+          notTracked(`${between} udp dport ${document.pulses.port}`, "pulses"),
+          notTracked(`${between} tcp dport ${tcpPorts}`, "flow-sync and control, to the server"),
+          notTracked(`${between} tcp sport ${tcpPorts}`, "flow-sync and control, to the client"),
+        ];
+  // VRRP goes to 224.0.0.18 and ff02::12 (RFC 9568 5.1.1.2, 5.1.2.2), on the interfaces with virtual addresses.
+  const faces = Object.entries(groupOf(document).addresses).flatMap(([face, addresses]) => {
+    const name = document.nodes[node]?.interfaces[face]?.device ?? "";
+    return [
+      { group: "ip daddr 224.0.0.18", present: addresses.some(isFamily(4)) },
+      { group: "ip6 daddr ff02::12", present: addresses.some(isFamily(6)) },
+    ]
+      .filter((one) => one.present)
+      .map((one) => notTracked(`${onDevice(name)} ${one.group} meta l4proto vrrp`, `VRRP on ${face}`));
+  });
+  return [...pairwise, ...faces];
+}
+
+const forwardRules: readonly Rule[] = [
+  {
+    match: "ct state invalid",
+    verdict: "counter drop",
+    // Forwarded without its connection it would leave untranslated, and the peer would answer with RST.
+    comment: "packets that belong to no connection",
+  },
+  // Copied entries are born with all events on, hence for every packet, not only for the first.
+  { match: "", verdict: "ct event set assured,destroy", comment: "what replication needs, and no more" },
+];
+
+/**
+ * A node that has just become active may see packets of a connection before it has the entry. An answer of its
+ * own, a RST above all, would end the connection: it stays silent, and the sender repeats.
+ */
+function ownInRules(document: ClusterDocument): Rule[] {
+  const silent = families.flatMap(({ family, keyword, setName }): Rule[] => {
+    if (virtualAddresses(document, family).length === 0) return [];
+    const match = `${keyword} daddr @${setName}`;
+    return [
+      { match: `${match} ct state invalid`, verdict: "counter drop", comment: "no connection: stay silent" },
+      {
+        match: `${match} ct state new tcp flags & (fin | syn | rst | ack) != syn`,
+        verdict: "counter drop",
+        comment: "begins no connection: stay silent",
+      },
+    ];
+  });
+  return [...silent, ownEvents];
+}
+
+function ownOutRules(document: ClusterDocument): Rule[] {
+  const silent = families.flatMap(({ family, keyword, setName }): Rule[] => {
+    if (virtualAddresses(document, family).length === 0) return [];
+    const match = `${keyword} saddr @${setName}`;
+    const unreachable =
+      family === 4 ? "icmp type destination-unreachable" : "icmpv6 type destination-unreachable";
+    const code = family === 4 ? "icmp code port-unreachable" : "icmpv6 code port-unreachable";
+    return [
+      {
+        match: `${match} tcp flags & rst == rst ct state invalid,new,untracked`,
+        verdict: "counter drop",
+        comment: "no RST for a packet without a connection",
+      },
+      {
+        match: `${match} ${unreachable} ${code}`,
+        verdict: "counter drop",
+        comment: "the same for datagrams",
+      },
+    ];
+  });
+  return [...silent, ownEvents];
+}
+
+/**
+ * A mask with the one event that never happens here; an empty one cannot be written. Only for new connections:
+ * an ICMP error that the node sends about a forwarded flow counts as related to that flow, and would silence it.
+ */
+const ownEvents: Rule = {
+  match: "ct state new",
+  verdict: "ct event set label",
+  comment: "own connections are not copied",
+};
+
+function sourceRules(document: ClusterDocument, node: ClusterNode): Rule[] {
+  return document.nat.source.flatMap((rule) =>
+    families.flatMap(({ family, keyword }): Rule[] => {
+      const sources = rule.from.filter(isFamily(family));
+      if (sources.length === 0) return [];
+      const device = node.interfaces[rule.out]?.device ?? "";
+      return [
+        {
+          match: `oifname "${device}" ${keyword} saddr ${set(withoutContained(sources))}`,
+          verdict: `counter ${translation(rule, sources, keyword)}`,
+          comment: rule.id,
+        },
+      ];
+    }),
+  );
+}
+
+/** Ports are kept where they are free: `random` would fail RFC 4787 REQ-1 (endpoint-independent mapping). */
+function translation(rule: SourceRule, sources: readonly string[], keyword: "ip" | "ip6"): string {
+  if (rule.to === "masquerade") return "masquerade";
+  if (!rule.to.includes("/")) return `snat ${keyword} to ${rule.to}`;
+  return `snat ${keyword} prefix to ${keyword} saddr map { ${sources.map((from) => `${from} : ${rule.to}`).join(", ")} }`;
+}
+
+/** An nftables set refuses intervals that overlap. */
+function withoutContained(networks: readonly string[]): string[] {
+  const parsed = networks.flatMap((text) => {
+    const network = parseNetwork(text);
+    return network === undefined ? [] : [{ text, network }];
+  });
+  return parsed
+    .filter(({ network, text }) => {
+      return !parsed.some(
+        (other) =>
+          other.text !== text &&
+          other.network.prefixLength < network.prefixLength &&
+          networkContains(other.network, network.address),
+      );
+    })
+    .map(({ text }) => text);
+}

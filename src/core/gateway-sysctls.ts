@@ -1,0 +1,103 @@
+import { type ClusterDocument, groupOf } from "../contract/cluster-document.ts";
+
+/** A kernel setting that a node needs, and why. */
+export interface Sysctl {
+  /** As sysctl(8) writes it: a dot within a device name is a slash (`net.ipv4.conf.eth0/20.arp_ignore`). */
+  readonly name: string;
+  readonly value: number;
+  readonly why: string;
+}
+
+/**
+ * The kernel settings of one node, in the order in which they must be set. All of them belong to the node's own
+ * network namespace; none reaches the rest of the machine. docs/guide/gateway-rules.md lists them.
+ */
+export function gatewaySysctls(document: ClusterDocument, node: string): readonly Sysctl[] {
+  const interfaces = document.nodes[node]?.interfaces ?? {};
+  const devices = Object.keys(groupOf(document).addresses).flatMap((role) => {
+    const device = interfaces[role]?.device;
+    return device === undefined ? [] : [device];
+  });
+  return [...forwarding, ...devices.flatMap(deviceSysctls), ...tracking, ...timeouts];
+}
+
+/** The file of a setting under /proc/sys. */
+export function sysctlPath(name: string): string {
+  return `/proc/sys/${name.replace(/[./]/g, (mark) => (mark === "." ? "/" : "."))}`;
+}
+
+const forwarding: readonly Sysctl[] = [
+  {
+    // First of all: changing it sets other settings of the interfaces back to their defaults (ip-sysctl).
+    name: "net.ipv4.ip_forward",
+    value: 1,
+    why: "The node is an IPv4 router.",
+  },
+  {
+    name: "net.ipv6.conf.all.forwarding",
+    value: 1,
+    why: "The node is an IPv6 router. It then ignores router advertisements: give it its own default route.",
+  },
+];
+
+function deviceSysctls(device: string): Sysctl[] {
+  const name = `net.ipv4.conf.${device.replaceAll(".", "/")}`;
+  return [
+    {
+      name: `${name}.arp_ignore`,
+      value: 1,
+      why: "An address is answered for only on its own interface, so that no neighbour learns a virtual address on a wrong one.",
+    },
+    {
+      name: `${name}.arp_announce`,
+      value: 2,
+      why: "ARP requests carry an address of their own interface, so that they teach neighbours nothing wrong.",
+    },
+    {
+      name: `${name}.promote_secondaries`,
+      value: 1,
+      why: "Removing one address of a network must not remove the others of that network with it.",
+    },
+  ];
+}
+
+const conntrack = "net.netfilter.nf_conntrack";
+
+const tracking: readonly Sysctl[] = [
+  {
+    name: `${conntrack}_events`,
+    value: 1,
+    why: "With the default (2), connections that begin before the replicator listens never report anything.",
+  },
+  {
+    name: `${conntrack}_tcp_loose`,
+    value: 0,
+    why: "A packet from the middle of an unknown connection must not create an entry: on a node that has just become active it would be one without translation, in the way of the right one.",
+  },
+  {
+    name: `${conntrack}_tcp_be_liberal`,
+    value: 1,
+    why: "A node that becomes active again has entries whose window history ended when it was active last: without this, their packets would be out of window and dropped.",
+  },
+];
+
+/** Seconds. Linux's defaults are shorter than what the RFCs on NAT behaviour ask for. */
+const timeouts: readonly Sysctl[] = [
+  {
+    name: `${conntrack}_udp_timeout`,
+    value: 120,
+    why: "RFC 4787 REQ-5: a UDP mapping lives 2 minutes or longer.",
+  },
+  { name: `${conntrack}_udp_timeout_stream`, value: 300, why: "RFC 4787 REQ-5 recommends 5 minutes." },
+  {
+    name: `${conntrack}_icmp_timeout`,
+    value: 60,
+    why: "RFC 5508 REQ-2: an ICMP query mapping lives 60 seconds or longer.",
+  },
+  { name: `${conntrack}_icmpv6_timeout`, value: 60, why: "The same for ICMPv6." },
+  ...["syn_sent", "syn_recv", "fin_wait", "close_wait", "last_ack", "time_wait"].map((state) => ({
+    name: `${conntrack}_tcp_timeout_${state}`,
+    value: 240,
+    why: "RFC 5382 REQ-5: a TCP connection that opens or closes keeps its mapping for 4 minutes or longer.",
+  })),
+];

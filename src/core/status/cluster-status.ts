@@ -1,0 +1,160 @@
+import type { ClusterStatus, NodeStatus, StatusProblem, Verdict } from "../../contract/status.ts";
+
+export interface ClusterStatusSource {
+  readonly cluster: string;
+  readonly group: string;
+  readonly asOf: string;
+  readonly revision: string;
+  /** The node that composes this. */
+  readonly self: string;
+  readonly nodes: readonly NodeStatus[];
+  /** What nodes reported about themselves. */
+  readonly reported: readonly StatusProblem[];
+}
+
+/** Lag below this is the pace of the work, not a problem. */
+const LAG_MS_MAX = 1_000;
+
+/** Composes what the nodes say into one answer: a verdict, a sentence, and every problem with what helps. */
+export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus {
+  const actives = source.nodes.filter(({ role }) => role === "active");
+  const problems = [
+    ...source.reported,
+    ...activeProblems(actives),
+    ...source.nodes.flatMap((node) => nodeProblems(node, source)),
+    ...protectionProblems(source.nodes, actives),
+  ];
+  const verdict = judge(actives, problems);
+  return {
+    cluster: source.cluster,
+    group: source.group,
+    verdict,
+    summary: summarize(verdict, actives, source.nodes),
+    activeNode: actives.length === 1 ? (actives[0]?.name ?? null) : null,
+    asOf: source.asOf,
+    revision: source.revision,
+    nodes: [...source.nodes],
+    problems,
+  };
+}
+
+function judge(actives: readonly NodeStatus[], problems: readonly StatusProblem[]): Verdict {
+  if (actives.length === 0) return "down";
+  return problems.length > 0 ? "degraded" : "ok";
+}
+
+function summarize(verdict: Verdict, actives: readonly NodeStatus[], nodes: readonly NodeStatus[]): string {
+  const names = actives.map(({ name }) => name).join(" and ");
+  if (actives.length === 0) return "no node is active: nobody holds the virtual addresses";
+  if (actives.length > 1) return `${names} are active at the same time`;
+  const standbys = nodes.filter((node) => node.role === "standby" && node.replication.complete);
+  if (standbys.length === 0) return `${names} is active, and no standby could take over its connections`;
+  const standbyNames = standbys.map(({ name }) => name).join(" and ");
+  const ready = `${names} is active, ${standbyNames} ${standbys.length === 1 ? "is" : "are"} ready with every connection`;
+  return verdict === "ok" ? ready : `${ready}, but something needs attention`;
+}
+
+function activeProblems(actives: readonly NodeStatus[]): StatusProblem[] {
+  if (actives.length === 1) return [];
+  if (actives.length === 0) {
+    return [
+      {
+        severity: "error",
+        code: "no-active-node",
+        message: "no node that can be asked is active",
+        hint: "Look at the cause of each node's role above, and at its log: journalctl -u tocha.",
+      },
+    ];
+  }
+  return [
+    {
+      severity: "error",
+      code: "several-active-nodes",
+      message: `${actives.map(({ name }) => name).join(" and ")} hold the virtual addresses at the same time`,
+      hint: "They do not hear each other: check the links between them, with `ip link` and `ping` on each path.",
+    },
+  ];
+}
+
+function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProblem[] {
+  const problem = (
+    severity: StatusProblem["severity"],
+    code: string,
+    message: string,
+    hint: string,
+  ): StatusProblem => ({ severity, node: node.name, code, message, hint });
+  if (!node.reachable) {
+    const hint = `Is ${node.name} switched on? On ${node.name}: systemctl status tocha, or start it: tocha run --config cluster.yaml --node ${node.name}`;
+    return [problem("error", "node-unreachable", `${node.name} does not answer over the sync network`, hint)];
+  }
+  const problems: StatusProblem[] = [];
+  if (node.revision !== source.revision) {
+    const message = `${node.name} runs another document (revision ${node.revision}, here ${source.revision})`;
+    problems.push(
+      problem(
+        "error",
+        "revision-differs",
+        message,
+        `Copy the document to ${node.name} and restart tocha there.`,
+      ),
+    );
+  }
+  for (const face of node.interfaces) {
+    if (face.up) continue;
+    const message = `interface ${face.name} (${face.device}) of ${node.name} has no carrier or is down`;
+    problems.push(
+      problem(
+        "error",
+        "interface-down",
+        message,
+        `On ${node.name}: ip link show ${face.device}; check cable and switch.`,
+      ),
+    );
+  }
+  for (const stream of node.replication.streams) {
+    if (stream.direction !== "to") continue;
+    if (stream.lagMs !== null && stream.lagMs > LAG_MS_MAX) {
+      const message = `connections reach ${stream.peer} ${Math.round(stream.lagMs)} ms late (${stream.lagRecords} records)`;
+      problems.push(
+        problem(
+          "warning",
+          "replication-lags",
+          message,
+          `Check load and sync link: ping ${stream.peer}; top on both.`,
+        ),
+      );
+    }
+  }
+  const refused = node.replication.streams.flatMap(({ refused: counts }) => Object.entries(counts));
+  for (const [what, count] of refused) {
+    const message = `the kernel of ${node.name} refused ${count} records (${what})`;
+    problems.push(
+      problem(
+        "warning",
+        "records-refused",
+        message,
+        `On ${node.name}: sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count`,
+      ),
+    );
+  }
+  if (node.processes.some(({ role, realTime }) => role === "failover" && realTime === false)) {
+    const message = `the failover role of ${node.name} has no real-time priority`;
+    problems.push(
+      problem("warning", "no-real-time", message, "Give it CAP_SYS_NICE, or on systemd: LimitRTPRIO=50."),
+    );
+  }
+  return problems;
+}
+
+function protectionProblems(nodes: readonly NodeStatus[], actives: readonly NodeStatus[]): StatusProblem[] {
+  if (actives.length !== 1) return [];
+  return nodes
+    .filter((node) => node.reachable && node.role !== "active" && !node.replication.complete)
+    .map((node) => ({
+      severity: "error",
+      node: node.name,
+      code: "table-incomplete",
+      message: `${node.name} does not hold all connections yet`,
+      hint: "It copies them now; if this stays for more than a minute: tocha status -o json, and the log of both nodes.",
+    }));
+}

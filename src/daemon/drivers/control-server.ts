@@ -1,0 +1,125 @@
+import { chmodSync, rmSync } from "node:fs";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { TLSSocket } from "node:tls";
+import { type Problem, ProblemError } from "../../base/problem.ts";
+import type { NodeKeys } from "../../keys/read-keys.ts";
+import type { NodeSettings } from "../node-settings.ts";
+import { peerNode } from "./tls-name.ts";
+
+const BODY_BYTES_MAX = 64 << 10;
+const REQUEST_LIMIT_MS = 10_000;
+const LISTEN_RETRY_MS = 1_000;
+
+export interface ControlRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Parsed JSON, or undefined when there was none. */
+  readonly body: unknown;
+  /** `local` for the UNIX socket, otherwise the node that asks. */
+  readonly from: string;
+}
+
+/** Answers a request; a thrown ProblemError becomes an answer of status 409, an undefined answer 404. */
+export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
+
+/** HTTP on a UNIX socket that only its owner may open. */
+export function listenLocally(path: string, handle: ControlHandler): void {
+  rmSync(path, { force: true });
+  const server = createHttpServer(listener(handle, () => "local"));
+  server.requestTimeout = REQUEST_LIMIT_MS;
+  // The mask is set while the socket file is made: it is never open to others, not even for a moment.
+  const mask = process.umask(0o177);
+  server.listen(path, () => {
+    process.umask(mask);
+    chmodSync(path, 0o600);
+  });
+}
+
+/** The same for the other nodes of the cluster, over mutual TLS on the sync address. */
+export function listenForPeers(
+  settings: NodeSettings,
+  keys: NodeKeys,
+  handle: ControlHandler,
+  onError: (text: string) => void,
+): void {
+  const server = createHttpsServer(
+    {
+      key: keys.privateKey,
+      cert: keys.certificate,
+      ca: keys.caCertificate,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: "TLSv1.3",
+    },
+    listener(handle, (request) => peerNode(request.socket as TLSSocket)),
+  );
+  server.requestTimeout = REQUEST_LIMIT_MS;
+  server.maxConnections = 64;
+  server.on("error", (error) => {
+    onError(`cannot listen on ${settings.sync.address} port ${settings.ports.control}: ${error.message}`);
+    setTimeout(() => listenForPeers(settings, keys, handle, onError), LISTEN_RETRY_MS);
+  });
+  server.listen({ host: settings.sync.address, port: settings.ports.control });
+}
+
+function listener(
+  handle: ControlHandler,
+  identify: (request: IncomingMessage) => string | undefined,
+): RequestListener {
+  return (request, response) => {
+    void respond(request, response, handle, identify(request));
+  };
+}
+
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handle: ControlHandler,
+  from: string | undefined,
+): Promise<void> {
+  if (from === undefined) {
+    answer(response, 403, problem("not-a-node", "the certificate is not that of a node of this cluster"));
+    return;
+  }
+  try {
+    const body = await readBody(request);
+    const result = await handle({ method: request.method ?? "GET", path: request.url ?? "/", body, from });
+    if (result === undefined)
+      answer(response, 404, problem("no-such-operation", `there is no ${request.method} ${request.url}`));
+    else answer(response, 200, result);
+  } catch (error) {
+    if (error instanceof ProblemError)
+      answer(response, error.problem.code === "bad-request" ? 400 : 409, error.problem);
+    else answer(response, 500, problem("internal", error instanceof Error ? error.message : String(error)));
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  let text = "";
+  for await (const chunk of request.setEncoding("utf8")) {
+    text += chunk;
+    if (text.length > BODY_BYTES_MAX)
+      throw new ProblemError(problem("bad-request", "the request is too long"));
+  }
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new ProblemError(problem("bad-request", "the request is not JSON"));
+  }
+}
+
+function answer(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(JSON.stringify(body));
+}
+
+function problem(code: string, message: string): Problem {
+  return { code, message };
+}

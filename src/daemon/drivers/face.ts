@@ -1,0 +1,155 @@
+import { type IpAddress, type IpFamily, ipFamily, isLinkLocal, validIp } from "../../base/ip.ts";
+import type { MacAddress } from "../../base/mac.ts";
+import type { PacketSocket } from "../../linux/packet-socket.ts";
+import { openVrrpSocket } from "../../linux/vrrp-socket.ts";
+import { encodeGratuitousArp } from "../../wire/arp.ts";
+import { encodeUnsolicitedNeighborAdvertisement } from "../../wire/ndp.ts";
+import type { AddressState, LinkState } from "../../wire/route-message.ts";
+import { encodeAdvertisementFrame } from "../../wire/vrrp.ts";
+import type { FaceSettings } from "../node-settings.ts";
+
+export interface VirtualAddress {
+  readonly address: IpAddress;
+  readonly prefixLength: number;
+}
+
+/** One interface of the group: its device as the kernel has it now, its sockets, and the frames it sends. */
+export class Face {
+  readonly name: string;
+  readonly device: string;
+  readonly virtualAddresses: readonly VirtualAddress[];
+  readonly ownAddresses: readonly IpAddress[];
+  readonly families: readonly IpFamily[];
+  readonly #router: { readonly virtualRouterId: number; readonly intervalMs: number };
+  #link: LinkState | undefined;
+  #linkLocal: IpAddress | undefined;
+  readonly #sockets = new Map<IpFamily, PacketSocket>();
+  /** Encoded once; thrown away when the device changes. */
+  readonly #advertisements = new Map<string, Uint8Array>();
+  #announcements: Uint8Array[] | undefined;
+
+  constructor(
+    settings: FaceSettings,
+    router: { readonly virtualRouterId: number; readonly intervalMs: number },
+  ) {
+    this.name = settings.name;
+    this.device = settings.device;
+    this.#router = router;
+    this.ownAddresses = settings.addresses.map(validIp);
+    this.virtualAddresses = settings.virtualAddresses.map(({ address, prefixLength }) => ({
+      address: validIp(address),
+      prefixLength,
+    }));
+    this.families = [...new Set(this.virtualAddresses.map(({ address }) => ipFamily(address)))];
+  }
+
+  get up(): boolean {
+    return this.#link?.up ?? false;
+  }
+
+  get deviceIndex(): number | undefined {
+    return this.#link?.index;
+  }
+
+  /** The address that IPv6 advertisements come from (RFC 9568 5.1.2.1), once the kernel has given the device one. */
+  get linkLocal(): IpAddress | undefined {
+    return this.#linkLocal;
+  }
+
+  /** Sockets that receive advertisements, with their families. */
+  get sockets(): ReadonlyMap<IpFamily, PacketSocket> {
+    return this.#sockets;
+  }
+
+  /** Takes the device's present state. @returns true when sockets were opened or closed: poll a new set */
+  setLink(link: LinkState | undefined): boolean {
+    const before = this.#link;
+    this.#link = link;
+    if (before?.index === link?.index && sameMac(before?.mac, link?.mac)) return false;
+    this.#forgetFrames();
+    this.#closeSockets();
+    if (link === undefined) return true;
+    for (const family of this.families) this.#sockets.set(family, openVrrpSocket(this.device, family));
+    return true;
+  }
+
+  /** Takes all addresses of the namespace, to find this device's link-local one. */
+  setAddresses(addresses: readonly AddressState[]): void {
+    const found = addresses.find(
+      ({ deviceIndex, address }) =>
+        deviceIndex === this.#link?.index &&
+        address.length === 16 &&
+        isLinkLocal(address) &&
+        !this.virtualAddresses.some((virtual) => sameMac(virtual.address, address)),
+    )?.address;
+    if (sameMac(found, this.#linkLocal)) return;
+    this.#linkLocal = found;
+    this.#forgetFrames();
+  }
+
+  /** @returns false when it could not be sent: no device, no source address, or the kernel refused */
+  sendAdvertisement(family: IpFamily, priority: number): boolean {
+    const key = `${family} ${priority}`;
+    let frame = this.#advertisements.get(key);
+    if (frame === undefined) {
+      frame = this.#encodeAdvertisement(family, priority);
+      if (frame === undefined) return false;
+      this.#advertisements.set(key, frame);
+    }
+    return this.#sockets.get(family)?.send(frame) ?? false;
+  }
+
+  /** Tells all hosts on the link where the virtual addresses are now: gratuitous ARP, unsolicited neighbour advertisements. */
+  announce(): boolean {
+    const mac = this.#link?.mac;
+    const [socket] = this.#sockets.values();
+    if (mac === undefined || socket === undefined) return false;
+    this.#announcements ??= this.virtualAddresses.map(({ address }) => encodeAnnouncement(mac, address));
+    return socket.sendMany(this.#announcements) === this.#announcements.length;
+  }
+
+  close(): void {
+    this.#closeSockets();
+  }
+
+  #encodeAdvertisement(family: IpFamily, priority: number): Uint8Array | undefined {
+    const source = family === 4 ? this.ownAddresses.find((own) => own.length === 4) : this.#linkLocal;
+    if (this.#link === undefined || source === undefined) return undefined;
+    const addresses = this.virtualAddresses
+      .map(({ address }) => address)
+      .filter((one) => ipFamily(one) === family);
+    // RFC 9568 5.2.9: a link-local address comes first.
+    addresses.sort((a, b) => Number(isLinkLocal(b)) - Number(isLinkLocal(a)));
+    return encodeAdvertisementFrame({
+      sourceMac: this.#link.mac,
+      source,
+      advertisement: {
+        virtualRouterId: this.#router.virtualRouterId,
+        priority,
+        intervalCs: Math.max(1, Math.round(this.#router.intervalMs / 10)),
+        addresses,
+      },
+    });
+  }
+
+  #closeSockets(): void {
+    for (const socket of this.#sockets.values()) socket.close();
+    this.#sockets.clear();
+  }
+
+  #forgetFrames(): void {
+    this.#advertisements.clear();
+    this.#announcements = undefined;
+  }
+}
+
+function encodeAnnouncement(mac: MacAddress, address: IpAddress): Uint8Array {
+  return ipFamily(address) === 4
+    ? encodeGratuitousArp({ mac, address })
+    : encodeUnsolicitedNeighborAdvertisement({ mac, address });
+}
+
+function sameMac(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

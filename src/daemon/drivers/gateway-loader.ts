@@ -1,0 +1,43 @@
+import { spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { renderGatewayRules } from "../../core/gateway-rules.ts";
+import { gatewaySysctls, sysctlPath } from "../../core/gateway-sysctls.ts";
+import type { NodeSettings } from "../node-settings.ts";
+
+const NFT_LIMIT_MS = 30_000;
+
+/** Sets the node's sysctls and loads its rules, in one transaction. @returns what went wrong, in words; nothing is half loaded */
+export async function loadGateway(settings: NodeSettings): Promise<string[]> {
+  const failures: string[] = [];
+  for (const { name, value } of gatewaySysctls(settings.document, settings.node)) {
+    const failure = setSysctl(name, value);
+    if (failure !== undefined) failures.push(failure);
+  }
+  const failure = await runNft(renderGatewayRules(settings.document, settings.node));
+  if (failure !== undefined) failures.push(failure);
+  return failures;
+}
+
+function setSysctl(name: string, value: string | number): string | undefined {
+  const path = sysctlPath(name);
+  try {
+    if (readFileSync(path, "utf8").trim() !== String(value)) writeFileSync(path, String(value));
+    return undefined;
+  } catch (error) {
+    return `sysctl ${name}=${value}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+function runNft(script: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn("nft", ["-f", "-"], { stdio: ["pipe", "ignore", "pipe"], timeout: NFT_LIMIT_MS });
+    let said = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-2_000);
+    });
+    child.stdin.on("error", () => {}); // nft that ends early says why on its standard error.
+    child.on("error", (error) => resolve(`cannot run nft: ${error.message}`));
+    child.on("close", (code) => resolve(code === 0 ? undefined : `nft refused the rules: ${said.trim()}`));
+    child.stdin.end(script);
+  });
+}

@@ -1,0 +1,121 @@
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { ByteWriter } from "../../base/bytes.ts";
+import { DecodeError } from "../../base/decode-error.ts";
+import { type IpAddress, validIp } from "../../base/ip.ts";
+import { PulseSession } from "../../core/election/pulse-session.ts";
+import { UdpSocket } from "../../linux/udp-socket.ts";
+import {
+  decodePulse,
+  encodePulse,
+  PULSE_BYTES_MAX,
+  PULSE_TAG_BYTES,
+  type Pulse,
+  pulseBody,
+  pulseTag,
+} from "../../wire/pulse.ts";
+import type { NodeSettings } from "../node-settings.ts";
+
+/** What this node's pulses say; the header that proves their freshness is added here. */
+export type PulseContent = Omit<Pulse, "sender" | "recipient" | "group" | "session" | "echo" | "sequence">;
+
+interface PulsePeer {
+  readonly name: string;
+  readonly address: IpAddress;
+  readonly session: PulseSession;
+}
+
+/** Authenticated pulses to and from all peers on one path. What is forged, replayed or for others is counted and dropped. */
+export class PulseSocket {
+  readonly #settings: NodeSettings;
+  readonly #key: Buffer;
+  readonly #socket: UdpSocket;
+  readonly #peers: readonly PulsePeer[];
+  readonly #writer = new ByteWriter(PULSE_BYTES_MAX);
+  readonly #received = new Uint8Array(2_048);
+  /** Dropped pulses by reason. */
+  readonly counters: Record<string, number> = {};
+
+  constructor(settings: NodeSettings) {
+    this.#settings = settings;
+    this.#key = Buffer.from(settings.pulseKey, "hex");
+    this.#peers = settings.peers.map((peer) => ({
+      name: peer.name,
+      address: validIp(peer.syncAddress),
+      session: new PulseSession(randomSession()),
+    }));
+    this.#socket = new UdpSocket({
+      address: validIp(settings.sync.address),
+      port: settings.ports.pulses,
+      device: settings.sync.device,
+    });
+  }
+
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
+  sendToAll(content: PulseContent): void {
+    for (const peer of this.#peers) {
+      this.#writer.offset = 0;
+      encodePulse(
+        {
+          ...content,
+          ...peer.session.nextHeader(),
+          sender: this.#settings.node,
+          recipient: peer.name,
+          group: this.#settings.group.name,
+        },
+        this.#writer,
+      );
+      this.#writer.put(this.#tag(this.#writer.written()));
+      if (this.#socket.send(this.#writer.written(), peer.address, this.#settings.ports.pulses) < 0) {
+        this.#count("pulse-not-sent");
+      }
+    }
+  }
+
+  /** The next fresh pulse that waits, or undefined when there is none. */
+  receive(): Pulse | undefined {
+    for (;;) {
+      const datagram = this.#socket.receive(this.#received);
+      if (datagram === undefined) return undefined;
+      const pulse = this.#open(this.#received.subarray(0, datagram.length));
+      if (pulse !== undefined) return pulse;
+    }
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #open(datagram: Uint8Array): Pulse | undefined {
+    const tag = pulseTag(datagram);
+    const body = pulseBody(datagram);
+    if (tag.length !== PULSE_TAG_BYTES || !timingSafeEqual(tag, this.#tag(body)))
+      return this.#drop("pulse-forged");
+    const pulse = decodePulse(body);
+    if (pulse instanceof DecodeError) return this.#drop(pulse.reason);
+    const peer = this.#peers.find(({ name }) => name === pulse.sender);
+    if (peer === undefined || pulse.recipient !== this.#settings.node) return this.#drop("pulse-for-others");
+    if (pulse.group !== this.#settings.group.name) return this.#drop("pulse-group");
+    const freshness = peer.session.accept(pulse);
+    return freshness === "fresh" ? pulse : this.#drop(`pulse-${freshness}`);
+  }
+
+  #tag(body: Uint8Array): Buffer {
+    return createHmac("sha256", this.#key).update(body).digest().subarray(0, PULSE_TAG_BYTES);
+  }
+
+  #drop(reason: string): undefined {
+    this.#count(reason);
+    return undefined;
+  }
+
+  #count(reason: string): void {
+    this.counters[reason] = (this.counters[reason] ?? 0) + 1;
+  }
+}
+
+function randomSession(): bigint {
+  return randomBytes(8).readBigUInt64BE() | 1n;
+}

@@ -1,0 +1,214 @@
+import { connect as connectTcp } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { DecodeError } from "../../base/decode-error.ts";
+import type { FlowFilter } from "../../core/replication/flow-filter.ts";
+import { type SourceEffect, SourceStream } from "../../core/replication/source-stream.ts";
+import { type NodeKeys, nodeDnsName } from "../../keys/read-keys.ts";
+import { FlowRecordWriter } from "../../wire/flow-record.ts";
+import { SyncFrameSplitter } from "../../wire/flow-sync.ts";
+import type { NodeSettings, PeerSettings } from "../node-settings.ts";
+import type { LogLevel } from "../role-message.ts";
+import type { StreamReport } from "../role-report.ts";
+import { TablePass } from "./table-pass.ts";
+
+const RECONNECT_MS_MIN = 100;
+const RECONNECT_MS_MAX = 1_000;
+const CONNECT_LIMIT_MS = 3_000;
+/** More than this unsent is backpressure: changes are not taken any more, and a copy makes up for them later. */
+const UNSENT_BYTES_MAX = 32 << 20;
+/** A copy waits while this much is unsent. */
+const COPY_UNSENT_BYTES_MAX = 1 << 20;
+/** Records of one part of the table fit here with room to spare. */
+const COPY_BUFFER_BYTES = 64 << 10;
+
+export interface SourceLinkOptions {
+  readonly settings: NodeSettings;
+  readonly peer: PeerSettings;
+  readonly keys: NodeKeys;
+  readonly filter: FlowFilter;
+  readonly onMarked: (peer: string, token: number) => void;
+  readonly log: (level: LogLevel, text: string) => void;
+}
+
+/** The TLS connection to one standby with the machine that says what to send; connects again whenever it is lost. */
+export class SourceLink {
+  readonly stream: SourceStream;
+  readonly #options: SourceLinkOptions;
+  readonly #copyWriter = new FlowRecordWriter(COPY_BUFFER_BYTES);
+  #socket: TLSSocket | undefined;
+  #pass: TablePass | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #reconnectMs = RECONNECT_MS_MIN;
+  #problem: string | undefined = "not connected yet";
+
+  constructor(options: SourceLinkOptions) {
+    this.#options = options;
+    const { settings, peer } = options;
+    this.stream = new SourceStream({
+      cluster: settings.cluster,
+      node: settings.node,
+      peer: peer.name,
+      refreshMs: settings.refreshMs,
+    });
+    this.#connect();
+  }
+
+  get peer(): string {
+    return this.#options.peer.name;
+  }
+
+  setActive(active: boolean): void {
+    this.#perform(this.stream.setActive(performance.now(), active));
+  }
+
+  changed(records: Uint8Array, count: number): void {
+    this.#perform(this.stream.changed(performance.now(), records, count));
+  }
+
+  overrun(): void {
+    this.#perform(this.stream.overrun());
+  }
+
+  mark(token: number): void {
+    this.#perform(this.stream.mark(performance.now(), token));
+  }
+
+  report(): StreamReport {
+    const { counters, state } = this.stream;
+    return {
+      peer: this.peer,
+      direction: "to",
+      connected: state !== "offline",
+      state,
+      records: counters.recordsSent,
+      bytes: counters.bytesSent,
+      lagRecords: this.stream.lagRecords,
+      lagMs: this.stream.lagMs(performance.now()),
+      complete: this.stream.complete,
+      resyncs: counters.resyncs,
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+    };
+  }
+
+  #connect(): void {
+    const { settings, peer, keys } = this.#options;
+    const socket = connectTls({
+      socket: connectTcp({
+        host: peer.syncAddress,
+        port: settings.ports.replication,
+        localAddress: settings.sync.address,
+      }),
+      servername: nodeDnsName(peer.name),
+      ca: keys.caCertificate,
+      cert: keys.certificate,
+      key: keys.privateKey,
+      minVersion: "TLSv1.3",
+    });
+    const splitter = new SyncFrameSplitter();
+    let secure = false;
+    socket.setNoDelay(true);
+    const limit = setTimeout(() => socket.destroy(new Error("no answer in time")), CONNECT_LIMIT_MS);
+    socket.on("secureConnect", () => {
+      clearTimeout(limit);
+      secure = true;
+      this.#socket = socket;
+      this.#perform(this.stream.connected(performance.now()));
+    });
+    socket.on("data", (chunk: Buffer) => {
+      const fault: DecodeError | undefined = splitter.push(chunk, (frame) => {
+        if (frame.type === "hello") this.#greeted();
+        this.#perform(this.stream.receive(performance.now(), frame));
+      });
+      if (fault !== undefined) socket.destroy(new Error(`malformed answer: ${fault.reason}`));
+    });
+    socket.on("drain", () => this.#perform(this.stream.relieved()));
+    socket.on("error", (error) => {
+      this.#problem = error.message;
+    });
+    socket.on("close", () => {
+      clearTimeout(limit);
+      this.#closed(secure);
+    });
+  }
+
+  #greeted(): void {
+    this.#problem = undefined;
+    this.#reconnectMs = RECONNECT_MS_MIN;
+    this.#options.log("info", `stream to ${this.peer} is up`);
+  }
+
+  #closed(wasUp: boolean): void {
+    this.#socket = undefined;
+    if (wasUp) {
+      this.#problem ??= "the connection was closed";
+      this.#options.log("warning", `stream to ${this.peer} is lost: ${this.#problem}`);
+    }
+    this.#perform(this.stream.disconnected());
+    setTimeout(() => this.#connect(), this.#reconnectMs);
+    this.#reconnectMs = Math.min(RECONNECT_MS_MAX, this.#reconnectMs * 2);
+  }
+
+  #perform(effects: readonly SourceEffect[]): void {
+    this.#socket?.cork();
+    for (const effect of effects) this.#performOne(effect);
+    this.#socket?.uncork();
+    this.#armTimer();
+  }
+
+  #performOne(effect: SourceEffect): void {
+    switch (effect.do) {
+      case "send":
+        this.#socket?.write(effect.frame);
+        if ((this.#socket?.writableLength ?? 0) > UNSENT_BYTES_MAX) this.#perform(this.stream.pressed());
+        break;
+      case "start-copy":
+        this.#startCopy();
+        break;
+      case "abort-copy":
+        this.#pass?.abort();
+        this.#pass = undefined;
+        break;
+      case "marked":
+        this.#options.onMarked(this.peer, effect.token);
+        break;
+      case "close":
+        this.#problem = effect.reason;
+        this.#socket?.destroy();
+        break;
+    }
+  }
+
+  #startCopy(): void {
+    this.#pass?.abort();
+    const writer = this.#copyWriter;
+    writer.take();
+    this.#pass = new TablePass({
+      visit: (fields) => {
+        if (!this.#options.filter.accepts(fields)) return;
+        if (!writer.hasRoom) this.#flushCopy();
+        writer.writeUpsert(fields);
+      },
+      onPart: () => this.#flushCopy(),
+      onEnd: (whole) => {
+        this.#pass = undefined;
+        this.#perform(this.stream.copyEnded(performance.now(), whole));
+      },
+      mustWait: () => (this.#socket?.writableLength ?? 0) > COPY_UNSENT_BYTES_MAX,
+    });
+  }
+
+  #flushCopy(): void {
+    const { count } = this.#copyWriter;
+    this.#perform(this.stream.copied(performance.now(), this.#copyWriter.take(), count));
+  }
+
+  #armTimer(): void {
+    clearTimeout(this.#timer);
+    const { deadline } = this.stream;
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(
+      () => this.#perform(this.stream.timeout(performance.now())),
+      Math.max(1, deadline - performance.now()),
+    );
+  }
+}

@@ -1,0 +1,126 @@
+import { hkdfSync } from "node:crypto";
+import { isAbsolute, resolve } from "node:path";
+import { formatIp, parseNetwork } from "../base/ip.ts";
+import { type ClusterDocument, groupOf } from "../contract/cluster-document.ts";
+import { documentRevision } from "../contract/document-revision.ts";
+
+/** An interface that carries virtual addresses: one face of the group. */
+export interface FaceSettings {
+  readonly name: string;
+  readonly device: string;
+  /** This node's own addresses on it. */
+  readonly addresses: readonly string[];
+  readonly virtualAddresses: readonly { readonly address: string; readonly prefixLength: number }[];
+}
+
+export interface PeerSettings {
+  readonly name: string;
+  readonly syncAddress: string;
+  /** All of its own addresses on the faces: its VRRP advertisements come from one of these. */
+  readonly addresses: readonly string[];
+}
+
+/** What the document says for one node, made ready for its roles: plain values, nothing left to look up. */
+export interface NodeSettings {
+  readonly node: string;
+  readonly cluster: string;
+  readonly revision: string;
+  readonly document: ClusterDocument;
+  readonly runDirectory: string;
+  readonly keysDirectory: string;
+  /** Hexadecimal; derived from the cluster's key for the pulses alone. */
+  readonly pulseKey: string;
+  readonly group: {
+    readonly name: string;
+    readonly virtualRouterId: number;
+    readonly priority: number;
+    readonly intervalMs: number;
+    readonly preempt: boolean;
+  };
+  readonly faces: readonly FaceSettings[];
+  readonly peers: readonly PeerSettings[];
+  readonly sync: { readonly name: string; readonly device: string; readonly address: string };
+  readonly ports: { readonly pulses: number; readonly replication: number; readonly control: number };
+  readonly refreshMs: number;
+}
+
+export interface NodeSettingsSource {
+  readonly document: ClusterDocument;
+  /** The folder that relative key paths start from. */
+  readonly documentDirectory: string;
+  readonly node: string;
+  readonly runDirectory: string;
+}
+
+/** The folder with the keys, as the document says. */
+export function keysDirectory(document: ClusterDocument, documentDirectory: string): string {
+  const { directory } = document.keys;
+  return isAbsolute(directory) ? directory : resolve(documentDirectory, directory);
+}
+
+export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array): NodeSettings {
+  const { document, node } = source;
+  const group = groupOf(document);
+  const faceNames = Object.keys(group.addresses);
+  const sync = interfaceOf(document, node, document.replication.interface);
+  return {
+    node,
+    cluster: document.cluster,
+    revision: documentRevision(document),
+    document,
+    runDirectory: source.runDirectory,
+    keysDirectory: keysDirectory(document, source.documentDirectory),
+    pulseKey: Buffer.from(hkdfSync("sha256", clusterKey, document.cluster, "tocha pulse v1", 32)).toString(
+      "hex",
+    ),
+    group: {
+      name: group.name,
+      virtualRouterId: group.virtualRouterId,
+      priority: group.priorities[node] ?? 1,
+      intervalMs: group.intervalMs,
+      preempt: group.preempt,
+    },
+    faces: faceNames.map((name) => ({
+      name,
+      device: interfaceOf(document, node, name).device,
+      addresses: interfaceOf(document, node, name).addresses,
+      virtualAddresses: (group.addresses[name] ?? []).map(splitNetwork),
+    })),
+    peers: Object.keys(document.nodes)
+      .filter((peer) => peer !== node)
+      .map((peer) => ({
+        name: peer,
+        syncAddress: firstAddress(interfaceOf(document, peer, document.replication.interface).addresses),
+        addresses: faceNames.flatMap((name) => interfaceOf(document, peer, name).addresses),
+      })),
+    sync: {
+      name: document.replication.interface,
+      device: sync.device,
+      address: firstAddress(sync.addresses),
+    },
+    ports: {
+      pulses: document.pulses.port,
+      replication: document.replication.port,
+      control: document.control.port,
+    },
+    refreshMs: document.replication.refreshMs,
+  };
+}
+
+function interfaceOf(document: ClusterDocument, node: string, name: string) {
+  const found = document.nodes[node]?.interfaces[name];
+  if (found === undefined) throw new Error(`a valid document gives node ${node} an interface ${name}`);
+  return { ...found, addresses: found.addresses.map((text) => splitNetwork(text).address) };
+}
+
+function splitNetwork(text: string): { address: string; prefixLength: number } {
+  const network = parseNetwork(text);
+  if (network === undefined) throw new Error(`a valid document has no address ${text}`);
+  return { address: formatIp(network.address), prefixLength: network.prefixLength };
+}
+
+function firstAddress(addresses: readonly string[]): string {
+  const [first] = addresses;
+  if (first === undefined) throw new Error("a valid document gives each interface an address");
+  return first;
+}

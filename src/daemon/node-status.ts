@@ -1,0 +1,111 @@
+import type { NodeStatus, ReplicationStreamStatus } from "../contract/status.ts";
+import type { NodeSettings } from "./node-settings.ts";
+import type { FailoverReport, ReplicatorReport, StreamReport, SupervisorReport } from "./role-report.ts";
+import { version } from "./version.ts";
+
+export interface NodeStatusSource {
+  readonly settings: NodeSettings;
+  /** Undefined when the role did not answer. */
+  readonly failover: FailoverReport | undefined;
+  readonly replicator: ReplicatorReport | undefined;
+  readonly supervisor: SupervisorReport | undefined;
+  readonly kernel: { readonly flows: number; readonly flowsMax: number; readonly memoryKiB: number };
+}
+
+/** Composes what the roles of this node report into the node's status. */
+export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
+  const { settings, failover, replicator, supervisor, kernel } = source;
+  const view = failover?.view;
+  return {
+    name: settings.node,
+    reachable: true,
+    role: view?.role ?? "unknown",
+    sinceSeconds: failover === undefined ? 0 : Math.max(0, (failover.nowMs - failover.view.sinceMs) / 1_000),
+    cause: view?.cause ?? "the failover role does not answer",
+    priority: settings.group.priority,
+    effectivePriority: view?.effectivePriority ?? 0,
+    version,
+    revision: settings.revision,
+    addresses: [...(failover?.addresses ?? [])],
+    interfaces: failover?.faces.map((face) => ({ ...face })) ?? [],
+    flows: kernel.flows,
+    flowsMax: kernel.flowsMax,
+    replication: {
+      complete: replicator?.complete ?? false,
+      streams: replicator?.streams.map((stream) => streamStatus(stream, replicator)) ?? [],
+      overruns: replicator?.overruns ?? 0,
+    },
+    peers:
+      failover?.view.peers.map((peer) => ({
+        name: peer.name,
+        alive: peer.alive,
+        paths: peer.paths.map(({ name, lastHeardMs }) => ({
+          name,
+          lastHeardMs: lastHeardMs === undefined ? null : Math.round(failover.nowMs - lastHeardMs),
+        })),
+      })) ?? [],
+    processes:
+      supervisor?.processes.map((one) => ({
+        ...one,
+        ...(one.role === "failover" && failover !== undefined ? { realTime: failover.realTime } : {}),
+      })) ?? [],
+    memoryKiB: kernel.memoryKiB,
+    lateness: { maxMs: failover?.latenessMsMax ?? 0 },
+    counters: { ...failover?.view.counters, ...failover?.counters, ...replicationCounters(replicator) },
+  };
+}
+
+function streamStatus(stream: StreamReport, replicator: ReplicatorReport): ReplicationStreamStatus {
+  const { peer, direction, connected, state, records, bytes, lagRecords, lagMs, resyncs } = stream;
+  return {
+    peer,
+    direction,
+    connected,
+    state: stream.problem === undefined ? state : `${state}: ${stream.problem}`,
+    records,
+    bytes,
+    lagRecords,
+    lagMs: connected ? lagMs : null,
+    // Refusals are this node's kernel's, so they belong to the streams that come in.
+    refused: direction === "from" ? replicator.refused : {},
+    resyncs,
+  };
+}
+
+function replicationCounters(replicator: ReplicatorReport | undefined): Record<string, number> {
+  if (replicator === undefined) return {};
+  const { created, updated, deleted, absent } = replicator.injected;
+  return {
+    flowsCreated: created,
+    flowsUpdated: updated,
+    flowsDeleted: deleted,
+    flowsAbsent: absent,
+    flowsPurged: replicator.purged,
+    recordsMalformed: replicator.malformed,
+  };
+}
+
+/** The place of a node that could not be asked. */
+export function unreachableNode(settings: NodeSettings, name: string): NodeStatus {
+  return {
+    name,
+    reachable: false,
+    role: "unknown",
+    sinceSeconds: 0,
+    cause: "it does not answer",
+    priority: settings.document.groups[settings.group.name]?.priorities[name] ?? 0,
+    effectivePriority: 0,
+    version: "",
+    revision: "",
+    addresses: [],
+    interfaces: [],
+    flows: 0,
+    flowsMax: 0,
+    replication: { complete: false, streams: [], overruns: 0 },
+    peers: [],
+    processes: [],
+    memoryKiB: 0,
+    lateness: { maxMs: 0 },
+    counters: {},
+  };
+}

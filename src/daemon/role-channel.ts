@@ -1,0 +1,37 @@
+import { Socket } from "node:net";
+import {
+  type Envelope,
+  EnvelopeReader,
+  encodeEnvelope,
+  type LogLevel,
+  type RoleMessage,
+  type RoleName,
+} from "./role-message.ts";
+
+/** The supervisor's end is descriptor 3 in every role. */
+export const CHANNEL_FD = 3;
+
+/** A role's connection to the others, for roles that run Node's event loop. When the supervisor is gone, the role ends. */
+export class RoleChannel {
+  readonly #role: RoleName;
+  readonly #socket: Socket;
+  readonly #reader = new EnvelopeReader();
+
+  constructor(role: RoleName, receive: (envelope: Envelope) => void) {
+    this.#role = role;
+    this.#socket = new Socket({ fd: CHANNEL_FD, readable: true, writable: true });
+    this.#socket.on("data", (chunk: Buffer) => {
+      for (const envelope of this.#reader.push(chunk)) receive(envelope);
+    });
+    this.#socket.on("error", () => process.exit(1));
+    this.#socket.on("close", () => process.exit(0));
+  }
+
+  send(to: RoleName, message: RoleMessage): void {
+    this.#socket.write(encodeEnvelope({ to, from: this.#role, message }));
+  }
+
+  log(level: LogLevel, text: string): void {
+    this.send("supervisor", { kind: "log", level, text });
+  }
+}

@@ -1,0 +1,64 @@
+import type { Problem } from "../base/problem.ts";
+import type { NodeSettings } from "./node-settings.ts";
+
+/** The processes of a node. The supervisor starts the others and carries their messages to each other. */
+export type RoleName = "supervisor" | "failover" | "replicator" | "control";
+export type WorkerRole = Exclude<RoleName, "supervisor">;
+
+export type LogLevel = "error" | "warning" | "info" | "debug";
+
+/**
+ * Every message between roles, one list for all directions. On the wire: one JSON text a line, over a pair of UNIX
+ * sockets between the supervisor and each role. None of them is needed between a peer's silence and the takeover.
+ */
+export type RoleMessage =
+  /** supervisor → role, first of all. */
+  | { readonly kind: "settings"; readonly settings: NodeSettings }
+  /** supervisor → the others: this role has started (again) and knows nothing of your state. */
+  | { readonly kind: "role-started"; readonly role: WorkerRole }
+  /** supervisor → role: end in an orderly way. */
+  | { readonly kind: "stop" }
+  /** failover → supervisor: the addresses are gone and the peers know. */
+  | { readonly kind: "stopped" }
+  /** role → supervisor, which writes it. */
+  | { readonly kind: "log"; readonly level: LogLevel; readonly text: string }
+  /** control → failover: the rules and sysctls are in the kernel. */
+  | { readonly kind: "gateway-ready" }
+  /** failover → replicator: whether this node is active. */
+  | { readonly kind: "active"; readonly active: boolean }
+  /** replicator → failover: whether this node's kernel holds all of the active node's flows. */
+  | { readonly kind: "table"; readonly complete: boolean; readonly watermark: number }
+  /** failover → replicator: flush what the kernel reported, and have the standby confirm it. */
+  | { readonly kind: "drain"; readonly token: number; readonly limitMs: number }
+  /** replicator → failover. */
+  | { readonly kind: "drained"; readonly token: number; readonly complete: boolean }
+  /** control → failover. */
+  | { readonly kind: "switchover"; readonly request: number; readonly reason: string }
+  /** failover → control: why it will not happen, or nothing when it has begun. */
+  | { readonly kind: "switchover-answer"; readonly request: number; readonly problem?: Problem }
+  /** control → any: what is your state? */
+  | { readonly kind: "ask"; readonly request: number }
+  /** any → control: one of the report types of role-report.ts. */
+  | { readonly kind: "answer"; readonly request: number; readonly report: unknown };
+
+export interface Envelope {
+  readonly to: RoleName;
+  readonly from: RoleName;
+  readonly message: RoleMessage;
+}
+
+export function encodeEnvelope(envelope: Envelope): string {
+  return `${JSON.stringify(envelope)}\n`;
+}
+
+/** Gathers bytes of a role's socket and cuts them into envelopes. The other end is a process of ours: bad text is a defect. */
+export class EnvelopeReader {
+  readonly #decoder = new TextDecoder();
+  #held = "";
+
+  push(chunk: Uint8Array): Envelope[] {
+    const lines = (this.#held + this.#decoder.decode(chunk, { stream: true })).split("\n");
+    this.#held = lines.pop() ?? "";
+    return lines.map((line) => JSON.parse(line) as Envelope);
+  }
+}

@@ -1,0 +1,61 @@
+import type { ElectionView, PeerView } from "../core/election/election-types.ts";
+import type { ResyncCause, SourceState } from "../core/replication/source-stream.ts";
+import type { WorkerRole } from "./role-message.ts";
+
+/** What the failover role answers when it is asked. */
+export interface FailoverReport {
+  readonly role: "failover";
+  readonly view: Omit<ElectionView, "peers"> & {
+    readonly peers: readonly (Omit<PeerView, "watermark"> & { readonly watermark: number })[];
+  };
+  readonly nowMs: number;
+  /** Virtual addresses that this node holds now, with their prefix lengths. */
+  readonly addresses: readonly string[];
+  readonly faces: readonly { readonly name: string; readonly device: string; readonly up: boolean }[];
+  readonly realTime: boolean;
+  readonly latenessMsMax: number;
+  readonly counters: Record<string, number>;
+}
+
+export interface StreamReport {
+  readonly peer: string;
+  readonly direction: "to" | "from";
+  readonly connected: boolean;
+  readonly state: SourceState | string;
+  readonly records: number;
+  readonly bytes: number;
+  readonly lagRecords: number;
+  readonly lagMs: number;
+  /** The stream's standby (direction "to") or this node (direction "from") holds everything. */
+  readonly complete: boolean;
+  readonly resyncs: Partial<Record<ResyncCause, number>>;
+  /** Why it is not connected, if that is known. */
+  readonly problem?: string;
+}
+
+/** What the replicator role answers when it is asked. */
+export interface ReplicatorReport {
+  readonly role: "replicator";
+  readonly complete: boolean;
+  readonly streams: readonly StreamReport[];
+  readonly overruns: number;
+  readonly injected: {
+    readonly created: number;
+    readonly updated: number;
+    readonly deleted: number;
+    readonly absent: number;
+  };
+  readonly refused: Record<string, number>;
+  readonly purged: number;
+  readonly malformed: number;
+}
+
+/** What the supervisor answers when it is asked. */
+export interface SupervisorReport {
+  readonly role: "supervisor";
+  readonly processes: readonly {
+    readonly role: WorkerRole | "supervisor";
+    readonly pid: number;
+    readonly restarts: number;
+  }[];
+}

@@ -1,0 +1,302 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Problem, ProblemError } from "../../base/problem.ts";
+import {
+  type ClusterStatus,
+  type NodeStatus,
+  nodeStatusSchema,
+  problemSchema,
+  type StatusProblem,
+  type SwitchoverAnswer,
+  switchoverAnswerSchema,
+  switchoverRequestSchema,
+} from "../../contract/status.ts";
+import { composeClusterStatus } from "../../core/status/cluster-status.ts";
+import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
+import { type ControlRequest, listenForPeers, listenLocally } from "../drivers/control-server.ts";
+import { loadGateway } from "../drivers/gateway-loader.ts";
+import { askPeer } from "../drivers/peer-client.ts";
+import type { NodeSettings, PeerSettings } from "../node-settings.ts";
+import { composeNodeStatus, unreachableNode } from "../node-status.ts";
+import { RoleChannel } from "../role-channel.ts";
+import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
+import type { FailoverReport, ReplicatorReport, SupervisorReport } from "../role-report.ts";
+
+const ROLE_ANSWER_LIMIT_MS = 500;
+const PEER_ANSWER_LIMIT_MS = 1_000;
+const SWITCHOVER_LIMIT_MS = 5_000;
+const SWITCHOVER_POLL_MS = 20;
+const GATEWAY_RETRY_MS = 5_000;
+
+/** The control role: loads rules and sysctls, answers questions about the node and the cluster, passes on wishes. */
+class ControlRole {
+  readonly #channel: RoleChannel;
+  readonly #settings: NodeSettings;
+  readonly #keys: NodeKeys;
+  readonly #waiting = new Map<number, (message: RoleMessage) => void>();
+  #lastRequest = 0;
+  #gatewayReady = false;
+  #gatewayFailures: readonly string[] = [];
+
+  constructor(channel: RoleChannel, settings: NodeSettings) {
+    this.#channel = channel;
+    this.#settings = settings;
+    this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
+    listenLocally(join(settings.runDirectory, "control.sock"), (request) => this.#handle(request));
+    listenForPeers(
+      settings,
+      this.#keys,
+      (request) => this.#handle(request),
+      (text) => channel.log("error", text),
+    );
+    void this.#loadGateway();
+  }
+
+  receive({ message }: Envelope): void {
+    switch (message.kind) {
+      case "role-started":
+        if (message.role === "failover" && this.#gatewayReady)
+          this.#channel.send("failover", { kind: "gateway-ready" });
+        break;
+      case "answer":
+      case "switchover-answer":
+        this.#waiting.get(message.request)?.(message);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** The node takes no part in the election before its rules are in the kernel. */
+  async #loadGateway(): Promise<void> {
+    this.#gatewayFailures = await loadGateway(this.#settings);
+    if (this.#gatewayFailures.length === 0) {
+      this.#gatewayReady = true;
+      this.#channel.send("failover", { kind: "gateway-ready" });
+      this.#channel.log("info", "rules and sysctls are in the kernel");
+      return;
+    }
+    for (const failure of this.#gatewayFailures) this.#channel.log("error", failure);
+    setTimeout(() => void this.#loadGateway(), GATEWAY_RETRY_MS);
+  }
+
+  async #handle(request: ControlRequest): Promise<unknown> {
+    switch (`${request.method} ${request.path}`) {
+      case "GET /v1/status":
+        return await this.#clusterStatus();
+      case "GET /v1/node":
+        return await this.#nodeStatus();
+      case "POST /v1/switchover":
+        return await this.#switchover(request);
+      default:
+        return undefined;
+    }
+  }
+
+  async #clusterStatus(): Promise<ClusterStatus> {
+    const { settings } = { settings: this.#settings };
+    const own = this.#nodeStatus();
+    const others = settings.peers.map((peer) => this.#peerStatus(peer));
+    const nodes = await Promise.all([own, ...others]);
+    const order = Object.keys(settings.document.nodes);
+    return composeClusterStatus({
+      cluster: settings.cluster,
+      group: settings.group.name,
+      asOf: new Date().toISOString(),
+      revision: settings.revision,
+      self: settings.node,
+      nodes: nodes.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)),
+      reported: this.#gatewayFailures.map((message) => this.#gatewayProblem(message)),
+    });
+  }
+
+  #gatewayProblem(message: string): StatusProblem {
+    return {
+      severity: "error",
+      node: this.#settings.node,
+      code: "gateway-not-loaded",
+      message,
+      hint: `On ${this.#settings.node}: tocha check, nft --version, and dmesg; it is tried again every ${GATEWAY_RETRY_MS / 1_000} s.`,
+    };
+  }
+
+  async #nodeStatus(): Promise<NodeStatus> {
+    const [failover, replicator, supervisor] = await Promise.all([
+      this.#ask<FailoverReport>("failover"),
+      this.#ask<ReplicatorReport>("replicator"),
+      this.#ask<SupervisorReport>("supervisor"),
+    ]);
+    return composeNodeStatus({
+      settings: this.#settings,
+      failover,
+      replicator,
+      supervisor,
+      kernel: readKernel(supervisor),
+    });
+  }
+
+  async #peerStatus(peer: PeerSettings): Promise<NodeStatus> {
+    try {
+      const answer = await this.#askPeer(peer, "GET", "/v1/node");
+      return nodeStatusSchema.parse(answer.body);
+    } catch {
+      return unreachableNode(this.#settings, peer.name);
+    }
+  }
+
+  /** A switchover is asked for on any node, and carried out by the one that is active. */
+  async #switchover({ body, from }: ControlRequest): Promise<SwitchoverAnswer> {
+    const wish = switchoverRequestSchema.safeParse(body ?? {});
+    if (!wish.success)
+      throw new ProblemError({ code: "bad-request", message: "the request has unknown keys or wrong types" });
+    const status = await this.#clusterStatus();
+    const { activeNode } = status;
+    if (activeNode === null)
+      throw new ProblemError({
+        code: "no-active-node",
+        message: status.summary,
+        hint: "tocha status says why.",
+      });
+    const { to } = wish.data;
+    if (to === activeNode)
+      throw new ProblemError({ code: "already-active", message: `${to} is active already` });
+    if (to !== undefined && !(to in this.#settings.document.nodes)) {
+      const names = Object.keys(this.#settings.document.nodes).join(", ");
+      throw new ProblemError({
+        code: "no-such-node",
+        message: `there is no node ${to}`,
+        hint: `Nodes: ${names}.`,
+      });
+    }
+    if (activeNode !== this.#settings.node) return await this.#passOn(activeNode, from, wish.data);
+    const problem = await this.#beginSwitchover(wish.data.reason ?? "asked for");
+    if (problem !== undefined) throw new ProblemError(problem);
+    return await this.#waitForSwitchover();
+  }
+
+  async #passOn(activeNode: string, from: string, wish: unknown): Promise<SwitchoverAnswer> {
+    const peer = this.#settings.peers.find(({ name }) => name === activeNode);
+    // Only a local wish is passed on: two nodes that disagree must not send it back and forth.
+    if (peer === undefined || from !== "local") {
+      throw new ProblemError({
+        code: "not-active",
+        message: `${this.#settings.node} is not active`,
+        hint: "Try again in a moment.",
+      });
+    }
+    const answer = await this.#askPeer(peer, "POST", "/v1/switchover", wish, SWITCHOVER_LIMIT_MS + 1_000);
+    if (answer.status === 200) return switchoverAnswerSchema.parse(answer.body);
+    const problem = problemSchema.parse(answer.body);
+    throw new ProblemError({
+      code: problem.code,
+      message: problem.message,
+      ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+    });
+  }
+
+  async #beginSwitchover(reason: string): Promise<Problem | undefined> {
+    const answer = await this.#request("failover", (request) => ({ kind: "switchover", request, reason }));
+    if (answer?.kind !== "switchover-answer") {
+      return {
+        code: "no-answer",
+        message: "the failover role does not answer",
+        hint: "tocha status; it is started again by itself.",
+      };
+    }
+    return answer.problem;
+  }
+
+  async #waitForSwitchover(): Promise<SwitchoverAnswer> {
+    const deadline = Date.now() + SWITCHOVER_LIMIT_MS;
+    while (Date.now() < deadline) {
+      const report = await this.#ask<FailoverReport>("failover");
+      const view = report?.view;
+      if (
+        view !== undefined &&
+        view.role !== "active" &&
+        view.activeNode !== undefined &&
+        view.activeNode !== this.#settings.node
+      ) {
+        return { ok: true, from: this.#settings.node, to: view.activeNode };
+      }
+      if (view?.role === "active" && !view.draining && view.handoverRefused !== undefined)
+        throw new ProblemError(view.handoverRefused);
+      await new Promise((resolve) => setTimeout(resolve, SWITCHOVER_POLL_MS));
+    }
+    throw new ProblemError({
+      code: "switchover-unfinished",
+      message: `no other node was seen active within ${SWITCHOVER_LIMIT_MS / 1_000} s`,
+      hint: "tocha status shows who is active now.",
+    });
+  }
+
+  #askPeer(
+    peer: PeerSettings,
+    method: "GET" | "POST",
+    path: string,
+    body?: unknown,
+    limitMs = PEER_ANSWER_LIMIT_MS,
+  ) {
+    return askPeer({
+      settings: this.#settings,
+      keys: this.#keys,
+      peer,
+      method,
+      path,
+      limitMs,
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+
+  async #ask<T>(role: RoleName): Promise<T | undefined> {
+    const answer = await this.#request(role, (request) => ({ kind: "ask", request }));
+    return answer?.kind === "answer" ? (answer.report as T) : undefined;
+  }
+
+  /** @returns undefined when the role does not answer in time: it has just died, or it hangs */
+  #request(role: RoleName, message: (request: number) => RoleMessage): Promise<RoleMessage | undefined> {
+    const request = ++this.#lastRequest;
+    return new Promise((resolve) => {
+      const finish = (answer: RoleMessage | undefined) => {
+        clearTimeout(timer);
+        this.#waiting.delete(request);
+        resolve(answer);
+      };
+      const timer = setTimeout(() => finish(undefined), ROLE_ANSWER_LIMIT_MS);
+      this.#waiting.set(request, finish);
+      this.#channel.send(role, message(request));
+    });
+  }
+}
+
+/** What only /proc knows. */
+function readKernel(supervisor: SupervisorReport | undefined) {
+  const pids = supervisor?.processes.map(({ pid }) => pid).filter((pid) => pid > 0) ?? [];
+  return {
+    flows: readNumber("/proc/sys/net/netfilter/nf_conntrack_count"),
+    flowsMax: readNumber("/proc/sys/net/netfilter/nf_conntrack_max"),
+    memoryKiB: pids.reduce((sum, pid) => sum + residentKiB(pid), 0),
+  };
+}
+
+function readNumber(path: string): number {
+  try {
+    return Number(readFileSync(path, "utf8"));
+  } catch {
+    return 0;
+  }
+}
+
+function residentKiB(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+([0-9]+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+let role: ControlRole | undefined;
+const channel = new RoleChannel("control", (envelope) => {
+  if (envelope.message.kind === "settings") role = new ControlRole(channel, envelope.message.settings);
+  else role?.receive(envelope);
+});

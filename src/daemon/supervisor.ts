@@ -1,0 +1,226 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Duplex } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { validIp } from "../base/ip.ts";
+import { RouteSocket } from "../linux/route-socket.ts";
+import type { Log } from "./log.ts";
+import type { NodeSettings } from "./node-settings.ts";
+import {
+  type Envelope,
+  EnvelopeReader,
+  encodeEnvelope,
+  type RoleMessage,
+  type RoleName,
+  type WorkerRole,
+} from "./role-message.ts";
+import type { SupervisorReport } from "./role-report.ts";
+
+const workerRoles = ["control", "replicator", "failover"] as const satisfies readonly WorkerRole[];
+
+/** Node.js options by role: the failover role keeps little, so that its garbage collector has little to do. */
+const runtimeOptions = {
+  failover: ["--max-old-space-size=48", "--max-semi-space-size=1"],
+  replicator: ["--max-old-space-size=512"],
+  control: ["--max-old-space-size=128"],
+} as const satisfies Record<WorkerRole, readonly string[]>;
+
+const RESTART_DELAY_MS_MIN = 50;
+const RESTART_DELAY_MS_MAX = 5_000;
+/** A role that has run this long is healthy: its next restart is quick again. */
+const HEALTHY_MS = 10_000;
+const STOP_LIMIT_MS = 3_000;
+
+interface Worker {
+  readonly role: WorkerRole;
+  process: ChildProcess | undefined;
+  channel: Duplex | undefined;
+  startedMs: number;
+  restarts: number;
+  delayMs: number;
+}
+
+/**
+ * Starts the roles, carries their messages, starts again what has died, and, whenever the failover role is lost,
+ * removes the virtual addresses from the kernel at once: nobody defends them any more.
+ */
+export class Supervisor {
+  readonly #settings: NodeSettings;
+  readonly #log: Log;
+  readonly #route = new RouteSocket();
+  readonly #workers: readonly Worker[] = workerRoles.map((role) => ({
+    role,
+    process: undefined,
+    channel: undefined,
+    startedMs: 0,
+    restarts: 0,
+    delayMs: RESTART_DELAY_MS_MIN,
+  }));
+  #stopping = false;
+  #onStopped: (() => void) | undefined;
+
+  constructor(settings: NodeSettings, log: Log) {
+    this.#settings = settings;
+    this.#log = log;
+  }
+
+  start(): void {
+    for (const worker of this.#workers) this.#start(worker);
+  }
+
+  /** Ends all roles in order: addresses withdrawn and announced first, then the rest. Resolves when they are gone. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    await this.#withdraw();
+    for (const { process: child } of this.#workers) child?.kill("SIGTERM");
+    const deadline = Date.now() + STOP_LIMIT_MS;
+    while (this.#workers.some(isRunning) && Date.now() < deadline) await sleep(10);
+    for (const worker of this.#workers) if (isRunning(worker)) worker.process?.kill("SIGKILL");
+    this.#removeAddresses();
+  }
+
+  /** The failover role gives up the addresses and says so to the peers; it gets a limited time for that. */
+  #withdraw(): Promise<void> {
+    const failover = this.#worker("failover");
+    if (!isRunning(failover)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, STOP_LIMIT_MS);
+      this.#onStopped = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#deliver({ to: "failover", from: "supervisor", message: { kind: "stop" } });
+    });
+  }
+
+  #start(worker: Worker): void {
+    const { role } = worker;
+    const main = fileURLToPath(new URL(`./roles/${role}.ts`, import.meta.url));
+    const child = spawn(
+      process.execPath,
+      [...runtimeOptions[role], "--disable-warning=ExperimentalWarning", main],
+      {
+        stdio: ["ignore", "inherit", "inherit", "pipe"],
+        // Visible in ps: which node and which role this is.
+        argv0: `tochad-${role}-${this.#settings.node}`,
+      },
+    );
+    worker.process = child;
+    worker.startedMs = Date.now();
+    const channel = child.stdio[3] as Duplex;
+    worker.channel = channel;
+    const reader = new EnvelopeReader();
+    channel.on("data", (chunk: Buffer) => {
+      for (const envelope of reader.push(chunk)) this.#deliver(envelope);
+    });
+    // A broken channel shows as the role's exit.
+    channel.on("error", () => channel.destroy());
+    child.on("error", (error) =>
+      this.#log.write("supervisor", "error", `cannot start ${role}: ${error.message}`),
+    );
+    child.on("exit", (code, signal) => this.#ended(worker, child, code, signal));
+    this.#deliver({ to: role, from: "supervisor", message: { kind: "settings", settings: this.#settings } });
+    this.#broadcast({ kind: "role-started", role }, role);
+  }
+
+  #ended(worker: Worker, child: ChildProcess, code: number | null, signal: string | null): void {
+    if (worker.process !== child) return;
+    worker.process = undefined;
+    worker.channel = undefined;
+    if (worker.role === "failover") {
+      this.#removeAddresses();
+      this.#broadcast({ kind: "active", active: false }, "failover");
+      this.#onStopped?.();
+    }
+    if (this.#stopping) return;
+    const cause = signal ?? `exit status ${code}`;
+    if (Date.now() - worker.startedMs > HEALTHY_MS) worker.delayMs = RESTART_DELAY_MS_MIN;
+    this.#log.write(
+      "supervisor",
+      "error",
+      `${worker.role} ended (${cause}); starting it again in ${worker.delayMs} ms`,
+    );
+    setTimeout(() => {
+      if (this.#stopping) return;
+      worker.restarts++;
+      this.#start(worker);
+    }, worker.delayMs);
+    worker.delayMs = Math.min(RESTART_DELAY_MS_MAX, worker.delayMs * 2);
+  }
+
+  #removeAddresses(): void {
+    const links = this.#route.links();
+    const changes = this.#settings.faces.flatMap((face) => {
+      const link = links.find(({ name }) => name === face.device);
+      if (link === undefined) return [];
+      return face.virtualAddresses.map(({ address, prefixLength }) => ({
+        deviceIndex: link.index,
+        address: validIp(address),
+        prefixLength,
+      }));
+    });
+    this.#route.deleteAddresses(changes);
+  }
+
+  #broadcast(message: RoleMessage, except: RoleName): void {
+    for (const { role } of this.#workers) {
+      if (role !== except) this.#deliver({ to: role, from: "supervisor", message });
+    }
+  }
+
+  #deliver(envelope: Envelope): void {
+    if (envelope.to === "supervisor") {
+      this.#receive(envelope);
+      return;
+    }
+    const { channel } = this.#worker(envelope.to);
+    if (channel?.writable) channel.write(encodeEnvelope(envelope));
+  }
+
+  #receive({ from, message }: Envelope): void {
+    switch (message.kind) {
+      case "log":
+        this.#log.write(from, message.level, message.text);
+        break;
+      case "stopped":
+        this.#onStopped?.();
+        break;
+      case "ask":
+        this.#deliver({
+          to: from,
+          from: "supervisor",
+          message: { kind: "answer", request: message.request, report: this.#report() },
+        });
+        break;
+      default:
+        break;
+    }
+  }
+
+  #report(): SupervisorReport {
+    const workers = this.#workers.map(({ role, process: child, restarts }) => ({
+      role,
+      pid: child?.pid ?? 0,
+      restarts,
+    }));
+    return {
+      role: "supervisor",
+      processes: [{ role: "supervisor", pid: process.pid, restarts: 0 }, ...workers],
+    };
+  }
+
+  #worker(role: WorkerRole): Worker {
+    const worker = this.#workers.find((one) => one.role === role);
+    if (worker === undefined) throw new Error(`no role ${role}`);
+    return worker;
+  }
+}
+
+function isRunning(worker: Worker): boolean {
+  const child = worker.process;
+  return child !== undefined && child.exitCode === null && child.signalCode === null;
+}
+
+function sleep(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}

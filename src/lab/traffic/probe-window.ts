@@ -1,0 +1,98 @@
+/** What the probe saw since the last mark. Times in milliseconds. */
+export interface ProbeReport {
+  readonly sent: number;
+  readonly answered: number;
+  /** Longest time between the SENDING of two probes that were answered one after the other. */
+  readonly gapMs: number;
+  /** Longest time between two sendings: what the probe's own lateness adds to the gap. */
+  readonly sendGapMs: number;
+}
+
+// Answers that come later than this many probes (about 4 s) count as lost.
+const PENDING_MAX = 4_096;
+
+/**
+ * Which probes were answered, and the longest stretch of time in which none was. Judged by when the probes were
+ * sent, so that an answer that waits in a queue does not look like an outage.
+ */
+export class ProbeWindow {
+  readonly #sentMs = new Float64Array(PENDING_MAX);
+  readonly #answered = new Uint8Array(PENDING_MAX);
+  /** The number of the next probe. */
+  #next = 0;
+  /** Every probe before this one is judged for good. */
+  #settled = 0;
+  #lastAnsweredMs: number;
+  #lastSentMs: number;
+  #gapMs = 0;
+  #sendGapMs = 0;
+  #answeredCount = 0;
+  #markedAt = 0;
+
+  constructor(nowMs: number) {
+    this.#lastAnsweredMs = nowMs;
+    this.#lastSentMs = nowMs;
+  }
+
+  /** @returns the number of the probe that is sent now */
+  send(nowMs: number): number {
+    if (this.#next - this.#settled === PENDING_MAX) this.#settle(this.#settled + PENDING_MAX / 2);
+    this.#sendGapMs = Math.max(this.#sendGapMs, nowMs - this.#lastSentMs);
+    this.#lastSentMs = nowMs;
+    this.#sentMs[this.#next % PENDING_MAX] = nowMs;
+    this.#answered[this.#next % PENDING_MAX] = 0;
+    return this.#next++;
+  }
+
+  answer(number: number): void {
+    if (number < this.#settled || number >= this.#next) return;
+    this.#answered[number % PENDING_MAX] = 1;
+  }
+
+  /** Begins a new window; what is still on its way belongs to the old one. */
+  mark(): void {
+    this.#settle(this.#next);
+    this.#gapMs = 0;
+    this.#sendGapMs = 0;
+    this.#answeredCount = 0;
+    this.#markedAt = this.#next;
+  }
+
+  report(nowMs: number): ProbeReport {
+    const gap = this.#scan(this.#next);
+    // An outage that goes on counts up to now.
+    const openMs = nowMs - gap.lastAnsweredMs;
+    return {
+      sent: this.#next - this.#markedAt,
+      answered: this.#answeredCount + gap.answered,
+      gapMs: round(Math.max(gap.gapMs, openMs)),
+      sendGapMs: round(this.#sendGapMs),
+    };
+  }
+
+  #settle(end: number): void {
+    const { gapMs, lastAnsweredMs, answered } = this.#scan(end);
+    this.#gapMs = gapMs;
+    this.#lastAnsweredMs = lastAnsweredMs;
+    this.#answeredCount += answered;
+    this.#settled = end;
+  }
+
+  #scan(end: number): { gapMs: number; lastAnsweredMs: number; answered: number } {
+    let gapMs = this.#gapMs;
+    let lastAnsweredMs = this.#lastAnsweredMs;
+    let answered = 0;
+    for (let number = this.#settled; number < end; number++) {
+      if (this.#answered[number % PENDING_MAX] === 0) continue;
+      const sentMs = this.#sentMs[number % PENDING_MAX] ?? 0;
+      gapMs = Math.max(gapMs, sentMs - lastAnsweredMs);
+      lastAnsweredMs = sentMs;
+      answered += 1;
+    }
+    return { gapMs, lastAnsweredMs, answered };
+  }
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}

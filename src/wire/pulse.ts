@@ -1,0 +1,150 @@
+import { ByteReader, type ByteWriter } from "../base/bytes.ts";
+import { DecodeError } from "../base/decode-error.ts";
+import type { IpAddress } from "../base/ip.ts";
+
+// A pulse: one UDP datagram from node to node (docs/protocol/pulse.md). Big endian.
+//
+//     0               1               2               3
+//    +---------------+---------------+---------------+---------------+
+//    |                     magic 0x54434850 "TCHP"                   |
+//    +---------------+---------------+---------------+---------------+
+//    | version = 1   | role          | eff. priority | C R W 0 0 0 0 0   flags: complete, resigning, wants
+//    +---------------+---------------+---------------+---------------+
+//    |          interval, ms         | source count  |       0       |
+//    +---------------+---------------+---------------+---------------+
+//    |  session (8)                  |  echo (8)                     |
+//    |  sequence (8)                 |  watermark (8)                |
+//    |  revision (8)                                                 |
+//    +---------------------------------------------------------------+
+//    |  group, sender, recipient: each a length byte and UTF-8       |
+//    |  advertisement sources: source count x 16                     |
+//    +---------------------------------------------------------------+
+//    |  authentication tag (16), over everything above               |
+//    +---------------------------------------------------------------+
+
+const MAGIC = 0x54434850;
+export const PULSE_VERSION = 1;
+/** HMAC-SHA256, cut to 16 bytes (RFC 2104 5). The driver makes and checks it: there is no key here. */
+export const PULSE_TAG_BYTES = 16;
+/** An interface has one link-local address as a rule; more than this many are not told. */
+export const PULSE_SOURCES_MAX = 8;
+const NAME_BYTES_MAX = 255;
+const FIXED_BYTES = 52;
+/** The largest pulse, tag included: buffers of this size always suffice. */
+export const PULSE_BYTES_MAX =
+  FIXED_BYTES + 3 * (1 + NAME_BYTES_MAX) + PULSE_SOURCES_MAX * 16 + PULSE_TAG_BYTES;
+
+/** In the order of their numbers on the wire. */
+const roles = ["init", "standby", "active", "fault", "stopped"] as const;
+export type PulseRole = (typeof roles)[number];
+
+const FLAG_TABLE_COMPLETE = 0x80;
+const FLAG_RESIGNING = 0x40;
+const FLAG_WANTS_TO_BE_ACTIVE = 0x20;
+
+export interface Pulse {
+  /** Names of nodes, as in the document. */
+  readonly sender: string;
+  readonly recipient: string;
+  /** Random per start of the sender, never 0. */
+  readonly session: bigint;
+  /** The session of the recipient that the sender heard last; 0 for none. */
+  readonly echo: bigint;
+  /** Grows with every pulse of a session, from 1. */
+  readonly sequence: number;
+  readonly group: string;
+  readonly role: PulseRole;
+  /** 0 to 254; 0 means that it cannot be active. */
+  readonly effectivePriority: number;
+  /** Its kernel holds every connection that the active holds. */
+  readonly tableComplete: boolean;
+  /** It was active, gave that up, and knows of no successor yet. */
+  readonly resigning: boolean;
+  /** It asks a lower-ranked active to hand over. */
+  readonly wantsToBeActive: boolean;
+  /** How far the replicated connections are in its kernel. */
+  readonly watermark: bigint;
+  /** Of its document: 16 hex digits. */
+  readonly revision: string;
+  /** Between its pulses: 1 to 65535. */
+  readonly intervalMs: number;
+  /** IPv6 link-local addresses that its VRRP advertisements come from: no document holds them. */
+  readonly advertisementSources: readonly IpAddress[];
+}
+
+/** Writes the body; the driver puts the tag behind it. At most `PULSE_BYTES_MAX` bytes together. */
+export function encodePulse(pulse: Pulse, into: ByteWriter): void {
+  const sources = pulse.advertisementSources.slice(0, PULSE_SOURCES_MAX);
+  const flags =
+    (pulse.tableComplete ? FLAG_TABLE_COMPLETE : 0) |
+    (pulse.resigning ? FLAG_RESIGNING : 0) |
+    (pulse.wantsToBeActive ? FLAG_WANTS_TO_BE_ACTIVE : 0);
+  into.u32(MAGIC).u8(PULSE_VERSION).u8(roles.indexOf(pulse.role)).u8(pulse.effectivePriority).u8(flags);
+  into
+    .u16(Math.min(Math.max(1, Math.round(pulse.intervalMs)), 0xffff))
+    .u8(sources.length)
+    .u8(0);
+  into.u64(pulse.session).u64(pulse.echo).u64(BigInt(pulse.sequence)).u64(pulse.watermark);
+  into.u64(BigInt(`0x${pulse.revision}`));
+  into.text(pulse.group).text(pulse.sender).text(pulse.recipient);
+  for (const source of sources) into.put(source);
+}
+
+/** The part of a datagram that the tag covers, and that `decodePulse` reads: a view. */
+export function pulseBody(datagram: Uint8Array): Uint8Array {
+  return datagram.subarray(0, Math.max(0, datagram.length - PULSE_TAG_BYTES));
+}
+
+/** The tag: a view, of less than `PULSE_TAG_BYTES` bytes if the datagram is too short to hold one. */
+export function pulseTag(datagram: Uint8Array): Uint8Array {
+  return datagram.subarray(Math.max(0, datagram.length - PULSE_TAG_BYTES));
+}
+
+/** Decodes the body of a pulse, whose tag has been checked. Nothing of `body` is retained. */
+export function decodePulse(body: Uint8Array): Pulse | DecodeError {
+  const reader = new ByteReader(body);
+  const magic = reader.u32();
+  const version = reader.u8();
+  const role = roles[reader.u8()];
+  const effectivePriority = reader.u8();
+  const flags = reader.u8();
+  const intervalMs = reader.u16();
+  const sourceCount = reader.u8();
+  reader.u8();
+  const session = reader.u64();
+  const echo = reader.u64();
+  const sequence = reader.u64();
+  const watermark = reader.u64();
+  const revision = reader.u64().toString(16).padStart(16, "0");
+  const group = reader.text();
+  const sender = reader.text();
+  const recipient = reader.text();
+  const sources = reader.take(Math.min(sourceCount, PULSE_SOURCES_MAX) * 16);
+  if (reader.failed) return new DecodeError("pulse-short", reader.offset);
+  if (magic !== MAGIC) return new DecodeError("pulse-magic", 0);
+  if (version !== PULSE_VERSION) return new DecodeError("pulse-version", 4);
+  if (role === undefined) return new DecodeError("pulse-role", 5);
+  if (effectivePriority > 254) return new DecodeError("pulse-priority", 6);
+  if (intervalMs === 0) return new DecodeError("pulse-interval", 8);
+  if (sourceCount > PULSE_SOURCES_MAX) return new DecodeError("pulse-source-count", 10);
+  if (session === 0n) return new DecodeError("pulse-session", 12);
+  if (sequence > BigInt(Number.MAX_SAFE_INTEGER)) return new DecodeError("pulse-sequence", 28);
+  if (reader.remaining !== 0) return new DecodeError("pulse-length", reader.offset);
+  return {
+    sender,
+    recipient,
+    session,
+    echo,
+    sequence: Number(sequence),
+    group,
+    role,
+    effectivePriority,
+    tableComplete: (flags & FLAG_TABLE_COMPLETE) !== 0,
+    resigning: (flags & FLAG_RESIGNING) !== 0,
+    wantsToBeActive: (flags & FLAG_WANTS_TO_BE_ACTIVE) !== 0,
+    watermark,
+    revision,
+    intervalMs,
+    advertisementSources: Array.from({ length: sourceCount }, (_, i) => sources.slice(16 * i, 16 * i + 16)),
+  };
+}
