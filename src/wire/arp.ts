@@ -50,8 +50,8 @@ export function decodeGratuitousArp(bytes: Uint8Array): GratuitousArp | DecodeEr
   const protocol = frame.u16();
   const lengths = frame.u16();
   const operation = frame.u16();
-  const mac = frame.take(6).slice();
-  const address = frame.take(4).slice();
+  const mac = new Uint8Array(frame.take(6));
+  const address = new Uint8Array(frame.take(4));
   frame.take(6);
   const target = frame.take(4);
   if (frame.failed) return new DecodeError("arp-short", frame.offset);

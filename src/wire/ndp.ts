@@ -86,7 +86,7 @@ export function decodeNeighborAdvertisement(bytes: Uint8Array): NeighborAdvertis
   }
   const mac = findTargetLinkLayerAddress(payload.subarray(MESSAGE_BYTES_MIN));
   if (mac === undefined) return new DecodeError("ndp-options", HEADERS_BYTES + MESSAGE_BYTES_MIN);
-  return { mac, address: payload.slice(8, MESSAGE_BYTES_MIN) };
+  return { mac, address: new Uint8Array(payload.subarray(8, MESSAGE_BYTES_MIN)) };
 }
 
 /** Each option's length is in units of 8 bytes; 0 would never end (RFC 4861 4.6). */
@@ -98,7 +98,7 @@ function findTargetLinkLayerAddress(bytes: Uint8Array): MacAddress | undefined {
     if (length === 0) return undefined;
     const value = options.take(length - 2);
     if (options.failed) return undefined;
-    if (type === OPTION_TARGET_LINK_LAYER_ADDRESS && length === OPTION_BYTES) return value.slice();
+    if (type === OPTION_TARGET_LINK_LAYER_ADDRESS && length === OPTION_BYTES) return new Uint8Array(value);
   }
   return undefined;
 }

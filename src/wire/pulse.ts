@@ -145,6 +145,9 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
     watermark,
     revision,
     intervalMs,
-    advertisementSources: Array.from({ length: sourceCount }, (_, i) => sources.slice(16 * i, 16 * i + 16)),
+    advertisementSources: Array.from(
+      { length: sourceCount },
+      (_, i) => new Uint8Array(sources.subarray(16 * i, 16 * i + 16)),
+    ),
   };
 }

@@ -118,7 +118,8 @@ export function decodeAdvertisementFrame(bytes: Uint8Array): VrrpPacket | Decode
   if (isDecodeError(packet)) return packet;
   const advertisement = decodeAdvertisement(packet);
   if (isDecodeError(advertisement)) return advertisement;
-  return { source: packet.source.slice(), destination: packet.destination.slice(), advertisement };
+  const [source, destination] = [new Uint8Array(packet.source), new Uint8Array(packet.destination)];
+  return { source, destination, advertisement };
 }
 
 function encodeAdvertisement(
@@ -173,7 +174,7 @@ function decodeAdvertisement(packet: IpPacket): VrrpAdvertisement | DecodeError 
   const isRight =
     internetChecksum(covered, payload) === 0 || (source.length === 4 && internetChecksum(payload) === 0);
   if (!isRight) return new DecodeError("vrrp-checksum", offset + CHECKSUM_OFFSET);
-  const addresses = Array.from({ length: count }, () => message.take(source.length).slice());
+  const addresses = Array.from({ length: count }, () => new Uint8Array(message.take(source.length)));
   return { virtualRouterId, priority, intervalCs, addresses };
 }
 

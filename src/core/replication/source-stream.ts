@@ -152,6 +152,8 @@ export class SourceStream {
       case "complete":
         this.#completeCopy = frame.copy;
         return [];
+      case "heartbeat":
+        return [];
       case "refuse":
         return [{ do: "close", reason: `${this.#settings.peer} refused: ${frame.reason}` }];
       default:

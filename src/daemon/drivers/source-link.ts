@@ -14,6 +14,8 @@ import { TablePass } from "./table-pass.ts";
 const RECONNECT_MS_MIN = 100;
 const RECONNECT_MS_MAX = 1_000;
 const CONNECT_LIMIT_MS = 3_000;
+/** A connection that held this long was a good one: what happens next is news, and is tried again quickly. */
+const STABLE_MS = 5_000;
 /** More than this unsent is backpressure: changes are not taken any more, and a copy makes up for them later. */
 const UNSENT_BYTES_MAX = 32 << 20;
 /** A copy waits while this much is unsent. */
@@ -40,6 +42,9 @@ export class SourceLink {
   #timer: NodeJS.Timeout | undefined;
   #reconnectMs = RECONNECT_MS_MIN;
   #problem: string | undefined = "not connected yet";
+  /** What was logged last: a peer that refuses again and again is told of once. */
+  #logged = "";
+  #upSinceMs = 0;
 
   constructor(options: SourceLinkOptions) {
     this.#options = options;
@@ -133,19 +138,27 @@ export class SourceLink {
 
   #greeted(): void {
     this.#problem = undefined;
-    this.#reconnectMs = RECONNECT_MS_MIN;
-    this.#options.log("info", `stream to ${this.peer} is up`);
+    this.#upSinceMs = performance.now();
+    this.#log("info", `stream to ${this.peer} is up`);
   }
 
   #closed(wasUp: boolean): void {
     this.#socket = undefined;
-    if (wasUp) {
-      this.#problem ??= "the connection was closed";
-      this.#options.log("warning", `stream to ${this.peer} is lost: ${this.#problem}`);
+    this.#problem ??= "the connection was closed";
+    if (wasUp && performance.now() - this.#upSinceMs > STABLE_MS) {
+      this.#logged = "";
+      this.#reconnectMs = RECONNECT_MS_MIN;
     }
+    this.#log("warning", `no stream to ${this.peer}: ${this.#problem}`);
     this.#perform(this.stream.disconnected());
     setTimeout(() => this.#connect(), this.#reconnectMs);
     this.#reconnectMs = Math.min(RECONNECT_MS_MAX, this.#reconnectMs * 2);
+  }
+
+  #log(level: LogLevel, text: string): void {
+    if (this.#logged.includes(text)) return;
+    this.#logged += `${text}\n`;
+    this.#options.log(level, text);
   }
 
   #perform(effects: readonly SourceEffect[]): void {

@@ -1,0 +1,116 @@
+import { formatDurationMs } from "../base/duration.ts";
+import type {
+  ClusterStatus,
+  NodeStatus,
+  ReplicationStreamStatus,
+  StatusProblem,
+  Verdict,
+} from "../contract/status.ts";
+import { type Cell, type Column, tableLines } from "./table.ts";
+import { indent, type Paper, type Style, wrap } from "./terminal.ts";
+
+/**
+ * A cluster's state for people: the verdict first, then one row per node, then every problem with what helps.
+ * Made for 80 columns.
+ */
+export function statusText(status: ClusterStatus, paper: Paper): string {
+  const parts = [verdictText(status, paper), nodeTable(status, paper)];
+  if (status.problems.length > 0) parts.push(status.problems.map((one) => problemLines(one, paper)).join(""));
+  return parts.join("\n");
+}
+
+const verdictStyle: Record<Verdict, Style> = { ok: "green", degraded: "yellow", down: "red" };
+
+function verdictText({ cluster, verdict, summary }: ClusterStatus, paper: Paper): string {
+  const word = verdict.toUpperCase();
+  const [first = "", ...rest] = wrap(summary, paper.width - cluster.length - word.length - 4);
+  const label = paper.paint(verdictStyle[verdict], word);
+  return `${paper.paint("bold", cluster)} ${label}  ${first}\n${indent(rest, " ".repeat(cluster.length + word.length + 3))}`;
+}
+
+const columns: readonly Column[] = [
+  { title: "NODE" },
+  { title: "ROLE" },
+  { title: "SINCE", right: true },
+  { title: "ADDRESSES" },
+  { title: "FLOWS", right: true },
+  { title: "REPLICATION" },
+];
+
+function nodeTable({ nodes }: ClusterStatus, paper: Paper): string {
+  const rows = nodes.map((node): Cell[] => [
+    [node.name],
+    [node.role],
+    [node.reachable ? formatDurationMs(Math.floor(node.sinceSeconds) * 1_000) : "-"],
+    addressCell(node),
+    [node.reachable ? grouped(node.flows) : "-"],
+    replicationCell(node),
+  ]);
+  const lines = tableLines(columns, rows, (text, row, column) => {
+    if (row < 0) return paper.paint("dim", text);
+    const node = nodes[row];
+    return column === 1 && node !== undefined ? paper.paint(roleStyle(node), text) : text;
+  });
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function roleStyle({ role, reachable }: NodeStatus): Style {
+  if (!reachable || role === "unknown") return "red";
+  if (role === "active") return "green";
+  return role === "standby" ? "cyan" : "yellow";
+}
+
+/** With many addresses the first ones stand for all: `-o json` has them. */
+const addressesShown = 4;
+
+function addressCell({ addresses, reachable }: NodeStatus): Cell {
+  if (addresses.length === 0) return [reachable ? "-" : "?"];
+  if (addresses.length <= addressesShown) return addresses;
+  return [...addresses.slice(0, addressesShown - 1), `and ${addresses.length - addressesShown + 1} more`];
+}
+
+function replicationCell(node: NodeStatus): Cell {
+  if (!node.reachable) return ["?"];
+  const { complete, streams } = node.replication;
+  // A standby without all connections is the news; an active node has them all by being active.
+  const head = node.role === "active" ? [] : [complete ? "complete" : "not complete"];
+  const lines = [...head, ...streams.flatMap(streamLines)];
+  return lines.length === 0 ? ["no stream"] : lines;
+}
+
+function streamLines(stream: ReplicationStreamStatus): string[] {
+  const name = `${stream.direction} ${stream.peer}`;
+  if (!stream.connected) return [`${name}: not connected`];
+  const age = stream.lagMs === null ? "" : ` (${formatDurationMs(stream.lagMs)})`;
+  const refused = Object.values(stream.refused).reduce((sum, count) => sum + count, 0);
+  return [
+    `${name}: ${stream.state}`,
+    `  ${short(stream.records)} records`,
+    `  lag ${short(stream.lagRecords)}${age}`,
+    ...(refused === 0 ? [] : [`  ${short(refused)} refused`]),
+  ];
+}
+
+function problemLines({ severity, node, code, message, hint }: StatusProblem, paper: Paper): string {
+  const label = paper.paint(severity === "error" ? "red" : "yellow", `${severity}:`);
+  const about = node === undefined ? "" : `${node}: `;
+  const [first = "", ...rest] = wrap(`${about}${message} [${code}]`, paper.width - severity.length - 2);
+  let text = `${label} ${first}\n${indent(rest, "  ")}`;
+  if (hint !== "") {
+    const [firstHint = "", ...restHint] = wrap(hint, paper.width - 5);
+    text += `  ${paper.paint("cyan", "->")} ${firstHint}\n${indent(restHint, "     ")}`;
+  }
+  return text;
+}
+
+/** 1,234,567 */
+function grouped(count: number): string {
+  return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** 987, 12.3k, 4.5M: for narrow columns. */
+function short(count: number): string {
+  if (count < 10_000) return grouped(count);
+  if (count < 1_000_000) return `${(count / 1_000).toFixed(1)}k`;
+  return `${(count / 1_000_000).toFixed(1)}M`;
+}
