@@ -16,7 +16,9 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     process.exit(process.exitCode ?? 0);
   });
   try {
-    await buildProgram(await labIfMeant(args)).parseAsync(args, { from: "user" });
+    const [first] = args;
+    const meant = first === "-V" || first === "--version" ? ["version"] : args;
+    await buildProgram(await labIfMeant(meant)).parseAsync(meant, { from: "user" });
   } catch (error) {
     process.exitCode = report(error, wantsJson(args));
   }
@@ -50,7 +52,7 @@ function buildProgram(lab: Command): Command {
     )
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
-    .version(" ", "-V, --version", "show the version")
+    .option("-V, --version", "show the version")
     .exitOverride()
     .configureHelp({ helpWidth: 100 })
     .configureOutput({ outputError: () => {} })
@@ -73,10 +75,6 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
   }
   program.addCommand(lab.name() === "lab" ? inherit(lab) : lab);
   program.addCommand(inherit(versionCommand()));
-  program.on("option:version", async () => {
-    const { showVersion } = await import("./commands/version.ts");
-    process.exit(showVersion({ output: "text" }));
-  });
   return program;
 }
 
@@ -217,6 +215,7 @@ function keysCommand(): Command {
   const directory = () => new Option("-d, --directory <dir>", "the keys folder").default("/etc/tocha/keys");
   const keys = new Command("keys")
     .description("make the keys by which the nodes trust each other")
+    .helpCommand(false)
     .addHelpText(
       "after",
       `

@@ -74,21 +74,28 @@ function replicationCell(node: NodeStatus): Cell {
   const { complete, streams } = node.replication;
   // A standby without all connections is the news; an active node has them all by being active.
   const head = node.role === "active" ? [] : [complete ? "complete" : "not complete"];
-  const lines = [...head, ...streams.flatMap(streamLines)];
+  // Every node keeps streams in both directions; the one that has nothing to carry is no news.
+  const telling = streams.filter(
+    (stream) => stream.state !== "idle" || !stream.connected || refusedBy(stream) > 0,
+  );
+  const lines = [...head, ...(telling.length > 0 ? telling : streams).flatMap(streamLines)];
   return lines.length === 0 ? ["no stream"] : lines;
 }
 
 function streamLines(stream: ReplicationStreamStatus): string[] {
   const name = `${stream.direction} ${stream.peer}`;
   if (!stream.connected) return [`${name}: not connected`];
-  const age = stream.lagMs === null ? "" : ` (${formatDurationMs(stream.lagMs)})`;
-  const refused = Object.values(stream.refused).reduce((sum, count) => sum + count, 0);
+  const age = stream.lagMs === null || stream.lagRecords === 0 ? "" : ` (${formatDurationMs(stream.lagMs)})`;
+  const refused = refusedBy(stream);
   return [
-    `${name}: ${stream.state}`,
-    `  ${short(stream.records)} records`,
-    `  lag ${short(stream.lagRecords)}${age}`,
+    `${name}: ${stream.state}, lag ${short(stream.lagRecords)}${age}`,
+    `  ${short(stream.records)} ${stream.records === 1 ? "record" : "records"}`,
     ...(refused === 0 ? [] : [`  ${short(refused)} refused`]),
   ];
+}
+
+function refusedBy(stream: ReplicationStreamStatus): number {
+  return Object.values(stream.refused).reduce((sum, count) => sum + count, 0);
 }
 
 function problemLines({ severity, node, code, message, hint }: StatusProblem, paper: Paper): string {

@@ -37,11 +37,12 @@ function checkGroupCount({ groups, groupsPath }: DocumentFacts): Finding[] {
 function checkPriorities(group: GroupFacts, nodes: readonly NodeFacts[]): Finding[] {
   const names = nodes.map((node) => node.name);
   const holders = new Map<number, string>();
-  const missing = new Set(names);
+  const listed = new Set(group.priorities.map((one) => one.node));
+  const missing = new Set(names.filter((name) => !listed.has(name)));
   const findings: Finding[] = [];
   for (const { node, value, path } of group.priorities) {
-    if (!missing.delete(node) && names.length > 0) {
-      const meant = closestName(node, names);
+    if (names.length > 0 && !names.includes(node)) {
+      const meant = closestName(node, missing);
       const hint = meant === undefined ? `Nodes: ${names.map(clip).join(", ")}.` : `Did you mean "${meant}"?`;
       findings.push({
         code: "unknown-node",

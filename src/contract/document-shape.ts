@@ -10,7 +10,21 @@ import { type ProblemCode, problemCodes } from "./problem-codes.ts";
 export function checkShape(value: unknown): { document?: ClusterDocument; findings: readonly Finding[] } {
   const result = clusterDocumentSchema.safeParse(value);
   if (result.success) return { document: result.data, findings: [] };
-  return { findings: result.error.issues.flatMap((issue) => findingsOf(issue, [], value)) };
+  const findings = result.error.issues.flatMap((issue) => findingsOf(issue, [], value));
+  return { findings: withoutConsequences(findings) };
+}
+
+/** A mistyped key is also a missing one: that is one mistake, and the first says more. */
+function withoutConsequences(findings: readonly Finding[]): Finding[] {
+  const meant = new Set(
+    findings.flatMap(({ code, path }) => {
+      if (code !== "unknown-key") return [];
+      const around = path.slice(0, -1);
+      const closest = closestName(String(path.at(-1)), knownKeys(around));
+      return closest === undefined ? [] : [formatPath([...around, closest])];
+    }),
+  );
+  return findings.filter(({ code, path }) => code !== "missing-key" || !meant.has(formatPath(path)));
 }
 
 type Issue = z.core.$ZodIssue;

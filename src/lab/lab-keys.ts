@@ -1,6 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { initKeys, issueKeys } from "../keys/key-files.ts";
 
+/** Makes the keys of a lab's cluster: its authority, its shared key, and a certificate for every node. */
 export async function writeLabKeys(directory: string, nodes: readonly string[]): Promise<void> {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  void nodes;
+  await initKeys(directory);
+  for (const node of nodes) await issueKeys(directory, node);
 }

@@ -146,15 +146,20 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
   return problems;
 }
 
+/** Every other node should be able to take over; one that is not reachable is reported as that. */
 function protectionProblems(nodes: readonly NodeStatus[], actives: readonly NodeStatus[]): StatusProblem[] {
   if (actives.length !== 1) return [];
-  return nodes
-    .filter((node) => node.reachable && node.role !== "active" && !node.replication.complete)
-    .map((node) => ({
-      severity: "error",
-      node: node.name,
-      code: "table-incomplete",
-      message: `${node.name} does not hold all connections yet`,
-      hint: "It copies them now; if this stays for more than a minute: tocha status -o json, and the log of both nodes.",
-    }));
+  const others = nodes.filter((node) => node.reachable && node.role !== "active");
+  return others.flatMap((node): StatusProblem[] => {
+    if (node.role !== "standby") {
+      const message = `${node.name} could not take over: ${node.cause}`;
+      const hint = `If this stays for more than a few seconds, see the log on ${node.name}: journalctl -u tocha`;
+      return [{ severity: "error", node: node.name, code: "not-ready", message, hint }];
+    }
+    if (node.replication.complete) return [];
+    const message = `${node.name} does not hold all connections yet`;
+    const hint =
+      "It copies them now; if this stays for more than a minute: tocha status -o json, and the log of both nodes.";
+    return [{ severity: "error", node: node.name, code: "table-incomplete", message, hint }];
+  });
 }

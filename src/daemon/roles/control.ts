@@ -94,7 +94,7 @@ class ControlRole {
   }
 
   async #clusterStatus(): Promise<ClusterStatus> {
-    const { settings } = { settings: this.#settings };
+    const settings = this.#settings;
     const own = this.#nodeStatus();
     const others = settings.peers.map((peer) => this.#peerStatus(peer));
     const nodes = await Promise.all([own, ...others]);
@@ -287,9 +287,10 @@ function readNumber(path: string): number {
   }
 }
 
+/** Proportional: what several processes share, such as the runtime's own code, counts once. */
 function residentKiB(pid: number): number {
   try {
-    return Number(/^VmRSS:\s+([0-9]+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+    return Number(/^Pss:\s+([0-9]+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
   } catch {
     return 0;
   }

@@ -10,7 +10,7 @@ import { Face } from "../drivers/face.ts";
 import { type PulseContent, PulseSocket } from "../drivers/pulse-socket.ts";
 import { RENEW_MS, VirtualAddresses } from "../drivers/virtual-addresses.ts";
 import type { NodeSettings } from "../node-settings.ts";
-import type { RoleMessage, RoleName } from "../role-message.ts";
+import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
 import type { FailoverReport } from "../role-report.ts";
 
 /** The highest priority that is still below the kernel's own threads (migration, watchdog). */
@@ -71,12 +71,14 @@ class FailoverRole {
     );
   }
 
-  run(): void {
+  /** Runs until the node stops. `arrived` are messages that came together with the settings. */
+  run(arrived: readonly Envelope[]): void {
     this.#realTime = setRealTimePriority(REAL_TIME_PRIORITY) === 0;
     lockMemory();
     // Whatever an earlier life of this node left: an address that nobody defends must not stay.
     this.#addresses.remove();
     this.#readNetwork();
+    for (const { from, message } of arrived) this.#receiveMessage(from, message);
     while (!this.#finished) this.#turn();
     for (const face of this.#faces) face.close();
     this.#channel.send("supervisor", { kind: "stopped" });
@@ -259,7 +261,9 @@ class FailoverRole {
       ...this.#election.pulse(),
       watermark: this.#watermark,
       revision: this.#settings.revision,
-      advertisementSources: this.#faces.flatMap(({ linkLocal }) => (linkLocal === undefined ? [] : [linkLocal])),
+      advertisementSources: this.#faces.flatMap(({ linkLocal }) =>
+        linkLocal === undefined ? [] : [linkLocal],
+      ),
     };
   }
 
@@ -308,12 +312,21 @@ class FailoverRole {
   }
 }
 
-const channel = new BlockingChannel();
-const waiting = new PollSet([channel.fd]);
-for (let settings: NodeSettings | undefined; settings === undefined; ) {
-  waiting.wait(Number.POSITIVE_INFINITY);
-  const envelopes = channel.receive();
-  if (envelopes === "closed") process.exit(0);
-  for (const { message } of envelopes) if (message.kind === "settings") settings = message.settings;
-  if (settings !== undefined) new FailoverRole(channel, settings).run();
+/** The first message are the settings; others may have come with it. */
+function start(): void {
+  const channel = new BlockingChannel();
+  const waiting = new PollSet([channel.fd]);
+  for (;;) {
+    waiting.wait(Number.POSITIVE_INFINITY);
+    const envelopes = channel.receive();
+    if (envelopes === "closed") return;
+    const [first, ...rest] = envelopes;
+    if (first === undefined) continue;
+    if (first.message.kind !== "settings")
+      throw new Error(`the first message is ${first.message.kind}, not settings`);
+    new FailoverRole(channel, first.message.settings).run(rest);
+    return;
+  }
 }
+
+start();
