@@ -120,7 +120,7 @@ function runCommand(): Command {
     .option("--state-dir <dir>", "where lasting state goes (default: /var/lib/tocha/NODE)")
     .addOption(
       new Option("--log-level <level>", "how much to log")
-        .choices(["error", "warn", "info", "debug"])
+        .choices(["error", "warning", "info", "debug"])
         .default("info"),
     )
     .addHelpText(

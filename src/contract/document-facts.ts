@@ -1,4 +1,5 @@
-import { type IpNetwork, parseIp, parseNetwork } from "../base/ip.ts";
+import { type IpNetwork, parseNetwork } from "../base/ip.ts";
+import { parseInterfaceAddress } from "./document-scalars.ts";
 import type { DocumentPath } from "./located-yaml.ts";
 
 /**
@@ -138,7 +139,7 @@ function sourceRuleFacts({ value, path }: Entry): SourceRuleFacts {
 
 type Parse = (text: string) => IpNetwork | undefined;
 
-function addressList(value: unknown, path: DocumentPath, parse: Parse = parseWithPrefix): AddressList {
+function addressList(value: unknown, path: DocumentPath, parse: Parse = parseInterfaceAddress): AddressList {
   const given = Array.isArray(value) ? value : [];
   const parsed = given.flatMap((item, index) => networkFact(item, [...path, index], parse));
   return { items: parsed, complete: Array.isArray(value) && parsed.length === given.length };
@@ -147,11 +148,6 @@ function addressList(value: unknown, path: DocumentPath, parse: Parse = parseWit
 function networkFact(value: unknown, path: DocumentPath, parse: Parse): Fact<IpNetwork>[] {
   const parsed = typeof value === "string" ? parse(value) : undefined;
   return parsed === undefined ? [] : [{ value: parsed, path }];
-}
-
-function parseWithPrefix(text: string): IpNetwork | undefined {
-  const [address = "", ...rest] = text.split("/");
-  return rest.length === 1 && parseIp(address) !== undefined ? parseNetwork(text) : undefined;
 }
 
 function textFact(value: unknown, path: DocumentPath): Fact<string> | undefined {

@@ -4,6 +4,7 @@ import {
   formatIp,
   formatNetwork,
   type IpAddress,
+  type IpNetwork,
   ipFamily,
   networkBase,
   parseIp,
@@ -92,7 +93,7 @@ export const interfaceAddress = z
         hint: "Write it as 10.1.0.2/24 or 2001:db8::2/64.",
       });
     }
-    const fault = notAHost(network.address) ?? endOfNetwork(network.address, network.prefixLength);
+    const fault = hostFault(network);
     if (fault !== undefined) {
       return refuse(context, `${formatNetwork(network)} ${fault}`, {
         code: "bad-address",
@@ -107,7 +108,17 @@ export const interfaceAddress = z
   });
 scalarKinds.add(interfaceAddress, { kind: "address" });
 
-/** Why no machine can have this address; undefined when one can. */
+/** Reads what `interfaceAddress` accepts; undefined for everything else. */
+export function parseInterfaceAddress(text: string): IpNetwork | undefined {
+  const network = text.includes("/") ? parseNetwork(text) : undefined;
+  return network === undefined || hostFault(network) !== undefined ? undefined : network;
+}
+
+/** Why no machine can have this address in its network; undefined when one can. */
+function hostFault({ address, prefixLength }: IpNetwork): string | undefined {
+  return notAHost(address) ?? endOfNetwork(address, prefixLength);
+}
+
 function notAHost(address: IpAddress): string | undefined {
   const [first = 0] = address;
   if (address.length === 4) {

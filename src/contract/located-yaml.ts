@@ -43,6 +43,9 @@ const maxDepth = 16;
 const maxValues = 50_000;
 const maxAliases = 64;
 
+/** One open bracket can make every later line an error: the first ones tell. */
+const maxSyntaxFaults = 20;
+
 interface Place {
   readonly key: number;
   readonly value: number;
@@ -86,7 +89,7 @@ export function readLocatedYaml(text: string): LocatedYaml {
     value: document.contents?.range?.[0] ?? 0,
     ...walk.read(document.contents, []),
   };
-  const faults = [...document.errors, ...document.warnings].map((error) => ({
+  const faults = [...document.errors, ...document.warnings].slice(0, maxSyntaxFaults).map((error) => ({
     ...position(error.pos[0]),
     code: "yaml-syntax" as const,
     message: error.message,
@@ -179,8 +182,18 @@ class Walk {
     const children = new Map<string, Place>();
     const entries: [string, unknown][] = [];
     for (const { key, value } of items) {
-      const name = isScalar(key) ? String(key.value ?? "") : `${key === null ? "" : String(key)}`.trim();
+      const name = keyName(key);
       const keyOffset = offsetOf(key) ?? offsetOf(value) ?? 0;
+      if (name === undefined) {
+        this.faults.push({
+          ...this.#position(keyOffset),
+          code: "wrong-type",
+          message: "a list, a map or an alias stands where a key must be",
+          hint: "A key is a text, followed by a colon.",
+          path,
+        });
+        continue;
+      }
       if (children.has(name)) {
         this.faults.push({
           ...this.#position(keyOffset),
@@ -226,6 +239,12 @@ class Walk {
     }
     return { value: undefined };
   }
+}
+
+/** Texts, numbers and nothing are keys in YAML as in JSON; collections are keys in YAML only. */
+function keyName(key: unknown): string | undefined {
+  if (isScalar(key)) return String(key.value ?? "");
+  return key === null ? "" : undefined;
 }
 
 function withChildren(children: Map<string, Place> | undefined): { children?: Map<string, Place> } {

@@ -66,10 +66,13 @@ function locate(finding: Finding, yaml: LocatedYaml, file: string): Problem {
 }
 
 function invalid(problems: readonly Problem[]): InvalidDocument {
-  const [first, ...rest] = [...problems].sort((a, b) => order(a) - order(b));
+  const [first, ...rest] = [...problems].sort((a, b) => order(a) - order(b)).slice(0, maxProblems);
   if (first === undefined) throw new Error("an invalid document has a problem");
   return { problems: [first, ...rest], notices: [] };
 }
+
+/** Nobody reads more at once. */
+const maxProblems = 1_000;
 
 /** No line of a document is longer than its text. */
 function order({ line = 0, column = 0 }: Problem): number {

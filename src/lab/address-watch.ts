@@ -72,8 +72,13 @@ export class AddressWatch {
 
   /** A node without power holds nothing that anybody could reach. */
   powerFailed(node: string, atMs: number): void {
-    this.#monitors.get(node)?.kill("SIGKILL");
+    const monitor = this.#monitors.get(node);
+    // Forgotten first: a monitor that ends by itself would be started again.
+    this.#monitors.delete(node);
+    monitor?.kill("SIGKILL");
     this.#clear(node, atMs);
+    // It happened before what was noted since.
+    this.#events.sort((a, b) => a.atMs - b.atMs);
   }
 
   /** Begins, or begins again after a boot, to follow a node. */

@@ -1,5 +1,11 @@
 import { DecodeError } from "../base/decode-error.ts";
-import { FLOW_MESSAGE_BYTES_MAX, writeCreate, writeDelete, writeUpdate } from "../wire/conntrack-message.ts";
+import {
+  FLOW_MESSAGE_BYTES_MAX,
+  writeCreate,
+  writeDelete,
+  writeDeleteByReply,
+  writeUpdate,
+} from "../wire/conntrack-message.ts";
 import { FlowFields } from "../wire/flow-fields.ts";
 import { FlowRecordReader } from "../wire/flow-record.ts";
 import { NetlinkWriter, NLM_F_ACK } from "../wire/netlink.ts";
@@ -9,10 +15,14 @@ import { NETLINK_NETFILTER, NetlinkSocket, type Refusal } from "./netlink-socket
 /** Messages per system call: enough to make the call's cost vanish, few enough not to hold the table's locks for long. */
 const BATCH_MESSAGES = 128;
 
+const NO_SEQUENCE = 0xffff_ffff;
+
 export interface InjectionCounters {
   created: number;
   updated: number;
   deleted: number;
+  /** Flows that took the place of a stale one. */
+  replaced: number;
   /** Deletes of flows that were gone already: harmless. */
   absent: number;
   /** Refusals by operation and error, such as `create ENOMEM`. */
@@ -22,6 +32,8 @@ export interface InjectionCounters {
 export interface InjectOptions {
   /** What to try first: `update` when most flows are there already, as in a refresh. */
   readonly first: "create" | "update";
+  /** What to do where another flow has the same original or reply tuple: remove that one first, or update it. */
+  readonly taken: "replace" | "update";
   /** No flow is given less time than this: on a standby no packet refreshes the timer, only the next copy does. */
   readonly timeoutSecondsMin: number;
   /** Called with every upserted flow before it is written; `fields` is used again. */
@@ -33,7 +45,14 @@ export interface InjectOptions {
  * Refusals are counted by kind; none of them stops the rest.
  */
 export class ConntrackInjector {
-  readonly counters: InjectionCounters = { created: 0, updated: 0, deleted: 0, absent: 0, refused: {} };
+  readonly counters: InjectionCounters = {
+    created: 0,
+    updated: 0,
+    deleted: 0,
+    replaced: 0,
+    absent: 0,
+    refused: {},
+  };
   readonly #socket = new NetlinkSocket({
     protocol: NETLINK_NETFILTER,
     receiveBufferBytes: 4 << 20, // Room for a refusal of every message of a batch.
@@ -126,23 +145,38 @@ export class ConntrackInjector {
     if (again.length > 0) this.#tryOtherWay(again, options);
   }
 
-  /** A create met an existing flow, or an update met none: the same flows the other way. A live entry is never destroyed. */
+  /** A create met an existing flow, or an update met none: the same flows another way. */
   #tryOtherWay(sequences: readonly number[], options: InjectOptions): void {
     const resumeAt = this.#reader.offset;
-    const operation = options.first === "create" ? "update" : "create";
-    this.#writer.reset();
-    for (const sequence of sequences) {
-      this.#reader.offset = this.#recordOffsets[sequence] ?? 0;
-      this.#reader.next(this.#fields);
-      this.#raiseTimeout(options);
-      if (operation === "create") writeCreate(this.#writer, this.#fields, sequence);
-      else writeUpdate(this.#writer, this.#fields, sequence);
+    const replaces = options.first === "create" && options.taken === "replace";
+    const operation = options.first === "create" && !replaces ? "update" : "create";
+    // A replacement is three messages.
+    const step = Math.floor(BATCH_MESSAGES / 3);
+    for (let start = 0; start < sequences.length; start += step) {
+      const part = sequences.slice(start, start + step);
+      this.#writer.reset();
+      for (const sequence of part) {
+        this.#reader.offset = this.#recordOffsets[sequence] ?? 0;
+        this.#reader.next(this.#fields);
+        this.#raiseTimeout(options);
+        if (replaces) {
+          // The place may be empty by now; these refusals mean nothing, so they carry no flow's sequence.
+          writeDelete(this.#writer, this.#fields, NO_SEQUENCE);
+          writeDeleteByReply(this.#writer, this.#fields, NO_SEQUENCE);
+        }
+        if (operation === "create") writeCreate(this.#writer, this.#fields, sequence);
+        else writeUpdate(this.#writer, this.#fields, sequence);
+      }
+      this.#writer.addFlagsToLast(NLM_F_ACK);
+      const refusals = this.#socket
+        .transact(this.#writer.written())
+        .filter(({ sequence }) => sequence !== NO_SEQUENCE);
+      for (const refusal of refusals) this.#count(operation, refusal);
+      const done = part.length - refusals.length;
+      if (replaces) this.counters.replaced += done;
+      else this.#countUpserts(operation, done);
     }
     this.#reader.offset = resumeAt;
-    this.#writer.addFlagsToLast(NLM_F_ACK);
-    const refusals = this.#socket.transact(this.#writer.written());
-    for (const refusal of refusals) this.#count(operation, refusal);
-    this.#countUpserts(operation, sequences.length - refusals.length);
   }
 
   #raiseTimeout(options: InjectOptions): void {

@@ -271,6 +271,17 @@ export function writeDelete(writer: NetlinkWriter, fields: FlowFields, sequence:
   writer.end();
 }
 
+/**
+ * Writes a request that deletes whatever flow's replies look like this one's; ENOENT where there is none. Two flows
+ * cannot share a reply tuple: a stale one must go before this one can be created.
+ */
+export function writeDeleteByReply(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
+  beginFlow(writer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, sequence, fields);
+  writeTuple(writer, CTA_TUPLE_REPLY, fields, fields.reply);
+  if (fields.zone !== 0) writer.attributeU16(CTA_ZONE, fields.zone);
+  writer.end();
+}
+
 /** Writes a request for the whole table, both address families. */
 export function writeDump(writer: NetlinkWriter, sequence: number): void {
   writer.begin(IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP, sequence);

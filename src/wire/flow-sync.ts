@@ -40,8 +40,8 @@ export type SyncFrame =
       readonly sentAtMs: number;
       readonly records: Uint8Array;
     }
-  /** All flows of the source follow; changes are mixed in. */
-  | { readonly type: "copy-begin"; readonly copy: number }
+  /** All flows of the source follow; changes are mixed in. A refresh only renews timers: nothing was lost before it. */
+  | { readonly type: "copy-begin"; readonly copy: number; readonly refresh: boolean }
   /** The copy is whole: what the sink has beyond it does not exist at the source. */
   | { readonly type: "copy-end"; readonly copy: number }
   /** Asks for `marked` once everything before is in the sink's kernel. */
@@ -67,7 +67,10 @@ export function encodeSyncFrame(frame: SyncFrame): Uint8Array {
       writer.u8(frameType.records).u64(BigInt(frame.sequence)).f64(frame.sentAtMs).put(frame.records);
       break;
     case "copy-begin":
-      writer.u8(frameType.copyBegin).u32(frame.copy);
+      writer
+        .u8(frameType.copyBegin)
+        .u32(frame.copy)
+        .u8(frame.refresh ? 1 : 0);
       break;
     case "copy-end":
       writer.u8(frameType.copyEnd).u32(frame.copy);
@@ -121,7 +124,7 @@ function decodeBody(type: number, reader: ByteReader): SyncFrame | undefined {
         records: reader.take(Math.max(0, reader.remaining)),
       };
     case frameType.copyBegin:
-      return { type: "copy-begin", copy: reader.u32() };
+      return { type: "copy-begin", copy: reader.u32(), refresh: reader.u8() !== 0 };
     case frameType.copyEnd:
       return { type: "copy-end", copy: reader.u32() };
     case frameType.mark:

@@ -71,7 +71,7 @@ export class Election {
   #cause = "it has just started and listens";
   /** When pulses, and advertisements of an active, are sent next. */
   #beatMs: number;
-  /** In init, and in an active that woke late: nothing is decided before. NEVER when it does not listen. */
+  /** After a start or a late wake-up: what is heard before may be old, and nothing is decided or said upon it. */
   #listenEndMs: number;
   /** Active_Down_Timer. */
   #activeDownMs = NEVER;
@@ -178,13 +178,9 @@ export class Election {
 
   timeout(nowMs: number): readonly ElectionEffect[] {
     return this.#input(nowMs, () => {
-      if (this.#isListening) {
-        if (nowMs < this.#listenEndMs) return;
-        this.#listenEndMs = NEVER;
-        this.#beatMs = nowMs;
-      }
+      if (this.#isMute) return;
       if (nowMs >= this.#handover.deadline) this.#finishHandover(false);
-      if (this.#role === "standby" && nowMs >= this.#activeDownMs) this.#hearSilence();
+      if (this.#role === "standby" && nowMs >= this.#silenceMs) this.#hearSilence();
       this.#leaveInit();
       if (nowMs >= this.#beatMs) this.#beat();
       if (this.#role === "active" && this.#announcements.take(nowMs)) this.#do({ do: "announce" });
@@ -196,12 +192,12 @@ export class Election {
   /** When `timeout` is next due; Infinity when it never is. */
   get deadline(): number {
     if (this.#role === "stopped") return NEVER;
-    if (this.#isListening) return this.#listenEndMs;
+    if (this.#isMute) return this.#listenEndMs;
     const isInitReady = this.#role === "init" && this.#health.inability === undefined;
     return Math.min(
       this.#beatMs,
       isInitReady ? this.#listenEndMs : NEVER,
-      this.#role === "standby" ? this.#activeDownMs : NEVER,
+      this.#role === "standby" ? this.#silenceMs : NEVER,
       this.#announcements.deadline,
       this.#handover.deadline,
     );
@@ -240,7 +236,7 @@ export class Election {
       activeNode: this.#activeName(),
       peers: this.#neighbourhood.peers.map((peer) => peer.view(this.#nowMs)),
       foreignActive: this.#neighbourhood.foreignActive(this.#nowMs),
-      listening: this.#isListening,
+      listening: this.#isMute,
       draining: this.#handover.isRunning,
       handoverRefused: this.#handover.refused,
       counters: { ...this.#counters },
@@ -265,7 +261,7 @@ export class Election {
       return;
     }
     this.#lastEvidence = { name, atMs: this.#nowMs };
-    if (this.#role === "active" && !this.#isListening && !outranksUs) {
+    if (this.#role === "active" && !this.#isMute && !outranksUs) {
       this.#assert();
       return;
     }
@@ -286,7 +282,7 @@ export class Election {
     if (this.#role !== "standby" || this.#neighbourhood.isSomeoneActive(this.#nowMs)) return;
     const [best] = this.#neighbourhood.candidates(this.#nowMs);
     const isOutranked = best !== undefined && compareRank(best.rank(), this.#neighbourhood.ownRank) > 0;
-    if (isForeign || isOutranked || this.#letsOthersGoFirst) {
+    if (isForeign || isOutranked || this.#letsOthersGoFirst || this.#isListening) {
       const skew = skewMs(this.#health.effectivePriority, this.#settings.intervalMs);
       this.#activeDownMs = Math.min(this.#activeDownMs, this.#nowMs + skew);
     } else {
@@ -327,7 +323,7 @@ export class Election {
   }
 
   #considerHandover(): void {
-    if (this.#role !== "active" || this.#isListening || !this.#handover.mayStart(this.#nowMs)) return;
+    if (this.#role !== "active" || this.#isMute || !this.#handover.mayStart(this.#nowMs)) return;
     if (this.#target("health") !== undefined) {
       this.#startHandover("health", `interface down: ${this.#health.downFaces.join(", ")}`);
     } else if (this.#target("priority") !== undefined) {
@@ -366,7 +362,6 @@ export class Election {
     this.#role = to;
     this.#sinceMs = this.#stableSinceMs = this.#nowMs;
     this.#cause = cause;
-    this.#listenEndMs = NEVER;
     if (to === "active") this.#enterActive();
     if (to === "standby") this.#restartTimer(this.#settings.intervalMs);
     this.#beat();
@@ -392,9 +387,7 @@ export class Election {
   }
 
   #leaveInit(): void {
-    if (this.#role !== "init" || this.#health.inability !== undefined || this.#nowMs < this.#listenEndMs) {
-      return;
-    }
+    if (this.#role !== "init" || this.#health.inability !== undefined || this.#isListening) return;
     const name = this.#lastEvidence?.name;
     this.#go("listened", name === undefined ? "it has listened and can serve" : `${name} is active`);
   }
@@ -405,26 +398,30 @@ export class Election {
     if (inability !== undefined) this.#go("unable", inability);
     else this.#go("able", "it can serve again");
     this.#leaveInit();
-    // The others shall know at once; an active that listens says nothing.
-    if (!this.#isListening) this.#beat();
-    if (this.#role === "active" && !this.#isListening && this.#announcements.take(this.#nowMs)) {
-      this.#do({ do: "announce" });
-    }
+    if (this.#isMute) return;
+    // The others shall know at once.
+    this.#beat();
+    if (this.#role === "active" && this.#announcements.take(this.#nowMs)) this.#do({ do: "announce" });
     this.#considerHandover();
   }
 
-  /** Whoever is late cannot know what it missed: an active listens first, a standby starts over, but only once. */
+  /**
+   * Whoever wakes late cannot know what it missed: it listens for an interval, and a standby whose timer ran out
+   * meanwhile starts it anew. Only once: on a machine that is late all the time, somebody must still be active.
+   */
   #noticeLateness(): void {
-    if (this.#nowMs - this.deadline <= latenessMs(this.#settings.intervalMs)) return;
-    if (this.#role === "active" && !this.#isListening) {
+    if (this.#role === "active") {
       this.#count("lateAsActive");
       this.#listenEndMs = this.#nowMs + this.#settings.intervalMs;
       if (this.#handover.isRunning) this.#refuseHandover(stalledProblem);
     }
-    if (this.#role === "standby" && this.#nowMs >= this.#activeDownMs && !this.#restartedLate) {
+    if (this.#role === "standby") {
       this.#count("lateAsStandby");
-      this.#restartTimer(this.#settings.intervalMs);
-      this.#restartedLate = true;
+      this.#listenEndMs = this.#nowMs + this.#settings.intervalMs;
+      if (this.#nowMs >= this.#activeDownMs && !this.#restartedLate) {
+        this.#restartTimer(this.#settings.intervalMs);
+        this.#restartedLate = true;
+      }
     }
   }
 
@@ -458,22 +455,29 @@ export class Election {
   }
 
   #input(nowMs: number, handle: () => void): readonly ElectionEffect[] {
+    const isLate = nowMs - this.deadline > latenessMs(this.#settings.intervalMs) && !this.#isListening;
     this.#effects = [];
     this.#nowMs = nowMs;
-    if (this.#role === "stopped") {
-      this.#count("inputAfterStop");
-    } else {
-      this.#noticeLateness();
-      handle();
-    }
+    if (isLate) this.#noticeLateness();
+    if (this.#role === "stopped") this.#count("inputAfterStop");
+    else handle();
     return this.#effects;
   }
 
   // ---- What follows from the state ----
 
-  /** An active that woke late. */
   get #isListening(): boolean {
-    return this.#role === "active" && this.#listenEndMs !== NEVER;
+    return this.#nowMs < this.#listenEndMs;
+  }
+
+  /** An active that woke late says nothing before it knows that it is the only one. */
+  get #isMute(): boolean {
+    return this.#role === "active" && this.#isListening;
+  }
+
+  /** When the Active_Down_Timer runs out. */
+  get #silenceMs(): number {
+    return this.#isListening ? Math.max(this.#activeDownMs, this.#listenEndMs) : this.#activeDownMs;
   }
 
   get #isResigning(): boolean {

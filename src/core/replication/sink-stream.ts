@@ -19,6 +19,11 @@ export type SinkEffect =
       readonly do: "apply";
       readonly records: Uint8Array;
       readonly first: "create" | "update";
+      /**
+       * A flow whose place is taken: `replace` what is there, for it is stale (an end that we were not told of, and the
+       * addresses and ports used again); or `update` it, because this node is active and nothing of its own is touched.
+       */
+      readonly taken: "replace" | "update";
       readonly remember: boolean;
     }
   /** Forget the keys of an earlier copy. */
@@ -41,6 +46,7 @@ export class SinkStream {
   #state: SinkState = "greeting";
   #copy = 0;
   #everComplete = false;
+  #refreshing = false;
   #sourceActive = false;
   #selfActive = false;
   #heardMs: number;
@@ -82,7 +88,7 @@ export class SinkStream {
       case "records":
         return this.#apply(frame);
       case "copy-begin":
-        return this.#beginCopy(frame.copy);
+        return this.#beginCopy(frame.copy, frame.refresh);
       case "copy-end":
         return this.#endCopy(frame.copy);
       case "mark":
@@ -129,15 +135,18 @@ export class SinkStream {
       {
         do: "apply",
         records: frame.records,
-        // In a refresh nearly every flow is there already.
-        first: this.#everComplete && remember ? "update" : "create",
+        // In a refresh every flow is there already, and is the right one.
+        first: this.#refreshing && remember ? "update" : "create",
+        taken: this.#selfActive ? "update" : "replace",
         remember,
       },
       send({ type: "acknowledge", sequence: frame.sequence, sentAtMs: frame.sentAtMs }),
     ];
   }
 
-  #beginCopy(copy: number): readonly SinkEffect[] {
+  #beginCopy(copy: number, refresh: boolean): readonly SinkEffect[] {
+    this.#refreshing = refresh && this.#everComplete;
+    if (!refresh) this.#everComplete = false;
     const abort: SinkEffect[] = this.#state === "purging" ? [{ do: "abort-purge" }] : [];
     this.#copy = copy;
     this.#state = "copying";

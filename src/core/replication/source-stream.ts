@@ -248,7 +248,10 @@ export class SourceStream {
     this.#copyAgain = undefined;
     this.#refreshDueMs = Number.POSITIVE_INFINITY;
     this.#copy++;
-    return [send({ type: "copy-begin", copy: this.#copy }), { do: "start-copy" }];
+    return [
+      send({ type: "copy-begin", copy: this.#copy, refresh: cause === "refresh" }),
+      { do: "start-copy" },
+    ];
   }
 
   #lost(cause: ResyncCause): readonly SourceEffect[] {

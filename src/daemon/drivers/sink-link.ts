@@ -132,6 +132,7 @@ export class SinkLink {
   #apply(effect: SinkEffect & { do: "apply" }): void {
     const result = this.#options.injector.inject(effect.records, {
       first: effect.first,
+      taken: effect.taken,
       timeoutSecondsMin: this.#timeoutSecondsMin,
       ...(effect.remember ? { onUpsert: (fields) => this.#keys.add(fields) } : {}),
     });

@@ -39,7 +39,7 @@ const options = workerOptions<BackgroundClientOptions>();
 // The gateways must not be late because of this load's generator, which shares their processors.
 setPriority(10);
 const mac = deviceMac(options.device);
-const gatewayMac = neighbourMac(options.gateway);
+const gatewayMac = neighbourMac(options.gateway).slice();
 const socket = new PacketSocket({
   device: options.device,
   etherType: 0x0800,
@@ -78,6 +78,8 @@ function receive(): void {
       done[index] = 1;
       answered += 1;
     }
+    // The gateway that speaks now is the one to answer: after a takeover it is another.
+    gatewayMac.set(frameBytes.subarray(6, 12));
     answers.push(segmentOf(index, TCP_ACK));
   }
   socket.sendMany(answers);

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { goodDocument } from "../contract/bad-documents.test-data.ts";
+import type { ClusterDocument } from "../contract/cluster-document.ts";
+import { readDocument } from "../contract/read-document.ts";
+import { renderGatewayRules, renderGatewayRulesRemoval } from "./gateway-rules.ts";
+import { gatewaySysctls, sysctlPath } from "./gateway-sysctls.ts";
+
+/** Needs root: the rules and settings go into namespaces of their own, which are removed afterwards. */
+const gateway = `tocha-rules-${process.pid}`;
+const client = `tocha-rules-${process.pid}c`;
+
+function inside(namespace: string, command: string, args: readonly string[], input = ""): string {
+  return execFileSync("ip", ["netns", "exec", namespace, command, ...args], {
+    input,
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+}
+
+function documentOf(text: string): ClusterDocument {
+  const { document } = readDocument(text, "cluster.yaml");
+  assert.ok(document);
+  return document;
+}
+
+before(() => {
+  assert.equal(process.geteuid?.(), 0, "this test needs root: run it with sudo");
+  for (const name of [gateway, client]) execFileSync("ip", ["netns", "add", name]);
+});
+
+after(() => {
+  for (const name of [gateway, client]) execFileSync("ip", ["netns", "del", name]);
+});
+
+describe("gateway rules in the kernel", () => {
+  const folder = new URL("../../examples/", import.meta.url);
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".yaml"))) {
+    it(`are accepted for every node of examples/${file}, again and again, and can be removed`, () => {
+      const document = documentOf(readFileSync(new URL(file, folder), "utf8"));
+      for (const node of Object.keys(document.nodes)) {
+        const rules = renderGatewayRules(document, node);
+        inside(gateway, "nft", ["-c", "-f", "-"], rules);
+        inside(gateway, "nft", ["-f", "-"], rules);
+        inside(gateway, "nft", ["-f", "-"], rules);
+        const loaded = inside(gateway, "nft", ["list", "table", "inet", "tocha"]);
+        const count = (text: string) => text.match(/ comment "/g)?.length;
+        assert.equal(count(loaded), count(rules), "every rule is there, once");
+      }
+      inside(gateway, "nft", ["-f", "-"], renderGatewayRulesRemoval());
+      assert.equal(inside(gateway, "nft", ["list", "ruleset"]), "");
+    });
+  }
+});
+
+const virtual = "10.1.0.1";
+
+/** Runs a program of a few lines within a namespace; what it prints is its events, line by line. */
+function program(
+  namespace: string,
+  source: string,
+): { child: ChildProcess; printed: () => string; until: (line: string) => Promise<void> } {
+  const child = spawn("ip", ["netns", "exec", namespace, process.execPath, "-e", source], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let printed = "";
+  child.stdout.on("data", (bytes: Buffer) => {
+    printed += bytes.toString("utf8");
+  });
+  const until = async (line: string) => {
+    for (let tries = 0; tries < 500 && !printed.includes(line); tries++) await sleep(20);
+    assert.ok(printed.includes(line), `expected ${line}, got ${printed}`);
+  };
+  return { child, printed: () => printed, until };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+}
+
+/** How often the rule with this match dropped something. */
+function dropped(match: string): number {
+  const rules = inside(gateway, "nft", ["list", "table", "inet", "tocha"]).split("\n");
+  return Number(rules.find((line) => line.includes(match))?.match(/packets (\d+)/)?.[1] ?? Number.NaN);
+}
+
+describe("a gateway that meets packets without a connection", () => {
+  const document = documentOf(goodDocument);
+
+  before(() => {
+    const link = [
+      "link",
+      "add",
+      "eth0",
+      "netns",
+      gateway,
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "eth0",
+      "netns",
+      client,
+    ];
+    execFileSync("ip", link);
+    execFileSync("ip", ["-n", gateway, "link", "add", "eth1", "type", "bridge"]);
+    for (const [namespace, address] of [
+      [gateway, "10.1.0.2/24"],
+      [gateway, `${virtual}/24`],
+      [client, "10.1.0.100/24"],
+    ] as const) {
+      execFileSync("ip", ["-n", namespace, "address", "add", address, "dev", "eth0"]);
+      execFileSync("ip", ["-n", namespace, "link", "set", "eth0", "up"]);
+    }
+  });
+
+  it("has every kernel setting in its own namespace", () => {
+    for (const { name, value } of gatewaySysctls(document, "gw1")) {
+      inside(gateway, "sh", ["-c", `echo ${value} > ${sysctlPath(name)}`]);
+      assert.equal(inside(gateway, "cat", [sysctlPath(name)]).trim(), String(value), name);
+    }
+  });
+
+  it("stays silent to TCP from the middle of a connection", async () => {
+    const server = program(
+      gateway,
+      `require("node:net").createServer((s) => s.on("data", (d) => console.log("got " + d))).listen(4000, "0.0.0.0", () => console.log("ready"))`,
+    );
+    await server.until("ready");
+    const talker = program(
+      client,
+      `const s = require("node:net").connect(4000, "${virtual}", () => s.write("before"));
+       s.on("error", (e) => console.log("error " + e.code)); s.on("close", () => console.log("closed"));
+       process.stdin.on("data", () => { s.write("after"); console.log("sent"); });`,
+    );
+    await server.until("got before");
+    // Nothing was tracked until now: with the rules the connection becomes one that the table does not know.
+    inside(gateway, "nft", ["-f", "-"], renderGatewayRules(document, "gw1"));
+    talker.child.stdin?.write("go\n");
+    await talker.until("sent");
+    for (let tries = 0; tries < 200 && dropped("@virtual4 ct state invalid") === 0; tries++) await sleep(20);
+    assert.ok(dropped("@virtual4 ct state invalid") > 0, "the packet was dropped by its rule");
+    assert.equal(server.printed().includes("after"), false);
+    assert.equal(talker.printed(), "sent\n", "no RST: the connection is not closed");
+
+    // The other direction: the gateway's end is killed, and its RST from a virtual address must not go out.
+    await end(server.child);
+    for (let tries = 0; tries < 200 && dropped("rst") === 0; tries++) await sleep(20);
+    assert.equal(talker.printed(), "sent\n");
+    await end(talker.child);
+  });
+
+  it("still answers new connections to a virtual address", async () => {
+    const server = program(
+      gateway,
+      `require("node:net").createServer((s) => s.end("hello")).listen(4001, "${virtual}", () => console.log("ready"))`,
+    );
+    await server.until("ready");
+    const caller = program(
+      client,
+      `require("node:net").connect(4001, "${virtual}").on("data", (d) => console.log("got " + d)).on("end", () =>
+         require("node:net").connect(4002, "${virtual}").on("error", (e) => console.log(e.code)))`,
+    );
+    await caller.until("got hello");
+    // A port without a service is refused as usual.
+    await caller.until("ECONNREFUSED");
+    await end(caller.child);
+    await end(server.child);
+  });
+
+  it("says no port unreachable from a virtual address, but does from its own", async () => {
+    const talker = program(
+      client,
+      `const u = require("node:dgram").createSocket("udp4"); u.on("error", (e) => console.log("own " + e.code));
+       const v = require("node:dgram").createSocket("udp4"); v.on("error", (e) => console.log("virtual " + e.code));
+       u.connect(4003, "10.1.0.2", () => v.connect(4003, "${virtual}", () => { v.send("x"); u.send("x"); }))`,
+    );
+    await talker.until("own ECONNREFUSED");
+    assert.ok(dropped("icmp code port-unreachable") > 0 || dropped("port-unreachable") > 0);
+    assert.equal(talker.printed(), "own ECONNREFUSED\n");
+    await end(talker.child);
+  });
+});

@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ProblemError } from "../../base/problem.ts";
+import { AddressWatch } from "../address-watch.ts";
+import { isWell, waitForCluster } from "../cluster-view.ts";
+import { type LabSettings, nodeNames } from "../lab-plan.ts";
+import { BackgroundTraffic, connectionCount } from "../traffic/background-traffic.ts";
+import { ProbeTraffic } from "../traffic/probe-traffic.ts";
+import { type StreamReport, StreamTraffic } from "../traffic/stream-traffic.ts";
+
+export interface StageOptions {
+  readonly connections: number;
+  readonly backgroundFlows: number;
+  /** Open lost connections again. */
+  readonly reopen?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Gets every step of the preparation as a line. */
+  readonly log: (line: string) => void;
+}
+
+const READY_LIMIT_MS = 60_000;
+const MIRROR_LIMIT_MS = 120_000;
+const PROGRESS_POLL_MS = 50;
+
+/** A lab that runs well, with all its traffic on the way: ready for a fault. */
+export class Stage {
+  readonly settings: LabSettings;
+  readonly watch: AddressWatch;
+  readonly streams: StreamTraffic;
+  readonly probe: ProbeTraffic;
+  readonly background: BackgroundTraffic | undefined;
+  /** The node that held the addresses when all was ready. */
+  readonly first: string;
+
+  private constructor(
+    settings: LabSettings,
+    parts: Pick<Stage, "watch" | "streams" | "probe" | "background" | "first">,
+  ) {
+    this.settings = settings;
+    this.watch = parts.watch;
+    this.streams = parts.streams;
+    this.probe = parts.probe;
+    this.background = parts.background;
+    this.first = parts.first;
+  }
+
+  /** Starts traffic in a lab that is up, and returns when every standby holds every connection. */
+  static async set(settings: LabSettings, options: StageOptions): Promise<Stage> {
+    const { log, signal } = options;
+    const closers: (() => void | Promise<void>)[] = [];
+    const keep = <T extends { close(): void | Promise<void> }>(thing: T): T => {
+      closers.unshift(() => thing.close());
+      return thing;
+    };
+    try {
+      const watch = keep(await AddressWatch.start(settings));
+      const first = await waitUntilWell(settings, watch, options);
+      log(`${first} is active, all nodes are well`);
+      const probe = keep(await ProbeTraffic.start(settings.name));
+      const streams = keep(await StreamTraffic.start(settings, options));
+      log(`${options.connections} TCP connections are open (${streams.ipv6Connections} over IPv6)`);
+      const background = await startBackground(settings, first, options);
+      if (background !== undefined) keep(background);
+      await probe.warmUp(signal);
+      await waitUntilMirrored(settings, first, options);
+      log("every standby holds every connection");
+      return new Stage(settings, { watch, streams, probe, background, first });
+    } catch (error) {
+      for (const close of closers) await close();
+      throw error;
+    }
+  }
+
+  /** Begins a new period for all measurements. */
+  async mark(): Promise<void> {
+    await Promise.all([this.streams.mark(), this.probe.mark()]);
+  }
+
+  /**
+   * Waits until every connection has made verified progress in both directions since the last mark.
+   *
+   * @returns the report, at the limit as it is then
+   */
+  async progress(limitMs: number, signal?: AbortSignal): Promise<StreamReport> {
+    const endMs = performance.now() + limitMs;
+    for (;;) {
+      const report = await this.streams.report();
+      if (report.waiting === 0 || performance.now() > endMs) return report;
+      await sleep(PROGRESS_POLL_MS, undefined, { signal });
+    }
+  }
+
+  /** Ends all traffic; the lab stays. */
+  async close(): Promise<void> {
+    this.watch.close();
+    await Promise.all([this.streams.close(), this.probe.close(), this.background?.close()]);
+  }
+}
+
+async function waitUntilWell(
+  settings: LabSettings,
+  watch: AddressWatch,
+  { signal }: StageOptions,
+): Promise<string> {
+  const preferred = settings.preempt ? nodeNames(settings)[0] : undefined;
+  const status = await waitForCluster(
+    settings,
+    (now) =>
+      isWell(now) && watch.holder === now.activeNode && (preferred ?? now.activeNode) === now.activeNode,
+    { limitMs: READY_LIMIT_MS, until: "all nodes are well and one is active", signal },
+  );
+  // isWell() has seen it.
+  return status.activeNode ?? "";
+}
+
+async function startBackground(
+  settings: LabSettings,
+  through: string,
+  { backgroundFlows, log, signal }: StageOptions,
+): Promise<BackgroundTraffic | undefined> {
+  if (backgroundFlows === 0) return undefined;
+  log(`opening ${backgroundFlows} background flows`);
+  const traffic = await BackgroundTraffic.start(settings.name, { flows: backgroundFlows, through, signal });
+  log(`${backgroundFlows} background flows are established`);
+  return traffic;
+}
+
+/** Looks at the standbys' kernels, not only at what the daemons say about them. */
+async function waitUntilMirrored(
+  settings: LabSettings,
+  active: string,
+  { connections, backgroundFlows, signal }: StageOptions,
+): Promise<void> {
+  const expected = connections + backgroundFlows + 1; // and the probe
+  const standbys = nodeNames(settings).filter((node) => node !== active);
+  const status = await waitForCluster(
+    settings,
+    async (now) => {
+      if (!isWell(now)) return false;
+      const lag = now.nodes.flatMap((node) => node.replication.streams).filter((one) => one.lagRecords > 0);
+      if (lag.length > 0) return false;
+      const counts = await Promise.all(standbys.map((node) => connectionCount(settings.name, node)));
+      return counts.every((count) => count >= expected);
+    },
+    {
+      limitMs: MIRROR_LIMIT_MS,
+      until: `the kernels of ${standbys.join(", ")} hold all ${expected} connections`,
+      signal,
+    },
+  );
+  if (status.activeNode === active) return;
+  throw new ProblemError({
+    code: "lab-not-ready",
+    message: `the addresses moved from ${active} to ${status.activeNode ?? "nobody"} while the traffic was started`,
+    hint: "This machine may be too busy for the interval: try a longer --interval.",
+  });
+}

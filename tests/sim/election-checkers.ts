@@ -1,0 +1,279 @@
+import type { GroupRole } from "../../src/core/election/election.ts";
+import type { Checker, VirtualCluster } from "./election-cluster.ts";
+import type { NodeEvent, VirtualNode } from "./election-node.ts";
+
+/** What is promised and was not kept. */
+export class BrokenPromise extends Error {}
+
+function fail(text: string): never {
+  throw new BrokenPromise(text);
+}
+
+const roleOf = (node: VirtualNode): GroupRole | undefined => node.election?.role;
+const isActive = (node: VirtualNode) => roleOf(node) === "active";
+
+/** Remembers since when something has been true. */
+class Since<K> {
+  readonly #since = new Map<K, number>();
+
+  /** @returns for how long it has been true: 0 if it is not */
+  note(key: K, isTrue: boolean, nowMs: number): number {
+    if (!isTrue) {
+      this.#since.delete(key);
+      return 0;
+    }
+    const sinceMs = this.#since.get(key) ?? nowMs;
+    this.#since.set(key, sinceMs);
+    return nowMs - sinceMs;
+  }
+
+  lastedMs(key: K, nowMs: number): number {
+    const sinceMs = this.#since.get(key);
+    return sinceMs === undefined ? 0 : nowMs - sinceMs;
+  }
+}
+
+function transition(event: NodeEvent): { from: GroupRole; to: GroupRole } | undefined {
+  return event.kind === "effect" && event.effect.do === "transition" ? event.effect : undefined;
+}
+
+/** When all faults have ended and everything has settled, exactly one node is active and holds the addresses. */
+export class OneActiveAtTheEnd implements Checker {
+  finish(cluster: VirtualCluster): void {
+    const active = cluster.nodes.filter(isActive).map(({ name }) => name);
+    const holders = cluster.nodes.filter((node) => node.holdsAddresses).map(({ name }) => name);
+    if (active.length !== 1 || holders.join() !== active.join()) {
+      fail(`at the end active: [${active.join(", ")}], holding addresses: [${holders.join(", ")}]`);
+    }
+    const best = cluster.nodes.find((node) => node.tableComplete);
+    const mustBeBest = cluster.options.preempt && cluster.options.intervalMs >= 100;
+    if (mustBeBest && active[0] !== best?.name)
+      fail(`preemption is on, but ${active[0]} is active at the end`);
+  }
+}
+
+/** In a quiet network the group is never without an active for longer than a takeover lasts. */
+export class NeverLongWithoutActive implements Checker {
+  readonly #since = new Since<string>();
+
+  observe(cluster: VirtualCluster): void {
+    const { nodes, nowMs, options, isQuiet } = cluster;
+    const isOrphaned = isQuiet && !nodes.some((node) => node.isRunning && isActive(node));
+    this.#since.note("orphaned", isOrphaned, nowMs);
+    for (const node of nodes) {
+      const isAble = isOrphaned && node.isRunning && node.election?.view.effectivePriority !== 0;
+      const isReady = isAble && roleOf(node) === "standby" && node.tableComplete;
+      const isEligible = isReady && node.election?.pulse().resigning === false;
+      // An active-down time at the lowest priority, and once more for a standby that was late.
+      if (this.#since.note(`${node.name} eligible`, isEligible, nowMs) > 8 * options.intervalMs + 25) {
+        fail(`${node.name} could take over at once, and did not`);
+      }
+      // Listening, being patient with others, and a takeover, each a few active-down times long.
+      if (this.#since.note(`${node.name} able`, isAble, nowMs) > 40 * options.intervalMs + 50) {
+        fail(`${node.name} could be active, and is not`);
+      }
+    }
+  }
+}
+
+/** Two nodes that hear each other do not both hold the addresses for longer than it takes to say so. */
+export class NoSharedAddresses implements Checker {
+  readonly #since = new Since<string>();
+
+  observe(cluster: VirtualCluster): void {
+    const { nodes, nowMs, options } = cluster;
+    for (const [i, a] of nodes.entries()) {
+      for (const b of nodes.slice(i + 1)) {
+        const both = [a, b].every((node) => node.isRunning && node.holdsAddresses);
+        const theyHear = cluster.network.weather.loss === 0 && cluster.canHear(a, b) && cluster.canHear(b, a);
+        const lastedMs = this.#since.note(`${a.name} ${b.name}`, both && theyHear, nowMs);
+        // The next advertisement of either, one interval of listening after a sleep, and delays.
+        if (lastedMs > 3 * options.intervalMs) fail(`${a.name} and ${b.name} both hold the addresses`);
+      }
+    }
+  }
+}
+
+/** Nobody takes over from an active that it heard, unless that one resigned. */
+export class NoTakeoverWithoutCause implements Checker {
+  readonly #heardActiveMs = new Map<string, number>();
+  readonly #heardResignMs = new Map<string, number>();
+
+  happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    const { nowMs, options } = cluster;
+    if (event.kind === "heard" && event.active) this.#heardActiveMs.set(node.name, nowMs);
+    if (event.kind === "heard" && event.resigning) this.#heardResignMs.set(node.name, nowMs);
+    const change = transition(event);
+    if (change?.to !== "active") return;
+    const silentMs = nowMs - (this.#heardActiveMs.get(node.name) ?? Number.NEGATIVE_INFINITY);
+    const resignedMs = nowMs - (this.#heardResignMs.get(node.name) ?? Number.NEGATIVE_INFINITY);
+    if (silentMs < 3 * options.intervalMs && resignedMs > 4 * options.intervalMs) {
+      fail(`${node.name} took over ${silentMs.toFixed(2)} ms after it heard an active`);
+    }
+  }
+}
+
+/** Nobody takes over from an active that has been there, awake and within earshot, all the time. */
+export class NoFalseTakeover implements Checker {
+  readonly #since = new Since<string>();
+
+  observe(cluster: VirtualCluster): void {
+    const { nodes, nowMs, network } = cluster;
+    for (const from of nodes) {
+      const speaks = from.isRunning && isActive(from) && network.weather.loss === 0;
+      for (const to of nodes) {
+        if (to !== from)
+          this.#since.note(`${from.name} ${to.name}`, speaks && cluster.canHear(to, from), nowMs);
+      }
+    }
+  }
+
+  happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    if (transition(event)?.to !== "active") return;
+    const { nodes, nowMs, options } = cluster;
+    for (const other of nodes) {
+      if (other === node || !isActive(other)) continue;
+      const lastedMs = this.#since.lastedMs(`${other.name} ${node.name}`, nowMs);
+      // It may just have woken and listen for an interval; then comes an active-down time.
+      if (lastedMs > 5 * options.intervalMs) fail(`${node.name} took over although ${other.name} was active`);
+    }
+  }
+}
+
+/** Skew times keep standbys apart that heard the same active fall silent: in a quiet network the best one is alone. */
+export class NoRace implements Checker {
+  readonly #heardActiveMs = new Map<string, number>();
+  #last: { readonly name: string; readonly atMs: number } | undefined;
+
+  happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    const { nowMs, options, isQuiet, quietSinceMs } = cluster;
+    if (event.kind === "heard" && event.active) this.#heardActiveMs.set(node.name, nowMs);
+    if (transition(event)?.to !== "active") return;
+    const last = this.#last;
+    this.#last = { name: node.name, atMs: nowMs };
+    const wasQuiet = isQuiet && nowMs - quietSinceMs > 10 * options.intervalMs;
+    if (!wasQuiet || last === undefined || last.name === node.name) return;
+    const heardOne = [last.name, node.name].every((name) => {
+      const silentMs = nowMs - (this.#heardActiveMs.get(name) ?? Number.NEGATIVE_INFINITY);
+      return silentMs < 5 * options.intervalMs;
+    });
+    if (heardOne && nowMs - last.atMs < options.intervalMs && isActive(cluster.node(last.name))) {
+      fail(`${last.name} and ${node.name} took over together`);
+    }
+  }
+}
+
+/** A node without the connections lets one that has them go first, and nobody hands over to it. */
+export class NoTakeoverWithIncompleteTable implements Checker {
+  readonly #since = new Since<string>();
+
+  observe(cluster: VirtualCluster): void {
+    for (const node of cluster.nodes)
+      this.#since.note(node.name, this.#isCandidate(cluster, node), cluster.nowMs);
+  }
+
+  happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    const change = transition(event);
+    const { nodes, nowMs, options } = cluster;
+    const others = nodes.filter((other) => other !== node);
+    if (change?.from === "active" && change.to === "standby" && node.holdsAddresses) {
+      fail(`${node.name} left the active role with the addresses`);
+    }
+    if (change?.to !== "active" || node.tableComplete) return;
+    const better = others.find((other) => this.#since.lastedMs(other.name, nowMs) > 4 * options.intervalMs);
+    if (better !== undefined) fail(`${node.name} took over without its table, before ${better.name}`);
+  }
+
+  /** Everybody hears its pulses, and has for as long as this is true. */
+  #isCandidate(cluster: VirtualCluster, node: VirtualNode): boolean {
+    const isReady = node.isRunning && roleOf(node) === "standby" && node.tableComplete;
+    return isReady && cluster.isQuiet && node.election?.pulse().resigning === false;
+  }
+}
+
+/** Nobody gives up the active role unless it hears another active, cannot serve, or hands over to a ready standby. */
+export class NoRetreatWithoutCause implements Checker {
+  readonly #heardActiveMs = new Map<string, number>();
+  readonly #readyMs = new Map<string, number>();
+
+  observe(cluster: VirtualCluster): void {
+    for (const node of cluster.nodes) {
+      if (roleOf(node) === "standby" && node.tableComplete) this.#readyMs.set(node.name, cluster.nowMs);
+    }
+  }
+
+  happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    const { nowMs, options } = cluster;
+    if (event.kind === "heard" && event.active) this.#heardActiveMs.set(node.name, nowMs);
+    const change = transition(event);
+    if (change?.from !== "active" || change.to !== "standby" || this.#heardActiveMs.get(node.name) === nowMs)
+      return;
+    const isReady = cluster.nodes.some((other) => {
+      const readyMs = this.#readyMs.get(other.name) ?? Number.NEGATIVE_INFINITY;
+      return other !== node && nowMs - readyMs < 6 * options.intervalMs;
+    });
+    if (!isReady) fail(`${node.name} handed over, and nobody was ready`);
+  }
+}
+
+/** An active that was asleep listens for an interval before it says anything. */
+export class NoWordAfterSleep implements Checker {
+  readonly #sleptMs = new Map<string, number>();
+  readonly #silentUntilMs = new Map<string, number>();
+
+  happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    const { nowMs, options } = cluster;
+    if (event.kind === "paused") this.#sleptMs.set(node.name, nowMs);
+    if (event.kind === "resumed") {
+      const sleptMs = nowMs - (this.#sleptMs.get(node.name) ?? nowMs);
+      // Later by more than an interval and 20 ms, whatever its deadline was.
+      const isLate = sleptMs > 2 * options.intervalMs + 20;
+      if (isLate && isActive(node)) this.#silentUntilMs.set(node.name, nowMs + options.intervalMs);
+    }
+    if (event.kind !== "effect" || !isActive(node)) return;
+    const speaks = event.effect.do === "send-advertisement" || event.effect.do === "send-pulses";
+    if (speaks && nowMs < (this.#silentUntilMs.get(node.name) ?? 0))
+      fail(`${node.name} spoke before it listened`);
+  }
+}
+
+/** A node holds the addresses exactly while it is active, and announces and defends nothing else. */
+export class AddressesFollowTheRole implements Checker {
+  observe(cluster: VirtualCluster): void {
+    for (const node of cluster.nodes) {
+      if (node.holdsAddresses !== isActive(node)) fail(`${node.name} is ${roleOf(node)}: wrong addresses`);
+    }
+  }
+
+  happened(_cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    if (event.kind !== "effect") return;
+    const { effect } = event;
+    const defends = effect.do === "announce" || (effect.do === "send-advertisement" && effect.priority > 0);
+    if (defends && !node.holdsAddresses) fail(`${node.name} defends addresses that it does not hold`);
+  }
+}
+
+/** For runs in which nothing may move: from when `armed` is set on, there is no transition at all. */
+export class NothingMoves implements Checker {
+  armed = false;
+
+  happened(_cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    const change = transition(event);
+    if (this.armed && change !== undefined) fail(`${node.name} went from ${change.from} to ${change.to}`);
+  }
+}
+
+export function everyPromise(): Checker[] {
+  return [
+    new OneActiveAtTheEnd(),
+    new NeverLongWithoutActive(),
+    new NoSharedAddresses(),
+    new NoTakeoverWithoutCause(),
+    new NoFalseTakeover(),
+    new NoRace(),
+    new NoTakeoverWithIncompleteTable(),
+    new NoRetreatWithoutCause(),
+    new NoWordAfterSleep(),
+    new AddressesFollowTheRole(),
+  ];
+}

@@ -1,0 +1,158 @@
+import { seededRandom } from "../../src/base/prng.ts";
+import type { ElectionSettings } from "../../src/core/election/election.ts";
+import { fairWeather, type Path, VirtualNetwork, VirtualTime } from "./election-network.ts";
+import { type NodeEvent, type NodeWorld, VirtualNode } from "./election-node.ts";
+
+/** Sees everything, says what is wrong by throwing. */
+export interface Checker {
+  happened?(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void;
+  /** After every event. */
+  observe?(cluster: VirtualCluster): void;
+  /** After all faults have ended and everything had time to settle. */
+  finish?(cluster: VirtualCluster): void;
+}
+
+export interface ClusterOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly intervalMs: number;
+  readonly preempt: boolean;
+  readonly checkers: readonly Checker[];
+}
+
+/** Far enough apart that skew times differ by more than a frame's delay, even at the shortest interval. */
+const PRIORITIES = [200, 150, 100];
+/** The order of addresses is not the order of priorities, so that it shows which of them decides. */
+const HOST_NUMBERS = [3, 2, 4];
+
+/** Whole nodes on virtual time. The same seed gives the same run. */
+export class VirtualCluster implements NodeWorld {
+  readonly options: ClusterOptions;
+  readonly time = new VirtualTime();
+  readonly random: () => number;
+  readonly network: VirtualNetwork;
+  readonly nodes: readonly VirtualNode[];
+  /** Faults that last have ended, and no frame of theirs is on its way. */
+  #faults = 0;
+  quietSinceMs = 0;
+  isCalm = false;
+  /** What happened, newest last, for the message of a failure. */
+  readonly #story: string[] = [];
+
+  constructor(options: ClusterOptions) {
+    this.options = options;
+    this.random = seededRandom(options.seed);
+    this.network = new VirtualNetwork(this.time, this.random);
+    this.nodes = Array.from(
+      { length: options.nodes },
+      (_, i) => new VirtualNode(settingsOf(options, i), this),
+    );
+  }
+
+  get nowMs(): number {
+    return this.time.nowMs;
+  }
+
+  get isQuiet(): boolean {
+    return this.#faults === 0 && this.nowMs >= this.quietSinceMs;
+  }
+
+  node(name: string): VirtualNode {
+    const node = this.nodes.find((candidate) => candidate.name === name);
+    if (node === undefined) throw new Error(`no node ${name}`);
+    return node;
+  }
+
+  /** Counts a fault that lasts until `end` is called. */
+  beginFault(text: string): () => void {
+    this.#faults += 1;
+    this.tell(`fault: ${text}`);
+    return () => {
+      this.#faults -= 1;
+      // What bad weather delayed arrives within an interval.
+      this.quietSinceMs = this.nowMs + this.options.intervalMs;
+      this.tell(`mended: ${text}`);
+      if (this.#faults === 0) this.network.weather = fairWeather;
+    };
+  }
+
+  runUntil(endMs: number): void {
+    this.time.runUntil(endMs, () => {
+      for (const checker of this.options.checkers) checker.observe?.(this);
+    });
+  }
+
+  finish(): void {
+    for (const checker of this.options.checkers) checker.finish?.(this);
+  }
+
+  tell(text: string): void {
+    this.#story.push(`${this.nowMs.toFixed(2).padStart(9)} ms  ${text}`);
+    if (this.#story.length > 60) this.#story.shift();
+  }
+
+  get story(): string {
+    return this.#story.join("\n");
+  }
+
+  /** Whether frames of an active `from` reach `to` on a face. */
+  canHear(to: VirtualNode, from: VirtualNode): boolean {
+    return (["lan", "wan"] as const).some(
+      (path) =>
+        from.faceUp.get(path) === true &&
+        to.faceUp.get(path) === true &&
+        this.network.isOpen(path, from.name, to.name),
+    );
+  }
+
+  // ---- NodeWorld ----
+
+  schedule(atMs: number, run: () => void): void {
+    this.time.at(atMs, run);
+  }
+
+  broadcast(from: VirtualNode, path: Path, bytes: Uint8Array): void {
+    if (from.faceUp.get(path) === false) return;
+    for (const to of this.nodes) {
+      if (to !== from) this.network.send(path, from.name, to.name, () => to.receive(path, bytes));
+    }
+  }
+
+  sendTo(from: VirtualNode, to: string, path: Path, bytes: Uint8Array): void {
+    const node = this.node(to);
+    this.network.send(path, from.name, to, () => node.receive(path, bytes));
+  }
+
+  happened(node: VirtualNode, event: NodeEvent): void {
+    if (event.kind === "effect" && event.effect.do === "transition") {
+      this.tell(`${node.name}: ${event.effect.from} -> ${event.effect.to}: ${event.effect.cause}`);
+    } else if (event.kind !== "effect" && event.kind !== "heard") {
+      this.tell(`${node.name} ${event.kind}`);
+    }
+    for (const checker of this.options.checkers) checker.happened?.(this, node, event);
+  }
+}
+
+function settingsOf(options: ClusterOptions, index: number): ElectionSettings {
+  const { nodes, intervalMs, preempt } = options;
+  const host = (i: number) => HOST_NUMBERS[i] ?? 9;
+  const v4 = (i: number, network: number) => Uint8Array.of(10, network, 0, host(i));
+  const linkLocal = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10 - host(index));
+  const all = Array.from({ length: nodes }, (_, i) => i);
+  return {
+    node: `gw${index + 1}`,
+    group: "gateway",
+    virtualRouterId: 51,
+    priority: PRIORITIES[index] ?? 50,
+    intervalMs,
+    preempt,
+    faces: [
+      { name: "lan", families: [4, 6], addresses: [v4(index, 1), linkLocal] },
+      { name: "wan", families: [4], addresses: [v4(index, 2)] },
+    ],
+    peers: all
+      .filter((i) => i !== index)
+      .map((i) => ({ name: `gw${i + 1}`, addresses: [v4(i, 1), v4(i, 2)] })),
+    paths: ["sync"],
+  };
+}

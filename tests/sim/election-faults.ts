@@ -1,0 +1,201 @@
+import type { VirtualCluster } from "./election-cluster.ts";
+import { type Path, paths } from "./election-network.ts";
+import type { VirtualNode } from "./election-node.ts";
+
+/** Starts a fault and returns what ends it. */
+type Fault = (cluster: VirtualCluster) => () => void;
+
+/** The table of a node is complete a while after it started, as after a first copy. */
+export function completeTableLater(cluster: VirtualCluster, node: VirtualNode): void {
+  const { random, nowMs, options } = cluster;
+  const delayMs = options.intervalMs * (1 + 20 * random());
+  const election = node.election;
+  cluster.schedule(nowMs + delayMs, () => {
+    if (node.election === election && election !== undefined) node.setTableComplete(true);
+  });
+}
+
+export function startNode(cluster: VirtualCluster, node: VirtualNode): void {
+  node.start();
+  completeTableLater(cluster, node);
+}
+
+const storm: Fault = (cluster) => {
+  const { random, options } = cluster;
+  cluster.network.weather = {
+    loss: 0.4 * random(),
+    duplication: 0.3 * random(),
+    jitterMs: 0.9 * options.intervalMs * random(),
+  };
+  return cluster.beginFault("storm");
+};
+
+const cutOneWay: Fault = (cluster) => {
+  const [from, to] = pickPair(cluster);
+  const chosen = random(cluster, [
+    ["lan"],
+    ["wan"],
+    ["sync"],
+    ["lan", "wan"],
+    paths,
+  ] as readonly (readonly Path[])[]);
+  return cutDirections(cluster, chosen, [[from, to]]);
+};
+
+const cutBothWays: Fault = (cluster) => {
+  const [from, to] = pickPair(cluster);
+  const chosen = random(cluster, [
+    ["lan"],
+    ["wan"],
+    ["sync"],
+    ["lan", "wan"],
+    paths,
+  ] as readonly (readonly Path[])[]);
+  return cutDirections(cluster, chosen, [
+    [from, to],
+    [to, from],
+  ]);
+};
+
+/** Split brain: a node on its own side of every path. */
+const isolate: Fault = (cluster) => {
+  const [node] = pickPair(cluster);
+  const others = cluster.nodes.filter((other) => other !== node);
+  return cutDirections(
+    cluster,
+    paths,
+    others.flatMap((other) => [[node, other] as const, [other, node] as const]),
+  );
+};
+
+export const cutSync: Fault = (cluster) => {
+  const [from, to] = pickPair(cluster);
+  const directions = random(cluster, [
+    [[from, to]],
+    [
+      [from, to],
+      [to, from],
+    ],
+  ] as const);
+  return cutDirections(cluster, ["sync"], directions);
+};
+
+const flap: Fault = (cluster) => {
+  const [node] = pickPair(cluster);
+  const faces = random(cluster, [["lan"], ["wan"], ["lan", "wan"]] as readonly (readonly Path[])[]);
+  const end = cluster.beginFault(`${node.name} loses ${faces.join(", ")}`);
+  for (const face of faces) node.setFace(face, false);
+  return () => {
+    for (const face of faces) node.setFace(face, true);
+    end();
+  };
+};
+
+const sleep: Fault = (cluster) => {
+  const [node] = pickPair(cluster);
+  const keepsPackets = cluster.random() < 0.5;
+  const end = cluster.beginFault(`${node.name} sleeps${keepsPackets ? "" : ", and its link with it"}`);
+  node.pause(keepsPackets);
+  return () => {
+    node.resume();
+    end();
+  };
+};
+
+const crash: Fault = (cluster) => {
+  const [node] = pickPair(cluster);
+  cluster.tell(`fault: ${node.name} crashes`);
+  node.crash();
+  return () => startNode(cluster, node);
+};
+
+const stop: Fault = (cluster) => {
+  const [node] = pickPair(cluster);
+  cluster.tell(`${node.name} is stopped`);
+  node.stop();
+  return () => startNode(cluster, node);
+};
+
+const switchover: Fault = (cluster) => {
+  cluster.tell("a switchover is asked for");
+  for (const node of cluster.nodes) node.requestSwitchover();
+  return () => undefined;
+};
+
+const loseTable: Fault = (cluster) => {
+  const [node] = pickPair(cluster);
+  if (node.election === undefined) return () => undefined;
+  cluster.tell(`${node.name} loses its table`);
+  node.setTableComplete(false);
+  return () => completeTableLater(cluster, node);
+};
+
+const faults: readonly Fault[] = [
+  storm,
+  cutOneWay,
+  cutBothWays,
+  isolate,
+  cutSync,
+  flap,
+  sleep,
+  crash,
+  stop,
+  switchover,
+  loseTable,
+];
+
+/** Plans between one and five faults of any kind, which may overlap. @returns when the last one has ended */
+export function planFaults(
+  cluster: VirtualCluster,
+  startMs: number,
+  kinds: readonly Fault[] = faults,
+): number {
+  const { intervalMs } = cluster.options;
+  let endMs = startMs;
+  const count = 1 + Math.floor(5 * cluster.random());
+  for (let i = 0; i < count; i++) {
+    const fault = random(cluster, kinds);
+    const beginMs = startMs + 30 * intervalMs * cluster.random();
+    // Short ones that nobody may notice, and long ones that everybody must.
+    const mendMs =
+      beginMs + intervalMs * (cluster.random() < 0.3 ? 3 : 20) * cluster.random() + 5 * intervalMs;
+    endMs = Math.max(endMs, mendMs);
+    cluster.schedule(beginMs, () => {
+      const mend = fault(cluster);
+      cluster.schedule(mendMs, mend);
+    });
+  }
+  return endMs;
+}
+
+function cutDirections(
+  cluster: VirtualCluster,
+  chosen: readonly Path[],
+  directions: readonly (readonly [VirtualNode, VirtualNode])[],
+): () => void {
+  const text = directions.map(([from, to]) => `${from.name} to ${to.name}`).join(", ");
+  const end = cluster.beginFault(`${chosen.join(", ")} cut, ${text}`);
+  for (const path of chosen) {
+    for (const [from, to] of directions) cluster.network.cut(path, from.name, to.name);
+  }
+  return () => {
+    for (const path of chosen) {
+      for (const [from, to] of directions) cluster.network.mend(path, from.name, to.name);
+    }
+    end();
+  };
+}
+
+function pickPair(cluster: VirtualCluster): readonly [VirtualNode, VirtualNode] {
+  const first = Math.floor(cluster.random() * cluster.nodes.length);
+  const step = 1 + Math.floor(cluster.random() * (cluster.nodes.length - 1));
+  const [a, b] = [cluster.nodes[first], cluster.nodes[(first + step) % cluster.nodes.length]];
+  if (a === undefined || b === undefined) throw new Error("a cluster has two nodes or more");
+  return [a, b];
+}
+
+function random<T>(cluster: VirtualCluster, choices: readonly T[]): T {
+  const choice = choices[Math.floor(cluster.random() * choices.length)];
+  if (choice === undefined) throw new Error("nothing to choose from");
+  return choice;
+}

@@ -1,0 +1,277 @@
+import { ByteWriter } from "../../src/base/bytes.ts";
+import { isDecodeError } from "../../src/base/decode-error.ts";
+import type { IpAddress, IpFamily } from "../../src/base/ip.ts";
+import { Election, type ElectionEffect, type ElectionSettings } from "../../src/core/election/election.ts";
+import { PulseSession } from "../../src/core/election/pulse-session.ts";
+import { decodePulse, encodePulse, PULSE_BYTES_MAX } from "../../src/wire/pulse.ts";
+import { decodeAdvertisementFrame, encodeAdvertisementFrame } from "../../src/wire/vrrp.ts";
+import type { Path } from "./election-network.ts";
+
+/** What a node does to the world around it. */
+export interface NodeWorld {
+  readonly nowMs: number;
+  readonly random: () => number;
+  /** Nothing fails any more: what is promised must come about. */
+  readonly isCalm: boolean;
+  schedule(atMs: number, run: () => void): void;
+  broadcast(from: VirtualNode, path: Path, bytes: Uint8Array): void;
+  sendTo(from: VirtualNode, to: string, path: Path, bytes: Uint8Array): void;
+  happened(node: VirtualNode, event: NodeEvent): void;
+}
+
+/** What checkers see. `heard` is told before the election hears it. */
+export type NodeEvent =
+  | { readonly kind: "effect"; readonly effect: ElectionEffect }
+  | { readonly kind: "heard"; readonly active: boolean; readonly resigning: boolean }
+  | { readonly kind: "started" | "ended" | "paused" | "resumed" };
+
+/** What a socket holds while its process sleeps; what comes then is lost. */
+const SOCKET_QUEUE_MAX = 64;
+
+/** One node: the production election, sessions and codecs, driven as the failover role drives them. */
+export class VirtualNode {
+  readonly settings: ElectionSettings;
+  readonly #world: NodeWorld;
+  #life = 0;
+  #sessions = new Map<string, PulseSession>();
+  #frames = new Map<string, Uint8Array>();
+  election: Election | undefined;
+  paused = false;
+  holdsAddresses = false;
+  tableComplete = false;
+  /** Carrier, by face. */
+  readonly faceUp = new Map<string, boolean>();
+  #queue: (() => void)[] = [];
+  #queueKeeps = true;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #timer = 0;
+
+  constructor(settings: ElectionSettings, world: NodeWorld) {
+    this.settings = settings;
+    this.#world = world;
+    for (const face of settings.faces) this.faceUp.set(face.name, true);
+  }
+
+  get name(): string {
+    return this.settings.node;
+  }
+
+  get isRunning(): boolean {
+    return this.election !== undefined && !this.paused;
+  }
+
+  start(): void {
+    if (this.election !== undefined) return;
+    const { nowMs } = this.#world;
+    this.#life += 1;
+    const life = this.#life;
+    this.#sessions = new Map(
+      this.settings.peers.map((peer) => [peer.name, new PulseSession(this.#newSession())]),
+    );
+    this.election = new Election(this.settings, nowMs);
+    this.tableComplete = false;
+    this.#world.happened(this, { kind: "started" });
+    for (const [face, up] of this.faceUp)
+      if (up) this.input((election, now) => election.faceChanged(now, face, true));
+    this.#world.schedule(nowMs + 1 + 20 * this.#world.random(), () => {
+      if (this.#life === life)
+        this.input((election, now) => election.readinessChanged(now, { gatewayReady: true }));
+    });
+    this.#arm();
+  }
+
+  /** Power loss: everything is gone at once. */
+  crash(): void {
+    if (this.election === undefined) return;
+    this.#life += 1;
+    this.election = undefined;
+    this.paused = false;
+    this.#queue = [];
+    this.holdsAddresses = false;
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    this.#timer += 1;
+    this.#world.happened(this, { kind: "ended" });
+  }
+
+  /** Sleeps until `resume`. With `keepsPackets` its sockets go on to fill (a stopped process), else not (a stopped VM). */
+  pause(keepsPackets: boolean): void {
+    if (!this.isRunning) return;
+    this.paused = true;
+    this.#queueKeeps = keepsPackets;
+    this.#world.happened(this, { kind: "paused" });
+  }
+
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.#world.happened(this, { kind: "resumed" });
+    // What has arrived is read first, and time that has passed is noticed last.
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const run of queue) run();
+    this.#wake();
+  }
+
+  setFace(face: Path, up: boolean): void {
+    if (this.faceUp.get(face) === up) return;
+    this.faceUp.set(face, up);
+    this.#whenAwake(true, () => this.input((election, now) => election.faceChanged(now, face, up)));
+  }
+
+  setTableComplete(tableComplete: boolean): void {
+    this.tableComplete = tableComplete;
+    this.#whenAwake(true, () =>
+      this.input((election, now) => election.readinessChanged(now, { tableComplete })),
+    );
+  }
+
+  requestSwitchover(): void {
+    if (!this.isRunning) return;
+    this.input((election, now) => {
+      const answer = election.requestSwitchover(now, "asked by the simulation");
+      return "code" in answer ? [] : answer;
+    });
+  }
+
+  stop(): void {
+    if (!this.isRunning) return;
+    this.input((election, now) => election.stop(now));
+    this.crash();
+  }
+
+  receive(path: Path, bytes: Uint8Array): void {
+    if (this.election === undefined) return;
+    const life = this.#life;
+    this.#whenAwake(this.#queueKeeps, () => {
+      if (this.#life !== life) return;
+      if (path === "sync") this.#receivePulse(bytes);
+      else this.#receiveFrame(path, bytes);
+    });
+  }
+
+  /** Passes one input to the election and performs what it answers. */
+  input(act: (election: Election, nowMs: number) => readonly ElectionEffect[]): void {
+    const { election } = this;
+    if (election === undefined) return;
+    for (const effect of act(election, this.#world.nowMs)) this.#perform(effect);
+    this.#arm();
+  }
+
+  #whenAwake(keep: boolean, run: () => void): void {
+    if (!this.paused) run();
+    else if (keep && this.#queue.length < SOCKET_QUEUE_MAX) this.#queue.push(run);
+  }
+
+  #receivePulse(bytes: Uint8Array): void {
+    const pulse = decodePulse(bytes);
+    if (isDecodeError(pulse)) throw new Error(pulse.reason);
+    if (this.#sessions.get(pulse.sender)?.accept(pulse) !== "fresh") return;
+    const { role, resigning } = pulse;
+    this.#world.happened(this, { kind: "heard", active: role === "active", resigning });
+    this.input((election, now) => election.receivePulse(now, "sync", pulse));
+  }
+
+  #receiveFrame(face: Path, bytes: Uint8Array): void {
+    if (this.faceUp.get(face) !== true) return;
+    const packet = decodeAdvertisementFrame(bytes);
+    if (isDecodeError(packet)) throw new Error(packet.reason);
+    const { source, advertisement } = packet;
+    const resigning = advertisement.priority === 0;
+    this.#world.happened(this, { kind: "heard", active: !resigning, resigning });
+    this.input((election, now) => election.receiveAdvertisement(now, face, source, advertisement));
+  }
+
+  #perform(effect: ElectionEffect): void {
+    const world = this.#world;
+    if (effect.do === "add-addresses") this.holdsAddresses = true;
+    if (effect.do === "remove-addresses") this.holdsAddresses = false;
+    world.happened(this, { kind: "effect", effect });
+    if (effect.do === "send-advertisement") {
+      world.broadcast(this, effect.face as Path, this.#frame(effect.face, effect.family, effect.priority));
+    } else if (effect.do === "send-pulses") {
+      for (const peer of this.settings.peers) world.sendTo(this, peer.name, "sync", this.#pulse(peer.name));
+    } else if (effect.do === "drain") {
+      this.#drain(effect.token);
+    }
+  }
+
+  /** Most drains succeed; some fail, and some are never answered. */
+  #drain(token: number): void {
+    const luck = this.#world.isCalm ? 0 : this.#world.random();
+    if (luck > 0.95) return;
+    const life = this.#life;
+    this.#world.schedule(this.#world.nowMs + 1 + 3 * this.#world.random(), () =>
+      this.#whenAwake(true, () => {
+        if (this.#life === life) this.input((election, now) => election.drained(now, token, luck < 0.9));
+      }),
+    );
+  }
+
+  #pulse(recipient: string): Uint8Array {
+    const session = this.#sessions.get(recipient);
+    if (session === undefined || this.election === undefined) throw new Error("no session");
+    const writer = new ByteWriter(PULSE_BYTES_MAX);
+    const { node: sender, group } = this.settings;
+    encodePulse(
+      {
+        ...session.nextHeader(),
+        ...this.election.pulse(),
+        sender,
+        recipient,
+        group,
+        watermark: 0n,
+        revision: "0000000000000001",
+      },
+      writer,
+    );
+    return writer.written();
+  }
+
+  #frame(face: string, family: IpFamily, priority: number): Uint8Array {
+    const key = `${face} ${family} ${priority}`;
+    let frame = this.#frames.get(key);
+    if (frame === undefined) {
+      const { virtualRouterId, intervalMs, faces } = this.settings;
+      const own = faces.find(({ name }) => name === face)?.addresses ?? [];
+      const source = own.find((address) => (address.length === 4 ? 4 : 6) === family);
+      if (source === undefined) throw new Error(`no address for ${key}`);
+      const virtual: IpAddress = source.slice().fill(1, -1);
+      frame = encodeAdvertisementFrame({
+        sourceMac: new Uint8Array(6),
+        source,
+        advertisement: { virtualRouterId, priority, intervalCs: intervalMs / 10, addresses: [virtual] },
+      });
+      this.#frames.set(key, frame);
+    }
+    return frame;
+  }
+
+  #newSession(): bigint {
+    const { random } = this.#world;
+    return (
+      (BigInt(Math.floor(random() * 2 ** 32)) << 32n) |
+      (BigInt(Math.floor(random() * 2 ** 32) | 1) & 0xffff_ffffn)
+    );
+  }
+
+  /** Wakes the node at its deadline, a little late as every system does. */
+  #arm(): void {
+    const deadline = this.election?.deadline ?? Number.POSITIVE_INFINITY;
+    if (deadline >= this.#timerAtMs) return;
+    this.#timerAtMs = deadline;
+    this.#timer += 1;
+    const timer = this.#timer;
+    this.#world.schedule(deadline + 0.2 * this.#world.random(), () => {
+      if (this.#timer !== timer) return;
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      if (!this.paused) this.#wake();
+    });
+  }
+
+  #wake(): void {
+    const { election } = this;
+    if (election === undefined) return;
+    if (election.deadline <= this.#world.nowMs) this.input((machine, now) => machine.timeout(now));
+    else this.#arm();
+  }
+}

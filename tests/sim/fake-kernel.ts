@@ -1,0 +1,144 @@
+import { FlowFields } from "../../src/wire/flow-fields.ts";
+import { FlowRecordReader, FlowRecordWriter } from "../../src/wire/flow-record.ts";
+
+/** A flow in a simulation: its number makes the original tuple, `natPort` is the translation. */
+export interface FakeFlow {
+  readonly id: number;
+  readonly natPort: number;
+}
+
+const IPPROTO_TCP = 6;
+const ESTABLISHED = 3;
+const CONFIRMED_SEEN_REPLY_ASSURED = 0x0e;
+
+export function fillFields(fields: FlowFields, flow: FakeFlow): void {
+  fields.clear();
+  fields.family = 4;
+  fields.protocol = IPPROTO_TCP;
+  fields.status = CONFIRMED_SEEN_REPLY_ASSURED;
+  fields.timeoutSeconds = 432_000;
+  fields.tcpState = ESTABLISHED;
+  fields.original.source.set([10, 0, flow.id >> 8, flow.id & 0xff]);
+  fields.original.destination.set([198, 51, 100, 1]);
+  fields.original.sourcePort = 1_024 + flow.id;
+  fields.original.destinationPort = 443;
+  fields.invertOriginal();
+  fields.reply.destination.set([192, 0, 2, 1]);
+  fields.reply.destinationPort = flow.natPort;
+}
+
+export function flowOf(fields: FlowFields): FakeFlow {
+  return { id: fields.original.sourcePort - 1_024, natPort: fields.reply.destinationPort };
+}
+
+export interface FakeEvent {
+  readonly flow: FakeFlow;
+  readonly destroyed: boolean;
+}
+
+export interface FakeInjectOptions {
+  readonly first: "create" | "update";
+  readonly taken: "replace" | "update";
+  readonly onUpsert: (fields: FlowFields) => void;
+}
+
+/** A kernel's connection table as replication sees it: events with a bounded queue, dumps in parts, injection. */
+export class FakeKernel {
+  readonly flows = new Map<number, FakeFlow>();
+  readonly #eventsMax: number;
+  #events: FakeEvent[] = [];
+  #overrun = false;
+  subscribed = false;
+  readonly #fields = new FlowFields();
+
+  constructor(eventsMax: number) {
+    this.#eventsMax = eventsMax;
+  }
+
+  /** Traffic made a connection. */
+  create(flow: FakeFlow): void {
+    this.flows.set(flow.id, flow);
+    this.#report({ flow, destroyed: false });
+  }
+
+  destroy(id: number): void {
+    const flow = this.flows.get(id);
+    if (flow === undefined) return;
+    this.flows.delete(id);
+    this.#report({ flow, destroyed: true });
+  }
+
+  /** As the kernel does: "overrun" once, with what was queued before it still to be read after. */
+  readEvents(most: number): FakeEvent[] | "overrun" {
+    if (this.#overrun) {
+      this.#overrun = false;
+      return "overrun";
+    }
+    return this.#events.splice(0, most);
+  }
+
+  /** Parts of a dump. Each part is made when the one before it is read, as the kernel does: it may be old when it is read. */
+  *dump(partSize: number): Generator<FakeFlow[], void> {
+    const ids = [...this.flows.keys()];
+    let place = 0;
+    const make = () => {
+      const part = ids.slice(place, place + partSize).flatMap((id) => this.flows.get(id) ?? []);
+      place += partSize;
+      return part;
+    };
+    let ready = make();
+    while (place - partSize < ids.length) {
+      const part = ready;
+      ready = make();
+      yield part;
+    }
+  }
+
+  /** Writes records as the injector does (src/linux/conntrack-injector.ts). */
+  inject(records: Uint8Array, options: FakeInjectOptions): void {
+    const reader = new FlowRecordReader(records);
+    while (!reader.atEnd) {
+      const kind = reader.next(this.#fields);
+      if (kind !== "upsert" && kind !== "delete") throw new Error(`the source sent ${kind.reason}`);
+      const flow = flowOf(this.#fields);
+      if (kind === "delete") {
+        this.flows.delete(flow.id);
+        continue;
+      }
+      options.onUpsert(this.#fields);
+      this.#upsert(flow, options);
+    }
+  }
+
+  /** An update leaves the translation as it is; a create fails where the id or the translated port is taken. */
+  #upsert(flow: FakeFlow, options: FakeInjectOptions): void {
+    const exists = this.flows.has(flow.id);
+    if (exists && (options.first === "update" || options.taken === "update")) return;
+    const holder = [...this.flows.values()].find(({ natPort }) => natPort === flow.natPort);
+    if (holder !== undefined && options.first === "update") return;
+    if (options.taken === "update" && holder !== undefined) return;
+    if (holder !== undefined) this.flows.delete(holder.id);
+    this.flows.set(flow.id, flow);
+  }
+
+  #report(event: FakeEvent): void {
+    if (!this.subscribed) return;
+    if (this.#events.length >= this.#eventsMax) this.#overrun = true;
+    else this.#events.push(event);
+  }
+}
+
+export function encodeUpserts(flows: readonly FakeFlow[]): Uint8Array {
+  return encodeEvents(flows.map((flow) => ({ flow, destroyed: false })));
+}
+
+export function encodeEvents(events: readonly FakeEvent[]): Uint8Array {
+  const writer = new FlowRecordWriter(events.length * 64 + 128);
+  const fields = new FlowFields();
+  for (const { flow, destroyed } of events) {
+    fillFields(fields, flow);
+    if (destroyed) writer.writeDelete(fields);
+    else writer.writeUpsert(fields);
+  }
+  return writer.take();
+}
