@@ -74,11 +74,12 @@ function streamStatus(stream: StreamReport, replicator: ReplicatorReport): Repli
 
 function replicationCounters(replicator: ReplicatorReport | undefined): Record<string, number> {
   if (replicator === undefined) return {};
-  const { created, updated, deleted, replaced, absent } = replicator.injected;
+  const { created, updated, deleted, kept, replaced, absent } = replicator.injected;
   return {
     flowsCreated: created,
     flowsUpdated: updated,
     flowsDeleted: deleted,
+    flowsKept: kept,
     flowsReplaced: replaced,
     flowsAbsent: absent,
     flowsPurged: replicator.purged,

@@ -43,6 +43,7 @@ export interface ReplicatorReport {
     readonly created: number;
     readonly updated: number;
     readonly deleted: number;
+    readonly kept: number;
     readonly replaced: number;
     readonly absent: number;
   };

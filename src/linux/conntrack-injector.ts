@@ -21,6 +21,8 @@ export interface InjectionCounters {
   created: number;
   updated: number;
   deleted: number;
+  /** Flows that were there already and were left as they are. */
+  kept: number;
   /** Flows that took the place of a stale one. */
   replaced: number;
   /** Deletes of flows that were gone already: harmless. */
@@ -32,10 +34,12 @@ export interface InjectionCounters {
 export interface InjectOptions {
   /** What to try first: `update` when most flows are there already, as in a refresh. */
   readonly first: "create" | "update";
-  /** What to do where another flow has the same original or reply tuple: remove that one first, or update it. */
-  readonly taken: "replace" | "update";
+  /** What to do where a create meets a flow with the same original or reply tuple: remove that one first, or keep it. */
+  readonly taken: "replace" | "keep";
   /** No flow is given less time than this: on a standby no packet refreshes the timer, only the next copy does. */
   readonly timeoutSecondsMin: number;
+  /** And none more than this. */
+  readonly timeoutSecondsMax?: number;
   /** Called with every upserted flow before it is written; `fields` is used again. */
   readonly onUpsert?: (fields: FlowFields) => void;
 }
@@ -49,6 +53,7 @@ export class ConntrackInjector {
     created: 0,
     updated: 0,
     deleted: 0,
+    kept: 0,
     replaced: 0,
     absent: 0,
     refused: {},
@@ -112,7 +117,7 @@ export class ConntrackInjector {
       if (kind === "delete") {
         writeDelete(this.#writer, this.#fields, count);
       } else {
-        this.#raiseTimeout(options);
+        this.#limitTimeout(options);
         options.onUpsert?.(this.#fields);
         if (options.first === "create") writeCreate(this.#writer, this.#fields, count);
         else writeUpdate(this.#writer, this.#fields, count);
@@ -141,15 +146,16 @@ export class ConntrackInjector {
       }
     }
     this.counters.deleted += deletes;
-    this.#countUpserts(options.first, upserts);
-    if (again.length > 0) this.#tryOtherWay(again, options);
+    if (options.first === "create") this.counters.created += upserts;
+    else this.counters.updated += upserts;
+    if (options.first === "create" && options.taken === "keep") this.counters.kept += again.length;
+    else if (again.length > 0) this.#tryOtherWay(again, options);
   }
 
-  /** A create met an existing flow, or an update met none: the same flows another way. */
+  /** A create met another flow, which goes first; or an update met none, and becomes a create. */
   #tryOtherWay(sequences: readonly number[], options: InjectOptions): void {
     const resumeAt = this.#reader.offset;
-    const replaces = options.first === "create" && options.taken === "replace";
-    const operation = options.first === "create" && !replaces ? "update" : "create";
+    const replaces = options.first === "create";
     // A replacement is three messages.
     const step = Math.floor(BATCH_MESSAGES / 3);
     for (let start = 0; start < sequences.length; start += step) {
@@ -158,34 +164,28 @@ export class ConntrackInjector {
       for (const sequence of part) {
         this.#reader.offset = this.#recordOffsets[sequence] ?? 0;
         this.#reader.next(this.#fields);
-        this.#raiseTimeout(options);
+        this.#limitTimeout(options);
         if (replaces) {
           // The place may be empty by now; these refusals mean nothing, so they carry no flow's sequence.
           writeDelete(this.#writer, this.#fields, NO_SEQUENCE);
           writeDeleteByReply(this.#writer, this.#fields, NO_SEQUENCE);
         }
-        if (operation === "create") writeCreate(this.#writer, this.#fields, sequence);
-        else writeUpdate(this.#writer, this.#fields, sequence);
+        writeCreate(this.#writer, this.#fields, sequence);
       }
       this.#writer.addFlagsToLast(NLM_F_ACK);
       const refusals = this.#socket
         .transact(this.#writer.written())
         .filter(({ sequence }) => sequence !== NO_SEQUENCE);
-      for (const refusal of refusals) this.#count(operation, refusal);
-      const done = part.length - refusals.length;
-      if (replaces) this.counters.replaced += done;
-      else this.#countUpserts(operation, done);
+      for (const refusal of refusals) this.#count("create", refusal);
+      if (replaces) this.counters.replaced += part.length - refusals.length;
+      else this.counters.created += part.length - refusals.length;
     }
     this.#reader.offset = resumeAt;
   }
 
-  #raiseTimeout(options: InjectOptions): void {
-    this.#fields.timeoutSeconds = Math.max(this.#fields.timeoutSeconds, options.timeoutSecondsMin);
-  }
-
-  #countUpserts(operation: "create" | "update", count: number): void {
-    if (operation === "create") this.counters.created += count;
-    else this.counters.updated += count;
+  #limitTimeout(options: InjectOptions): void {
+    const atLeast = Math.max(this.#fields.timeoutSeconds, options.timeoutSecondsMin);
+    this.#fields.timeoutSeconds = Math.min(atLeast, options.timeoutSecondsMax ?? Number.POSITIVE_INFINITY);
   }
 
   #count(operation: string, refusal: Refusal): void {

@@ -38,7 +38,7 @@ export interface FakeEvent {
 
 export interface FakeInjectOptions {
   readonly first: "create" | "update";
-  readonly taken: "replace" | "update";
+  readonly taken: "replace" | "keep";
   readonly onUpsert: (fields: FlowFields) => void;
 }
 
@@ -112,11 +112,9 @@ export class FakeKernel {
 
   /** An update leaves the translation as it is; a create fails where the id or the translated port is taken. */
   #upsert(flow: FakeFlow, options: FakeInjectOptions): void {
-    const exists = this.flows.has(flow.id);
-    if (exists && (options.first === "update" || options.taken === "update")) return;
     const holder = [...this.flows.values()].find(({ natPort }) => natPort === flow.natPort);
-    if (holder !== undefined && options.first === "update") return;
-    if (options.taken === "update" && holder !== undefined) return;
+    const isTaken = this.flows.has(flow.id) || holder !== undefined;
+    if (isTaken && (options.first === "update" || options.taken === "keep")) return;
     if (holder !== undefined) this.flows.delete(holder.id);
     this.flows.set(flow.id, flow);
   }

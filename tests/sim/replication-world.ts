@@ -4,7 +4,7 @@ import { type SinkEffect, SinkStream } from "../../src/core/replication/sink-str
 import { type SourceEffect, SourceStream } from "../../src/core/replication/source-stream.ts";
 import { FlowFields } from "../../src/wire/flow-fields.ts";
 import { SyncFrameSplitter } from "../../src/wire/flow-sync.ts";
-import { encodeEvents, encodeUpserts, type FakeFlow, FakeKernel, fillFields } from "./fake-kernel.ts";
+import { encodeEvents, encodeUpserts, type FakeFlow, FakeKernel, fillFields, flowOf } from "./fake-kernel.ts";
 
 /** What the driver of the replicator role does, on virtual time: a node with its kernel and its source's stream. */
 export class SimulatedNode {
@@ -59,6 +59,10 @@ export class ReplicationWorld {
   readonly #fields = new FlowFields();
   /** Per source: for each record sent, by its sequence, which flow it made or ended. */
   #log: { sequence: number; flow: FakeFlow; destroyed: boolean }[] = [];
+  /** Flows as the hosts have them: what the kernels should know. */
+  #alive = new Map<number, number>();
+  /** Flows with little time, which only traffic makes full. */
+  #provisional: { readonly kernel: FakeKernel; readonly id: number }[] = [];
   takeovers = 0;
 
   constructor(seed: number) {
@@ -83,12 +87,15 @@ export class ReplicationWorld {
 
   run(durationMs: number, traffic: boolean, faults: WorldFaults): void {
     const endMs = this.#nowMs + durationMs;
-    while (this.#nowMs < endMs) this.#step(traffic, faults);
+    // Nothing happens quickly while it is calm.
+    const stepMs = traffic ? STEP_MS : 5 * STEP_MS;
+    while (this.#nowMs < endMs) this.#step(stepMs, traffic, faults);
   }
 
-  #step(traffic: boolean, faults: WorldFaults): void {
-    this.#nowMs += STEP_MS;
+  #step(stepMs: number, traffic: boolean, faults: WorldFaults): void {
+    this.#nowMs += stepMs;
     if (traffic) this.#makeTraffic();
+    if (this.#random() < 0.02) this.#expireProvisional();
     if (this.#random() < faults.cut) this.#cut();
     if (this.#random() < faults.takeover) this.#takeOver();
     if (this.#random() < faults.switchover) this.#switchOver();
@@ -102,9 +109,24 @@ export class ReplicationWorld {
     if (kernel === undefined) return;
     for (let i = Math.floor(this.#random() * 6); i > 0; i--) {
       const id = Math.floor(this.#random() * FLOW_IDS);
-      if (kernel.flows.has(id)) kernel.destroy(id);
-      else kernel.create({ id, natPort: this.#freePort(kernel) });
+      if (kernel.flows.has(id)) {
+        kernel.destroy(id);
+        this.#alive.delete(id);
+      } else {
+        const flow = { id, natPort: this.#freePort(kernel) };
+        kernel.create(flow);
+        this.#alive.set(id, flow.natPort);
+      }
     }
+  }
+
+  #expireProvisional(): void {
+    for (const { kernel, id } of this.#provisional) {
+      const flow = kernel.flows.get(id);
+      if (flow !== undefined && kernel === this.active?.kernel && this.#alive.get(id) !== flow.natPort)
+        kernel.destroy(id);
+    }
+    this.#provisional = [];
   }
 
   /** Ports are used again soon, as on a busy gateway. */
@@ -210,6 +232,8 @@ export class ReplicationWorld {
     dead.dump = undefined;
     dead.kernel = new FakeKernel(this.#eventsMax);
     dead.source = new SourceStream({ cluster: "sim", node: dead.name, peer: heir.name, refreshMs: 20_000 });
+    // Connections that the heir does not know are gone.
+    this.#alive = new Map([...heir.kernel.flows.values()].map(({ id, natPort }) => [id, natPort]));
     this.#activate(heir);
   }
 
@@ -238,8 +262,7 @@ export class ReplicationWorld {
     const last = new Map<number, { sequence: number; flow: FakeFlow; destroyed: boolean }>();
     for (const entry of this.#log) last.set(entry.flow.id, entry);
     for (const { sequence, flow, destroyed } of last.values()) {
-      const alive = dead.kernel.flows.get(flow.id);
-      if (sequence > acknowledged || destroyed || alive?.natPort !== flow.natPort) continue;
+      if (sequence > acknowledged || destroyed || this.#alive.get(flow.id) !== flow.natPort) continue;
       const held = heir.kernel.flows.get(flow.id);
       if (held?.natPort !== flow.natPort)
         throw new Error(
@@ -310,6 +333,8 @@ export class ReplicationWorld {
             taken: effect.taken,
             onUpsert: (fields) => {
               if (effect.remember) connection.keys.add(fields);
+              if (effect.provisional)
+                this.#provisional.push({ kernel: connection.to.kernel, id: flowOf(fields).id });
             },
           });
           break;

@@ -20,10 +20,15 @@ export type SinkEffect =
       readonly records: Uint8Array;
       readonly first: "create" | "update";
       /**
-       * A flow whose place is taken: `replace` what is there, for it is stale (an end that we were not told of, and the
-       * addresses and ports used again); or `update` it, because this node is active and nothing of its own is touched.
+       * A flow whose place is taken: on a standby `replace` what is there, for it is stale (an end that we were not
+       * told of, and the addresses and ports used again); on an active node `keep` it, for it is the truth.
        */
-      readonly taken: "replace" | "update";
+      readonly taken: "replace" | "keep";
+      /**
+       * The flow may have ended here since the record was sent, because this node is active by now: it gets little
+       * time, which its next packet makes full again.
+       */
+      readonly provisional: boolean;
       readonly remember: boolean;
     }
   /** Forget the keys of an earlier copy. */
@@ -136,8 +141,9 @@ export class SinkStream {
         do: "apply",
         records: frame.records,
         // In a refresh every flow is there already, and is the right one.
-        first: this.#refreshing && remember ? "update" : "create",
-        taken: this.#selfActive ? "update" : "replace",
+        first: this.#refreshing && remember && !this.#selfActive ? "update" : "create",
+        taken: this.#selfActive ? "keep" : "replace",
+        provisional: this.#selfActive,
         remember,
       },
       send({ type: "acknowledge", sequence: frame.sequence, sentAtMs: frame.sentAtMs }),

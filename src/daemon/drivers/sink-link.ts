@@ -12,6 +12,8 @@ import { TablePass } from "./table-pass.ts";
 
 /** Timers on a standby only run down: a flow lives at least through two refreshes and a half. */
 const REFRESHES_SURVIVED = 2.5;
+/** Longer than keep-alives of most applications, shorter than the days of an established TCP flow. */
+const PROVISIONAL_SECONDS = 300;
 
 export interface SinkLinkOptions {
   readonly settings: NodeSettings;
@@ -134,6 +136,7 @@ export class SinkLink {
       first: effect.first,
       taken: effect.taken,
       timeoutSecondsMin: this.#timeoutSecondsMin,
+      ...(effect.provisional ? { timeoutSecondsMax: PROVISIONAL_SECONDS } : {}),
       ...(effect.remember ? { onUpsert: (fields) => this.#keys.add(fields) } : {}),
     });
     if (!(result instanceof DecodeError)) return;

@@ -257,14 +257,14 @@ class ReplicatorRole {
   }
 
   #report(): ReplicatorReport {
-    const { created, updated, deleted, replaced, absent, refused } = this.#injector.counters;
+    const { created, updated, deleted, kept, replaced, absent, refused } = this.#injector.counters;
     const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
     return {
       role: "replicator",
       complete: this.#complete,
       streams: [...this.#sources, ...this.#sinks].map((link) => link.report()),
       overruns: this.#events.counters.overruns,
-      injected: { created, updated, deleted, replaced, absent },
+      injected: { created, updated, deleted, kept, replaced, absent },
       refused,
       purged: this.#purgedBefore + sum([...this.#sinks].map(({ purged }) => purged)),
       malformed:
