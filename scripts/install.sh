@@ -1,10 +1,35 @@
 #!/usr/bin/env bash
-# Installs what is missing: the npm packages and, unless --npm-only, the Debian packages named as arguments.
+# Installs what is missing: the npm packages, and the Debian packages that are named.
+#   bash scripts/install.sh --npm-only
+#   bash scripts/install.sh nftables iproute2
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+
+# npm writes node_modules/.package-lock.json last: it is the mark of a whole installation.
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   echo "tocha: installing the npm packages (npm ci)" >&2
   npm ci --no-audit --no-fund --loglevel=error >&2
   touch node_modules/.package-lock.json
 fi
 [ "${1:-}" = --npm-only ] && exit 0
+
+missing=()
+for package in "$@"; do
+  dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+if ! command -v apt-get >/dev/null; then
+  echo "tocha: these packages are missing: ${missing[*]}. Install them with your system's package manager." >&2
+  exit 69
+fi
+echo "tocha: installing Debian packages: ${missing[*]}" >&2
+# A service that a package brings must not start here: tests run their own in namespaces.
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq >&2
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
