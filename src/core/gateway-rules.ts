@@ -5,6 +5,7 @@ import {
   groupOf,
   type SourceRule,
 } from "../contract/cluster-document.ts";
+import { liveness } from "./liveness.ts";
 
 /**
  * The nftables rules of one node, as the text of one atomic transaction for `nft -f -`. Loading it again
@@ -21,20 +22,56 @@ export function renderGatewayRules(document: ClusterDocument, node: string): str
     chain("control-in", "filter hook prerouting priority raw", controlRules(document, node, "in")),
     chain("control-out", "filter hook output priority raw", controlRules(document, node, "out")),
     chain("forwarded", "filter hook forward priority filter", forwardRules),
-    chain("own-in", "filter hook input priority filter", ownInRules(document)),
+    chain("own-in", "filter hook input priority filter", [
+      ...neighborRules(document),
+      ...ownInRules(document),
+    ]),
     chain("own-out", "filter hook output priority filter", ownOutRules(document)),
     chain("translate-source", "nat hook postrouting priority srcnat", sourceRules(document, own)),
   ];
   // Adding the table first makes its deletion succeed when there is none yet.
-  return `add table inet ${table}\ndelete table inet ${table}\n\ntable inet ${table} {\n${blocks.join("\n")}}\n`;
+  const inet = `table inet ${table} {\n${blocks.join("\n")}}\n`;
+  return `${renderGatewayRulesRemoval()}\n${inet}${arpTable(document)}`;
 }
 
 /** Takes the rules away again. */
 export function renderGatewayRulesRemoval(): string {
-  return `add table inet ${table}\ndelete table inet ${table}\n`;
+  return ["inet", "arp"]
+    .map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`)
+    .join("");
 }
 
 const table = "tocha";
+const noLivenessMark = `meta mark != 0x${liveness.mark.toString(16)}`;
+
+/** ARP for virtual addresses is answered only while the failover role lives (src/core/liveness.ts). */
+function arpTable(document: ClusterDocument): string {
+  const addresses = virtualAddresses(document, 4);
+  if (addresses.length === 0) return "";
+  const rule = {
+    match: `arp daddr ip ${set(addresses)} ${noLivenessMark}`,
+    verdict: "drop",
+    comment: "nobody defends the virtual addresses any more",
+  };
+  return `\ntable arp ${table} {\n${chain("own-in", "filter hook input priority filter", [rule])}}\n`;
+}
+
+/** The same for IPv6: the target of a neighbour solicitation stands 8 bytes into ICMPv6 (RFC 4861 4.3). */
+function neighborRules(document: ClusterDocument): Rule[] {
+  const addresses = virtualAddresses(document, 6).map((text) => `0x${hexadecimal(text)}`);
+  if (addresses.length === 0) return [];
+  return [
+    {
+      match: `icmpv6 type nd-neighbor-solicit @th,64,128 ${set(addresses)} ${noLivenessMark}`,
+      verdict: "drop",
+      comment: "nobody defends the virtual addresses any more",
+    },
+  ];
+}
+
+function hexadecimal(address: string): string {
+  return Array.from(parseIp(address) ?? [], (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 interface Rule {
   readonly match: string;

@@ -5,22 +5,31 @@ import type { RouteSocket } from "../../linux/route-socket.ts";
 import type { AddressChange } from "../../wire/route-message.ts";
 import type { Face } from "./face.ts";
 
+/** An active node that was silent for this many intervals has been replaced (RFC 9568 6.1: three, and a skew below one). */
+const INTERVALS_UNTIL_REPLACED = 4;
+
 /**
- * The kernel removes a virtual address by itself this long after the last renewal: a node whose processes were all
- * killed at once does not keep addresses that it no longer defends. Whole seconds, because the kernel counts so.
+ * How long a virtual address lives in the kernel without renewal. A node whose processes were all killed at once does not
+ * keep addresses that it no longer defends; one whose loop only stalled keeps them as long as nobody can have taken
+ * over. Whole seconds, because the kernel counts so.
  */
-const VALID_SECONDS = 2;
-export const RENEW_MS = 500;
+export function validSeconds(intervalMs: number): number {
+  return Math.ceil((INTERVALS_UNTIL_REPLACED * intervalMs) / 1_000);
+}
+
+export const RENEW_MS = 250;
 
 /** The group's addresses in the kernel: added, renewed and removed in one system call for all. */
 export class VirtualAddresses {
   readonly #route: RouteSocket;
   readonly #faces: readonly Face[];
+  readonly #validSeconds: number;
   #held = false;
 
-  constructor(route: RouteSocket, faces: readonly Face[]) {
+  constructor(route: RouteSocket, faces: readonly Face[], intervalMs: number) {
     this.#route = route;
     this.#faces = faces;
+    this.#validSeconds = validSeconds(intervalMs);
   }
 
   get held(): boolean {
@@ -53,7 +62,7 @@ export class VirtualAddresses {
       return face.virtualAddresses.map((virtual) => ({
         deviceIndex,
         ...virtual,
-        validSeconds: VALID_SECONDS,
+        validSeconds: this.#validSeconds,
       }));
     });
   }

@@ -1,7 +1,9 @@
 import { DecodeError } from "../../base/decode-error.ts";
 import { validIp } from "../../base/ip.ts";
 import { Election, type ElectionEffect } from "../../core/election/election.ts";
+import { liveness } from "../../core/liveness.ts";
 import { lockMemory, setRealTimePriority } from "../../linux/libc.ts";
+import { LivenessTables } from "../../linux/liveness-tables.ts";
 import { PollSet } from "../../linux/poll.ts";
 import { NetworkEvents, RouteSocket } from "../../linux/route-socket.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
@@ -34,6 +36,8 @@ class FailoverRole {
   readonly #election: Election;
   readonly #frame = new Uint8Array(FRAME_BYTES);
   readonly #counters: Record<string, number> = {};
+  /** Held, not used: the kernel removes the tables with this process. */
+  #alive: LivenessTables | undefined;
   #realTime = false;
   #latenessMsMax = 0;
   #renewDueMs = Number.POSITIVE_INFINITY;
@@ -49,7 +53,7 @@ class FailoverRole {
     this.#settings = settings;
     this.#pulses = new PulseSocket(settings);
     this.#faces = settings.faces.map((face) => new Face(face, settings.group));
-    this.#addresses = new VirtualAddresses(this.#route, this.#faces);
+    this.#addresses = new VirtualAddresses(this.#route, this.#faces, settings.group.intervalMs);
     const { virtualRouterId, priority, intervalMs, preempt, name } = settings.group;
     this.#election = new Election(
       {
@@ -73,6 +77,7 @@ class FailoverRole {
 
   /** Runs until the node stops. `arrived` are messages that came together with the settings. */
   run(arrived: readonly Envelope[]): void {
+    this.#alive = new LivenessTables(liveness);
     this.#realTime = setRealTimePriority(REAL_TIME_PRIORITY) === 0;
     lockMemory();
     // Whatever an earlier life of this node left: an address that nobody defends must not stay.
@@ -81,6 +86,7 @@ class FailoverRole {
     for (const { from, message } of arrived) this.#receiveMessage(from, message);
     while (!this.#finished) this.#turn();
     for (const face of this.#faces) face.close();
+    this.#alive.close();
     this.#channel.send("supervisor", { kind: "stopped" });
   }
 
