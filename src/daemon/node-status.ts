@@ -84,6 +84,7 @@ function replicationCounters(replicator: ReplicatorReport | undefined): Record<s
     flowsAbsent: absent,
     flowsPurged: replicator.purged,
     recordsMalformed: replicator.malformed,
+    streamsRefused: replicator.streamsRefused,
   };
 }
 

@@ -18,6 +18,10 @@ export type RoleMessage =
   | { readonly kind: "role-started"; readonly role: WorkerRole }
   /** supervisor → role: end in an orderly way. */
   | { readonly kind: "stop" }
+  /** failover → supervisor, again and again while it is active: renew the lifetimes of the virtual addresses. */
+  | { readonly kind: "holding" }
+  /** failover → supervisor: it has just removed them. */
+  | { readonly kind: "released" }
   /** failover → supervisor: the addresses are gone and the peers know. */
   | { readonly kind: "stopped" }
   /** role → supervisor, which writes it. */

@@ -50,6 +50,8 @@ export interface ReplicatorReport {
   readonly refused: Record<string, number>;
   readonly purged: number;
   readonly malformed: number;
+  /** Connections that were no stream of a node: other addresses, failed handshakes, foreign certificates. */
+  readonly streamsRefused: number;
 }
 
 /** What the supervisor answers when it is asked. */

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { validIp } from "../base/ip.ts";
-import { RouteSocket } from "../linux/route-socket.ts";
+import { VirtualAddresses } from "./drivers/virtual-addresses.ts";
 import type { Log } from "./log.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import {
@@ -46,7 +45,7 @@ interface Worker {
 export class Supervisor {
   readonly #settings: NodeSettings;
   readonly #log: Log;
-  readonly #route = new RouteSocket();
+  readonly #addresses: VirtualAddresses;
   readonly #workers: readonly Worker[] = workerRoles.map((role) => ({
     role,
     process: undefined,
@@ -61,6 +60,7 @@ export class Supervisor {
   constructor(settings: NodeSettings, log: Log) {
     this.#settings = settings;
     this.#log = log;
+    this.#addresses = new VirtualAddresses(settings);
   }
 
   start(): void {
@@ -76,7 +76,7 @@ export class Supervisor {
     const deadline = Date.now() + STOP_LIMIT_MS;
     while (this.#workers.some(isRunning) && Date.now() < deadline) await sleep(10);
     for (const worker of this.#workers) if (isRunning(worker)) worker.process?.kill("SIGKILL");
-    this.#removeAddresses();
+    this.#addresses.remove();
   }
 
   /** The failover role gives up the addresses and says so to the peers; it gets a limited time for that. */
@@ -111,7 +111,9 @@ export class Supervisor {
     worker.channel = channel;
     const reader = new EnvelopeReader();
     channel.on("data", (chunk: Buffer) => {
-      for (const envelope of reader.push(chunk)) this.#deliver(envelope);
+      const envelopes = reader.push(chunk);
+      for (const envelope of envelopes) this.#deliver(envelope);
+      if (role === "failover") this.#followAddresses(envelopes);
     });
     // A broken channel shows as the role's exit.
     channel.on("error", () => channel.destroy());
@@ -123,12 +125,23 @@ export class Supervisor {
     this.#broadcast({ kind: "role-started", role }, role);
   }
 
+  /** Of what the failover role said about the addresses, only the last word counts. */
+  #followAddresses(envelopes: readonly Envelope[]): void {
+    const last = envelopes.findLast(
+      ({ message }) => message.kind === "holding" || message.kind === "released",
+    );
+    // A renewal that was under way while the role removed the addresses may have brought them back.
+    if (last?.message.kind === "released") this.#addresses.remove();
+    if (last?.message.kind !== "holding") return;
+    for (const refusal of this.#addresses.renew()) this.#log.write("supervisor", "error", `renew ${refusal}`);
+  }
+
   #ended(worker: Worker, child: ChildProcess, code: number | null, signal: string | null): void {
     if (worker.process !== child) return;
     worker.process = undefined;
     worker.channel = undefined;
     if (worker.role === "failover") {
-      this.#removeAddresses();
+      this.#addresses.remove();
       this.#broadcast({ kind: "active", active: false }, "failover");
       this.#onStopped?.();
     }
@@ -146,20 +159,6 @@ export class Supervisor {
       this.#start(worker);
     }, worker.delayMs);
     worker.delayMs = Math.min(RESTART_DELAY_MS_MAX, worker.delayMs * 2);
-  }
-
-  #removeAddresses(): void {
-    const links = this.#route.links();
-    const changes = this.#settings.faces.flatMap((face) => {
-      const link = links.find(({ name }) => name === face.device);
-      if (link === undefined) return [];
-      return face.virtualAddresses.map(({ address, prefixLength }) => ({
-        deviceIndex: link.index,
-        address: validIp(address),
-        prefixLength,
-      }));
-    });
-    this.#route.deleteAddresses(changes);
   }
 
   #broadcast(message: RoleMessage, except: RoleName): void {

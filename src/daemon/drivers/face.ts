@@ -1,4 +1,4 @@
-import { type IpAddress, type IpFamily, ipFamily, isLinkLocal, validIp } from "../../base/ip.ts";
+import { equalIp, type IpAddress, type IpFamily, ipFamily, isLinkLocal, validIp } from "../../base/ip.ts";
 import type { MacAddress } from "../../base/mac.ts";
 import type { PacketSocket } from "../../linux/packet-socket.ts";
 import { openVrrpSocket } from "../../linux/vrrp-socket.ts";
@@ -8,7 +8,7 @@ import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { encodeAdvertisementFrame } from "../../wire/vrrp.ts";
 import type { FaceSettings } from "../node-settings.ts";
 
-export interface VirtualAddress {
+interface VirtualAddress {
   readonly address: IpAddress;
   readonly prefixLength: number;
 }
@@ -73,17 +73,16 @@ export class Face {
     return true;
   }
 
-  /** Takes all addresses of the namespace, to find this device's link-local one. */
-  setAddresses(addresses: readonly AddressState[]): void {
-    const found = addresses.find(
-      ({ deviceIndex, address }) =>
-        deviceIndex === this.#link?.index &&
-        address.length === 16 &&
-        isLinkLocal(address) &&
-        !this.virtualAddresses.some((virtual) => sameMac(virtual.address, address)),
-    )?.address;
-    if (sameMac(found, this.#linkLocal)) return;
-    this.#linkLocal = found;
+  isVirtual(address: IpAddress): boolean {
+    return this.virtualAddresses.some((virtual) => equalIp(virtual.address, address));
+  }
+
+  /** Takes a change of any address in the namespace, to know this device's own link-local one. */
+  addressChanged({ deviceIndex, address }: AddressState, removed: boolean): void {
+    if (deviceIndex !== this.#link?.index || address.length !== 16 || !isLinkLocal(address)) return;
+    if (this.isVirtual(address)) return;
+    if (!removed) this.#linkLocal = address;
+    else if (this.#linkLocal !== undefined && equalIp(this.#linkLocal, address)) this.#linkLocal = undefined;
     this.#forgetFrames();
   }
 

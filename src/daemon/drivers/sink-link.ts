@@ -40,6 +40,9 @@ export class SinkLink {
   readonly #timeoutSecondsMin: number;
   #pass: TablePass | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #selfActive = false;
+  /** A copy began while this node believed itself to be active: it was not taken over as a standby does. */
+  #copyMissed = false;
 
   constructor(options: SinkLinkOptions) {
     this.#options = options;
@@ -62,7 +65,16 @@ export class SinkLink {
   }
 
   setSelfActive(active: boolean): void {
+    this.#selfActive = active;
     this.#perform(this.stream.setSelfActive(active));
+    if (active || !this.#copyMissed) return;
+    // The other node took over while this one was stalled. It begins a new stream with a new copy; without that, this
+    // node would be incomplete until the next refresh.
+    this.#options.log(
+      "info",
+      `stream from ${this.peer}: asks for a new copy, for this node has become standby`,
+    );
+    this.close();
   }
 
   report(): StreamReport {
@@ -115,6 +127,7 @@ export class SinkLink {
         this.#apply(effect);
         break;
       case "begin-copy":
+        this.#copyMissed = this.#selfActive;
         this.#keys.clear();
         break;
       case "purge":

@@ -1,9 +1,9 @@
-import { formatNetwork } from "../../base/ip.ts";
-import { errorName } from "../../linux/libc.ts";
+import { formatNetwork, validIp } from "../../base/ip.ts";
+import { deviceIndex, errorName } from "../../linux/libc.ts";
 import type { Refusal } from "../../linux/netlink-socket.ts";
-import type { RouteSocket } from "../../linux/route-socket.ts";
+import { RouteSocket } from "../../linux/route-socket.ts";
 import type { AddressChange } from "../../wire/route-message.ts";
-import type { Face } from "./face.ts";
+import type { NodeSettings } from "../node-settings.ts";
 
 /** An active node that was silent for this many intervals has been replaced (RFC 9568 6.1: three, and a skew below one). */
 const INTERVALS_UNTIL_REPLACED = 4;
@@ -17,61 +17,66 @@ export function validSeconds(intervalMs: number): number {
   return Math.ceil((INTERVALS_UNTIL_REPLACED * intervalMs) / 1_000);
 }
 
+/** Several renewals fit into the shortest lifetime. */
 export const RENEW_MS = 250;
 
-/** The group's addresses in the kernel: added, renewed and removed in one system call for all. */
+/**
+ * The group's addresses in the kernel, added and removed in one system call for all.
+ *
+ * Every such call waits for the kernel's one lock for network configuration, which others may hold for tens of
+ * milliseconds. The failover role therefore adds and removes, but leaves renewing to the supervisor.
+ */
 export class VirtualAddresses {
-  readonly #route: RouteSocket;
-  readonly #faces: readonly Face[];
-  readonly #validSeconds: number;
-  #held = false;
+  readonly #route = new RouteSocket();
+  readonly #settings: NodeSettings;
 
-  constructor(route: RouteSocket, faces: readonly Face[], intervalMs: number) {
-    this.#route = route;
-    this.#faces = faces;
-    this.#validSeconds = validSeconds(intervalMs);
+  constructor(settings: NodeSettings) {
+    this.#settings = settings;
   }
 
-  get held(): boolean {
-    return this.#held;
-  }
-
-  /** The addresses this node holds now, as text. */
+  /** The addresses as text, with their prefix lengths. */
   list(): string[] {
-    if (!this.#held) return [];
-    return this.#faces.flatMap((face) => face.virtualAddresses.map(formatNetwork));
+    return this.#settings.faces.flatMap(({ virtualAddresses }) =>
+      virtualAddresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+    );
   }
 
-  /** Adds all, or renews their lifetimes. @returns what the kernel refused, in words */
-  hold(): string[] {
-    this.#held = true;
+  /** Adds all. @returns what the kernel refused, in words */
+  add(): string[] {
     const changes = this.#changes();
-    return this.#describe(this.#route.addAddresses(changes), changes);
+    return describe(this.#route.addAddresses(changes), changes);
+  }
+
+  /** Renews the lifetimes of those that are there. One that is not was removed by its owner, or on purpose. */
+  renew(): string[] {
+    const present = new Set(this.#route.addresses().map((one) => `${one.deviceIndex} ${formatNetwork(one)}`));
+    const changes = this.#changes().filter((one) => present.has(`${one.deviceIndex} ${formatNetwork(one)}`));
+    return describe(this.#route.addAddresses(changes), changes);
   }
 
   remove(): string[] {
-    this.#held = false;
     const changes = this.#changes();
-    return this.#describe(this.#route.deleteAddresses(changes), changes);
+    return describe(this.#route.deleteAddresses(changes), changes);
   }
 
   #changes(): AddressChange[] {
-    return this.#faces.flatMap((face) => {
-      const { deviceIndex } = face;
-      if (deviceIndex === undefined) return [];
-      return face.virtualAddresses.map((virtual) => ({
-        deviceIndex,
-        ...virtual,
-        validSeconds: this.#validSeconds,
+    return this.#settings.faces.flatMap(({ device, virtualAddresses }) => {
+      const index = deviceIndex(device);
+      if (index === undefined) return [];
+      return virtualAddresses.map(({ address, prefixLength }) => ({
+        deviceIndex: index,
+        address: validIp(address),
+        prefixLength,
+        validSeconds: validSeconds(this.#settings.group.intervalMs),
       }));
     });
   }
+}
 
-  #describe(refusals: readonly Refusal[], changes: readonly AddressChange[]): string[] {
-    return refusals.map((refusal) => {
-      const change = changes[refusal.sequence];
-      const what = change === undefined ? "an address" : formatNetwork(change);
-      return `${what}: ${errorName(refusal.errno)} ${refusal.text}`.trim();
-    });
-  }
+function describe(refusals: readonly Refusal[], changes: readonly AddressChange[]): string[] {
+  return refusals.map((refusal) => {
+    const change = changes[refusal.sequence];
+    const what = change === undefined ? "an address" : formatNetwork(change);
+    return `${what}: ${errorName(refusal.errno)} ${refusal.text}`.trim();
+  });
 }

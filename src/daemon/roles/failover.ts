@@ -2,10 +2,11 @@ import { DecodeError } from "../../base/decode-error.ts";
 import { validIp } from "../../base/ip.ts";
 import { Election, type ElectionEffect } from "../../core/election/election.ts";
 import { liveness } from "../../core/liveness.ts";
-import { lockMemory, setRealTimePriority } from "../../linux/libc.ts";
+import { setRealTimePriority } from "../../linux/libc.ts";
 import { LivenessTables } from "../../linux/liveness-tables.ts";
 import { PollSet } from "../../linux/poll.ts";
 import { NetworkEvents, RouteSocket } from "../../linux/route-socket.ts";
+import type { LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
 import { BlockingChannel } from "../drivers/blocking-channel.ts";
 import { Face } from "../drivers/face.ts";
@@ -53,7 +54,7 @@ class FailoverRole {
     this.#settings = settings;
     this.#pulses = new PulseSocket(settings);
     this.#faces = settings.faces.map((face) => new Face(face, settings.group));
-    this.#addresses = new VirtualAddresses(this.#route, this.#faces, settings.group.intervalMs);
+    this.#addresses = new VirtualAddresses(settings);
     const { virtualRouterId, priority, intervalMs, preempt, name } = settings.group;
     this.#election = new Election(
       {
@@ -79,7 +80,8 @@ class FailoverRole {
   run(arrived: readonly Envelope[]): void {
     this.#alive = new LivenessTables(liveness);
     this.#realTime = setRealTimePriority(REAL_TIME_PRIORITY) === 0;
-    lockMemory();
+    // Memory is not locked with mlockall(2): V8 gives pages back with madvise(MADV_DONTNEED), which the kernel refuses
+    // for locked ones, and then V8 aborts the process in the middle of a garbage collection.
     // Whatever an earlier life of this node left: an address that nobody defends must not stay.
     this.#addresses.remove();
     this.#readNetwork();
@@ -98,11 +100,12 @@ class FailoverRole {
     const woke = performance.now();
     if (woke > deadline) this.#latenessMsMax = Math.max(this.#latenessMsMax, woke - deadline);
     if (pollSet.readable(0)) this.#receiveMessages();
-    if (pollSet.readable(1)) this.#receiveNetworkEvents();
     if (pollSet.readable(2)) this.#receivePulses();
     for (const [index, socket] of this.#frameSockets.entries()) {
       if (pollSet.readable(3 + index)) this.#receiveFrames(socket.face, socket.receive);
     }
+    // After what the others say, and last of all, because it may change the set of sockets.
+    if (pollSet.readable(1)) this.#receiveNetworkEvents();
     const now = performance.now();
     if (now >= this.#election.deadline) this.#perform(this.#election.timeout(now));
     if (now >= this.#renewDueMs) this.#renew(now);
@@ -151,24 +154,45 @@ class FailoverRole {
   }
 
   #receiveNetworkEvents(): void {
-    const events = this.#events.read();
-    if (events.length > 0) this.#readNetwork();
-    // A renewal that came too late, or somebody else's hand: an active node must have its addresses.
-    const lost = events.some((event) => event.kind === "address" && event.removed);
-    if (lost && this.#addresses.held && !this.#election.view.listening) this.#addresses.hold();
+    for (const event of this.#events.read()) {
+      if (event.kind === "overrun") {
+        this.#readNetwork();
+        continue;
+      }
+      if (event.kind === "link") {
+        const face = this.#faces.find(({ device }) => device === event.link.name);
+        if (face !== undefined) this.#setLink(face, event.removed ? undefined : event.link);
+        continue;
+      }
+      for (const face of this.#faces) {
+        face.addressChanged(event.address, event.removed);
+        // A renewal that came too late, or somebody else's hand: an active node must have its addresses.
+        const lost = event.removed && this.#holds && face.isVirtual(event.address.address);
+        if (lost && !this.#election.view.listening) this.#restore();
+      }
+    }
   }
 
+  #restore(): void {
+    this.#count("addresses-restored");
+    this.#logRefusals("add virtual address", this.#addresses.add());
+  }
+
+  /** Reads everything anew: at start, and when the kernel had to drop events. */
   #readNetwork(): void {
     const links = this.#route.links();
     const addresses = this.#route.addresses();
     for (const face of this.#faces) {
-      const before = face.up;
       const link = links.find(({ name }) => name === face.device);
-      if (face.setLink(link)) this.#pollSet = undefined;
-      face.setAddresses(addresses);
-      if (face.up !== before)
-        this.#perform(this.#election.faceChanged(performance.now(), face.name, face.up));
+      this.#setLink(face, link);
+      for (const address of addresses) face.addressChanged(address, false);
     }
+  }
+
+  #setLink(face: Face, link: LinkState | undefined): void {
+    const before = face.up;
+    if (face.setLink(link)) this.#pollSet = undefined;
+    if (face.up !== before) this.#perform(this.#election.faceChanged(performance.now(), face.name, face.up));
   }
 
   #receiveMessages(): void {
@@ -236,12 +260,13 @@ class FailoverRole {
         this.#pulses.sendToAll(this.#pulseContent());
         break;
       case "add-addresses":
-        this.#logRefusals("add virtual address", this.#addresses.hold());
+        this.#logRefusals("add virtual address", this.#addresses.add());
         this.#renewDueMs = performance.now() + RENEW_MS;
         break;
       case "remove-addresses":
         this.#renewDueMs = Number.POSITIVE_INFINITY;
         this.#logRefusals("remove virtual address", this.#addresses.remove());
+        this.#channel.send("supervisor", { kind: "released" });
         break;
       case "announce":
         for (const face of this.#faces) if (face.up && !face.announce()) this.#count("announcement-not-sent");
@@ -280,14 +305,14 @@ class FailoverRole {
       this.#channel.send(role, { kind: "active", active });
   }
 
+  get #holds(): boolean {
+    return this.#renewDueMs !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Woken late, another node may be active by now: the addresses are renewed only when that is known. */
   #renew(now: number): void {
-    if (this.#election.view.listening) {
-      // Woken late: another node may be active by now. Renew only when that is known.
-      this.#renewDueMs = now + this.#settings.group.intervalMs;
-      return;
-    }
-    this.#logRefusals("renew virtual address", this.#addresses.hold());
     this.#renewDueMs = now + RENEW_MS;
+    if (!this.#election.view.listening) this.#channel.send("supervisor", { kind: "holding" });
   }
 
   #logRefusals(operation: string, refusals: readonly string[]): void {
@@ -299,7 +324,7 @@ class FailoverRole {
       role: "failover",
       view: this.#view(),
       nowMs: performance.now(),
-      addresses: this.#addresses.list(),
+      addresses: this.#holds ? this.#addresses.list() : [],
       faces: this.#faces.map(({ name, device, up }) => ({ name, device, up })),
       realTime: this.#realTime,
       latenessMsMax: this.#latenessMsMax,

@@ -26,6 +26,8 @@ const RECORDS_BYTES = 32 << 10;
 const EVENT_WAIT_MS = 1_000;
 const LISTEN_RETRY_MS = 1_000;
 const HANDSHAKE_LIMIT_MS = 3_000;
+/** Whoever knocks again and again shall not fill the log: refusals in between are only counted. */
+const REFUSAL_LOG_MS = 5_000;
 
 interface Drain {
   readonly token: number;
@@ -52,6 +54,8 @@ class ReplicatorRole {
   #drain: Drain | undefined;
   #purgedBefore = 0;
   #malformedBefore = 0;
+  #streamsRefused = 0;
+  #refusalLoggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(channel: RoleChannel, settings: NodeSettings) {
     this.#channel = channel;
@@ -195,12 +199,12 @@ class ReplicatorRole {
     });
     server.maxConnections = 4 * Math.max(1, peers.length);
     server.on("connection", (socket) => {
-      if (!peers.some(({ syncAddress }) => syncAddress === socket.remoteAddress)) socket.destroy();
+      if (peers.some(({ syncAddress }) => syncAddress === socket.remoteAddress)) return;
+      this.#refuse(`${socket.remoteAddress} is not the address of a node`);
+      socket.destroy();
     });
     server.on("secureConnection", (socket) => this.#accept(socket));
-    server.on("tlsClientError", (error) =>
-      this.#channel.log("warning", `refused a stream: ${error.message}`),
-    );
+    server.on("tlsClientError", (error) => this.#refuse(error.message));
     server.on("error", (error) => {
       this.#channel.log(
         "error",
@@ -211,13 +215,18 @@ class ReplicatorRole {
     server.listen({ host: sync.address, port: ports.replication });
   }
 
+  #refuse(reason: string): void {
+    this.#streamsRefused++;
+    const now = performance.now();
+    if (now - this.#refusalLoggedMs < REFUSAL_LOG_MS) return;
+    this.#refusalLoggedMs = now;
+    this.#channel.log("warning", `refused a stream: ${reason} (${this.#streamsRefused} so far)`);
+  }
+
   #accept(socket: TLSSocket): void {
     const peer = peerNode(socket);
     if (peer === undefined || !this.#settings.peers.some(({ name }) => name === peer)) {
-      this.#channel.log(
-        "warning",
-        `refused a stream from ${socket.remoteAddress}: not a node of this cluster`,
-      );
+      this.#refuse(`the certificate from ${socket.remoteAddress} is not that of a node of this cluster`);
       socket.destroy();
       return;
     }
@@ -271,6 +280,7 @@ class ReplicatorRole {
         this.#malformedBefore +
         this.#events.counters.malformed +
         sum([...this.#sinks].map(({ malformed }) => malformed)),
+      streamsRefused: this.#streamsRefused,
     };
   }
 }
