@@ -9,9 +9,10 @@ export function parseDurationMs(text: string): number | undefined {
 
 /** `12ms`, `1.5s`, `2m 5s`, `3h 20m`: at most two units, for people. */
 export function formatDurationMs(durationMs: number): string {
-  if (durationMs < 1_000) return `${round(durationMs)}ms`;
-  if (durationMs < 60_000) return `${round(durationMs / 1_000)}s`;
-  const seconds = Math.floor(durationMs / 1_000);
+  // The rounded number decides the unit: 59.98 s are a minute, not "60s".
+  if (round(durationMs) < 1_000) return `${round(durationMs)}ms`;
+  if (round(durationMs / 1_000) < 60) return `${round(durationMs / 1_000)}s`;
+  const seconds = Math.round(durationMs / 1_000);
   if (seconds < 3_600) return `${Math.floor(seconds / 60)}m ${seconds % 60}s`;
   return `${Math.floor(seconds / 3_600)}h ${Math.floor((seconds % 3_600) / 60)}m`;
 }

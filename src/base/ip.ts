@@ -39,7 +39,7 @@ function parseIpv4(text: string): IpAddress | undefined {
 function parseIpv6(text: string): IpAddress | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map(hextets);
+  const [head, tail] = halves.map((half, index) => hextets(half, index === halves.length - 1));
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
   const missing = 8 - head.length - (tail?.length ?? 0);
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
@@ -52,13 +52,13 @@ function parseIpv6(text: string): IpAddress | undefined {
   return bytes;
 }
 
-/** The 16-bit groups of one side of `::`; a dotted IPv4 address may stand in place of the last two. */
-function hextets(text: string): number[] | undefined {
+/** The 16-bit groups of one side of `::`; a dotted IPv4 address may stand in place of an address's last two. */
+function hextets(text: string, isEnd: boolean): number[] | undefined {
   if (text === "") return [];
   const groups: number[] = [];
   const parts = text.split(":");
   for (const [index, part] of parts.entries()) {
-    if (index === parts.length - 1 && part.includes(".")) {
+    if (isEnd && index === parts.length - 1 && part.includes(".")) {
       const v4 = parseIpv4(part);
       if (v4 === undefined) return undefined;
       const [a = 0, b = 0, c = 0, d = 0] = v4;

@@ -25,6 +25,7 @@ const unavailableCodes: ReadonlySet<string> = new Set<ProblemCode>([
   "several-nodes",
   "unavailable",
   "bad-answer",
+  "lab-tool-missing",
 ]);
 
 const inputCodes: ReadonlySet<string> = new Set<ProblemCode>([
@@ -36,6 +37,13 @@ const inputCodes: ReadonlySet<string> = new Set<ProblemCode>([
   "missing-ca-key",
   "missing-key-file",
   "bad-key-file",
+  "no-such-node",
+  "lab-unknown",
+  "lab-name",
+  "lab-setting",
+  "lab-node-unknown",
+  "lab-link-unknown",
+  "lab-scenario-unknown",
 ]);
 
 /** The exit status for a problem that ended a command. Problems with a place in a document are bad input. */

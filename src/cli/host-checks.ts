@@ -17,7 +17,7 @@ function notRoot(): Problem {
     code: "not-root",
     message:
       "a gateway must run as root: it sets addresses, nftables rules and the kernel's connection table",
-    hint: `Run it with sudo, or as a service.`,
+    hint: "Run it with sudo, or as a service.",
   };
 }
 
@@ -55,39 +55,46 @@ function isExecutable(path: string): boolean {
 interface Feature {
   readonly name: string;
   readonly module: string;
-  /** A chain of a table that is checked by the kernel and never made. */
-  readonly chain: string;
+  /** A table that is checked by the kernel and never made. */
+  readonly table: string;
 }
+
+const inet = (chain: string) => `table inet tocha-check {\n${chain}\n}\n`;
 
 const features: readonly Feature[] = [
   {
     name: "nftables with connection tracking",
     module: "nft_ct",
-    chain: "chain a {\n type filter hook forward priority filter\n ct state invalid drop\n}",
+    table: inet("chain a {\n type filter hook forward priority filter\n ct state invalid drop\n}"),
   },
   {
     name: "selection of connection events (ct event set)",
     module: "nft_ct",
-    chain: "chain b {\n type filter hook forward priority filter\n ct event set assured,destroy\n}",
+    table: inet("chain b {\n type filter hook forward priority filter\n ct event set assured,destroy\n}"),
   },
   {
     name: "address translation",
     module: "nft_chain_nat",
-    chain: "chain c {\n type nat hook postrouting priority srcnat\n snat ip to 192.0.2.1\n}",
+    table: inet("chain c {\n type nat hook postrouting priority srcnat\n snat ip to 192.0.2.1\n}"),
   },
   {
     name: "masquerade",
     module: "nft_masq",
-    chain: "chain d {\n type nat hook postrouting priority srcnat\n masquerade\n}",
+    table: inet("chain d {\n type nat hook postrouting priority srcnat\n masquerade\n}"),
+  },
+  {
+    name: "rules for ARP",
+    module: "arp_tables",
+    table: "table arp tocha-check {\nchain e {\n type filter hook input priority filter\n drop\n}\n}\n",
   },
 ];
 
 function missingKernelFeatures(): Problem[] {
   const problems: Problem[] = [];
   // One question for all; only when it is refused, each alone.
-  if (refusal(features.map((feature) => feature.chain).join("\n")) !== undefined) {
-    for (const { name, module, chain } of features) {
-      const why = refusal(chain);
+  if (refusal(features.map((feature) => feature.table).join("")) !== undefined) {
+    for (const { name, module, table } of features) {
+      const why = refusal(table);
       if (why !== undefined)
         problems.push(missingFeature(`${name} (nft says: ${why})`, `modprobe ${module}`));
     }
@@ -111,9 +118,8 @@ function missingFeature(what: string, command: string): Problem {
   };
 }
 
-/** @returns why the kernel refuses the chains; undefined when it would take them */
-function refusal(chains: string): string | undefined {
-  const input = `table inet tocha-check {\n${chains}\n}\n`;
+/** @returns why the kernel refuses the tables; undefined when it would take them */
+function refusal(input: string): string | undefined {
   const answer = spawnSync(findTool("nft") ?? "nft", ["-c", "-f", "-"], {
     input,
     encoding: "utf8",

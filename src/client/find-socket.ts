@@ -66,8 +66,13 @@ function folders(root: string): string[] {
   try {
     const entries = readdirSync(root, { withFileTypes: true });
     return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
-  } catch {
-    return []; // The folder appears with the first node.
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EACCES")) return []; // It appears with the first node.
+    throw new ProblemError({
+      code: "not-root",
+      message: `${root}, where the control sockets of nodes are, may not be opened`,
+      hint: "Run the command as root (sudo).",
+    });
   }
 }
 

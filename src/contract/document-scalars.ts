@@ -215,7 +215,9 @@ export function duration(range: DurationRange) {
   const text = z
     .string()
     .transform((given, context) => {
-      const durationMs = parseDurationMs(given);
+      const parsed = parseDurationMs(given);
+      // In microseconds, whole: 0.07s times 1,000 is not quite 70.
+      const durationMs = parsed === undefined ? undefined : Math.round(parsed * 1_000) / 1_000;
       if (durationMs === undefined) {
         const bare = /^[0-9.]+$/.test(given);
         return refuse(context, bare ? `${clip(given)} has no unit` : `"${clip(given)}" is not a duration`, {

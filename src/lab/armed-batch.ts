@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { constants, setPriority } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../base/problem.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
@@ -9,7 +10,7 @@ const SETTLE_MS = 30;
 
 /**
  * An `ip` or `bridge` batch that waits, started, for its commands. A fault can so happen at a known instant,
- * without the milliseconds that starting a program takes.
+ * without the milliseconds that starting a program takes; on a busy machine too, by its priority.
  */
 export class ArmedBatch {
   readonly #child;
@@ -26,6 +27,7 @@ export class ArmedBatch {
       this.#stderr += text;
     });
     this.#child.stdin.on("error", () => undefined);
+    if (this.#child.pid !== undefined) setPriority(this.#child.pid, constants.priority.PRIORITY_HIGHEST);
     this.#ended = once(this.#child, "close") as Promise<[number | null]>;
     // Awaited in fire(); until then a failure must not count as unhandled.
     this.#ended.catch(() => undefined);

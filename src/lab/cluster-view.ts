@@ -32,6 +32,8 @@ export interface ClusterWait {
   readonly limitMs: number;
   /** What is waited for, for the message: "until …". */
   readonly until: string;
+  /** What was seen last, for the message. */
+  readonly seen?: () => string;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,7 +41,7 @@ export interface ClusterWait {
 export async function waitForCluster(
   settings: LabSettings,
   wished: (status: ClusterStatus) => boolean | Promise<boolean>,
-  { limitMs, until, signal }: ClusterWait,
+  { limitMs, until, seen, signal }: ClusterWait,
 ): Promise<ClusterStatus> {
   const endMs = performance.now() + limitMs;
   let status: ClusterStatus | undefined;
@@ -50,10 +52,11 @@ export async function waitForCluster(
     await sleep(POLL_MS, undefined, { signal });
   }
   const said = status === undefined ? "no node answers" : `it says: ${status.summary}`;
+  const saw = seen === undefined ? "" : `; ${seen()}`;
   const node = nodeNames(settings)[0] ?? "gw1";
   throw new ProblemError({
     code: "lab-not-ready",
-    message: `waited ${limitMs / 1_000} s for the lab "${settings.name}" until ${until}; ${said}`,
+    message: `waited ${limitMs / 1_000} s for the lab "${settings.name}" until ${until}; ${said}${saw}`,
     hint: `The nodes' logs say more: ${nodeLog(settings.name, node)}`,
   });
 }

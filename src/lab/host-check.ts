@@ -1,6 +1,7 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Problem, ProblemError } from "../base/problem.ts";
+import { processIdentity } from "./process-table.ts";
 import { tryCommand } from "./run-command.ts";
 
 // Each with what the lab needs it for, and the Debian package that brings it.
@@ -51,9 +52,15 @@ export async function checkHost(): Promise<void> {
   for (const problem of [rootProblem(), ...tools.map(toolProblem)]) {
     if (problem !== undefined) throw new ProblemError(problem);
   }
-  const problem = await kernelProblem();
-  if (problem !== undefined) throw new ProblemError(problem);
+  // A kernel does not change while we run: asked once, also by labs that are built side by side.
+  kernelAnswer ??= kernelProblem();
+  const problem = await kernelAnswer;
+  if (problem === undefined) return;
+  kernelAnswer = undefined;
+  throw new ProblemError(problem);
 }
+
+let kernelAnswer: Promise<Problem | undefined> | undefined;
 
 function rootProblem(): Problem | undefined {
   if (process.geteuid?.() === 0) return undefined;
@@ -85,7 +92,8 @@ function findProgram(program: string): boolean {
 }
 
 async function kernelProblem(): Promise<Problem | undefined> {
-  const namespace = `tocha-check-${process.pid}`;
+  await removeAbandonedChecks();
+  const namespace = `${CHECK_PREFIX}${process.pid}`;
   const made = await tryCommand("ip", ["netns", "add", namespace]);
   if (made.status !== 0) {
     return {
@@ -107,6 +115,18 @@ async function kernelProblem(): Promise<Problem | undefined> {
     }
     return undefined;
   } finally {
+    await tryCommand("ip", ["netns", "del", namespace]);
+  }
+}
+
+const CHECK_PREFIX = "tocha-check-";
+
+/** A check that was killed half-way leaves its namespace behind. */
+async function removeAbandonedChecks(): Promise<void> {
+  const folder = "/run/netns";
+  const namespaces = existsSync(folder) ? readdirSync(folder) : [];
+  for (const namespace of namespaces.filter((name) => name.startsWith(CHECK_PREFIX))) {
+    if (processIdentity(Number(namespace.slice(CHECK_PREFIX.length))) !== undefined) continue;
     await tryCommand("ip", ["netns", "del", namespace]);
   }
 }

@@ -1,5 +1,6 @@
 import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../base/problem.ts";
 import type { LabSettings } from "./lab-plan.ts";
 import { isRunning, type ProcessIdentity, processIdentity } from "./process-table.ts";
@@ -92,15 +93,15 @@ export function abandonedLabs(): string[] {
 }
 
 /**
- * Runs an operation on a lab while no other program does. The lock names its holder, so that the lock of a
- * program that was killed is known to be void.
+ * Runs an operation on a lab while no other does, after waiting for it. The lock names its holder, so that the
+ * lock of a program that was killed is known to be void.
  *
- * @throws ProblemError when another program holds it
+ * @throws ProblemError when another one goes on for too long
  */
 export async function withLabLock<T>(lab: string, operation: () => Promise<T>): Promise<T> {
   mkdirSync(labRoot, { recursive: true, mode: 0o755 });
   const file = join(labRoot, `${lab}.lock`);
-  acquire(lab, file);
+  await acquire(lab, file);
   try {
     return await operation();
   } finally {
@@ -108,12 +109,14 @@ export async function withLabLock<T>(lab: string, operation: () => Promise<T>): 
   }
 }
 
-const LOCK_ATTEMPTS = 3;
+const LOCK_WAIT_MS = 15_000;
+const LOCK_POLL_MS = 50;
 
-function acquire(lab: string, file: string): void {
-  for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
-    // Written aside and linked into place: nobody can see a lock that does not name its holder yet.
-    const draft = `${file}.${process.pid}`;
+async function acquire(lab: string, file: string): Promise<void> {
+  const endMs = performance.now() + LOCK_WAIT_MS;
+  // Written aside and linked into place: nobody can see a lock that does not name its holder yet.
+  const draft = `${file}.${process.pid}`;
+  while (performance.now() < endMs) {
     writeFileSync(draft, JSON.stringify(processIdentity(process.pid)));
     try {
       linkSync(draft, file);
@@ -124,19 +127,13 @@ function acquire(lab: string, file: string): void {
       rmSync(draft, { force: true });
     }
     const holder = readHolder(file);
-    if (holder !== undefined && isRunning(holder)) {
-      throw new ProblemError({
-        code: "lab-busy",
-        message: `another command (process ${holder.pid}) is changing the lab "${lab}"`,
-        hint: "Wait for it to end, or use another lab: --name NAME",
-      });
-    }
-    rmSync(file, { force: true });
+    if (holder === undefined || !isRunning(holder)) rmSync(file, { force: true });
+    else await sleep(LOCK_POLL_MS);
   }
   throw new ProblemError({
     code: "lab-busy",
-    message: `other commands are changing the lab "${lab}"`,
-    hint: "Try again.",
+    message: `another command (process ${readHolder(file)?.pid ?? "unknown"}) is changing the lab "${lab}"`,
+    hint: "Wait for it to end, or use another lab: --name NAME",
   });
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../base/problem.ts";
 import { checkHost } from "./host-check.ts";
 import { labDocument } from "./lab-document.ts";
@@ -105,6 +106,8 @@ async function refuseTakenName(name: string): Promise<void> {
   }
 }
 
+const LATE_COMMAND_MS = 30;
+
 export interface LabDownResult {
   readonly namespaces: number;
   readonly processes: number;
@@ -123,6 +126,17 @@ export async function labDown(name: string): Promise<LabDownResult> {
 }
 
 async function clear(name: string): Promise<LabDownResult> {
+  const first = await clearOnce(name);
+  // A builder that was killed may have left a command behind that was just making something.
+  await sleep(LATE_COMMAND_MS);
+  const second = await clearOnce(name);
+  return {
+    namespaces: first.namespaces + second.namespaces,
+    processes: first.processes + second.processes,
+  };
+}
+
+async function clearOnce(name: string): Promise<LabDownResult> {
   const namespaces = labNamespaces(name);
   const processes = new Set(namespaces.flatMap((namespace) => processesIn(namespace)));
   for (const namespace of namespaces) await killAllIn(namespace);

@@ -1,14 +1,18 @@
 import { DecodeError } from "../base/decode-error.ts";
+import { IPCTNL_MSG_CT_NEW } from "../wire/conntrack-constants.ts";
 import {
   FLOW_MESSAGE_BYTES_MAX,
+  flowParse,
+  parseFlow,
   writeCreate,
   writeDelete,
   writeDeleteByReply,
+  writeGet,
   writeUpdate,
 } from "../wire/conntrack-message.ts";
 import { FlowFields } from "../wire/flow-fields.ts";
 import { FlowRecordReader } from "../wire/flow-record.ts";
-import { NetlinkWriter, NLM_F_ACK } from "../wire/netlink.ts";
+import { type NetlinkMessage, NetlinkWriter, NLM_F_ACK } from "../wire/netlink.ts";
 import { errno, errorName } from "./libc.ts";
 import { NETLINK_NETFILTER, NetlinkSocket, type Refusal } from "./netlink-socket.ts";
 
@@ -16,6 +20,8 @@ import { NETLINK_NETFILTER, NetlinkSocket, type Refusal } from "./netlink-socket
 const BATCH_MESSAGES = 128;
 
 const NO_SEQUENCE = 0xffff_ffff;
+/** A second try writes up to three messages a record. */
+const RETRY_RECORDS = Math.floor(BATCH_MESSAGES / 3);
 
 export interface InjectionCounters {
   created: number;
@@ -65,6 +71,8 @@ export class ConntrackInjector {
   });
   readonly #writer = new NetlinkWriter(BATCH_MESSAGES * FLOW_MESSAGE_BYTES_MAX);
   readonly #fields = new FlowFields();
+  /** What the kernel holds where a create met an existing flow. */
+  readonly #held = new FlowFields();
   readonly #reader = new FlowRecordReader();
   /** Where each message's record begins; its index is the message's sequence. */
   readonly #recordOffsets = new Uint32Array(BATCH_MESSAGES);
@@ -133,6 +141,7 @@ export class ConntrackInjector {
     let deletes = 0;
     for (let i = 0; i < count; i++) deletes += this.#isDelete[i] ?? 0;
     let upserts = count - deletes;
+    const mayBeDeleted = deletes > 0;
     const again: number[] = [];
     const expected = options.first === "create" ? errno.EEXIST : errno.ENOENT;
     for (const refusal of refusals) {
@@ -141,46 +150,97 @@ export class ConntrackInjector {
         this.#count("delete", refusal);
       } else {
         upserts--;
-        if (refusal.errno === expected) again.push(refusal.sequence);
-        else this.#count(options.first, refusal);
+        if (refusal.errno === expected) {
+          // What ended later in this batch must not be brought back by a second try.
+          if (!mayBeDeleted || !this.#isDeletedLater(refusal.sequence, count)) again.push(refusal.sequence);
+        } else {
+          this.#count(options.first, refusal);
+        }
       }
     }
     this.counters.deleted += deletes;
     if (options.first === "create") this.counters.created += upserts;
     else this.counters.updated += upserts;
-    if (options.first === "create" && options.taken === "keep") this.counters.kept += again.length;
-    else if (again.length > 0) this.#tryOtherWay(again, options);
+    if (again.length === 0) return;
+    if (options.first === "update") this.#create(again, options);
+    else if (options.taken === "replace") this.#updateOrReplace(again, options);
+    else this.counters.kept += again.length;
   }
 
-  /** A create met another flow, which goes first; or an update met none, and becomes a create. */
-  #tryOtherWay(sequences: readonly number[], options: InjectOptions): void {
+  #isDeletedLater(sequence: number, count: number): boolean {
+    const place = this.#recordOffsets[sequence] ?? 0;
+    for (let later = sequence + 1; later < count; later++) {
+      if (this.#isDelete[later] !== 1) continue;
+      if (this.#reader.sameFlow(place, this.#recordOffsets[later] ?? 0)) return true;
+    }
+    return false;
+  }
+
+  /** Updates met no flow. */
+  #create(sequences: readonly number[], options: InjectOptions): void {
+    const refused = this.#retry(sequences, options, writeCreate);
+    for (const refusal of refused.values()) this.#count("create", refusal);
+    this.counters.created += sequences.length - refused.size;
+  }
+
+  /**
+   * Creates met existing flows. Where the kernel's flow has the same tuples it is the same flow, and is updated: it must not
+   * be destroyed. Otherwise what is there is stale, and an update could not change its translation: it is replaced.
+   */
+  #updateOrReplace(sequences: readonly number[], options: InjectOptions): void {
+    const same = new Set<number>();
+    this.#retry(sequences, options, writeGet, ({ type, sequence, payload }) => {
+      if (type === IPCTNL_MSG_CT_NEW && this.#isSameFlow(sequence, payload)) same.add(sequence);
+    });
+    const refusedUpdates = this.#retry([...same], options, writeUpdate);
+    for (const refusal of refusedUpdates.values()) this.#count("update", refusal);
+    this.counters.updated += same.size - refusedUpdates.size;
+
+    const stale = sequences.filter((sequence) => !same.has(sequence));
+    const refused = this.#retry(stale, options, (writer, fields, sequence) => {
+      // One of the two places may be empty: these refusals mean nothing, so they carry no flow's sequence.
+      writeDelete(writer, fields, NO_SEQUENCE);
+      writeDeleteByReply(writer, fields, NO_SEQUENCE);
+      writeCreate(writer, fields, sequence);
+    });
+    for (const refusal of refused.values()) this.#count("create", refusal);
+    this.counters.replaced += stale.length - refused.size;
+  }
+
+  #isSameFlow(sequence: number, payload: Uint8Array): boolean {
+    const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+    if (parseFlow(view, 0, payload.byteLength, this.#held) !== flowParse.ok) return false;
     const resumeAt = this.#reader.offset;
-    const replaces = options.first === "create";
-    // A replacement is three messages.
-    const step = Math.floor(BATCH_MESSAGES / 3);
-    for (let start = 0; start < sequences.length; start += step) {
-      const part = sequences.slice(start, start + step);
+    this.#reader.offset = this.#recordOffsets[sequence] ?? 0;
+    this.#reader.next(this.#fields);
+    this.#reader.offset = resumeAt;
+    return this.#fields.sameTuples(this.#held);
+  }
+
+  /** Reads records of the present batch again and sends other messages for them. @returns the refusals by sequence */
+  #retry(
+    sequences: readonly number[],
+    options: InjectOptions,
+    write: (writer: NetlinkWriter, fields: FlowFields, sequence: number) => void,
+    onAnswer?: (answer: NetlinkMessage) => void,
+  ): Map<number, Refusal> {
+    const resumeAt = this.#reader.offset;
+    const refused = new Map<number, Refusal>();
+    for (let start = 0; start < sequences.length; start += RETRY_RECORDS) {
       this.#writer.reset();
-      for (const sequence of part) {
+      for (const sequence of sequences.slice(start, start + RETRY_RECORDS)) {
         this.#reader.offset = this.#recordOffsets[sequence] ?? 0;
         this.#reader.next(this.#fields);
         this.#limitTimeout(options);
-        if (replaces) {
-          // The place may be empty by now; these refusals mean nothing, so they carry no flow's sequence.
-          writeDelete(this.#writer, this.#fields, NO_SEQUENCE);
-          writeDeleteByReply(this.#writer, this.#fields, NO_SEQUENCE);
-        }
-        writeCreate(this.#writer, this.#fields, sequence);
+        write(this.#writer, this.#fields, sequence);
       }
       this.#writer.addFlagsToLast(NLM_F_ACK);
-      const refusals = this.#socket
-        .transact(this.#writer.written())
-        .filter(({ sequence }) => sequence !== NO_SEQUENCE);
-      for (const refusal of refusals) this.#count("create", refusal);
-      if (replaces) this.counters.replaced += part.length - refusals.length;
-      else this.counters.created += part.length - refusals.length;
+      for (const refusal of this.#socket.transact(this.#writer.written(), onAnswer)) {
+        if (refusal.sequence !== NO_SEQUENCE) refused.set(refusal.sequence, refusal);
+      }
     }
     this.#reader.offset = resumeAt;
+    return refused;
   }
 
   #limitTimeout(options: InjectOptions): void {

@@ -102,15 +102,22 @@ export class NetlinkSocket {
   /**
    * Sends a batch whose last message asks for an acknowledgement, and gathers the refusals of the others.
    * The kernel has worked off the whole batch before send returns, so the answers are already there.
+   *
+   * @param onAnswer gets what is no acknowledgement: answers to questions; their payloads are overwritten afterwards
    */
-  transact(messages: Uint8Array): Refusal[] {
+  transact(messages: Uint8Array, onAnswer?: (answer: NetlinkMessage) => void): Refusal[] {
     this.send(messages);
     const refusals: Refusal[] = [];
     for (;;) {
       const answers = this.receive();
-      if (answers === "overrun" || answers.length === 0) return refusals;
+      // Answers that found no room are lost; those behind them are still to be read.
+      if (answers === "overrun") continue;
+      if (answers.length === 0) return refusals;
       for (const answer of answers) {
-        if (answer.type !== NLMSG_ERROR) continue;
+        if (answer.type !== NLMSG_ERROR) {
+          onAnswer?.(answer);
+          continue;
+        }
         const acknowledgement = decodeAcknowledgement(answer);
         if (acknowledgement instanceof DecodeError || acknowledgement.errno === 0) continue;
         refusals.push({

@@ -75,6 +75,7 @@ export class PacketSocket {
       const count = Math.min(batch.slots, frames.length - sent);
       for (let slot = 0; slot < count; slot++) {
         const frame = frames[sent + slot] ?? new Uint8Array(0);
+        if (frame.length > batch.slotBytes) throw new RangeError("frame longer than an Ethernet frame");
         batch.area.set(frame, slot * batch.slotBytes);
         batch.setLength(slot, frame.length);
       }

@@ -96,6 +96,8 @@ export class RouteSocket {
   }
 }
 
+const AF_UNSPEC = 0; // bits/socket.h; the first byte of struct ifinfomsg
+
 export type NetworkEvent =
   | { readonly kind: "link"; readonly link: LinkState; readonly removed: boolean }
   | { readonly kind: "address"; readonly address: AddressState; readonly removed: boolean }
@@ -122,6 +124,8 @@ export class NetworkEvents {
     const events: NetworkEvent[] = [];
     for (const message of messages) {
       if (message.type === RTM_NEWLINK || message.type === RTM_DELLINK) {
+        // A device that joins or leaves a bridge is told of with the bridge's family: it is not gone.
+        if (message.payload[0] !== AF_UNSPEC) continue;
         const link = decodeLink(message);
         if (!(link instanceof DecodeError))
           events.push({ kind: "link", link, removed: message.type === RTM_DELLINK });

@@ -1,7 +1,7 @@
 import { type IpAddress, ipFamily } from "../base/ip.ts";
 import { bindSocket, closeFd, openSocket, receiveFrom, sendTo, setSocketOption } from "./libc.ts";
 
-// bits/socket.h, uapi asm-generic/socket.h, uapi linux/in.h
+// bits/socket.h, uapi asm-generic/socket.h, uapi linux/in.h, linux/in6.h
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
@@ -10,6 +10,8 @@ const SO_REUSEADDR = 2;
 const SO_BINDTODEVICE = 25;
 const IPPROTO_IP = 0;
 const IP_FREEBIND = 15;
+const IPPROTO_IPV6 = 41;
+const IPV6_FREEBIND = 78;
 const MSG_DONTWAIT = 0x40;
 
 export interface UdpSocketOptions {
@@ -40,6 +42,7 @@ export class UdpSocket {
       setSocketOption(this.fd, SOL_SOCKET, SO_REUSEADDR, 1);
       // The address may come later than we do, as when the link is still down.
       if (v4) setSocketOption(this.fd, IPPROTO_IP, IP_FREEBIND, 1);
+      else setSocketOption(this.fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
       if (options.device !== undefined) {
         setSocketOption(
           this.fd,

@@ -263,6 +263,14 @@ export function writeUpdate(writer: NetlinkWriter, fields: FlowFields, sequence:
   writer.end();
 }
 
+/** Writes a question for the flow with this original tuple: the answer is a message as parseFlow reads; ENOENT where there is none. */
+export function writeGet(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
+  beginFlow(writer, IPCTNL_MSG_CT_GET, NLM_F_REQUEST, sequence, fields);
+  writeTuple(writer, CTA_TUPLE_ORIG, fields, fields.original);
+  if (fields.zone !== 0) writer.attributeU16(CTA_ZONE, fields.zone);
+  writer.end();
+}
+
 /** Writes a request that deletes the flow with this original tuple; ENOENT where there is none. */
 export function writeDelete(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
   beginFlow(writer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, sequence, fields);

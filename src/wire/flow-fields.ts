@@ -65,6 +65,16 @@ export class FlowFields {
     return !this.isIcmp && this.reply.sourcePort !== this.original.destinationPort;
   }
 
+  /** The same conversation with the same translation. */
+  sameTuples(other: FlowFields): boolean {
+    return (
+      this.family === other.family &&
+      this.protocol === other.protocol &&
+      sameTuple(this.original, other.original, this.addressBytes) &&
+      sameTuple(this.reply, other.reply, this.addressBytes)
+    );
+  }
+
   clear(): void {
     this.original.clear();
     this.reply.clear();
@@ -109,6 +119,18 @@ const icmpAnswers: ReadonlyMap<number, number> = new Map([
   [17, 18],
   [18, 17],
 ]);
+
+function sameTuple(a: TupleFields, b: TupleFields, addressBytes: number): boolean {
+  return (
+    a.sourcePort === b.sourcePort &&
+    a.destinationPort === b.destinationPort &&
+    a.icmpId === b.icmpId &&
+    a.icmpType === b.icmpType &&
+    a.icmpCode === b.icmpCode &&
+    equalBytes(a.source, b.source, addressBytes) &&
+    equalBytes(a.destination, b.destination, addressBytes)
+  );
+}
 
 function equalBytes(a: Uint8Array, b: Uint8Array, length: number): boolean {
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false;

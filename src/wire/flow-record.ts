@@ -155,7 +155,7 @@ export class FlowRecordReader {
     fields.clear();
     fields.family = (shape & SHAPE_IPV6) !== 0 ? 6 : 4;
     fields.protocol = this.#bytes[start + 1] ?? 0;
-    if (remaining < recordBytes(shape, fields)) return new DecodeError("record-short", start);
+    if (remaining < recordBytes(shape, fields.protocol)) return new DecodeError("record-short", start);
     this.offset += 2;
     this.#readOriginal(fields);
     fields.invertOriginal();
@@ -163,6 +163,23 @@ export class FlowRecordReader {
     if (!isDelete) this.#readState(shape, fields);
     if ((shape & SHAPE_ZONE) !== 0) fields.zone = this.#u16();
     return isDelete ? "delete" : "upsert";
+  }
+
+  /** Whether two records, by the places where they begin, are about the same flow: protocol, original tuple and zone. */
+  sameFlow(a: number, b: number): boolean {
+    const shapeA = this.#bytes[a] ?? 0;
+    const shapeB = this.#bytes[b] ?? 0;
+    const kind = SHAPE_IPV6 | SHAPE_ZONE;
+    if ((shapeA & kind) !== (shapeB & kind)) return false;
+    const addressBytes = (shapeA & SHAPE_IPV6) !== 0 ? 16 : 4;
+    const tuple = 1 + 2 * addressBytes + 4; // From the protocol to the ports.
+    for (let i = 1; i <= tuple; i++) if (this.#bytes[a + i] !== this.#bytes[b + i]) return false;
+    if ((shapeA & SHAPE_ZONE) === 0) return true;
+    // The zone ends a record.
+    const protocol = this.#bytes[a + 1] ?? 0;
+    const endA = a + recordBytes(shapeA, protocol);
+    const endB = b + recordBytes(shapeB, protocol);
+    return this.#bytes[endA - 2] === this.#bytes[endB - 2] && this.#bytes[endA - 1] === this.#bytes[endB - 1];
   }
 
   #readOriginal(fields: FlowFields): void {
@@ -218,12 +235,12 @@ export class FlowRecordReader {
   }
 }
 
-function recordBytes(shape: number, fields: FlowFields): number {
-  const address = fields.addressBytes;
+function recordBytes(shape: number, protocol: number): number {
+  const address = (shape & SHAPE_IPV6) !== 0 ? 16 : 4;
   const zone = (shape & SHAPE_ZONE) !== 0 ? 2 : 0;
   let bytes = 2 + 2 * address + 4 + zone;
   if ((shape & SHAPE_DELETE) !== 0) return bytes;
-  bytes += 6 + (fields.protocol === IPPROTO_TCP ? 1 : 0);
+  bytes += 6 + (protocol === IPPROTO_TCP ? 1 : 0);
   if ((shape & SHAPE_SOURCE_NAT) !== 0) bytes += address + 2;
   if ((shape & SHAPE_DESTINATION_NAT) !== 0) bytes += address + 2;
   if ((shape & SHAPE_MARK) !== 0) bytes += 4;

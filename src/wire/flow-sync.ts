@@ -167,7 +167,8 @@ export class SyncFrameSplitter {
       receive(frame);
       offset = end;
     }
-    this.#held = bytes.slice(offset);
+    // Not slice(): of a Buffer, as sockets hand over, that would be a view of memory that is not ours.
+    this.#held = new Uint8Array(bytes.subarray(offset));
     return undefined;
   }
 }

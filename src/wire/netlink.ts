@@ -82,7 +82,7 @@ export function decodeAcknowledgement(message: NetlinkMessage): NetlinkAcknowled
     if (said !== undefined) text = new TextDecoder().decode(said).replace(/\0+$/, "");
   }
   return {
-    errno: -view.getInt32(0, true),
+    errno: 0 - view.getInt32(0, true), // Not a plain minus: success would become -0.
     requestType: view.getUint16(8, true),
     requestSequence: view.getUint32(12, true),
     text,
@@ -148,6 +148,8 @@ export class NetlinkWriter {
   }
 
   end(): void {
+    // Single bytes beyond the end of a typed array vanish without a word.
+    if (this.offset > this.bytes.length) throw new RangeError("netlink message beyond its buffer");
     this.#view.setUint32(this.#messageStart, this.offset - this.#messageStart, true);
   }
 

@@ -46,11 +46,11 @@ export interface Pulse {
   /** Names of nodes, as in the document. */
   readonly sender: string;
   readonly recipient: string;
-  /** Random per start of the sender, never 0. */
+  /** Never 0: 48 bits that are random per start of the sender, then a count (core/election/pulse-session.ts). */
   readonly session: bigint;
-  /** The session of the recipient that the sender heard last; 0 for none. */
+  /** The session number of the recipient that the sender heard last; 0 for none. */
   readonly echo: bigint;
-  /** Grows with every pulse of a session, from 1. */
+  /** Grows with every pulse of a start, from 1. */
   readonly sequence: number;
   readonly group: string;
   readonly role: PulseRole;

@@ -148,6 +148,8 @@ export class NoRace implements Checker {
   happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
     const { nowMs, options, isQuiet, quietSinceMs } = cluster;
     if (event.kind === "heard" && event.active) this.#heardActiveMs.set(node.name, nowMs);
+    // Who resigned did not fall silent: who is next is then told by pulses, and they take their time, too.
+    if (event.kind === "heard" && event.resigning) this.#heardActiveMs.delete(node.name);
     if (transition(event)?.to !== "active") return;
     const last = this.#last;
     this.#last = { name: node.name, atMs: nowMs };
@@ -253,13 +255,34 @@ export class AddressesFollowTheRole implements Checker {
   }
 }
 
-/** For runs in which nothing may move: from when `armed` is set on, there is no transition at all. */
-export class NothingMoves implements Checker {
-  armed = false;
+/** Counts what moves from `arm()` on, and for how long nobody held the addresses. */
+export class Movements implements Checker {
+  #armedMs = Number.POSITIVE_INFINITY;
+  #vacantSinceMs: number | undefined;
+  vacantMs = 0;
+  /** Names of nodes, in the order in which they took over. */
+  readonly takeovers: string[] = [];
+  readonly changes: string[] = [];
 
-  happened(_cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+  arm(cluster: VirtualCluster): void {
+    this.#armedMs = cluster.nowMs;
+  }
+
+  happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
     const change = transition(event);
-    if (this.armed && change !== undefined) fail(`${node.name} went from ${change.from} to ${change.to}`);
+    if (cluster.nowMs < this.#armedMs || change === undefined) return;
+    this.changes.push(`${node.name}: ${change.from} -> ${change.to}`);
+    if (change.to === "active") this.takeovers.push(node.name);
+  }
+
+  observe(cluster: VirtualCluster): void {
+    if (cluster.nowMs < this.#armedMs) return;
+    const isHeld = cluster.nodes.some((node) => node.holdsAddresses && !node.paused);
+    if (!isHeld) this.#vacantSinceMs ??= cluster.nowMs;
+    else if (this.#vacantSinceMs !== undefined) {
+      this.vacantMs = Math.max(this.vacantMs, cluster.nowMs - this.#vacantSinceMs);
+      this.#vacantSinceMs = undefined;
+    }
   }
 }
 

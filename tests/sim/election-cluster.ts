@@ -17,8 +17,13 @@ export interface ClusterOptions {
   readonly nodes: number;
   readonly intervalMs: number;
   readonly preempt: boolean;
+  /** Somebody on the sync link records pulses and sends them again. */
+  readonly attacker: boolean;
   readonly checkers: readonly Checker[];
 }
+
+/** So many pulses does the attacker keep; it forgets some in between, and so has old ones as well. */
+const RECORDINGS_MAX = 300;
 
 /** Far enough apart that skew times differ by more than a frame's delay, even at the shortest interval. */
 const PRIORITIES = [200, 150, 100];
@@ -36,6 +41,7 @@ export class VirtualCluster implements NodeWorld {
   #faults = 0;
   quietSinceMs = 0;
   isCalm = false;
+  readonly #recordings: (() => void)[] = [];
   /** What happened, newest last, for the message of a failure. */
   readonly #story: string[] = [];
 
@@ -47,6 +53,7 @@ export class VirtualCluster implements NodeWorld {
       { length: options.nodes },
       (_, i) => new VirtualNode(settingsOf(options, i), this),
     );
+    if (options.attacker) this.#replay();
   }
 
   get nowMs(): number {
@@ -105,6 +112,13 @@ export class VirtualCluster implements NodeWorld {
     );
   }
 
+  /** A few recordings per interval, for ever. */
+  #replay(): void {
+    const recording = this.#recordings[Math.floor(this.#recordings.length * this.random())];
+    recording?.();
+    this.time.at(this.nowMs + this.options.intervalMs * this.random(), () => this.#replay());
+  }
+
   // ---- NodeWorld ----
 
   schedule(atMs: number, run: () => void): void {
@@ -120,7 +134,12 @@ export class VirtualCluster implements NodeWorld {
 
   sendTo(from: VirtualNode, to: string, path: Path, bytes: Uint8Array): void {
     const node = this.node(to);
-    this.network.send(path, from.name, to, () => node.receive(path, bytes));
+    const deliver = () => node.receive(path, bytes);
+    this.network.send(path, from.name, to, deliver);
+    if (!this.options.attacker) return;
+    // Sent or cut off on the way: the attacker has it.
+    const isFull = this.#recordings.length >= RECORDINGS_MAX;
+    this.#recordings.splice(isFull ? Math.floor(RECORDINGS_MAX * this.random()) : 0, isFull ? 1 : 0, deliver);
   }
 
   happened(node: VirtualNode, event: NodeEvent): void {

@@ -3,7 +3,7 @@ import { type Path, paths } from "./election-network.ts";
 import type { VirtualNode } from "./election-node.ts";
 
 /** Starts a fault and returns what ends it. */
-type Fault = (cluster: VirtualCluster) => () => void;
+export type Fault = (cluster: VirtualCluster) => () => void;
 
 /** The table of a node is complete a while after it started, as after a first copy. */
 export function completeTableLater(cluster: VirtualCluster, node: VirtualNode): void {

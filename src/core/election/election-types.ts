@@ -77,6 +77,8 @@ export interface ElectionView {
   readonly sinceMs: number;
   /** Why it has this role: a sentence. */
   readonly cause: string;
+  /** When a standby takes over unless it hears an active before. */
+  readonly takeoverDueMs: number | undefined;
   readonly priority: number;
   readonly effectivePriority: number;
   readonly gatewayReady: boolean;
@@ -113,6 +115,8 @@ export interface ForeignRouterView {
   readonly address: string;
   readonly face: string;
   readonly priority: number;
+  /** As it advertises. */
+  readonly intervalMs: number;
   readonly lastHeardMs: number;
 }
 

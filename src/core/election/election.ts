@@ -2,7 +2,6 @@ import { type IpAddress, isLinkLocal } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
 import { PULSE_SOURCES_MAX, type Pulse } from "../../wire/pulse.ts";
 import type { VrrpAdvertisement } from "../../wire/vrrp.ts";
-import { AnnouncementSchedule } from "./announcement-schedule.ts";
 import {
   type ElectionCounter,
   type ElectionEffect,
@@ -22,19 +21,11 @@ import {
   stalledProblem,
 } from "./handover.ts";
 import { Health } from "./health.ts";
+import { Membership } from "./membership.ts";
 import { type Heard, Neighbourhood } from "./neighbourhood.ts";
 import type { Peer } from "./peer.ts";
 import { compareRank } from "./rank.ts";
-import {
-  ASSERTION_RATE_MAX,
-  activeDownMs,
-  GRACE_DOWN_TIMES,
-  INIT_DOWN_TIMES,
-  latenessMs,
-  skewMs,
-  stableMs,
-} from "./timing.ts";
-import { type Trigger, transitions } from "./transitions.ts";
+import { stableMs } from "./timing.ts";
 
 export type {
   ElectionEffect,
@@ -51,7 +42,7 @@ type HeardActive = Extract<Heard, { what: "active" }>;
 /**
  * Who is active in one failover group: the rules of RFC 9568 6.4 over all faces and pulse paths at once, and
  * what tocha nodes agree on beyond them (docs/guide/failover.md). The roles and what leads from one to another
- * stand in transitions.ts.
+ * stand in transitions.ts, timers and deeds in membership.ts.
  *
  * A driver passes every input with the time, performs the effects in order, and calls `timeout` at `deadline`.
  * After a sleep it passes what its sockets hold first and calls `timeout` last.
@@ -59,41 +50,25 @@ type HeardActive = Extract<Heard, { what: "active" }>;
 export class Election {
   readonly #settings: ElectionSettings;
   readonly #health: Health;
+  readonly #member: Membership;
   readonly #neighbourhood: Neighbourhood;
-  readonly #announcements = new AnnouncementSchedule();
   readonly #handover = new Handover();
   readonly #counters: Record<ElectionCounter, number>;
-  #effects: ElectionEffect[] = [];
-  #nowMs: number;
-
-  #role: GroupRole = "init";
-  #sinceMs: number;
-  #cause = "it has just started and listens";
-  /** When pulses, and advertisements of an active, are sent next. */
-  #beatMs: number;
-  /** After a start or a late wake-up: what is heard before may be old, and nothing is decided or said upon it. */
-  #listenEndMs: number;
-  /** Active_Down_Timer. */
-  #activeDownMs = NEVER;
-  /** After the active went silent, a node that lets others go first does so until then. */
-  #graceEndMs = NEVER;
-  /** A late standby has restarted its timer, and heard no active since. */
-  #restartedLate = false;
-  #resigningUntilMs = Number.NEGATIVE_INFINITY;
+  /** Since when its health and its table are as they are. */
   #stableSinceMs: number;
-  #lastEvidence: { readonly name: string; readonly atMs: number } | undefined;
+  /** The last word of an active: that it is one, or that it resigns. */
+  #lastWord: { readonly name: string; readonly atMs: number; readonly resigned: boolean } | undefined;
 
   constructor(settings: ElectionSettings, nowMs: number) {
-    const { intervalMs, priority, faces } = settings;
     this.#settings = settings;
-    this.#health = new Health(faces, priority);
+    this.#health = new Health(settings.faces, settings.priority);
+    this.#member = new Membership(settings, this.#health, nowMs);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
     this.#counters = Object.fromEntries(electionCounters.map((name) => [name, 0])) as Record<
       ElectionCounter,
       number
     >;
-    this.#nowMs = this.#sinceMs = this.#stableSinceMs = this.#beatMs = nowMs;
-    this.#listenEndMs = nowMs + INIT_DOWN_TIMES * activeDownMs(priority, intervalMs);
+    this.#stableSinceMs = nowMs;
   }
 
   // ---- Inputs ----
@@ -131,7 +106,7 @@ export class Election {
       if (addresses !== undefined) own.addresses = addresses;
       if (own.up === up) return;
       own.up = up;
-      if (up && this.#role === "active") this.#announcements.start(nowMs);
+      if (up) this.#member.announceAnew();
       this.#healthChanged();
     });
   }
@@ -155,7 +130,7 @@ export class Election {
   requestSwitchover(nowMs: number, reason: string): readonly ElectionEffect[] | Problem {
     let problem: Problem | undefined;
     const effects = this.#input(nowMs, () => {
-      if (this.#role !== "active") problem = notActiveProblem(this.#settings.node, this.#activeName());
+      if (this.role !== "active") problem = notActiveProblem(this.#settings.node, this.#activeName());
       else if (this.#handover.isRunning) problem = handoverRunningProblem;
       else if (this.#target("planned") === undefined) problem = noStandbyProblem;
       else this.#startHandover("planned", reason);
@@ -173,17 +148,16 @@ export class Election {
 
   /** Leaves the group for good. An active resigns at once, without a drain. */
   stop(nowMs: number): readonly ElectionEffect[] {
-    return this.#input(nowMs, () => this.#go("stopped", "it was stopped"));
+    return this.#input(nowMs, () => this.#member.go("stopped", "it was stopped"));
   }
 
   timeout(nowMs: number): readonly ElectionEffect[] {
     return this.#input(nowMs, () => {
-      if (this.#isMute) return;
+      if (this.#member.isMute) return;
       if (nowMs >= this.#handover.deadline) this.#finishHandover(false);
-      if (this.#role === "standby" && nowMs >= this.#silenceMs) this.#hearSilence();
+      if (nowMs >= this.#member.silenceMs) this.#hearSilence();
       this.#leaveInit();
-      if (nowMs >= this.#beatMs) this.#beat();
-      if (this.#role === "active" && this.#announcements.take(nowMs)) this.#do({ do: "announce" });
+      this.#member.beatIfDue();
     });
   }
 
@@ -191,29 +165,20 @@ export class Election {
 
   /** When `timeout` is next due; Infinity when it never is. */
   get deadline(): number {
-    if (this.#role === "stopped") return NEVER;
-    if (this.#isMute) return this.#listenEndMs;
-    const isInitReady = this.#role === "init" && this.#health.inability === undefined;
-    return Math.min(
-      this.#beatMs,
-      isInitReady ? this.#listenEndMs : NEVER,
-      this.#role === "standby" ? this.#silenceMs : NEVER,
-      this.#announcements.deadline,
-      this.#handover.deadline,
-    );
+    return Math.min(this.#member.deadline, this.#member.isMute ? NEVER : this.#handover.deadline);
   }
 
   get role(): GroupRole {
-    return this.#role;
+    return this.#member.role;
   }
 
   /** What our pulses say as of the last input. */
   pulse(): PulseState {
     return {
-      role: this.#role,
+      role: this.#member.role,
       effectivePriority: this.#health.effectivePriority,
       tableComplete: this.#health.tableComplete,
-      resigning: this.#isResigning,
+      resigning: this.#member.isResigning,
       wantsToBeActive: this.#wantsToBeActive,
       intervalMs: this.#settings.intervalMs,
       advertisementSources: this.#health.addresses
@@ -224,19 +189,21 @@ export class Election {
 
   get view(): ElectionView {
     const { gatewayReady, tableComplete, effectivePriority, faces } = this.#health;
+    const { role, sinceMs, cause, nowMs, silenceMs } = this.#member;
     return {
-      role: this.#role,
-      sinceMs: this.#sinceMs,
-      cause: this.#cause,
+      role,
+      sinceMs,
+      cause,
+      takeoverDueMs: silenceMs === NEVER ? undefined : silenceMs,
       priority: this.#settings.priority,
       effectivePriority,
       gatewayReady,
       tableComplete,
       faces: faces.map(({ name, up }) => ({ name, up })),
       activeNode: this.#activeName(),
-      peers: this.#neighbourhood.peers.map((peer) => peer.view(this.#nowMs)),
-      foreignActive: this.#neighbourhood.foreignActive(this.#nowMs),
-      listening: this.#isMute,
+      peers: this.#neighbourhood.peers.map((peer) => peer.view(nowMs)),
+      foreignActive: this.#neighbourhood.foreignActive(nowMs),
+      listening: this.#member.isMute,
       draining: this.#handover.isRunning,
       handoverRefused: this.#handover.refused,
       counters: { ...this.#counters },
@@ -254,24 +221,23 @@ export class Election {
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
   #hearActive({ name, isForeign, priority, intervalMs, outranksUs }: HeardActive): void {
     const isLower = priority < this.#health.effectivePriority;
-    if (this.#role === "standby" && isForeign && isLower && this.#mayPreempt) {
+    if (this.role === "standby" && isForeign && isLower && this.#mayPreempt) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
       // not: among them the active hands over.
       this.#count("foreignRouterLower");
       return;
     }
-    this.#lastEvidence = { name, atMs: this.#nowMs };
-    if (this.#role === "active" && !this.#isMute && !outranksUs) {
-      this.#assert();
+    this.#lastWord = { name, atMs: this.#nowMs, resigned: false };
+    if (this.role === "active" && !this.#member.isMute && !outranksUs) {
+      this.#count("conflict");
+      this.#member.assert();
       return;
     }
     const right = outranksUs ? "is active and ranks higher" : "became active while this node was stalled";
-    this.#go("yielded", `${name} ${right}`);
-    if (this.#role === "init") this.#listenEndMs = Math.min(this.#listenEndMs, this.#nowMs);
+    this.#member.go("yielded", `${name} ${right}`);
+    this.#member.endInitListening();
     this.#leaveInit();
-    if (this.#role === "standby") this.#restartTimer(intervalMs);
-    this.#resigningUntilMs = Number.NEGATIVE_INFINITY;
-    this.#restartedLate = false;
+    this.#member.follow(intervalMs);
   }
 
   /**
@@ -279,34 +245,29 @@ export class Election {
    * the best candidate takes over at once: every other one sees in the pulses that it is not the best.
    */
   #hearResignation(name: string, isForeign: boolean): void {
-    if (this.#role !== "standby" || this.#neighbourhood.isSomeoneActive(this.#nowMs)) return;
+    if (this.role !== "standby" || this.#neighbourhood.isSomeoneActive(this.#nowMs)) return;
     const [best] = this.#neighbourhood.candidates(this.#nowMs);
     const isOutranked = best !== undefined && compareRank(best.rank(), this.#neighbourhood.ownRank) > 0;
-    if (isForeign || isOutranked || this.#letsOthersGoFirst || this.#isListening) {
-      const skew = skewMs(this.#health.effectivePriority, this.#settings.intervalMs);
-      this.#activeDownMs = Math.min(this.#activeDownMs, this.#nowMs + skew);
+    if (isForeign || isOutranked || this.#letsOthersGoFirst || this.#member.isListening) {
+      this.#member.awaitSkew();
+      this.#lastWord = { name, atMs: this.#nowMs, resigned: true };
     } else {
-      this.#go("took-over", `${name} resigned`);
+      this.#member.go("took-over", `${name} resigned`);
     }
   }
 
   #hearSilence(): void {
-    if (this.#letsOthersGoFirst && this.#nowMs < this.#graceEndMs) {
-      this.#activeDownMs = Math.min(this.#nowMs + this.#settings.intervalMs, this.#graceEndMs);
-      return;
-    }
-    const last = this.#lastEvidence;
-    const sinceMs = Math.round(this.#nowMs - (last?.atMs ?? this.#sinceMs));
-    this.#go("took-over", `${last?.name ?? "every other router"} was silent for ${sinceMs} ms on every path`);
-  }
-
-  /** RFC 9568 6.4.3: answer a lower active at once. The caches of the neighbours may hold its address: announce. */
-  #assert(): void {
-    this.#count("conflict");
-    const { intervalMs } = this.#settings;
-    this.#announcements.restart(this.#nowMs + Math.max(intervalMs, 50));
-    const lastBeatMs = this.#beatMs - intervalMs;
-    if (this.#nowMs - lastBeatMs >= intervalMs / ASSERTION_RATE_MAX) this.#beat();
+    if (this.#letsOthersGoFirst && this.#member.waitForOthers()) return;
+    const { name, atMs, resigned } = this.#lastWord ?? {
+      name: "every other router",
+      atMs: this.#member.sinceMs,
+      resigned: false,
+    };
+    const forMs = Math.round(this.#nowMs - atMs);
+    const what = resigned
+      ? `resigned, and ${forMs} ms later nobody better had taken over`
+      : `was silent for ${forMs} ms on every path`;
+    this.#member.go("took-over", `${name} ${what}`);
   }
 
   // ---- Handover ----
@@ -323,7 +284,7 @@ export class Election {
   }
 
   #considerHandover(): void {
-    if (this.#role !== "active" || this.#isMute || !this.#handover.mayStart(this.#nowMs)) return;
+    if (this.role !== "active" || this.#member.isMute || !this.#handover.mayStart(this.#nowMs)) return;
     if (this.#target("health") !== undefined) {
       this.#startHandover("health", `interface down: ${this.#health.downFaces.join(", ")}`);
     } else if (this.#target("priority") !== undefined) {
@@ -332,7 +293,7 @@ export class Election {
   }
 
   #startHandover(reason: HandoverReason, why: string): void {
-    this.#do(this.#handover.start(this.#nowMs, reason, why));
+    this.#member.do(this.#handover.start(this.#nowMs, reason, why));
   }
 
   /** Whoever it was started for must still be fit. A dead face does not wait for the last connections. */
@@ -340,7 +301,7 @@ export class Election {
     const { reason, why } = this.#handover;
     const target = this.#target(reason);
     if (target !== undefined && (complete || reason === "health")) {
-      this.#go("handed-over", `it handed over to ${target.name}: ${why}`);
+      this.#member.go("handed-over", `it handed over to ${target.name}: ${why}`);
       return;
     }
     this.#refuseHandover(target === undefined ? noStandbyProblem : drainFailedProblem(target.name));
@@ -349,105 +310,29 @@ export class Election {
   #refuseHandover(problem: Problem): void {
     const pauseMs = stableMs(this.#settings.priority, this.#settings.intervalMs);
     this.#handover.refuse(problem, this.#nowMs + (this.#handover.reason === "health" ? 0 : pauseMs));
-    this.#do({ do: "handover-refused", problem });
+    this.#member.do({ do: "handover-refused", problem });
   }
 
-  // ---- Transitions, and what they do ----
-
-  #go(trigger: Trigger, cause: string): void {
-    const from = this.#role;
-    const to = transitions[from][trigger];
-    if (to === undefined) return;
-    if (from === "active") this.#leaveActive(trigger !== "yielded");
-    this.#role = to;
-    this.#sinceMs = this.#stableSinceMs = this.#nowMs;
-    this.#cause = cause;
-    if (to === "active") this.#enterActive();
-    if (to === "standby") this.#restartTimer(this.#settings.intervalMs);
-    this.#beat();
-    this.#do({ do: "transition", from, to, cause });
-    if (to === "stopped") this.#do({ do: "finished" });
-  }
-
-  #enterActive(): void {
-    this.#resigningUntilMs = Number.NEGATIVE_INFINITY;
-    this.#restartedLate = false;
-    this.#do({ do: "add-addresses" });
-    this.#announcements.start(this.#nowMs);
-    if (this.#announcements.take(this.#nowMs)) this.#do({ do: "announce" });
-  }
-
-  #leaveActive(resigns: boolean): void {
-    this.#announcements.stop();
-    this.#handover.reset();
-    this.#do({ do: "remove-addresses" });
-    if (!resigns) return;
-    this.#resigningUntilMs = this.#nowMs + GRACE_DOWN_TIMES * this.#downMs;
-    this.#sendAdvertisements(0);
-  }
+  // ---- Readiness ----
 
   #leaveInit(): void {
-    if (this.#role !== "init" || this.#health.inability !== undefined || this.#isListening) return;
-    const name = this.#lastEvidence?.name;
-    this.#go("listened", name === undefined ? "it has listened and can serve" : `${name} is active`);
+    if (this.role !== "init" || this.#health.inability !== undefined || this.#member.isListening) return;
+    const name = this.#lastWord?.name;
+    this.#member.go("listened", name === undefined ? "it has listened and can serve" : `${name} is active`);
   }
 
   #healthChanged(): void {
     this.#stableSinceMs = this.#nowMs;
+    const roleBefore = this.role;
     const inability = this.#health.inability;
-    if (inability !== undefined) this.#go("unable", inability);
-    else this.#go("able", "it can serve again");
+    if (inability !== undefined) this.#member.go("unable", inability);
+    else this.#member.go("able", "it can serve again");
     this.#leaveInit();
-    if (this.#isMute) return;
-    // The others shall know at once.
-    this.#beat();
-    if (this.#role === "active" && this.#announcements.take(this.#nowMs)) this.#do({ do: "announce" });
+    // The others shall know at once; a transition has told them.
+    if (this.role !== roleBefore || this.#member.isMute) return;
+    this.#member.beat();
+    this.#member.beatIfDue();
     this.#considerHandover();
-  }
-
-  /**
-   * Whoever wakes late cannot know what it missed: it listens for an interval, and a standby whose timer ran out
-   * meanwhile starts it anew. Only once: on a machine that is late all the time, somebody must still be active.
-   */
-  #noticeLateness(): void {
-    if (this.#role === "active") {
-      this.#count("lateAsActive");
-      this.#listenEndMs = this.#nowMs + this.#settings.intervalMs;
-      if (this.#handover.isRunning) this.#refuseHandover(stalledProblem);
-    }
-    if (this.#role === "standby") {
-      this.#count("lateAsStandby");
-      this.#listenEndMs = this.#nowMs + this.#settings.intervalMs;
-      if (this.#nowMs >= this.#activeDownMs && !this.#restartedLate) {
-        this.#restartTimer(this.#settings.intervalMs);
-        this.#restartedLate = true;
-      }
-    }
-  }
-
-  #restartTimer(intervalMs: number): void {
-    const downMs = activeDownMs(this.#health.effectivePriority, intervalMs);
-    this.#activeDownMs = this.#nowMs + downMs;
-    this.#graceEndMs = this.#activeDownMs + GRACE_DOWN_TIMES * downMs;
-  }
-
-  #beat(): void {
-    const { intervalMs } = this.#settings;
-    if (this.#role === "active") this.#sendAdvertisements(this.#health.effectivePriority);
-    this.#do({ do: "send-pulses" });
-    const isInStep = this.#beatMs <= this.#nowMs && this.#nowMs < this.#beatMs + intervalMs;
-    this.#beatMs = (isInStep ? this.#beatMs : this.#nowMs) + intervalMs;
-  }
-
-  #sendAdvertisements(priority: number): void {
-    for (const { name: face, families, up } of this.#health.faces) {
-      if (!up) continue;
-      for (const family of families) this.#do({ do: "send-advertisement", face, family, priority });
-    }
-  }
-
-  #do(effect: ElectionEffect): void {
-    this.#effects.push(effect);
   }
 
   #count(counter: ElectionCounter): void {
@@ -455,37 +340,28 @@ export class Election {
   }
 
   #input(nowMs: number, handle: () => void): readonly ElectionEffect[] {
-    const isLate = nowMs - this.deadline > latenessMs(this.#settings.intervalMs) && !this.#isListening;
-    this.#effects = [];
-    this.#nowMs = nowMs;
-    if (isLate) this.#noticeLateness();
-    if (this.#role === "stopped") this.#count("inputAfterStop");
+    if (this.#member.begin(nowMs, this.deadline)) this.#noticeLateness();
+    if (this.role === "stopped") this.#count("inputAfterStop");
     else handle();
-    return this.#effects;
+    if (this.role !== "active") this.#handover.reset();
+    return this.#member.effects;
+  }
+
+  #noticeLateness(): void {
+    if (this.role === "active") this.#count("lateAsActive");
+    if (this.role === "standby") this.#count("lateAsStandby");
+    if (this.#handover.isRunning) this.#refuseHandover(stalledProblem);
+    this.#member.listenAfterLateness();
   }
 
   // ---- What follows from the state ----
 
-  get #isListening(): boolean {
-    return this.#nowMs < this.#listenEndMs;
-  }
-
-  /** An active that woke late says nothing before it knows that it is the only one. */
-  get #isMute(): boolean {
-    return this.#role === "active" && this.#isListening;
-  }
-
-  /** When the Active_Down_Timer runs out. */
-  get #silenceMs(): number {
-    return this.#isListening ? Math.max(this.#activeDownMs, this.#listenEndMs) : this.#activeDownMs;
-  }
-
-  get #isResigning(): boolean {
-    return this.#nowMs < this.#resigningUntilMs;
+  get #nowMs(): number {
+    return this.#member.nowMs;
   }
 
   get #letsOthersGoFirst(): boolean {
-    if (this.#health.tableComplete && !this.#isResigning) return false;
+    if (this.#health.tableComplete && !this.#member.isResigning) return false;
     return this.#neighbourhood.candidates(this.#nowMs).length > 0;
   }
 
@@ -494,16 +370,14 @@ export class Election {
   }
 
   get #wantsToBeActive(): boolean {
-    if (this.#role !== "standby" || !this.#mayPreempt || this.#health.degraded) return false;
+    if (this.role !== "standby" || !this.#mayPreempt || this.#health.degraded) return false;
     const { priority, intervalMs } = this.#settings;
-    return this.#nowMs - this.#stableSinceMs >= stableMs(priority, intervalMs);
-  }
-
-  get #downMs(): number {
-    return activeDownMs(this.#health.effectivePriority, this.#settings.intervalMs);
+    return (
+      this.#nowMs - Math.max(this.#stableSinceMs, this.#member.sinceMs) >= stableMs(priority, intervalMs)
+    );
   }
 
   #activeName(): string | undefined {
-    return this.#role === "active" ? this.#settings.node : this.#neighbourhood.activeName(this.#nowMs);
+    return this.role === "active" ? this.#settings.node : this.#neighbourhood.activeName(this.#nowMs);
   }
 }

@@ -5,13 +5,9 @@ import { activeDownMs } from "./timing.ts";
 /** Anyone on the link can send advertisements: beyond this many senders at a time none is remembered. */
 const ROUTERS_MAX = 16;
 
-interface ForeignRouter extends ForeignRouterView {
-  readonly intervalMs: number;
-}
-
 /** The VRRP routers of our virtual router id that are no nodes of the document, and say that they are active. */
 export class ForeignRouters {
-  readonly #routers = new Map<string, ForeignRouter>();
+  readonly #routers = new Map<string, ForeignRouterView>();
 
   /** @returns whether there was room to remember it */
   heardActive(options: {
@@ -51,6 +47,6 @@ export class ForeignRouters {
   }
 }
 
-function isLiving(router: ForeignRouter, nowMs: number): boolean {
+function isLiving(router: ForeignRouterView, nowMs: number): boolean {
   return nowMs - router.lastHeardMs < activeDownMs(0, router.intervalMs);
 }

@@ -40,6 +40,8 @@ export class Peer {
   }
 
   said(nowMs: number, pulse: Pulse): void {
+    // Pulses come in order, so this one was sent after the resignation.
+    if (pulse.role === "active" && this.#pulse?.role !== "active") this.#resignedMs = NEVER;
     this.#pulse = pulse;
     this.#lastPulseMs = nowMs;
     if (pulse.role !== "active") this.#lastActiveMs = NEVER;

@@ -1,69 +1,54 @@
 import type { Pulse } from "../../wire/pulse.ts";
 
-/**
- * Sessions of the peer that are over are remembered up to this many; then our own session changes, which makes
- * everything recorded so far worthless, and the memory starts anew.
- */
-const RETIRED_SESSIONS_MAX = 64;
+/** The low bits of a session number count acquaintances; the others name the start. */
+const COUNT_BITS = 16n;
 
 export type Freshness = "fresh" | "hello" | "stale";
 
 /**
  * Tells fresh pulses of one peer on one path from replayed ones (docs/protocol/pulse.md).
  *
- * The random session of each start is a challenge to the peer: a pulse counts only if it echoes ours, so it was made
- * after we started, and if it is newer than all before it. Give it only pulses whose tag, sender and recipient
- * were checked.
+ * Our session number is a challenge. A start of the peer gets acquainted by echoing it, and then it changes, so that
+ * nothing that was sent before can do the same again. Of a start that is acquainted, each pulse must be newer than the
+ * last. Give it only pulses whose tag, sender and recipient were checked.
  */
 export class PulseSession {
-  #ownSession: bigint;
+  #own: bigint;
   #ownSequence = 0;
-  /** The peer's session that has proved itself by echoing ours, with the highest sequence accepted in it. */
-  #peer: { readonly session: bigint; sequence: number } | undefined;
-  /** A session that we heard and that has proved nothing: we echo it as long as we have no better. */
+  /** The start of the peer that we are acquainted with, and its newest pulse. */
+  #peer: { session: bigint; sequence: number } | undefined;
+  /** What we heard last and what has proved nothing: we echo it as long as we have no acquaintance. */
   #candidate = 0n;
-  readonly #retired = new Set<bigint>();
 
-  /** `ownSession` is random, 64 bits, not 0, and never the same in two starts. */
+  /** `ownSession` is random, 64 bits, and never the same in two starts. */
   constructor(ownSession: bigint) {
-    this.#ownSession = ownSession;
+    this.#own = ((ownSession >> COUNT_BITS) << COUNT_BITS) + 1n;
   }
 
-  /** Only a "fresh" pulse's content may be used. After "hello" our next header answers the peer's challenge. */
-  accept(pulse: Pick<Pulse, "session" | "echo" | "sequence">): Freshness {
-    const isKnown = pulse.session === this.#peer?.session;
-    if (this.#retired.has(pulse.session)) return "stale";
-    if (pulse.echo !== this.#ownSession) {
-      // It may come from a peer that has not heard this start of ours yet, or be a recording: nobody can tell.
-      if (this.#peer === undefined) this.#candidate = pulse.session;
-      return isKnown && pulse.sequence <= (this.#peer?.sequence ?? 0) ? "stale" : "hello";
-    }
-    if (this.#peer !== undefined && isKnown) {
-      if (pulse.sequence <= this.#peer.sequence) return "stale";
-      this.#peer.sequence = pulse.sequence;
+  /** Only a "fresh" pulse's content may be used. "hello" may be a peer that has just started, or a recording. */
+  accept({ session, echo, sequence }: Pick<Pulse, "session" | "echo" | "sequence">): Freshness {
+    if (this.#peer !== undefined && startOf(session) === startOf(this.#peer.session)) {
+      if (sequence <= this.#peer.sequence) return "stale";
+      this.#peer = { session, sequence };
       return "fresh";
     }
-    if (this.#peer !== undefined) this.#retire(this.#peer.session);
-    this.#peer = { session: pulse.session, sequence: pulse.sequence };
+    if (echo !== this.#own) {
+      this.#candidate = session;
+      return "hello";
+    }
+    this.#peer = { session, sequence };
+    this.#own = BigInt.asUintN(64, this.#own + 1n) || 1n;
     return "fresh";
   }
 
   /** The header of the next pulse to the peer on this path. */
   nextHeader(): Pick<Pulse, "session" | "echo" | "sequence"> {
     this.#ownSequence += 1;
-    return {
-      session: this.#ownSession,
-      echo: this.#peer?.session ?? this.#candidate,
-      sequence: this.#ownSequence,
-    };
+    const echo = this.#peer?.session ?? this.#candidate;
+    return { session: this.#own, echo, sequence: this.#ownSequence };
   }
+}
 
-  #retire(session: bigint): void {
-    if (this.#retired.size >= RETIRED_SESSIONS_MAX) {
-      // The next number was never sent, so no recording echoes it; 0 means "none" and is left out.
-      this.#ownSession = BigInt.asUintN(64, this.#ownSession + 1n) || 1n;
-      this.#retired.clear();
-    }
-    this.#retired.add(session);
-  }
+function startOf(session: bigint): bigint {
+  return session >> COUNT_BITS;
 }

@@ -5,10 +5,10 @@ export const INIT_DOWN_TIMES = 3;
 /** Whoever shall let others go first (incomplete table, just resigned) does so for this many active-down times. */
 export const GRACE_DOWN_TIMES = 3;
 /**
- * What a peer sent before it resigned may arrive after its resignation by another path. Nothing else comes so soon:
- * a node that resigned is not active again before a whole active-down time.
+ * What a peer sent before it resigned may arrive after its resignation by another path. So soon it can have become
+ * active again only because the next one resigned as well; pulses, which come in order, then tell.
  */
-export const RESIGNATION_GUARD_INTERVALS = 3;
+export const RESIGNATION_GUARD_INTERVALS = 1;
 /** Lateness below this is ordinary scheduling. */
 const LATENESS_MS_MIN = 20;
 /** A node that wants to be active has been well for at least so long: links that flap keep it away. */

@@ -1,7 +1,7 @@
 import type { FlowFields } from "../../wire/flow-fields.ts";
 
 /**
- * The keys of all flows of one copy: 64-bit hashes in open addressing, 16 bytes a flow at most, dropped after the
+ * The keys of all flows of one copy: 64-bit hashes in open addressing, 16 to 32 bytes a flow, dropped after the
  * copy. Two different flows share a hash with a chance of about 1 in 10^7 at a million flows; then one stale flow stays
  * until its timer ends, which harms nothing.
  */

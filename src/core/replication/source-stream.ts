@@ -191,6 +191,11 @@ export class SourceStream {
   copyEnded(nowMs: number, whole: boolean): readonly SourceEffect[] {
     if (this.#state !== "copying") return [];
     const effects = [...this.#sendWaiting(nowMs)];
+    if (this.#behind) {
+      // Changes were dropped meanwhile: this copy is worth nothing, and the next begins when relieved() is called.
+      this.#state = "live";
+      return effects;
+    }
     const again = whole ? this.#copyAgain : "copy-failed";
     if (again !== undefined) return [...effects, ...this.#beginCopy(again)];
     this.#state = "live";

@@ -22,6 +22,7 @@ export class Face {
   readonly families: readonly IpFamily[];
   readonly #router: { readonly virtualRouterId: number; readonly intervalMs: number };
   #link: LinkState | undefined;
+  /** The address that IPv6 advertisements come from (RFC 9568 5.1.2.1), once the kernel has given the device one. */
   #linkLocal: IpAddress | undefined;
   readonly #sockets = new Map<IpFamily, PacketSocket>();
   /** Encoded once; thrown away when the device changes. */
@@ -51,11 +52,6 @@ export class Face {
     return this.#link?.index;
   }
 
-  /** The address that IPv6 advertisements come from (RFC 9568 5.1.2.1), once the kernel has given the device one. */
-  get linkLocal(): IpAddress | undefined {
-    return this.#linkLocal;
-  }
-
   /** Sockets that receive advertisements, with their families. */
   get sockets(): ReadonlyMap<IpFamily, PacketSocket> {
     return this.#sockets;
@@ -77,13 +73,23 @@ export class Face {
     return this.virtualAddresses.some((virtual) => equalIp(virtual.address, address));
   }
 
-  /** Takes a change of any address in the namespace, to know this device's own link-local one. */
-  addressChanged({ deviceIndex, address }: AddressState, removed: boolean): void {
-    if (deviceIndex !== this.#link?.index || address.length !== 16 || !isLinkLocal(address)) return;
-    if (this.isVirtual(address)) return;
+  /**
+   * Takes a change of any address in the namespace, to know this device's own link-local one.
+   *
+   * @returns true when `addresses` is another now
+   */
+  addressChanged({ deviceIndex, address }: AddressState, removed: boolean): boolean {
+    if (deviceIndex !== this.#link?.index || address.length !== 16 || !isLinkLocal(address)) return false;
+    if (this.isVirtual(address)) return false;
     if (!removed) this.#linkLocal = address;
     else if (this.#linkLocal !== undefined && equalIp(this.#linkLocal, address)) this.#linkLocal = undefined;
     this.#forgetFrames();
+    return true;
+  }
+
+  /** All addresses that this node's own advertisements come from: by them it knows those that come back to it. */
+  get addresses(): readonly IpAddress[] {
+    return this.#linkLocal === undefined ? this.ownAddresses : [...this.ownAddresses, this.#linkLocal];
   }
 
   /** @returns false when it could not be sent: no device, no source address, or the kernel refused */

@@ -165,7 +165,7 @@ class FailoverRole {
         continue;
       }
       for (const face of this.#faces) {
-        face.addressChanged(event.address, event.removed);
+        if (face.addressChanged(event.address, event.removed)) this.#tellFace(face);
         // A renewal that came too late, or somebody else's hand: an active node must have its addresses.
         const lost = event.removed && this.#holds && face.isVirtual(event.address.address);
         if (lost && !this.#election.view.listening) this.#restore();
@@ -185,14 +185,18 @@ class FailoverRole {
     for (const face of this.#faces) {
       const link = links.find(({ name }) => name === face.device);
       this.#setLink(face, link);
-      for (const address of addresses) face.addressChanged(address, false);
+      for (const address of addresses) if (face.addressChanged(address, false)) this.#tellFace(face);
     }
   }
 
   #setLink(face: Face, link: LinkState | undefined): void {
     const before = face.up;
     if (face.setLink(link)) this.#pollSet = undefined;
-    if (face.up !== before) this.#perform(this.#election.faceChanged(performance.now(), face.name, face.up));
+    if (face.up !== before) this.#tellFace(face);
+  }
+
+  #tellFace({ name, up, addresses }: Face): void {
+    this.#perform(this.#election.faceChanged(performance.now(), name, up, addresses));
   }
 
   #receiveMessages(): void {
@@ -292,9 +296,6 @@ class FailoverRole {
       ...this.#election.pulse(),
       watermark: this.#watermark,
       revision: this.#settings.revision,
-      advertisementSources: this.#faces.flatMap(({ linkLocal }) =>
-        linkLocal === undefined ? [] : [linkLocal],
-      ),
     };
   }
 

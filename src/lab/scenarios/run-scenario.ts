@@ -4,8 +4,9 @@ import { longestDuplicateMs } from "../address-timeline.ts";
 import { askCluster, isWell, waitForCluster } from "../cluster-view.ts";
 import { labDown, labUp } from "../lab.ts";
 import { abandonedLabs, readLabRecord } from "../lab-folder.ts";
-import { defaultLabSettings, type LabSettings } from "../lab-plan.ts";
+import { defaultLabSettings, type LabSettings, nodeNames } from "../lab-plan.ts";
 import { monotonicMs } from "../monotonic-clock.ts";
+import { logTail } from "../node-process.ts";
 import type { StreamReport } from "../traffic/stream-traffic.ts";
 import { scenarios } from "./all-scenarios.ts";
 import type { FaultContext, Scenario, ScenarioStep } from "./scenario.ts";
@@ -36,6 +37,7 @@ const AFTER_MS = 3_000;
 const PROGRESS_LIMIT_MS = 20_000;
 const REPAIR_LIMIT_MS = 60_000;
 const STATUS_LIMIT_MS = 5_000;
+const LOG_LINES = 12;
 
 /** @throws ProblemError when there is no such scenario */
 export function findScenario(name: string): Scenario {
@@ -67,9 +69,21 @@ export async function runScenario(name: string, options: ScenarioOptions = {}): 
   };
   await labUp(settings, { owned: true, ...(options.signal === undefined ? {} : { signal: options.signal }) });
   try {
-    return await play(scenario, settings, options);
+    const report = await play(scenario, settings, options);
+    if (!report.ok) tellLogs(settings, options);
+    return report;
+  } catch (error) {
+    if (error instanceof ProblemError) tellLogs(settings, options);
+    throw error;
   } finally {
     await labDown(settings.name);
+  }
+}
+
+/** The logs go with the lab: their last lines are told before. */
+function tellLogs(settings: LabSettings, { log }: ScenarioOptions): void {
+  for (const node of nodeNames(settings)) {
+    log?.(`the last words of ${node}:\n${logTail(settings.name, node, LOG_LINES)}`);
   }
 }
 
@@ -121,13 +135,14 @@ async function play(
   }
 }
 
-interface PlayedStep {
+export interface PlayedStep {
   readonly phase: PhaseReport;
   readonly failures: readonly string[];
   readonly streams: StreamReport;
 }
 
-async function playStep(
+/** Lets one thing happen in a lab under traffic, and measures what follows. */
+export async function playStep(
   stage: Stage,
   step: ScenarioStep,
   context: FaultContext,

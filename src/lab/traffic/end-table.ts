@@ -18,6 +18,9 @@ export interface StreamSideReport {
   readonly sources: readonly string[];
 }
 
+const STANDSTILL_MS = 20_000;
+const STANDSTILL_POLL_MS = 1_000;
+
 /** One side's ends of all connections. */
 export class EndTable {
   readonly #ends = new Map<number, StreamEnd>();
@@ -33,6 +36,13 @@ export class EndTable {
   noteSource(address: string, portChanged: boolean): void {
     this.#sources.add(address);
     if (portChanged) this.#portsChanged += 1;
+  }
+
+  /** From now on, connections that stand still for longer than any outage of a gateway that works are given up. */
+  giveUpStandstills(): void {
+    setInterval(() => {
+      for (const end of this.#ends.values()) end.giveUpAfter(STANDSTILL_MS);
+    }, STANDSTILL_POLL_MS);
   }
 
   /** Answers the commands that both sides have: `report`, `mark`, `forget`. */

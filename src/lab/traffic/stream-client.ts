@@ -15,8 +15,6 @@ export interface StreamClientOptions {
 // Paced, so that opening does not look like an attack to the gateway or to the server's backlog.
 const OPEN_BATCH = 25;
 const OPEN_PERIOD_MS = 10;
-// No outage of a gateway that works lasts so long: who stands still beyond it is given up in reopen mode.
-const STANDSTILL_MS = 20_000;
 const REOPEN_DELAY_MS = 1_000;
 // Reopened connections leave from other ports: the old ones may still be known to the gateway.
 const REOPEN_PORTS = { first: 40_000, count: 20_000 };
@@ -24,8 +22,6 @@ const REOPEN_PORTS = { first: 40_000, count: 20_000 };
 const options = workerOptions<StreamClientOptions>();
 const routes = streamRoutes(options);
 const ends = new EndTable();
-/** The connections that live, and how to give each of them up. */
-const living = new Map<StreamEnd, () => void>();
 const wheel = new ChunkWheel();
 let nextId = 0;
 let reopened = 0;
@@ -47,17 +43,13 @@ function open(route: StreamRoute, fromPort: number): void {
     socket.write(hello);
     end = new StreamEnd(id, socket, "to-server");
     ends.add(end);
-    living.set(end, () => socket.destroy(new Error("standstill")));
     wheel.add(end);
   });
   socket.on("data", (bytes: Buffer) => end?.receive(bytes));
   socket.on("error", (error: NodeJS.ErrnoException) => end?.lose(error.code ?? error.message));
   socket.on("close", () => {
     end?.lose("closed");
-    if (end !== undefined) {
-      wheel.remove(end);
-      living.delete(end);
-    }
+    if (end !== undefined) wheel.remove(end);
     if (options.reopen || end === undefined) setTimeout(() => openAgain(route), REOPEN_DELAY_MS);
   });
 }
@@ -73,11 +65,5 @@ const opening = setInterval(() => {
   if (unopened >= routes.length) clearInterval(opening);
 }, OPEN_PERIOD_MS);
 
-if (options.reopen) {
-  setInterval(() => {
-    const limitMs = performance.now() - STANDSTILL_MS;
-    for (const [end, giveUp] of living) if (end.lastProgressMs < limitMs) giveUp();
-  }, 1_000);
-}
-
+if (options.reopen) ends.giveUpStandstills();
 serveCommands((command) => ends.answer(command.do));

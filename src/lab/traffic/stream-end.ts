@@ -57,6 +57,13 @@ export class StreamEnd {
     this.lost ??= reason;
   }
 
+  /** Gives the connection up when nothing verified has come for so long. */
+  giveUpAfter(standstillMs: number): void {
+    if (this.lost !== undefined || performance.now() - this.lastProgressMs < standstillMs) return;
+    this.lose("standstill");
+    this.#socket.destroy();
+  }
+
   /** Begins a new period of judgement. */
   mark(): void {
     this.progressed = false;

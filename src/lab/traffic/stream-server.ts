@@ -12,6 +12,8 @@ import { serveCommands, workerOptions } from "./worker-side.ts";
 export interface StreamServerOptions {
   readonly addresses: readonly string[];
   readonly port: number;
+  /** The client opens connections again: the old ones are given up here too. */
+  readonly reopen: boolean;
 }
 
 const HELLO_BYTES = 6;
@@ -55,6 +57,8 @@ function lose(end: StreamEnd | undefined, reason: string): void {
   end.lose(reason);
   wheel.remove(end);
 }
+
+if (options.reopen) ends.giveUpStandstills();
 
 serveCommands((command) => {
   if (command.do === "listening") return { listening: listening === options.addresses.length };

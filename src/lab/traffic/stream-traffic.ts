@@ -23,6 +23,8 @@ export interface StreamReport {
   readonly corrupted: number;
   /** Of the lost ones: those that still stand, and may go on. */
   readonly waiting: number;
+  /** Connections that were reset, closed or failed since the start, forgotten ones included. */
+  readonly brokenEver: number;
   /** Why connections were lost, and how many for each reason. */
   readonly reasons: Readonly<Record<string, number>>;
   readonly verifiedBytes: number;
@@ -40,6 +42,7 @@ export class StreamTraffic {
   readonly #client: TrafficWorker;
   readonly #server: TrafficWorker;
   readonly #connections: number;
+  readonly #brokenEver = new Set<number>();
   readonly ipv6Connections: number;
 
   private constructor(client: TrafficWorker, server: TrafficWorker, options: StreamClientOptions) {
@@ -54,6 +57,7 @@ export class StreamTraffic {
     const serverOptions: StreamServerOptions = {
       addresses: withFamilies(labAddresses.server, settings.ipv6).map(bareAddress),
       port: STREAM_PORT,
+      reopen: options.reopen ?? false,
     };
     const clientOptions: StreamClientOptions = {
       connections: options.connections,
@@ -103,7 +107,11 @@ export class StreamTraffic {
       this.#client.request<StreamSideReport>({ do: command }),
       this.#server.request<StreamSideReport>({ do: command }),
     ]);
-    return combine(this.#connections, client, server);
+    for (const { id } of [...client.lost, ...server.lost]) this.#brokenEver.add(id);
+    return combine(client, server, {
+      connections: this.#connections,
+      brokenEver: this.#brokenEver.size,
+    });
   }
 
   async #waitUntilOpen(signal?: AbortSignal): Promise<void> {
@@ -123,7 +131,11 @@ export class StreamTraffic {
 }
 
 /** A connection is well only if both ends say so; one that the server never heard of has not been opened. */
-function combine(connections: number, client: StreamSideReport, server: StreamSideReport): StreamReport {
+function combine(
+  client: StreamSideReport,
+  server: StreamSideReport,
+  { connections, brokenEver }: { connections: number; brokenEver: number },
+): StreamReport {
   const broken = new Map([...client.lost, ...server.lost].map(({ id, reason }) => [id, reason]));
   const corrupted = new Set([...client.corrupted, ...server.corrupted]);
   const waiting = new Set(
@@ -142,6 +154,7 @@ function combine(connections: number, client: StreamSideReport, server: StreamSi
     lost: connections - survived - corrupted.size,
     corrupted: corrupted.size,
     waiting: waiting.size,
+    brokenEver,
     reasons,
     verifiedBytes: client.bytes + server.bytes,
     longestStallMs: Math.round(Math.max(client.longestStallMs, server.longestStallMs) * 10) / 10,

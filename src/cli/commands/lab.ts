@@ -1,0 +1,239 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { formatDurationMs, parseDurationMs } from "../../base/duration.ts";
+import { Interruption } from "../../lab/interruption.ts";
+import { labDown, labUp } from "../../lab/lab.ts";
+import { type LabStatus, labStatus, listLabs } from "../../lab/lab-status.ts";
+import { crash, cut, mend, powerOff, powerOn } from "../../lab/node-power.ts";
+import { scenarios } from "../../lab/scenarios/all-scenarios.ts";
+import { runScenario } from "../../lab/scenarios/run-scenario.ts";
+import type { ScenarioReport } from "../../lab/scenarios/scenario-report.ts";
+import { exitStatus } from "../exit-status.ts";
+import { type Paper, paperOf } from "../terminal.ts";
+
+/** `tocha lab`: a whole cluster with a client and a server, in network namespaces of this machine. */
+export function labCommand(): Command {
+  const lab = new Command("lab")
+    .description("a whole cluster on this machine, to try, test and measure (needs root)")
+    .addHelpText(
+      "after",
+      `
+A lab is two gateways, a client in a LAN, a server in a WAN and the switches between them, each in a network
+namespace called NAME-gw1, NAME-gw2, NAME-lan, NAME-wan and NAME-net. Nothing outside of them is changed.
+
+Examples:
+  tocha lab up                              build it and start both gateways
+  tocha status                              ask the cluster how it is
+  tocha lab power-off gw1                   cut the power of gw1; gw2 takes over
+  tocha lab power-on gw1                    boot it again, with an empty kernel
+  tocha lab down                            remove everything
+  tocha lab run power-off --connections 500 --background-flows 100000 --interval 10ms --json`,
+    );
+  for (const command of [upCommand(), downCommand(), statusCommand(), listCommand()]) lab.addCommand(command);
+  for (const command of faultCommands()) lab.addCommand(command);
+  lab.addCommand(runCommand());
+  return lab;
+}
+
+function upCommand(): Command {
+  return named(new Command("up"))
+    .description("build a lab and start its gateways")
+    .addOption(intervalOption())
+    .option("--preempt", "a returning node of higher priority takes over again", false)
+    .option("--nodes <number>", "how many gateways", wholeNumber(1), 2)
+    .option("--no-ipv6", "IPv4 only")
+    .option("--no-daemons", "the network only: no gateway daemon is started")
+    .action(async ({ name, interval, preempt, nodes, ipv6, daemons }) => {
+      const interruption = new Interruption();
+      const settings = { name, intervalMs: interval, preempt, nodes, ipv6 };
+      const up = await interruption.during(() => labUp(settings, { daemons, signal: interruption.signal }));
+      if (up === undefined) return;
+      print(
+        `The lab "${name}" is up: ${nodes} gateways, advertisements every ${formatDurationMs(interval)}.\n` +
+          `Next: tocha status --lab ${name}   |   tocha lab power-off gw1${nameOption(name)}   |   tocha lab down${nameOption(name)}\n`,
+      );
+    });
+}
+
+function downCommand(): Command {
+  return named(new Command("down"))
+    .description("remove a lab with everything in it, also after a crash")
+    .option("--all", "remove every lab on this machine", false)
+    .action(async ({ name, all }) => {
+      for (const one of all ? listLabs().map((listed) => listed.name) : [name]) {
+        const { namespaces, processes } = await labDown(one);
+        print(
+          namespaces + processes === 0
+            ? `There was nothing left of a lab "${one}".\n`
+            : `The lab "${one}" is gone: ${namespaces} namespaces and ${processes} processes removed.\n`,
+        );
+      }
+    });
+}
+
+function statusCommand(): Command {
+  return named(new Command("status"))
+    .description("show power, links, addresses and roles of a lab's nodes, as its kernels have them")
+    .addOption(outputOption())
+    .action(async ({ name, output }) => {
+      const status = await labStatus(name);
+      print(
+        output === "json" ? `${JSON.stringify(status)}\n` : labStatusText(status, paperOf(process.stdout)),
+      );
+    });
+}
+
+function labStatusText(status: LabStatus, paper: Paper): string {
+  const head = `lab ${status.name}: ${status.cluster?.summary ?? "no node answers"}`;
+  const nodes = status.nodes.map((node) => {
+    const power = node.power === "on" ? paper.paint("green", "power on ") : paper.paint("red", "power off");
+    const daemon = node.pid === null ? "no daemon" : `process ${node.pid}`;
+    const holds = node.holds.length === 0 ? "holds no virtual address" : `holds ${node.holds.join(" ")}`;
+    const cables = node.cut.length === 0 ? "" : `; ${paper.paint("red", `cut: ${node.cut.join(" ")}`)}`;
+    return `  ${node.name}  ${power}  ${(node.role ?? "silent").padEnd(8)}  ${daemon}; ${holds}${cables}\n`;
+  });
+  return `${paper.paint("bold", head)}\n${nodes.join("")}`;
+}
+
+function listCommand(): Command {
+  return new Command("list")
+    .description("show the labs of this machine")
+    .addOption(outputOption())
+    .action(({ output }) => {
+      const labs = listLabs();
+      if (output === "json") return print(`${JSON.stringify(labs)}\n`);
+      if (labs.length === 0) return print("There is no lab on this machine. Make one: tocha lab up\n");
+      for (const { name, state, nodes, intervalMs, since } of labs) {
+        const size =
+          nodes === null ? "" : `${nodes} nodes, ${formatDurationMs(intervalMs ?? 0)}, since ${since}`;
+        print(`${name.padEnd(16)} ${state.padEnd(10)} ${size}\n`);
+      }
+    });
+}
+
+/** The commands that make something happen to one node or one cable. */
+function faultCommands(): Command[] {
+  const node = (command: string, description: string, act: (lab: string, node: string) => Promise<unknown>) =>
+    named(new Command(command))
+      .description(description)
+      .argument("<node>", "gw1, gw2, …")
+      .action(async (which, { name }) => {
+        await act(name, which);
+      });
+  return [
+    node("power-off", "cut a node's power: all links down at one instant, all processes dead", powerOff),
+    node("power-on", "boot a node: empty kernel, links and addresses anew, daemon started", powerOn),
+    node("crash", "kill -9 of all processes of a node at once; its links stay up", crash),
+    named(new Command("cut"))
+      .description("cut a cable")
+      .argument("<link>", "its switch side: gw1-lan, gw1-wan, gw1-sync, client, server, …")
+      .option("--silent", "packets vanish, but the network card sees no loss of carrier", false)
+      .action(async (link, { name, silent }) => {
+        await cut(name, link, { silent });
+      }),
+    named(new Command("mend"))
+      .description("repair a cable")
+      .argument("<link>", "as for cut")
+      .action(async (link, { name }) => {
+        await mend(name, link);
+      }),
+  ];
+}
+
+function runCommand(): Command {
+  return new Command("run")
+    .description("play a scenario with real traffic, and judge it")
+    .argument("<scenario>", scenarios.map((one) => one.name).join(", "))
+    .option("--name <lab>", "a lab that is up already (default: one is made and removed again)")
+    .option(
+      "--connections <number>",
+      "TCP streams with verified bytes, a fifth over IPv6",
+      wholeNumber(1),
+      500,
+    )
+    .option("--background-flows <number>", "established flows that just have to be known", wholeNumber(0), 0)
+    .addOption(intervalOption())
+    .option("--nodes <number>", "how many gateways", wholeNumber(2), 2)
+    .option("--no-ipv6", "IPv4 only")
+    .option("--silent", "cables are cut without loss of carrier", false)
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      `
+Scenarios:
+${scenarios.map((one) => `  ${one.name.padEnd(12)}${one.title}`).join("\n")}
+
+What happens is told on standard error. Exit status 0: no connection lost or corrupted, and the expected node
+is active; 1: a promise was not kept, and the report says which.`,
+    )
+    .action(async (scenario, { name, connections, backgroundFlows, interval, nodes, ipv6, silent, json }) => {
+      const interruption = new Interruption();
+      const startMs = performance.now();
+      const report = await interruption.during(() =>
+        runScenario(scenario, {
+          ...{ connections, backgroundFlows, intervalMs: interval, nodes, ipv6, silent },
+          ...(name === undefined ? {} : { name }),
+          signal: interruption.signal,
+          log: (line) => {
+            const seconds = ((performance.now() - startMs) / 1_000).toFixed(1).padStart(5);
+            process.stderr.write(`${seconds} s  ${line}\n`);
+          },
+        }),
+      );
+      if (report === undefined) return;
+      print(json ? `${JSON.stringify(report)}\n` : scenarioText(report, paperOf(process.stdout)));
+      process.exitCode = report.ok ? exitStatus.ok : exitStatus.notOk;
+    });
+}
+
+function scenarioText(report: ScenarioReport, paper: Paper): string {
+  const verdict = report.ok
+    ? paper.paint("green", `${report.scenario}: nothing was lost`)
+    : `${paper.paint("red", `${report.scenario}: failed`)}\n${report.failures.map((one) => `  - ${one}\n`).join("")}`;
+  const rows: readonly (readonly [string, string])[] = [
+    ["TCP connections", `${report.survived} of ${report.connections} live, ${report.corrupted} corrupted`],
+    ["bytes verified", report.verifiedBytes.toLocaleString("en")],
+    ["background flows", `${report.backgroundSurvived} of ${report.backgroundFlows} live`],
+    ["takeover", report.takeoverMs === null ? "none" : `${report.takeoverMs} ms`],
+    ["longest UDP gap", `${report.udpGapMs} ms`],
+    ["longest TCP stall", `${report.longestTcpStallMs} ms (a chunk is sent every 200 ms)`],
+    ["active", `${report.activeBefore} before, ${report.activeAfter ?? "nobody"} after`],
+  ];
+  const table = rows.map(([label, value]) => `  ${label.padEnd(18)} ${value}\n`).join("");
+  return `${verdict.trimEnd()}\n${table}`;
+}
+
+function named(command: Command): Command {
+  return command.option("--name <lab>", "which lab", "tocha");
+}
+
+function nameOption(name: string): string {
+  return name === "tocha" ? "" : ` --name ${name}`;
+}
+
+function intervalOption(): Option {
+  return new Option("--interval <duration>", "time between two advertisements, such as 10ms")
+    .argParser((text) => {
+      const durationMs = parseDurationMs(text);
+      if (durationMs !== undefined && durationMs >= 10 && durationMs % 10 === 0) return durationMs;
+      throw new InvalidArgumentError("It needs a unit and is a multiple of 10ms: 10ms, 100ms, 1s.");
+    })
+    .default(100, "100ms");
+}
+
+function outputOption(): Option {
+  return new Option("-o, --output <format>", "text for people, json for programs")
+    .choices(["text", "json"])
+    .default("text");
+}
+
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (Number.isInteger(number) && number >= least) return number;
+    throw new InvalidArgumentError(`It is a whole number, ${least} or more.`);
+  };
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { degradedStatus, healthyStatus } from "../contract/status.test-data.ts";
+import { statusText } from "./status-text.ts";
+import { plainPaper, wrap } from "./terminal.ts";
+
+describe("statusText", () => {
+  it("shows a healthy cluster within 80 columns", () => {
+    const expected = `
+campus OK  gw1 is active, gw2 is ready with every connection
+
+NODE  ROLE      SINCE  ADDRESSES         FLOWS  REPLICATION
+gw1   active   3h 20m  10.1.0.1/24     102,334  to gw2: live, lag 0
+                       fd00:1::1/64               1.2M records
+                       192.0.2.1/24
+                       2001:db8::1/64
+gw2   standby   2h 5m  -               102,330  complete
+                                                from gw1: live, lag 3 (2ms)
+                                                  1.2M records
+`;
+    assert.equal(`\n${statusText(healthyStatus(), plainPaper)}`, expected);
+  });
+
+  it("shows what is wrong and what helps", () => {
+    const expected = `
+campus DEGRADED  gw2 is active, and no standby could take over its connections
+
+NODE  ROLE     SINCE  ADDRESSES       FLOWS  REPLICATION
+gw1   unknown      -  ?                   -  ?
+gw2   active      7s  10.1.0.1/24   102,330  to gw1: not connected
+                      192.0.2.1/24
+
+error: gw1: gw1 does not answer over the sync network [node-unreachable]
+  -> Is gw1 switched on? On gw1: systemctl status tocha, or start it: tocha run
+     --config cluster.yaml --node gw1
+`;
+    assert.equal(`\n${statusText(degradedStatus(), plainPaper)}`, expected);
+  });
+
+  it("is never wider than the paper, whatever the names", () => {
+    const status = degradedStatus();
+    for (const problem of status.problems) problem.message = "word ".repeat(60);
+    for (const line of statusText(status, plainPaper).split("\n")) assert.ok(line.length <= 80, line);
+  });
+
+  it("names the first of many addresses, and how many more there are", () => {
+    const status = healthyStatus();
+    status.nodes[0]!.addresses = Array.from({ length: 9 }, (_, index) => `192.0.2.${index + 1}/24`);
+    assert.match(statusText(status, plainPaper), /192\.0\.2\.3\/24\n\s+and 6 more\n/);
+  });
+});
+
+it("wrap breaks at blanks and keeps long words whole", () => {
+  assert.deepEqual(wrap("one two three", 7), ["one two", "three"]);
+  assert.deepEqual(wrap("a verylongword b", 4), ["a", "verylongword", "b"]);
+  assert.deepEqual(wrap("", 10), []);
+});

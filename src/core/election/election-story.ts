@@ -1,0 +1,215 @@
+import { parseDurationMs } from "../../base/duration.ts";
+import { parseIp } from "../../base/ip.ts";
+import type { Pulse } from "../../wire/pulse.ts";
+import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
+
+// Tests of the election read like a story. A story is a list of scenes; a scene is what happens, a line of dashes, and
+// all that the election does then. The last line of a scene is its role, its next deadline, and when a standby takes
+// over if it hears nothing more. Times count from the start; (remarks) in parentheses are not compared. Words, one line each:
+//
+//     node gw1 priority=100 interval=1s [preempt] [peers=gw2,gw3] [faces=lan,wan]     faces are IPv4
+//     up FACE...   down FACE...   ready   unready   complete   incomplete   stop   switchover
+//     drained TOKEN yes|no
+//     advert FACE SOURCE priority=N [interval=1s] [id=51]
+//     pulse PEER ROLE priority=N [complete] [resigning] [wants]
+//     advance 3.609s      deadlines on the way are kept to the moment
+//     sleep 5s            the time passes and nothing runs
+//
+// Pulses alone, sent at each interval, are not listed.
+
+/** More deadlines than any story needs in one advance. */
+const TURNS_MAX = 10_000;
+
+export interface Scene {
+  readonly input: readonly string[];
+  readonly expected: string;
+}
+
+export function readStory(text: string): readonly Scene[] {
+  const lines = text
+    .split("\n")
+    .map((line) => line.replace(/\(.*?\)/g, "").trim())
+    .filter((line) => !line.startsWith("#"));
+  const scenes: Scene[] = [];
+  let input: string[] = [];
+  let expected: string[] | undefined;
+  for (const line of [...lines, ""]) {
+    if (line === "----") {
+      expected = [];
+    } else if (line === "" && expected !== undefined) {
+      scenes.push({ input, expected: expected.join("\n") });
+      input = [];
+      expected = undefined;
+    } else if (line !== "") {
+      (expected ?? input).push(line);
+    }
+  }
+  return scenes;
+}
+
+/** One election and the clock that it lives by. */
+export class StoryTeller {
+  #nowMs = 0;
+  #election: Election | undefined;
+  #intervalMs = 0;
+  #lines: string[] = [];
+
+  /** @returns what the election did, and its role and deadline after it */
+  play(scene: Scene): string {
+    this.#lines = [];
+    for (const line of scene.input) this.#act(line.split(/\s+/));
+    const { role, deadline, view } = this.election;
+    const takeover = view.takeoverDueMs === undefined ? "" : `  takeover=${time(view.takeoverDueMs)}`;
+    return [...this.#lines, `${role}  deadline=${time(deadline)}${takeover}`].join("\n");
+  }
+
+  get election(): Election {
+    if (this.#election === undefined) throw new Error("a story begins with a node");
+    return this.#election;
+  }
+
+  #act([verb = "", ...words]: readonly string[]): void {
+    const now = this.#nowMs;
+    const options = new Map(words.map((word) => [word.split("=")[0] ?? "", word.split("=")[1] ?? ""]));
+    const number = (name: string, otherwise: number) => Number(options.get(name) ?? otherwise);
+    switch (verb) {
+      case "node":
+        this.#intervalMs = duration(options.get("interval") ?? "1s");
+        this.#election = newElection(words[0] ?? "", options, this.#intervalMs);
+        break;
+      case "up":
+      case "down":
+        for (const face of words) this.#tell(this.election.faceChanged(now, face, verb === "up"));
+        break;
+      case "ready":
+      case "unready":
+        this.#tell(this.election.readinessChanged(now, { gatewayReady: verb === "ready" }));
+        break;
+      case "complete":
+      case "incomplete":
+        this.#tell(this.election.readinessChanged(now, { tableComplete: verb === "complete" }));
+        break;
+      case "advert":
+        this.#tell(
+          this.election.receiveAdvertisement(now, words[0] ?? "", address(words[1] ?? ""), {
+            virtualRouterId: number("id", 51),
+            priority: number("priority", 0),
+            intervalCs: duration(options.get("interval") ?? "1s") / 10,
+            addresses: [address("10.1.0.1")],
+          }),
+        );
+        break;
+      case "pulse":
+        this.#tell(this.election.receivePulse(now, "sync", pulseOf(words, options, this.#intervalMs)));
+        break;
+      case "switchover": {
+        const answer = this.election.requestSwitchover(now, "maintenance");
+        if ("code" in answer) this.#lines.push(`${time(now)}  refused: ${answer.code}`);
+        else this.#tell(answer);
+        break;
+      }
+      case "drained":
+        this.#tell(this.election.drained(now, Number(words[0]), words[1] === "yes"));
+        break;
+      case "stop":
+        this.#tell(this.election.stop(now));
+        break;
+      case "sleep":
+        this.#nowMs += duration(words[0] ?? "");
+        break;
+      case "advance":
+        this.#advance(now + duration(words[0] ?? ""));
+        break;
+      default:
+        throw new Error(`a story has no word "${verb}"`);
+    }
+  }
+
+  #advance(endMs: number): void {
+    // The end of an advance is where a rounded deadline was meant: half a millisecond more.
+    for (let turns = 0; this.election.deadline <= endMs + 0.5; turns++) {
+      if (turns > TURNS_MAX) throw new Error(`at ${time(this.#nowMs)} the deadline is due for ever`);
+      this.#nowMs = Math.max(this.#nowMs, this.election.deadline);
+      this.#tell(this.election.timeout(this.#nowMs));
+    }
+    this.#nowMs = Math.max(this.#nowMs, endMs);
+  }
+
+  #tell(effects: readonly ElectionEffect[]): void {
+    const text = effects.map(tellEffect).join(", ");
+    if (text !== "" && text !== "pulses") this.#lines.push(`${time(this.#nowMs)}  ${text}`);
+  }
+}
+
+function tellEffect(effect: ElectionEffect): string {
+  switch (effect.do) {
+    case "send-advertisement":
+      return `advert ${effect.face} ${effect.priority}`;
+    case "send-pulses":
+      return "pulses";
+    case "drain":
+      return `drain ${effect.token} within ${effect.limitMs}ms`;
+    case "handover-refused":
+      return `handover-refused ${effect.problem.code}`;
+    case "transition":
+      return `${effect.from} -> ${effect.to}: ${effect.cause}`;
+    default:
+      return effect.do;
+  }
+}
+
+function newElection(node: string, options: ReadonlyMap<string, string>, intervalMs: number): Election {
+  const list = (name: string) => (options.get(name) ?? "").split(",").filter((word) => word !== "");
+  const faces = options.has("faces") ? list("faces") : ["lan"];
+  const own = (name: string, face: number) => Uint8Array.of(10, 1 + face, 0, 1 + Number(name.slice(2)));
+  return new Election(
+    {
+      node,
+      group: "gateway",
+      virtualRouterId: 51,
+      priority: Number(options.get("priority")),
+      intervalMs,
+      preempt: options.has("preempt"),
+      faces: faces.map((name, i) => ({ name, families: [4], addresses: [own(node, i)] })),
+      peers: list("peers").map((name) => ({ name, addresses: faces.map((_, i) => own(name, i)) })),
+      paths: ["sync"],
+    },
+    0,
+  );
+}
+
+function pulseOf(words: readonly string[], options: ReadonlyMap<string, string>, intervalMs: number): Pulse {
+  return {
+    sender: words[0] ?? "",
+    recipient: "gw1",
+    session: 1n,
+    echo: 1n,
+    sequence: 1,
+    group: "gateway",
+    role: words[1] as GroupRole,
+    effectivePriority: Number(options.get("priority")),
+    tableComplete: options.has("complete"),
+    resigning: options.has("resigning"),
+    wantsToBeActive: options.has("wants"),
+    watermark: 0n,
+    revision: "0000000000000001",
+    intervalMs,
+    advertisementSources: [],
+  };
+}
+
+function time(timeMs: number): string {
+  return timeMs === Number.POSITIVE_INFINITY ? "never" : `${Math.round(timeMs) / 1_000}s`;
+}
+
+function duration(text: string): number {
+  const durationMs = parseDurationMs(text);
+  if (durationMs === undefined) throw new Error(`"${text}" is no duration`);
+  return durationMs;
+}
+
+function address(text: string) {
+  const ip = parseIp(text);
+  if (ip === undefined) throw new Error(`"${text}" is no address`);
+  return ip;
+}

@@ -1,0 +1,1100 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { type IpAddress, parseIp } from "../../base/ip.ts";
+import type { Pulse } from "../../wire/pulse.ts";
+import { Election, type ElectionEffect, type ElectionSettings } from "./election.ts";
+import { readStory, StoryTeller } from "./election-story.ts";
+
+function story(title: string, text: string): void {
+  it(title, () => {
+    const teller = new StoryTeller();
+    for (const scene of readStory(text)) {
+      assert.equal(teller.play(scene), scene.expected, `after: ${scene.input.join("; ")}`);
+    }
+  });
+}
+
+/** A node that found nobody: it listened for 3 x 3.609 s, and then waited for an active-down time of 3.609 s. */
+const alone = `
+    node gw1 priority=100 interval=1s peers=gw2
+    up lan
+    ready
+    complete
+    advance 14.437s
+    ----
+    10.828s  pulses, init -> standby: it has listened and can serve
+    14.438s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 3609 ms on every path
+    active  deadline=14.488s
+`;
+
+describe("election: RFC 9568", () => {
+  story(
+    "6.4.2: a silent active router is replaced",
+    `
+    node gw1 priority=100 interval=1s
+    up lan
+    ready
+    advance 500ms
+    ----
+    init  deadline=1s
+
+    advert lan 10.1.0.9 priority=120 interval=1s
+    advance 1s
+    advert lan 10.1.0.9 priority=120 interval=1s
+    advance 3.608s
+    ----
+    0.5s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=5.109s  takeover=5.109s     (1.5 s + 3 x 1 s + 156/256 s)
+
+    advance 1ms
+    ----
+    5.109s  add-addresses, announce, advert lan 100, pulses, standby -> active: the VRRP router 10.1.0.9 was silent for 3609 ms on every path
+    active  deadline=5.159s
+    `,
+  );
+
+  story(
+    "6.4.2: the timer follows the interval that the active advertises",
+    `
+    node gw1 priority=128 interval=1s
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=120 interval=10s
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=1s  takeover=35s     (3 x 10 s + 128/256 x 10 s)
+
+    advance 35s
+    ----
+    35s  add-addresses, announce, advert lan 128, pulses, standby -> active: the VRRP router 10.1.0.9 was silent for 35000 ms on every path
+    active  deadline=35.05s
+    `,
+  );
+
+  story(
+    "6.4.2: priority 0 shortens the wait to the skew time",
+    `
+    node gw1 priority=128 interval=1s
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=200
+    advance 200ms
+    advert lan 10.1.0.9 priority=0
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=0.7s  takeover=0.7s     (0.2 s + 128/256 s)
+
+    advance 500ms
+    ----
+    0.7s  add-addresses, announce, advert lan 128, pulses, standby -> active: the VRRP router 10.1.0.9 resigned, and 500 ms later nobody better had taken over
+    active  deadline=0.75s
+    `,
+  );
+
+  story(
+    "6.4.2: a lower active is left alone without preemption",
+    `
+    node gw1 priority=200 interval=1s
+    up lan
+    ready
+    complete
+    advert lan 10.1.0.9 priority=100
+    advance 3s
+    advert lan 10.1.0.9 priority=100
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=4s  takeover=6.219s
+    `,
+  );
+
+  story(
+    "6.4.2: a lower active is not heard with preemption, but only by a node whose table is complete",
+    `
+    node gw1 priority=200 interval=1s preempt
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=100
+    advance 3s
+    advert lan 10.1.0.9 priority=100
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=4s  takeover=6.219s
+
+    complete
+    advance 1s
+    advert lan 10.1.0.9 priority=100
+    advance 2s
+    advert lan 10.1.0.9 priority=100
+    advance 219ms
+    ----
+    6.219s  add-addresses, announce, advert lan 200, pulses, standby -> active: the VRRP router 10.1.0.9 was silent for 3219 ms on every path
+    active  deadline=6.269s
+    `,
+  );
+
+  story(
+    "6.4.3: an active asserts itself against a lower one, and gives way to a higher one",
+    `
+    ${alone}
+
+    advance 600ms
+    advert lan 10.1.0.9 priority=99
+    ----
+    14.488s  announce
+    14.638s  announce
+    15.038s  advert lan 100, pulses
+    active  deadline=16.038s
+
+    advance 1s
+    ----
+    16.038s  advert lan 100, pulses, announce
+    active  deadline=16.088s
+
+    advert lan 10.1.0.9 priority=101
+    ----
+    16.038s  remove-addresses, pulses, active -> standby: the VRRP router 10.1.0.9 is active and ranks higher
+    standby  deadline=17.038s  takeover=19.647s
+    `,
+  );
+
+  story(
+    "6.4.3: of equal priorities the higher address wins",
+    `
+    ${alone}
+
+    advert lan 10.1.0.1 priority=100
+    ----
+    active  deadline=15.438s
+
+    advert lan 10.1.0.9 priority=100
+    ----
+    14.438s  remove-addresses, pulses, active -> standby: the VRRP router 10.1.0.9 is active and ranks higher
+    standby  deadline=15.438s  takeover=18.047s
+    `,
+  );
+
+  story(
+    "6.4.3: an active answers a lower one at most four times per interval",
+    `
+    ${alone}
+
+    advance 300ms
+    advert lan 10.1.0.9 priority=99
+    advert lan 10.1.0.9 priority=99
+    advance 200ms
+    advert lan 10.1.0.9 priority=99
+    advance 50ms
+    advert lan 10.1.0.9 priority=99
+    ----
+    14.488s  announce
+    14.638s  announce
+    14.738s  advert lan 100, pulses
+    14.988s  advert lan 100, pulses
+    active  deadline=15.738s
+    `,
+  );
+
+  story(
+    "what is not for it is ignored",
+    `
+    ${alone}
+
+    advert lan 10.1.0.9 priority=200 id=52
+    advert wan 10.1.0.9 priority=200
+    advert lan 10.1.0.2 priority=200
+    ----
+    active  deadline=14.488s
+    `,
+  );
+});
+
+describe("election: start", () => {
+  story(
+    "a node listens first, for three active-down times, and waits for its gateway",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    advance 5s
+    ----
+    init  deadline=5.1s
+
+    ready
+    ----
+    5s  pulses, init -> standby: it has listened and can serve
+    standby  deadline=5.1s  takeover=5.361s
+
+    advance 361ms
+    ----
+    5.361s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    active  deadline=5.411s
+    `,
+  );
+
+  story(
+    "a node that hears an active ends its wait",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    pulse gw2 standby priority=90
+    ----
+    init  deadline=0.1s
+
+    pulse gw2 active priority=90
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.1s  takeover=0.361s
+    `,
+  );
+
+  story(
+    "it stays in init until a face is up",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    ready
+    pulse gw2 active priority=90
+    advance 2s
+    ----
+    init  deadline=2.1s
+
+    up lan
+    ----
+    2s  pulses, init -> standby: gw2 is active
+    standby  deadline=2.1s  takeover=2.361s
+    `,
+  );
+});
+
+describe("election: paths", () => {
+  story(
+    "any path keeps the active alive, and silence on all of them ends it",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    advert lan 10.1.0.3 priority=110 interval=100ms
+    advance 300ms
+    pulse gw2 active priority=110
+    advance 300ms
+    advert wan 10.2.0.3 priority=110 interval=100ms
+    advance 360ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.961s  takeover=0.961s
+
+    advance 1ms
+    ----
+    0.961s  add-addresses, announce, advert lan 100, advert wan 100, pulses, standby -> active: gw2 was silent for 361 ms on every path
+    active  deadline=1.011s
+    `,
+  );
+
+  story(
+    "among tocha nodes preemption does not make a standby deaf",
+    `
+    node gw1 priority=200 interval=100ms preempt peers=gw2
+    up lan
+    ready
+    complete
+    advert lan 10.1.0.3 priority=90 interval=100ms
+    advance 200ms
+    advert lan 10.1.0.3 priority=90 interval=100ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.3s  takeover=0.522s
+    `,
+  );
+});
+
+describe("election: resignation", () => {
+  story(
+    "the best standby takes over at once when a tocha node resigns",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    pulse gw3 standby priority=90 complete
+    advance 100ms
+    advert lan 10.1.0.3 priority=0
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0.1s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 resigned
+    active  deadline=0.15s
+    `,
+  );
+
+  story(
+    "the second best waits for the skew time",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    pulse gw3 standby priority=105 complete
+    pulse gw2 standby priority=110 resigning
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.061s  takeover=0.061s
+
+    advance 61ms
+    ----
+    0.061s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 resigned, and 61 ms later nobody better had taken over
+    active  deadline=0.111s
+    `,
+  );
+
+  story(
+    "a node without its table lets one that has it go first, as long as that one lives",
+    `
+    node gw1 priority=200 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    pulse gw2 active priority=110
+    pulse gw3 standby priority=105 complete
+    pulse gw2 standby priority=110 resigning
+    advance 100ms
+    pulse gw3 standby priority=105 complete
+    advance 200ms
+    pulse gw3 standby priority=105 complete
+    advance 200ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.522s  takeover=0.522s
+
+    advance 200ms
+    ----
+    standby  deadline=0.722s  takeover=0.722s
+
+    advance 22ms
+    ----
+    0.722s  add-addresses, announce, advert lan 200, pulses, standby -> active: gw2 resigned, and 722 ms later nobody better had taken over
+    active  deadline=0.772s
+    `,
+  );
+
+  story(
+    "it does not wait for ever for one that does nothing",
+    `
+    node gw1 priority=200 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    pulse gw2 active priority=110
+    pulse gw3 standby priority=105 complete
+    advance 300ms
+    pulse gw3 standby priority=105 complete
+    advance 300ms
+    pulse gw3 standby priority=105 complete
+    advance 300ms
+    pulse gw3 standby priority=105 complete
+    advance 300ms
+    pulse gw3 standby priority=105 complete
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=1.222s  takeover=1.222s
+
+    advance 87ms
+    ----
+    1.288s  add-addresses, announce, advert lan 200, pulses, standby -> active: gw2 was silent for 1288 ms on every path
+    active  deadline=1.338s                       (after four active-down times of 322 ms)
+    `,
+  );
+
+  story(
+    "with nobody else alive even a node without its table takes over",
+    `
+    node gw1 priority=200 interval=100ms peers=gw2
+    up lan
+    ready
+    pulse gw2 active priority=110
+    advance 322ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0.322s  add-addresses, announce, advert lan 200, pulses, standby -> active: gw2 was silent for 322 ms on every path
+    active  deadline=0.372s
+    `,
+  );
+
+  story(
+    "what was sent before the resignation may arrive after it",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    advert lan 10.1.0.3 priority=0
+    advance 1ms
+    pulse gw2 active priority=110
+    advert lan 10.1.0.3 priority=110
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 resigned
+    active  deadline=0.05s
+
+    pulse gw2 standby priority=110 resigning
+    pulse gw2 active priority=110
+    ----
+    0.001s  remove-addresses, pulses, active -> standby: gw2 is active and ranks higher
+    standby  deadline=0.101s  takeover=0.362s
+    `,
+  );
+
+  story(
+    "a second active elsewhere makes a resignation no reason to take over",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    pulse gw3 active priority=105
+    pulse gw2 standby priority=110 resigning
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.1s  takeover=0.361s
+    `,
+  );
+});
+
+describe("election: handover", () => {
+  story(
+    "planned: drain, then resign; meanwhile it stays active",
+    `
+    ${alone}
+
+    pulse gw2 standby priority=90 complete
+    switchover
+    switchover
+    ----
+    14.438s  drain 1 within 1000ms
+    14.438s  refused: switchover-running
+    active  deadline=14.488s
+
+    drained 1 yes
+    ----
+    14.438s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: maintenance
+    standby  deadline=15.438s  takeover=18.047s
+
+    advance 500ms
+    pulse gw2 active priority=90
+    ----
+    standby  deadline=15.438s  takeover=18.547s
+    `,
+  );
+
+  story(
+    "a failed drain leaves everything as it is",
+    `
+    ${alone}
+
+    pulse gw2 standby priority=90 complete
+    switchover
+    drained 7 yes
+    drained 1 no
+    ----
+    14.438s  drain 1 within 1000ms
+    14.438s  handover-refused switchover-not-drained
+    active  deadline=14.488s
+    `,
+  );
+
+  story(
+    "a drain without an answer is given up",
+    `
+    ${alone}
+
+    pulse gw2 standby priority=90 complete
+    switchover
+    advance 1s
+    pulse gw2 standby priority=90 complete
+    advance 50ms
+    ----
+    14.438s  drain 1 within 1000ms
+    14.488s  announce
+    14.638s  announce
+    15.438s  advert lan 100, pulses, announce
+    15.488s  handover-refused switchover-not-drained
+    active  deadline=16.438s
+    `,
+  );
+
+  story(
+    "is refused by a standby, and without a standby that has all connections",
+    `
+    node gw1 priority=100 interval=1s peers=gw2
+    up lan
+    ready
+    switchover
+    ----
+    0s  refused: switchover-not-active
+    init  deadline=1s
+
+    ${alone}
+
+    switchover
+    pulse gw2 standby priority=90
+    switchover
+    pulse gw2 standby priority=90 complete
+    advance 5s
+    switchover
+    ----
+    14.438s  refused: switchover-no-standby
+    14.438s  refused: switchover-no-standby
+    14.488s  announce
+    14.638s  announce
+    15.438s  advert lan 100, pulses, announce
+    16.438s  advert lan 100, pulses
+    17.438s  advert lan 100, pulses, announce
+    18.438s  advert lan 100, pulses
+    19.438s  advert lan 100, pulses
+    19.438s  refused: switchover-no-standby
+    active  deadline=20.438s
+    `,
+  );
+
+  story(
+    "whoever resigned takes back what nobody took",
+    `
+    ${alone}
+
+    pulse gw2 standby priority=90 complete
+    switchover
+    drained 1 yes
+    ----
+    14.438s  drain 1 within 1000ms
+    14.438s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: maintenance
+    standby  deadline=15.438s  takeover=18.047s
+
+    advance 4.61s
+    ----
+    19.047s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 4609 ms on every path
+    active  deadline=19.097s
+    `,
+  );
+});
+
+describe("election: health", () => {
+  story(
+    "an active that loses a face hands over to a healthy standby",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    advance 1.432s
+    pulse gw2 standby priority=100 complete
+    down wan
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.428s  add-addresses, announce, advert lan 110, advert wan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.432s  advert lan 6, pulses, drain 1 within 50ms
+    active  deadline=1.478s
+
+    drained 1 no
+    ----
+    1.432s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: interface down: wan
+    standby  deadline=1.532s  takeover=1.83s
+    `,
+  );
+
+  story(
+    "it stays if nobody is better",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    advance 1.432s
+    pulse gw2 standby priority=6 complete
+    down wan
+    pulse gw2 standby priority=100
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.428s  add-addresses, announce, advert lan 110, advert wan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.432s  advert lan 6, pulses
+    active  deadline=1.478s
+
+    up wan
+    ----
+    1.432s  advert lan 110, advert wan 110, pulses, announce
+    active  deadline=1.482s
+    `,
+  );
+
+  story(
+    "with no face at all it cannot be active, and says so on the paths that are left",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.432s
+    down lan
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.432s  remove-addresses, pulses, active -> fault: no interface of the group is up
+    fault  deadline=1.532s
+
+    up lan
+    ----
+    1.432s  pulses, fault -> standby: it can serve again
+    standby  deadline=1.532s  takeover=1.789s
+    `,
+  );
+
+  story(
+    "without its rules a gateway is of no use",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.432s
+    unready
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.432s  remove-addresses, advert lan 0, pulses, active -> fault: the gateway's rules are not in place
+    fault  deadline=1.532s
+    `,
+  );
+});
+
+describe("election: preemption", () => {
+  story(
+    "the active hands over to a better standby that wants it",
+    `
+    node gw1 priority=90 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.46s
+    pulse gw2 standby priority=100 complete
+    ----
+    1.095s  pulses, init -> standby: it has listened and can serve
+    1.459s  add-addresses, announce, advert lan 90, pulses, standby -> active: every other router was silent for 365 ms on every path
+    active  deadline=1.509s
+
+    pulse gw2 standby priority=100 complete wants
+    ----
+    1.46s  drain 1 within 1000ms
+    active  deadline=1.509s
+
+    drained 1 yes
+    ----
+    1.46s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: it ranks higher and preemption is on
+    standby  deadline=1.56s  takeover=1.825s
+    `,
+  );
+});
+
+describe("election: two actives", () => {
+  story(
+    "of two active tocha nodes the lower gives way at once",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.445s
+    pulse gw2 active priority=90
+    ----
+    1.083s  pulses, init -> standby: it has listened and can serve
+    1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    active  deadline=1.544s
+
+    pulse gw2 active priority=110
+    ----
+    1.445s  remove-addresses, pulses, active -> standby: gw2 is active and ranks higher
+    standby  deadline=1.545s  takeover=1.806s
+    `,
+  );
+});
+
+describe("election: lateness", () => {
+  story(
+    "an active that was stalled listens before it says anything",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.444s
+    sleep 2s
+    advance 0ms
+    ----
+    1.083s  pulses, init -> standby: it has listened and can serve
+    1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    active  deadline=3.544s
+
+    advance 99ms
+    ----
+    active  deadline=3.544s
+
+    advance 1ms
+    ----
+    3.544s  advert lan 100, pulses, announce
+    active  deadline=3.644s
+    `,
+  );
+
+  story(
+    "it gives way to whoever became active meanwhile",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.444s
+    sleep 2s
+    pulse gw2 active priority=1
+    ----
+    1.083s  pulses, init -> standby: it has listened and can serve
+    1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    3.444s  remove-addresses, pulses, active -> standby: gw2 became active while this node was stalled
+    standby  deadline=3.544s  takeover=3.805s
+    `,
+  );
+
+  story(
+    "a standby that was stalled starts its timer anew, once",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    sleep 2s
+    advance 0ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=2.1s  takeover=2.361s
+
+    sleep 2s
+    advance 0ms
+    ----
+    4s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 was silent for 4000 ms on every path
+    active  deadline=4.05s
+
+    advance 100ms
+    ----
+    4.05s  announce
+    4.1s  advert lan 100, pulses
+    active  deadline=4.2s
+    `,
+  );
+
+  story(
+    "it believes no old resignation",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    sleep 2s
+    pulse gw2 standby priority=110 resigning
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.1s  takeover=2.1s
+
+    pulse gw2 active priority=110
+    ----
+    standby  deadline=0.1s  takeover=2.361s
+    `,
+  );
+});
+
+describe("election: announcements", () => {
+  story(
+    "at once, soon, and then every minute; and again when a face comes back",
+    `
+    node gw1 priority=100 interval=40s peers=gw2 faces=lan,wan
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    pulse gw2 standby priority=110 resigning
+    advance 10s
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, announce, advert lan 6, pulses, standby -> active: gw2 resigned
+    0.05s  announce
+    0.2s  announce
+    1s  announce
+    3s  announce
+    10s  announce
+    active  deadline=40s
+
+    advance 59s
+    ----
+    40s  advert lan 6, pulses
+    active  deadline=70s
+
+    advance 1s
+    up wan
+    ----
+    70s  announce
+    70s  advert lan 100, advert wan 100, pulses, announce
+    active  deadline=70.05s
+
+    advance 200ms
+    ----
+    70.05s  announce
+    70.2s  announce
+    active  deadline=71s
+    `,
+  );
+});
+
+describe("election: stop", () => {
+  story(
+    "an active resigns at once",
+    `
+    ${alone}
+
+    stop
+    ----
+    14.438s  remove-addresses, advert lan 0, pulses, active -> stopped: it was stopped, finished
+    stopped  deadline=never
+
+    advert lan 10.1.0.9 priority=101
+    advance 10s
+    ----
+    stopped  deadline=never
+    `,
+  );
+
+  story(
+    "a standby just leaves",
+    `
+    node gw1 priority=100 interval=1s peers=gw2
+    up lan
+    ready
+    pulse gw2 active priority=110
+    stop
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  pulses, standby -> stopped: it was stopped, finished
+    stopped  deadline=never
+    `,
+  );
+});
+
+describe("election: beyond stories", () => {
+  const settings: ElectionSettings = {
+    node: "gw1",
+    group: "gateway",
+    virtualRouterId: 51,
+    priority: 100,
+    intervalMs: 100,
+    preempt: true,
+    faces: [{ name: "lan", families: [4, 6], addresses: [ip("10.1.0.2"), ip("fe80::2")] }],
+    peers: [{ name: "gw2", addresses: [ip("10.1.0.3")] }],
+    paths: ["sync"],
+  };
+  const pulse: Pulse = {
+    sender: "gw2",
+    recipient: "gw1",
+    session: 1n,
+    echo: 1n,
+    sequence: 1,
+    group: "gateway",
+    role: "active",
+    effectivePriority: 90,
+    tableComplete: true,
+    resigning: false,
+    wantsToBeActive: false,
+    watermark: 7n,
+    revision: "00000000000000aa",
+    intervalMs: 100,
+    advertisementSources: [ip("fe80::3")],
+  };
+  const advertisement = { virtualRouterId: 51, priority: 90, intervalCs: 10, addresses: [ip("fe80::1")] };
+
+  function standby(): Election {
+    const election = new Election(settings, 0);
+    election.faceChanged(0, "lan", true);
+    election.readinessChanged(0, { gatewayReady: true, tableComplete: true });
+    election.receivePulse(0, "sync", pulse);
+    assert.equal(election.role, "standby");
+    return election;
+  }
+
+  /** Hears an active every interval until `endMs`. */
+  function hearUntil(election: Election, endMs: number): void {
+    for (let nowMs = 100; nowMs <= endMs; nowMs += 100) {
+      election.receivePulse(nowMs, "sync", pulse);
+      election.timeout(nowMs);
+    }
+  }
+
+  it("wants to be active after it has been well for five seconds", () => {
+    const election = standby();
+    hearUntil(election, 4_900);
+    assert.equal(election.pulse().wantsToBeActive, false);
+    hearUntil(election, 5_000);
+    assert.equal(election.pulse().wantsToBeActive, true);
+    election.readinessChanged(5_001, { tableComplete: false });
+    assert.equal(election.pulse().wantsToBeActive, false);
+    election.readinessChanged(5_002, { tableComplete: true });
+    assert.equal(election.pulse().wantsToBeActive, false, "the time starts anew");
+  });
+
+  it("knows a peer by the link-local address that its pulses told", () => {
+    const election = standby();
+    election.receiveAdvertisement(50, "lan", ip("fe80::3"), advertisement);
+    assert.equal(election.view.foreignActive, undefined);
+    assert.deepEqual(election.view.peers[0]?.paths, [
+      { name: "sync", lastHeardMs: 0 },
+      { name: "lan", lastHeardMs: 50 },
+    ]);
+    election.receiveAdvertisement(60, "lan", ip("fe80::9"), { ...advertisement, priority: 120 });
+    assert.deepEqual(election.view.foreignActive, {
+      address: "fe80::9",
+      face: "lan",
+      priority: 120,
+      intervalMs: 100,
+      lastHeardMs: 60,
+    });
+  });
+
+  it("tells in its pulses which link-local addresses its advertisements come from", () => {
+    const election = standby();
+    assert.deepEqual(election.pulse().advertisementSources, [ip("fe80::2")]);
+    election.faceChanged(10, "lan", true, [ip("10.1.0.2"), ip("fe80::22")]);
+    assert.deepEqual(election.pulse().advertisementSources, [ip("fe80::22")]);
+  });
+
+  it("shows its peers as they said last", () => {
+    const election = standby();
+    const [peer] = election.view.peers;
+    assert.deepEqual(peer, {
+      name: "gw2",
+      alive: true,
+      role: "active",
+      priority: 90,
+      tableComplete: true,
+      watermark: 7n,
+      revision: "00000000000000aa",
+      paths: [
+        { name: "sync", lastHeardMs: 0 },
+        { name: "lan", lastHeardMs: undefined },
+      ],
+    });
+    assert.equal(election.view.activeNode, "gw2");
+    election.receivePulse(10, "sync", { ...pulse, role: "stopped" });
+    assert.equal(election.view.peers[0]?.alive, false);
+  });
+
+  it("counts what it ignores, and remembers a bounded number of foreign routers", () => {
+    const election = standby();
+    election.receivePulse(1, "sync", { ...pulse, sender: "gw9" });
+    election.receivePulse(1, "sync", { ...pulse, group: "other" });
+    election.receivePulse(1, "wan", pulse);
+    election.receiveAdvertisement(1, "wan", ip("10.1.0.3"), advertisement);
+    election.receiveAdvertisement(1, "lan", ip("10.1.0.2"), advertisement);
+    election.receiveAdvertisement(1, "lan", ip("10.1.0.3"), { ...advertisement, virtualRouterId: 7 });
+    election.drained(1, 5, true);
+    for (let i = 0; i < 20; i++) {
+      election.receiveAdvertisement(2, "lan", Uint8Array.of(10, 1, 9, i), {
+        ...advertisement,
+        priority: 200,
+      });
+    }
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(election.view.counters).filter(([, count]) => count > 0)),
+      {
+        pulseFromUnknownPeer: 1,
+        pulseOfOtherGroup: 1,
+        pulseOnUnknownPath: 1,
+        advertisementOnUnknownFace: 1,
+        advertisementOfOwn: 1,
+        advertisementOfOtherRouterId: 1,
+        drainTokenUnknown: 1,
+        foreignRouterOverflow: 4,
+      },
+    );
+  });
+
+  it("never spins, throws, or loses track of its addresses, whatever it hears and whenever it wakes", () => {
+    fc.assert(
+      fc.property(fc.array(anyInput(), { maxLength: 60 }), (inputs) => {
+        const election = new Election(settings, 0);
+        let nowMs = 0;
+        let holds = false;
+        const perform = (effects: readonly ElectionEffect[]) => {
+          for (const effect of effects) {
+            assert.ok(effect.do !== "add-addresses" || !holds);
+            assert.ok(effect.do !== "remove-addresses" || holds);
+            if (effect.do === "add-addresses") holds = true;
+            if (effect.do === "remove-addresses") holds = false;
+            assert.ok(effect.do !== "announce" || holds);
+          }
+          assert.equal(holds, election.role === "active");
+        };
+        for (const [delayMs, act] of inputs) {
+          nowMs += delayMs;
+          const answer = act(election, nowMs);
+          if (!("code" in answer)) perform(answer);
+          perform(election.timeout(nowMs));
+          assert.ok(election.deadline > nowMs, "a timeout leaves nothing due");
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  function anyInput() {
+    type Act = (election: Election, nowMs: number) => ReturnType<Election["requestSwitchover"]>;
+    const act = (run: Act): Act => run;
+    const source = fc.constantFrom(ip("10.1.0.3"), ip("10.1.0.9"), ip("fe80::3"), ip("10.1.0.2"));
+    const role = fc.constantFrom("init", "standby", "active", "fault", "stopped");
+    const priority = fc.constantFrom(0, 1, 90, 100, 110, 254);
+    return fc.tuple(
+      fc.constantFrom(0, 1, 30, 100, 150, 400, 7_000),
+      fc.oneof(
+        fc.boolean().map((up) => act((election, now) => election.faceChanged(now, "lan", up))),
+        fc
+          .record({ gatewayReady: fc.boolean(), tableComplete: fc.boolean() })
+          .map((readiness) => act((election, now) => election.readinessChanged(now, readiness))),
+        fc
+          .tuple(source, priority)
+          .map(([from, value]) =>
+            act((election, now) =>
+              election.receiveAdvertisement(now, "lan", from, { ...advertisement, priority: value }),
+            ),
+          ),
+        fc
+          .tuple(role, priority, fc.boolean(), fc.boolean())
+          .map(([said, effectivePriority, resigning, wantsToBeActive]) =>
+            act((election, now) =>
+              election.receivePulse(now, "sync", {
+                ...pulse,
+                role: said,
+                effectivePriority,
+                resigning,
+                wantsToBeActive,
+              }),
+            ),
+          ),
+        fc.constant(act((election, now) => election.requestSwitchover(now, "test"))),
+        fc
+          .tuple(fc.nat(3), fc.boolean())
+          .map(([token, complete]) => act((election, now) => election.drained(now, token, complete))),
+      ),
+    );
+  }
+});
+
+function ip(text: string): IpAddress {
+  const address = parseIp(text);
+  assert.ok(address !== undefined);
+  return address;
+}

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { validIp } from "../../base/ip.ts";
+import {
+  IPPROTO_ICMP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPS_ASSURED,
+  IPS_SEEN_REPLY,
+} from "../../wire/conntrack-constants.ts";
+import { anyFlow, type FlowText, flowOf, flowText, goldenFlows } from "../../wire/flows.test-data.ts";
+import { FlowFilter } from "./flow-filter.ts";
+
+const own = ["10.1.0.2", "10.1.0.1", "192.0.2.2", "192.0.2.1", "fd00:1::2"].map(validIp);
+const through: FlowText = {
+  protocol: IPPROTO_TCP,
+  original: "10.1.0.10 41001 > 198.51.100.5 443",
+  reply: "198.51.100.5 443 > 192.0.2.1 41001",
+  status: IPS_ASSURED | IPS_SEEN_REPLY,
+  tcpState: 3,
+};
+
+describe("FlowFilter", () => {
+  const filter = new FlowFilter(own);
+  const accepts = (change: Partial<FlowText>) => filter.accepts(flowOf({ ...through, ...change }));
+
+  it("mirrors established flows that pass through, translated to an own address or not", () => {
+    assert.ok(accepts({}));
+    assert.ok(accepts({ reply: "198.51.100.5 443 > 10.1.0.10 41001" }));
+    assert.ok(accepts({ protocol: IPPROTO_UDP, tcpState: 0 }));
+    const filterOfNone = new FlowFilter([]);
+    for (const name of ["tcp4-source", "tcp4-both-zone", "tcp6-source", "udp6"]) {
+      assert.ok(filterOfNone.accepts(goldenFlows()[name]!), name);
+    }
+  });
+
+  it("mirrors a port forward: it was sent to an own address, but ends behind this node", () => {
+    const original = "198.51.100.5 50000 > 192.0.2.1 8080";
+    assert.ok(accepts({ original, reply: "10.1.0.10 80 > 198.51.100.5 50000" }));
+  });
+
+  it("leaves out what begins or ends at this node", () => {
+    assert.ok(
+      !accepts({
+        original: "192.0.2.2 50000 > 198.51.100.5 443",
+        reply: "198.51.100.5 443 > 192.0.2.2 50000",
+      }),
+    );
+    assert.ok(
+      !accepts({ original: "10.1.0.10 50000 > 10.1.0.2 22", reply: "10.1.0.2 22 > 10.1.0.10 50000" }),
+    );
+    assert.ok(
+      !accepts({ original: "fd00:1::9 50000 > fd00:1::2 22", reply: "fd00:1::2 22 > fd00:1::9 50000" }),
+    );
+  });
+
+  it("leaves out what is not established, and other protocols", () => {
+    assert.ok(!accepts({ status: IPS_SEEN_REPLY }));
+    assert.ok(!accepts({ protocol: IPPROTO_UDP, status: IPS_SEEN_REPLY }));
+    const original = "10.1.0.10 > 198.51.100.5 7/8/0";
+    assert.ok(!accepts({ protocol: IPPROTO_ICMP, original, reply: "198.51.100.5 > 10.1.0.10 7/0/0" }));
+    assert.ok(!accepts({ protocol: 132 }));
+  });
+
+  it("takes a TCP flow of an event without state for established", () => {
+    const flow = flowOf({ ...through, tcpState: 0 });
+    assert.ok(filter.accepts(flow));
+    assert.equal(flow.tcpState, 3);
+    const closing = flowOf({ ...through, tcpState: 7 });
+    assert.ok(filter.accepts(closing));
+    assert.equal(closing.tcpState, 7);
+  });
+
+  it("follows the addresses of this node", () => {
+    const changing = new FlowFilter([]);
+    const flow = flowOf({ ...through, original: "203.0.113.7 1 > 198.51.100.5 443" });
+    assert.ok(changing.accepts(flow));
+    changing.setOwnAddresses([validIp("203.0.113.7")]);
+    assert.ok(!changing.accepts(flow));
+    changing.setOwnAddresses([]);
+    assert.ok(changing.accepts(flow));
+  });
+
+  it("compares addresses of the same family only, and all of their bytes", () => {
+    // The first four bytes of fd00:1::2 are those of 253.0.0.1.
+    const original = "253.0.0.1 1 > 198.51.100.5 443";
+    assert.ok(new FlowFilter([validIp("fd00:1::2")]).accepts(flowOf({ ...through, original })));
+    const v6 = flowOf({
+      ...through,
+      original: "fd00:1::3 1 > 2001:db8::1 2",
+      reply: "2001:db8::1 2 > fd00:1::3 1",
+    });
+    assert.ok(filter.accepts(v6));
+  });
+
+  it("changes nothing but a missing TCP state, and decides by tuple, protocol and assured alone", () => {
+    fc.assert(
+      fc.property(anyFlow, (flow) => {
+        const before = flowText(flow);
+        const assured = (flow.status & IPS_ASSURED) !== 0;
+        const accepted = new FlowFilter([]).accepts(flow);
+        assert.equal(accepted, assured && (flow.protocol === IPPROTO_TCP || flow.protocol === IPPROTO_UDP));
+        assert.deepEqual(flowText(flow), before);
+      }),
+    );
+  });
+});

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ProbeWindow } from "./probe-window.ts";
+
+/** Sends a probe every millisecond from `fromMs`; those in the outage find no answer. */
+function run(window: ProbeWindow, fromMs: number, toMs: number, outage?: readonly [number, number]): void {
+  for (let nowMs = fromMs; nowMs < toMs; nowMs++) {
+    const number = window.send(nowMs);
+    if (outage === undefined || nowMs < outage[0] || nowMs >= outage[1]) window.answer(number);
+  }
+}
+
+test("the gap is the time between the sendings of two answered probes", () => {
+  const window = new ProbeWindow(0);
+  run(window, 0, 1_000, [400, 430]);
+  // Answered: 399 and 430.
+  assert.deepEqual(window.report(1_000), { sent: 1_000, answered: 970, gapMs: 31, sendGapMs: 1 });
+});
+
+test("an outage that goes on counts up to now", () => {
+  const window = new ProbeWindow(0);
+  run(window, 0, 1_000, [900, 1_000]);
+  assert.equal(window.report(1_000).gapMs, 101);
+});
+
+test("a mark begins a new window, but an outage that spans it counts whole", () => {
+  const window = new ProbeWindow(0);
+  run(window, 0, 100, [50, 100]);
+  window.mark();
+  run(window, 100, 200, [100, 120]);
+  const report = window.report(200);
+  assert.equal(report.gapMs, 120 - 49);
+  assert.equal(report.sent, 100);
+  assert.equal(report.answered, 80);
+  window.mark();
+  run(window, 200, 300);
+  assert.equal(window.report(300).gapMs, 1);
+});
+
+test("late answers close their gap, and answers of an old window or of nothing are ignored", () => {
+  const window = new ProbeWindow(0);
+  const late = window.send(0);
+  run(window, 1, 50, [1, 40]);
+  window.answer(late);
+  assert.equal(window.report(50).gapMs, 40);
+  window.mark();
+  window.answer(late);
+  window.answer(99_999);
+  window.answer(-1);
+  window.answer(Number.NaN);
+  assert.equal(window.report(50).answered, 0);
+});
+
+test("a window that is longer than the memory for single probes keeps its worst gap", () => {
+  const window = new ProbeWindow(0);
+  run(window, 0, 60_000, [10_000, 10_025]);
+  assert.deepEqual(window.report(60_000), { sent: 60_000, answered: 59_975, gapMs: 26, sendGapMs: 1 });
+});

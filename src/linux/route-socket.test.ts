@@ -1,0 +1,234 @@
+import "../../tests/network/own-namespace.ts";
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { run, runIp } from "../../tests/network/test-host.ts";
+import { formatIp, formatNetwork, validIp } from "../base/ip.ts";
+import { formatMac } from "../base/mac.ts";
+import { errno } from "./libc.ts";
+import { PollSet } from "./poll.ts";
+import { type NetworkEvent, NetworkEvents, RouteSocket } from "./route-socket.ts";
+
+describe("rtnetlink", () => {
+  let route: RouteSocket;
+  let near: number;
+
+  before(() => {
+    runIp([
+      ...["link set lo up", "link add near address 02:00:00:00:00:01 type veth peer name far"],
+      ...["link set near up", "link set far up"],
+    ]);
+    route = new RouteSocket();
+    near = linkNamed("near").index;
+  });
+  beforeEach(() =>
+    runIp(["addr flush dev near", "addr add 10.1.0.2/24 dev near", "addr add fd00:1::2/64 dev near nodad"]),
+  );
+  after(() => route.close());
+
+  describe("RouteSocket", () => {
+    it("lists links with name, hardware address and state", () => {
+      const { name, mac, up } = linkNamed("near");
+      assert.deepEqual([name, formatMac(mac), up], ["near", "02:00:00:00:00:01", true]);
+      assert.deepEqual(
+        route
+          .links()
+          .map((link) => link.name)
+          .sort(),
+        ["far", "lo", "near"],
+      );
+    });
+
+    it("switches links off and on, all at once", () => {
+      const indices = [near, linkNamed("far").index];
+      assert.deepEqual(route.setLinks(indices, false), []);
+      assert.deepEqual([linkNamed("near").up, linkNamed("far").up], [false, false]);
+      assert.deepEqual(route.setLinks(indices, true), []);
+      assert.deepEqual([linkNamed("near").up, linkNamed("far").up], [true, true]);
+      assert.deepEqual(
+        route.setLinks([near, 9_999], true).map(({ sequence, errno }) => [sequence, errno]),
+        [[1, ENODEV]],
+      );
+    });
+
+    it("adds addresses with a lifetime, at once usable, and not chosen as a source", () => {
+      assert.deepEqual(route.addAddresses(virtual(["10.1.0.1/24", "fd00:1::1/64"])), []);
+      const held = route
+        .addresses()
+        .filter(({ deviceIndex }) => deviceIndex === near)
+        .map(formatNetwork);
+      assert.ok(held.includes("10.1.0.1/24") && held.includes("fd00:1::1/64"), String(held));
+      const shown = run("ip", ["addr", "show", "dev", "near"]);
+      assert.match(shown, /inet6 fd00:1::1\/64 .*deprecated.*noprefixroute/);
+      assert.doesNotMatch(shown, /tentative/);
+      assert.match(shown, /inet 10\.1\.0\.1\/24 .*noprefixroute/);
+      // On-link routes are those of the node's own addresses: one for each network.
+      assert.equal(run("ip", ["-6", "route", "show", "fd00:1::/64"]).trim().split("\n").length, 1);
+      assert.match(run("ip", ["-6", "route", "get", "fd00:1::9"]), /src fd00:1::2 /);
+    });
+
+    it("renews lifetimes", () => {
+      route.addAddresses(virtual(["10.1.0.1/24", "fd00:1::1/64"], 10));
+      assert.deepEqual(route.addAddresses(virtual(["10.1.0.1/24", "fd00:1::1/64"], 1_000)), []);
+      const lifetimes = [...run("ip", ["addr", "show", "dev", "near"]).matchAll(/valid_lft (\d+)sec/g)];
+      assert.deepEqual(
+        lifetimes.map(([, seconds]) => Number(seconds) > 900),
+        [true, true],
+      );
+    });
+
+    it("removes addresses; those that are gone already are no refusals", () => {
+      const changes = virtual(["10.1.0.1/24", "fd00:1::1/64"]);
+      route.addAddresses(changes);
+      assert.deepEqual(route.deleteAddresses(changes), []);
+      assert.deepEqual(route.deleteAddresses(changes), []);
+      assert.deepEqual(
+        route.deleteAddresses(changes.map((change) => ({ ...change, deviceIndex: 9_999 }))),
+        [],
+      );
+      const left = route
+        .addresses()
+        .filter(({ deviceIndex }) => deviceIndex === near)
+        .map(formatNetwork);
+      // The node's own stay.
+      assert.ok(left.includes("10.1.0.2/24") && left.includes("fd00:1::2/64"), String(left));
+      assert.ok(!left.includes("10.1.0.1/24") && !left.includes("fd00:1::1/64"), String(left));
+    });
+
+    it("says which of many it could not add, with the kernel's words, and adds the rest", () => {
+      const changes = virtual(["10.1.0.1/24", "10.1.0.3/24", "fd00:1::1/64"]);
+      const wrong = { ...changes[1]!, prefixLength: 77 };
+      assert.deepEqual(route.addAddresses([changes[0]!, wrong, changes[2]!]), [
+        { sequence: 1, errno: errno.EINVAL, text: "ipv4: Invalid prefix length" },
+      ]);
+      assert.ok(route.addresses().some((address) => formatNetwork(address) === "fd00:1::1/64"));
+    });
+
+    it("lets the kernel remove addresses that are not renewed", async () => {
+      const events = new NetworkEvents();
+      route.addAddresses(virtual(["10.1.0.1/24", "fd00:1::1/64"], 1));
+      const gone = await heardWithin(events, 6_000, (heard) =>
+        ["10.1.0.1/24", "fd00:1::1/64"].every((text) => heard.includes(`removed ${text}`)),
+      );
+      assert.ok(gone, "an address outlived its time");
+      events.close();
+    });
+
+    it("adds and removes routes of both families", () => {
+      for (const [destination, prefixLength, gateway] of [
+        ["198.51.100.0", 24, "10.1.0.9"],
+        ["2001:db8:9::", 48, "fd00:1::9"],
+      ] as const) {
+        const change = {
+          ...{
+            destination: validIp(destination),
+            prefixLength,
+            gateway: validIp(gateway),
+            deviceIndex: near,
+          },
+        };
+        const found = () =>
+          route
+            .routes(destination.includes(":") ? 6 : 4)
+            .filter((one) => one.destination !== undefined && formatIp(one.destination) === destination);
+        assert.deepEqual(route.addRoute(change), []);
+        assert.deepEqual(found(), [{ ...change, table: 254 }]);
+        assert.deepEqual(route.addRoute(change), [], "again");
+        assert.deepEqual(route.deleteRoute(change), []);
+        assert.deepEqual(found(), []);
+        assert.deepEqual(
+          route.deleteRoute(change).map(({ errno }) => errno),
+          [ESRCH],
+        );
+      }
+    });
+  });
+
+  describe("NetworkEvents", () => {
+    it("tells of addresses that come and go", async () => {
+      const events = new NetworkEvents();
+      const changes = virtual(["10.1.0.1/24", "fd00:1::1/64"]);
+      route.addAddresses(changes);
+      route.deleteAddresses(changes);
+      const expected = ["10.1.0.1/24", "fd00:1::1/64"].flatMap((text) => [
+        `added ${text}`,
+        `removed ${text}`,
+      ]);
+      assert.ok(await heardWithin(events, 2_000, (heard) => expected.every((text) => heard.includes(text))));
+      events.close();
+    });
+
+    it("tells of a lost carrier: the other end went down", async () => {
+      const events = new NetworkEvents();
+      run("ip", ["link", "set", "far", "down"]);
+      assert.ok(await heardWithin(events, 2_000, (heard) => heard.includes("near down")));
+      run("ip", ["link", "set", "far", "up"]);
+      assert.ok(await heardWithin(events, 2_000, (heard) => heard.includes("near up")));
+      events.close();
+    });
+
+    it("does not take a device that leaves a bridge for one that is gone", async () => {
+      const events = new NetworkEvents();
+      runIp([
+        "link add bridge type bridge",
+        "link set far master bridge",
+        "link set far nomaster",
+        "link del bridge",
+      ]);
+      const heard: string[] = [];
+      const done = await heardWithin(events, 2_000, (all) => {
+        heard.splice(0, heard.length, ...all);
+        return all.includes("bridge removed");
+      });
+      assert.ok(done, String(heard));
+      assert.ok(!heard.includes("far removed"), String(heard));
+      events.close();
+    });
+
+    it("tells of a device that is gone", async () => {
+      run("ip", ["link", "add", "spare", "type", "bridge"]);
+      const events = new NetworkEvents();
+      run("ip", ["link", "del", "spare"]);
+      assert.ok(await heardWithin(events, 2_000, (heard) => heard.includes("spare removed")));
+      assert.deepEqual(events.read(), []);
+      events.close();
+    });
+  });
+
+  function linkNamed(name: string) {
+    const link = route.links().find((one) => one.name === name);
+    assert.ok(link, name);
+    return link;
+  }
+
+  function virtual(texts: readonly string[], validSeconds = 60) {
+    return texts.map((text) => {
+      const [address = "", prefix = ""] = text.split("/");
+      return { deviceIndex: near, address: validIp(address), prefixLength: Number(prefix), validSeconds };
+    });
+  }
+});
+
+const { ENODEV, ESRCH } = errno;
+
+/** Reads events until enough is heard, or the time is over. */
+async function heardWithin(
+  events: NetworkEvents,
+  limitMs: number,
+  enough: (heard: readonly string[]) => boolean,
+): Promise<boolean> {
+  const heard: string[] = [];
+  const poll = new PollSet([events.fd]);
+  for (let waitedMs = 0; waitedMs < limitMs && !enough(heard); waitedMs += 100) {
+    await new Promise<void>((resolve) => poll.waitInBackground(100, resolve));
+    for (let more = events.read(); more.length > 0; more = events.read()) heard.push(...more.map(eventText));
+  }
+  return enough(heard);
+}
+
+function eventText(event: NetworkEvent): string {
+  if (event.kind === "overrun") return "overrun";
+  if (event.kind === "address")
+    return `${event.removed ? "removed" : "added"} ${formatNetwork(event.address)}`;
+  if (event.removed) return `${event.link.name} removed`;
+  return `${event.link.name} ${event.link.up ? "up" : "down"}`;
+}

@@ -1,0 +1,29 @@
+import { conntrackTarget, flowRecordTarget, flowSyncTarget } from "./flow-targets.ts";
+import { arpTarget, ndpTarget, vrrpTarget } from "./frame-targets.ts";
+import type { MakeTarget } from "./fuzz-target.ts";
+import {
+  acknowledgementTarget,
+  addressTarget,
+  attributesTarget,
+  linkTarget,
+  netlinkTarget,
+  routeTarget,
+} from "./netlink-targets.ts";
+import { pulseTarget } from "./pulse-target.ts";
+
+/** Every decoder that reads what others have written. */
+export const allTargets: Readonly<Record<string, MakeTarget>> = {
+  vrrp: vrrpTarget,
+  arp: arpTarget,
+  ndp: ndpTarget,
+  pulse: pulseTarget,
+  "flow-sync": flowSyncTarget,
+  "flow-record": flowRecordTarget,
+  conntrack: conntrackTarget,
+  netlink: netlinkTarget,
+  attributes: attributesTarget,
+  acknowledgement: acknowledgementTarget,
+  link: linkTarget,
+  address: addressTarget,
+  route: routeTarget,
+};

@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { DecodeError } from "../../src/base/decode-error.ts";
+import { SinkStream } from "../../src/core/replication/sink-stream.ts";
+import {
+  FLOW_MESSAGE_BYTES_MAX,
+  flowParse,
+  parseFlow,
+  writeCreate,
+  writeDelete,
+  writeUpdate,
+} from "../../src/wire/conntrack-message.ts";
+import { FlowFields } from "../../src/wire/flow-fields.ts";
+import { FLOW_RECORD_BYTES_MAX, FlowRecordReader, FlowRecordWriter } from "../../src/wire/flow-record.ts";
+import {
+  encodeSyncFrame,
+  FLOW_SYNC_VERSION,
+  type SyncFrame,
+  SyncFrameSplitter,
+} from "../../src/wire/flow-sync.ts";
+import { NetlinkWriter, NLMSG_HEADER_BYTES } from "../../src/wire/netlink.ts";
+import { ACCEPTED, type FuzzTarget } from "./fuzz-target.ts";
+import { below, type Random } from "./mutate.ts";
+
+const TCP = 6;
+const UDP = 17;
+const ICMP = 1;
+const ICMPV6 = 58;
+
+/** Flows of all shapes: families, protocols, translations, marks and zones. */
+const flows: readonly FlowFields[] = [
+  { family: 4, protocol: TCP, nat: "source" },
+  { family: 4, protocol: UDP, nat: "destination" },
+  { family: 4, protocol: ICMP, nat: "source" },
+  { family: 6, protocol: TCP, nat: "both" },
+  { family: 6, protocol: UDP, nat: "none" },
+  { family: 6, protocol: ICMPV6, nat: "none" },
+].map((shape, index) => {
+  const fields = new FlowFields();
+  fields.family = shape.family === 4 ? 4 : 6;
+  fields.protocol = shape.protocol;
+  fields.original.source.fill(10 + index);
+  fields.original.destination.fill(20 + index);
+  if (fields.isIcmp) {
+    fields.original.icmpId = 999;
+    fields.original.icmpType = shape.protocol === ICMP ? 8 : 128;
+  } else {
+    fields.original.sourcePort = 40_000;
+    fields.original.destinationPort = 443;
+  }
+  fields.invertOriginal();
+  if (shape.nat === "source" || shape.nat === "both") fields.reply.destination.fill(30);
+  if (shape.nat === "destination" || shape.nat === "both") fields.reply.source.fill(40);
+  fields.status = 0x0e;
+  fields.timeoutSeconds = 432_000;
+  fields.tcpState = shape.protocol === TCP ? 3 : 0;
+  fields.mark = index === 3 ? 7 : 0;
+  fields.zone = index === 3 ? 9 : 0;
+  return fields;
+});
+
+function records(): Uint8Array {
+  const writer = new FlowRecordWriter(4_096);
+  for (const fields of flows) writer.writeUpsert(fields);
+  for (const fields of flows) writer.writeDelete(fields);
+  return writer.take();
+}
+
+/** Records as they stand inside a frame. */
+export function flowRecordTarget(): FuzzTarget {
+  const reader = new FlowRecordReader();
+  const fields = new FlowFields();
+  const single = flows.map((flow) => {
+    const writer = new FlowRecordWriter(FLOW_RECORD_BYTES_MAX);
+    writer.writeUpsert(flow);
+    return writer.take();
+  });
+  return {
+    corpus: [records(), ...single],
+    run: (input) => {
+      reader.reset(input);
+      while (!reader.atEnd) {
+        const { offset } = reader;
+        const change = reader.next(fields);
+        if (change instanceof DecodeError) return change.reason;
+        assert.ok(reader.offset > offset && reader.offset <= input.length, "a record ends behind the input");
+        assertWritable(fields);
+      }
+      return ACCEPTED;
+    },
+  };
+}
+
+/** ctnetlink messages of the kernel, without their netlink header. */
+export function conntrackTarget(): FuzzTarget {
+  const fields = new FlowFields();
+  const names = new Map<number, string>(Object.entries(flowParse).map(([name, number]) => [number, name]));
+  const corpus = flows.flatMap((flow) =>
+    [writeCreate, writeUpdate].map((write) => {
+      const writer = new NetlinkWriter(FLOW_MESSAGE_BYTES_MAX);
+      write(writer, flow, 1);
+      return writer.written().slice(NLMSG_HEADER_BYTES);
+    }),
+  );
+  return {
+    corpus,
+    run: (input) => {
+      const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
+      const result = parseFlow(view, 0, input.length, fields);
+      const name = names.get(result);
+      assert.notEqual(name, undefined, `parseFlow returned ${result}`);
+      if (result !== flowParse.ok) return `flow-${name}`;
+      assertWritable(fields);
+      return ACCEPTED;
+    },
+  };
+}
+
+const message = new NetlinkWriter(FLOW_MESSAGE_BYTES_MAX);
+const record = new FlowRecordWriter(FLOW_RECORD_BYTES_MAX);
+
+/** What was read can be passed on: to the kernel and to another node, in the room that there is for it. */
+function assertWritable(fields: FlowFields): void {
+  for (const write of [writeCreate, writeUpdate, writeDelete]) {
+    message.reset();
+    write(message, fields, 1);
+    assert.ok(message.offset <= FLOW_MESSAGE_BYTES_MAX);
+  }
+  record.take();
+  record.writeUpsert(fields);
+  assert.ok(record.offset <= FLOW_RECORD_BYTES_MAX);
+}
+
+const CLUSTER = "campus";
+const SOURCE = "gw1";
+
+function syncStreams(): Uint8Array[] {
+  const hello: SyncFrame = { type: "hello", version: FLOW_SYNC_VERSION, cluster: CLUSTER, node: SOURCE };
+  const some: SyncFrame = { type: "records", sequence: 12, sentAtMs: 1_234.5, records: records() };
+  const copy: SyncFrame[] = [
+    { type: "copy-begin", copy: 1, refresh: false },
+    some,
+    { type: "copy-end", copy: 1 },
+  ];
+  const streams: SyncFrame[][] = [
+    [hello, { type: "heartbeat", active: true }, ...copy, { type: "mark", token: 9 }],
+    [hello, { type: "heartbeat", active: true }, some, { type: "heartbeat", active: false }],
+    [some],
+    [{ ...hello, cluster: "other" }],
+    [hello, { type: "acknowledge", sequence: 3, sentAtMs: 1 }],
+    [
+      { type: "refuse", reason: "because" },
+      { type: "marked", token: 1 },
+      { type: "complete", copy: 1 },
+    ],
+  ];
+  return streams.map((frames) => new Uint8Array(Buffer.concat(frames.map(encodeSyncFrame))));
+}
+
+/** A whole stream from its first byte, cut into pieces anywhere, and the sink that hears it. */
+export function flowSyncTarget(): FuzzTarget {
+  return {
+    corpus: syncStreams(),
+    run: (input, random) => {
+      const whole = receive([input]);
+      const pieces = receive(cut(input, random));
+      assert.equal(pieces.heard, whole.heard, "the pieces change what is understood");
+      assert.equal(pieces.reason, whole.reason);
+      return whole.reason;
+    },
+  };
+}
+
+function receive(chunks: readonly Uint8Array[]): { heard: string; reason: string } {
+  const splitter = new SyncFrameSplitter();
+  const sink = new SinkStream({ cluster: CLUSTER, node: "gw2", peer: SOURCE }, 0);
+  const frames: SyncFrame[] = [];
+  for (const chunk of chunks) {
+    const fault = splitter.push(chunk, (frame) => {
+      frames.push(frame);
+      hear(sink, frame);
+    });
+    // The driver closes the stream: nothing behind a fault is read.
+    if (fault !== undefined) return { heard: describe(frames, sink), reason: fault.reason };
+  }
+  return { heard: describe(frames, sink), reason: ACCEPTED };
+}
+
+const reader = new FlowRecordReader();
+const fields = new FlowFields();
+
+function hear(sink: SinkStream, frame: SyncFrame): void {
+  if (sink.state === "closed") return;
+  const wasGreeted = sink.state !== "greeting";
+  for (const effect of sink.receive(1, frame)) {
+    if (effect.do === "purge") sink.purged(effect.copy);
+    if (effect.do !== "apply") continue;
+    assert.ok(wasGreeted, "records are applied before a hello");
+    reader.reset(effect.records);
+    while (!reader.atEnd && !(reader.next(fields) instanceof DecodeError));
+  }
+  const isRightHello = frame.type === "hello" && frame.cluster === CLUSTER && frame.node === SOURCE;
+  if (!wasGreeted && !isRightHello)
+    assert.equal(sink.state, "closed", "a stream goes on without a right hello");
+  if (sink.complete) assert.ok(wasGreeted, "complete before a hello");
+}
+
+function describe(frames: readonly SyncFrame[], sink: SinkStream): string {
+  const texts = frames.map((frame) =>
+    frame.type === "records" ? `records ${frame.records.length}` : JSON.stringify(frame),
+  );
+  return `${texts.join(" ")} ${sink.state} ${sink.complete} ${sink.recordsReceived} ${sink.bytesReceived}`;
+}
+
+function cut(input: Uint8Array, random: Random): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  for (let start = 0; start < input.length; ) {
+    const end = Math.min(input.length, start + 1 + below(random, input.length));
+    chunks.push(input.subarray(start, end));
+    start = end;
+  }
+  return chunks;
+}

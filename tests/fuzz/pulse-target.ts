@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { ByteWriter } from "../../src/base/bytes.ts";
+import { DecodeError } from "../../src/base/decode-error.ts";
+import { validIp } from "../../src/base/ip.ts";
+import { PulseSession } from "../../src/core/election/pulse-session.ts";
+import { decodePulse, encodePulse, PULSE_BYTES_MAX, type Pulse } from "../../src/wire/pulse.ts";
+import { ElectionUnderTest, GROUP, PATH, PEER, SELF } from "./election-under-test.ts";
+import { ACCEPTED, type FuzzTarget } from "./fuzz-target.ts";
+
+const OWN_SESSION = 0x1122_3344_5566_7788n;
+const SESSIONS_PER_LIFE = 5_000;
+
+const pulse: Pulse = {
+  sender: PEER,
+  recipient: SELF,
+  session: 77n,
+  echo: OWN_SESSION,
+  sequence: 5,
+  group: GROUP,
+  role: "standby",
+  effectivePriority: 100,
+  tableComplete: true,
+  resigning: false,
+  wantsToBeActive: false,
+  watermark: 4_711n,
+  revision: "0123456789abcdef",
+  intervalMs: 100,
+  advertisementSources: [],
+};
+
+const pulses: readonly Pulse[] = [
+  pulse,
+  { ...pulse, role: "active", sequence: 1_000 },
+  { ...pulse, role: "active", resigning: true, session: 78n, advertisementSources: [validIp("fe80::3")] },
+  { ...pulse, echo: 0n, role: "init", effectivePriority: 0, tableComplete: false },
+  { ...pulse, wantsToBeActive: true, advertisementSources: [validIp("fe80::3"), validIp("fe80::4")] },
+  { ...pulse, group: "other" },
+];
+
+/**
+ * Pulses whose authentication tag is right: what a node with the key could send, and the session and the election that
+ * hear it. A wrong tag stops before the decoder.
+ */
+export function pulseTarget(): FuzzTarget {
+  const election = new ElectionUnderTest();
+  let session = new PulseSession(OWN_SESSION);
+  let heard = 0;
+  return {
+    corpus: pulses.map(encode),
+    run: (input) => {
+      const value = decodePulse(input);
+      if (value instanceof DecodeError) {
+        election.sawNothing();
+        return value.reason;
+      }
+      assert.ok(value.effectivePriority <= 254 && value.intervalMs >= 1 && value.session !== 0n);
+      assert.match(value.revision, /^[0-9a-f]{16}$/);
+      if (value.sender !== PEER || value.recipient !== SELF) return ACCEPTED;
+      if (++heard % SESSIONS_PER_LIFE === 0) session = new PulseSession(OWN_SESSION);
+      const freshness = session.accept(value);
+      assert.notEqual(session.accept(value), "fresh", "the same pulse is fresh a second time");
+      if (freshness !== "fresh") {
+        election.sawNothing();
+        return ACCEPTED;
+      }
+      election.receive((machine, nowMs) => machine.receivePulse(nowMs, PATH, value), value.group !== GROUP);
+      return ACCEPTED;
+    },
+  };
+}
+
+function encode(value: Pulse): Uint8Array {
+  const writer = new ByteWriter(PULSE_BYTES_MAX);
+  encodePulse(value, writer);
+  return writer.written().slice();
+}

@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ControlClient } from "../../src/client/control-client.ts";
+import type { ClusterStatus, NodeStatus } from "../../src/contract/status.ts";
+import { isWell, waitForCluster } from "../../src/lab/cluster-view.ts";
+import { labDown, labUp } from "../../src/lab/lab.ts";
+import { controlSocket, nodeLog } from "../../src/lab/lab-folder.ts";
+import { type LabSettings, namespaceOf, nodeNames } from "../../src/lab/lab-plan.ts";
+import { runCommand } from "../../src/lab/run-command.ts";
+import { waitFor } from "./namespace-waiting.ts";
+
+const WELL_LIMIT_MS = 60_000;
+
+/** A lab of a test, with what tests ask of its nodes. */
+export class TestLab {
+  readonly settings: LabSettings;
+
+  private constructor(settings: LabSettings) {
+    this.settings = settings;
+  }
+
+  /** The name carries the number of this process, so that tests may run beside each other. */
+  static async up(
+    prefix: string,
+    settings: Partial<LabSettings> = {},
+    options: { readonly daemons?: boolean } = {},
+  ): Promise<TestLab> {
+    const name = `${prefix}${process.pid}`;
+    const record = await labUp({ ...settings, name }, { owned: true, ...options });
+    return new TestLab(record.settings);
+  }
+
+  get name(): string {
+    return this.settings.name;
+  }
+
+  namespace(part: string): string {
+    return namespaceOf(this.name, part);
+  }
+
+  async down(): Promise<void> {
+    await labDown(this.name);
+  }
+
+  /** Waits until every node is there, one is active and all others hold every connection. */
+  async waitUntilWell(): Promise<ClusterStatus> {
+    return await waitForCluster(this.settings, isWell, {
+      limitMs: WELL_LIMIT_MS,
+      until: "one node is active and the others are complete",
+    });
+  }
+
+  /** The node that is active and the first of the others, once all is well. */
+  async rolesWhenWell(): Promise<{ active: string; standby: string }> {
+    const { activeNode } = await this.waitUntilWell();
+    const standby = nodeNames(this.settings).find((node) => node !== activeNode);
+    if (activeNode === null || standby === undefined)
+      throw new Error("a lab that is well has an active node");
+    return { active: activeNode, standby };
+  }
+
+  /** The cluster as one node sees it; undefined while it does not answer. */
+  async seenBy(node: string): Promise<ClusterStatus | undefined> {
+    try {
+      return await new ControlClient(controlSocket(this.name, node)).status();
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** What a node says of itself; undefined while it does not answer. */
+  async tryStatus(node: string): Promise<NodeStatus | undefined> {
+    return (await this.seenBy(node))?.nodes.find(({ name }) => name === node);
+  }
+
+  async status(node: string): Promise<NodeStatus> {
+    return await waitFor(`${node} to answer`, () => this.tryStatus(node), { explain: () => this.log(node) });
+  }
+
+  /** Waits until a node says that it is as wished. */
+  async waitForNode(
+    node: string,
+    what: string,
+    isWished: (status: NodeStatus) => boolean,
+  ): Promise<NodeStatus> {
+    let last: NodeStatus | undefined;
+    return await waitFor(
+      `${node} to be ${what}`,
+      async () => {
+        last = await this.tryStatus(node);
+        return last !== undefined && isWished(last) ? last : undefined;
+      },
+      { explain: () => `${JSON.stringify(last)}\n${this.log(node)}` },
+    );
+  }
+
+  /** The process of one role; `supervisor` is the daemon itself. */
+  async processOf(node: string, role: string): Promise<{ pid: number; restarts: number }> {
+    const { processes } = await this.waitForNode(node, `running its ${role}`, (status) =>
+      status.processes.some((one) => one.role === role && one.pid > 0),
+    );
+    const found = processes.find((one) => one.role === role);
+    if (found === undefined) throw new Error(`${node} has no role ${role}`);
+    return found;
+  }
+
+  log(node: string): string {
+    try {
+      return readFileSync(nodeLog(this.name, node), "utf8");
+    } catch {
+      return "";
+    }
+  }
+
+  /** The kernel's connection table of a part of the lab, a line each. */
+  async flows(part: string, family: "ipv4" | "ipv6" = "ipv4"): Promise<string[]> {
+    const text = await runCommand("sh", [
+      "-c",
+      `exec ip netns exec ${this.namespace(part)} conntrack -L -f ${family} 2>/dev/null`,
+    ]);
+    return text.split("\n").filter((line) => line !== "");
+  }
+}
+
+/** The sum of the counters whose names begin so: a decoder's reasons, for example. */
+export function countersThatBegin(status: NodeStatus, prefix: string): number {
+  return Object.entries(status.counters)
+    .filter(([name]) => name.startsWith(prefix))
+    .reduce((sum, [, value]) => sum + value, 0);
+}
+
+const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
+
+/** `tocha run` in a namespace of a lab, with any document. Ends with the lab. */
+export class TestDaemon {
+  readonly #child: ChildProcess;
+  #said = "";
+
+  constructor(options: {
+    readonly namespace: string;
+    readonly config: string;
+    readonly node: string;
+    readonly runDirectory: string;
+  }) {
+    const { namespace, config, node, runDirectory } = options;
+    mkdirSync(runDirectory, { recursive: true });
+    this.#child = spawn(
+      "ip",
+      [
+        ...["netns", "exec", namespace, launcher, "run", "--config", config, "--node", node],
+        ...["--run-dir", runDirectory, "--state-dir", join(runDirectory, "state")],
+      ],
+      // Its own session, as in production: signals to the test's terminal are not meant for it.
+      { stdio: ["ignore", "pipe", "pipe"], detached: true },
+    );
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.#said += text;
+      });
+  }
+
+  /** Everything it has said, its log included. */
+  get said(): string {
+    return this.#said;
+  }
+
+  /** @returns the exit status, once it has ended */
+  async exitStatus(): Promise<number | null> {
+    await waitFor("the daemon to end", () => this.#hasEnded, { explain: () => this.#said });
+    return this.#child.exitCode;
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill("SIGTERM");
+    await this.exitStatus();
+  }
+
+  get #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+}

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { documentPath, labFolder } from "../../src/lab/lab-folder.ts";
+import { cut, mend } from "../../src/lab/node-power.ts";
+import { startNode, stopNode } from "../../src/lab/node-process.ts";
+import { runCommand } from "../../src/lab/run-command.ts";
+import { countersThatBegin, TestLab } from "./daemon-node.ts";
+import { KeepalivedRouter } from "./keepalived-router.ts";
+import { NamespaceAddresses } from "./namespace-addresses.ts";
+import { NamespaceAgent } from "./namespace-agent.ts";
+import { requireNamespaces } from "./namespace-preconditions.ts";
+import { letTimePass } from "./namespace-waiting.ts";
+
+// One virtual router with tocha on gw1 and keepalived on gw2, for IPv4 and IPv6, at the same interval. The two know
+// nothing of each other but VRRP. tocha has priority 110.
+
+const addresses4 = ["10.1.0.1/24"];
+const addresses6 = ["fe80::51:1/64", "fd00:1::1/64"];
+const HIGHER = 200;
+const LOWER = 50;
+const SERVICE_PORT = 7_007;
+/** Twenty intervals: time for anything that goes wrong to show. */
+const QUIET_MS = 2_000;
+/** Far more than two routers at 100 ms need to settle who is active; a machine that is busy needs time too. */
+const CONFLICT_MS_MAX = 2_000;
+
+const document = `cluster: interoperability
+nodes:
+  gw1:
+    interfaces:
+      lan: { device: lan, addresses: [10.1.0.2/24, "fd00:1::2/64"] }
+      wan: { device: wan, addresses: [192.0.2.2/24, "2001:db8::2/64"] }
+      sync: { device: sync, addresses: [10.255.0.1/24] }
+groups:
+  gateway:
+    virtualRouterId: 51
+    priorities: { gw1: 110 }
+    addresses:
+      lan: [${[...addresses4, ...addresses6].map((address) => `"${address}"`).join(", ")}]
+nat:
+  source:
+    - { id: lan-out, from: 10.1.0.0/24, out: wan, to: masquerade }
+    - { id: lan6-out, from: "fd00:1::/64", out: wan, to: masquerade }
+replication: { interface: sync }
+keys: { directory: keys }
+`;
+
+let lab: TestLab;
+let watch: NamespaceAddresses;
+let client: NamespaceAgent;
+let server: NamespaceAgent;
+let keepalived: KeepalivedRouter;
+const tocha = () => lab.namespace("gw1");
+const other = () => lab.namespace("gw2");
+
+before(async () => {
+  await requireNamespaces(["keepalived", "conntrack"]);
+  lab = await TestLab.up("tk", {}, { daemons: false });
+  writeFileSync(documentPath(lab.name), document);
+  watch = await NamespaceAddresses.watch([tocha(), other()], [...addresses4, ...addresses6]);
+  client = new NamespaceAgent(lab.namespace("lan"));
+  server = new NamespaceAgent(lab.namespace("wan"));
+  await server.request({ do: "serve", port: SERVICE_PORT });
+});
+
+after(async () => {
+  await client?.close();
+  await server?.close();
+  await watch?.close();
+  await lab?.down();
+});
+
+function startKeepalived(priority: number): KeepalivedRouter {
+  return new KeepalivedRouter({
+    namespace: other(),
+    folder: join(labFolder(lab.name), "keepalived"),
+    device: "lan",
+    virtualRouterId: 51,
+    priority,
+    addresses4,
+    addresses6,
+  });
+}
+
+const explain = () => `${lab.log("gw1")}\n${keepalived.log}`;
+
+/** The LAN's default gateway is the virtual address: an answer shows that tocha serves it, in both families. */
+async function assertServed(): Promise<void> {
+  for (const [host, seen] of [
+    ["192.0.2.9", "192.0.2.2"],
+    ["2001:db8::9", "2001:db8::2"],
+  ] as const) {
+    const answer = await client.request({ do: "ask", protocol: "tcp", host, port: SERVICE_PORT });
+    assert.deepEqual(answer, { seen }, `through the virtual address to ${host}`);
+  }
+}
+
+test("tocha becomes backup to a keepalived of higher priority", async () => {
+  keepalived = startKeepalived(HIGHER);
+  await keepalived.waitForState("MASTER");
+  await watch.waitForSoleHolder(other(), explain);
+  const startedMs = NamespaceAddresses.now();
+  startNode(lab.name, "gw1");
+  const status = await lab.waitForNode("gw1", "standby", ({ role }) => role === "standby");
+  assert.match(status.cause, /10\.1\.0\.3|fe80::/, "it says who is active");
+  await letTimePass(QUIET_MS);
+  assert.equal((await lab.status("gw1")).role, "standby");
+  assert.deepEqual(watch.since(startedMs), [], "no address has moved");
+  assert.deepEqual(decodeFaults(await lab.status("gw1")), {}, "tocha understands every packet of keepalived");
+});
+
+test("tocha takes over, for IPv4 and IPv6, when keepalived is killed", async () => {
+  await keepalived.kill();
+  // keepalived leaves its addresses in the kernel when it is killed, and would go on to answer for them.
+  for (const address of [...addresses4, ...addresses6])
+    await runCommand("ip", ["-n", other(), "address", "del", address, "dev", "lan"]);
+  await watch.waitForSoleHolder(tocha(), explain);
+  const status = await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
+  assert.match(status.cause, /silent/);
+  await assertServed();
+});
+
+test("tocha gives way when keepalived comes back with its higher priority", async () => {
+  const backMs = NamespaceAddresses.now();
+  keepalived = startKeepalived(HIGHER);
+  await keepalived.waitForState("MASTER");
+  await watch.waitForSoleHolder(other(), explain);
+  const { cause } = await lab.waitForNode("gw1", "standby", ({ role }) => role === "standby");
+  assert.match(cause, /ranks higher/);
+  assert.ok(
+    watch.longestDuplicateMs(backMs) < CONFLICT_MS_MAX,
+    `both held an address for ${watch.longestDuplicateMs(backMs)} ms`,
+  );
+});
+
+test("tocha takes over when keepalived's cable goes silent, and gives way when it is mended", async () => {
+  await cut(lab.name, "gw2-lan", { silent: true });
+  await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
+  const expected = [...addresses4, ...addresses6];
+  assert.deepEqual(
+    watch.heldIn(tocha()),
+    expected,
+    "it cannot be known that keepalived lives: both hold them",
+  );
+  await assertServed();
+  const mendedMs = NamespaceAddresses.now();
+  await mend(lab.name, "gw2-lan");
+  await lab.waitForNode("gw1", "standby", ({ role }) => role === "standby");
+  await watch.waitForSoleHolder(other(), explain);
+  const duplicateMs = watch.longestDuplicateMs(mendedMs);
+  assert.ok(duplicateMs < CONFLICT_MS_MAX, `both held an address for ${duplicateMs} ms after the mending`);
+});
+
+test("tocha takes over when keepalived withdraws with priority 0", async () => {
+  await keepalived.stop();
+  await watch.waitForSoleHolder(tocha(), explain);
+  const { cause } = await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
+  assert.match(cause, /resigned|silent/);
+  await assertServed();
+});
+
+test("a keepalived of lower priority stays backup, and finds no fault with tocha's packets", async () => {
+  const startedMs = NamespaceAddresses.now();
+  keepalived = startKeepalived(LOWER);
+  await keepalived.waitForState("BACKUP");
+  await letTimePass(QUIET_MS);
+  await keepalived.waitForState("BACKUP");
+  assert.doesNotMatch(keepalived.log, /Entering MASTER/);
+  assert.deepEqual(keepalived.complaints, []);
+  assert.deepEqual(watch.since(startedMs), [], "no address has moved");
+  await assertServed();
+});
+
+test("keepalived takes over when tocha is stopped, because tocha resigns with priority 0", async () => {
+  const stoppedMs = NamespaceAddresses.now();
+  await stopNode(lab.name, "gw1");
+  await keepalived.waitForState("MASTER");
+  await keepalived.waitForLog("that it heard priority 0", /priority 0/i);
+  await watch.waitForSoleHolder(other(), explain);
+  assert.ok(watch.longestDuplicateMs(stoppedMs) < 1, "tocha let go before keepalived took them");
+  assert.deepEqual(keepalived.complaints, []);
+});
+
+/** What decoders refused, by reason. */
+function decodeFaults(status: Awaited<ReturnType<TestLab["status"]>>): Record<string, number> {
+  const faults = ["vrrp-", "ipv4-", "ipv6-", "ethernet-", "advertisement-not-sent"].map(
+    (prefix) => [prefix, countersThatBegin(status, prefix)] as const,
+  );
+  return Object.fromEntries(faults.filter(([, count]) => count > 0));
+}
