@@ -21,8 +21,8 @@ const samples: readonly [SyncFrame, string][] = [
     { type: "records", sequence: 258, sentAtMs: 1.5, records: Uint8Array.of(9, 8, 7) },
     "00000014 02 0000000000000102 3ff8000000000000 090807",
   ],
-  [{ type: "copy-begin", copy: 3, refresh: false }, "00000006 03 00000003 00"],
-  [{ type: "copy-begin", copy: 4, refresh: true }, "00000006 03 00000004 01"],
+  [{ type: "copy-begin", copy: 3, refresh: false, whole: false }, "00000006 03 00000003 00"],
+  [{ type: "copy-begin", copy: 4, refresh: true, whole: true }, "00000006 03 00000004 03"],
   [{ type: "copy-end", copy: 3 }, "00000005 04 00000003"],
   [{ type: "mark", token: 77 }, "00000005 05 0000004d"],
   [{ type: "heartbeat", active: true }, "00000002 06 01"],
@@ -48,7 +48,9 @@ const anyFrame: fc.Arbitrary<SyncFrame> = fc.oneof(
   fc.tuple(fc.maxSafeNat(), number).map(([sequence, sentAtMs]) => ({
     ...({ type: "acknowledge", sequence, sentAtMs } as const),
   })),
-  fc.tuple(u32, fc.boolean()).map(([copy, refresh]) => ({ type: "copy-begin", copy, refresh }) as const),
+  fc
+    .tuple(u32, fc.boolean(), fc.boolean())
+    .map(([copy, refresh, whole]) => ({ type: "copy-begin", copy, refresh, whole }) as const),
   fc.tuple(fc.constantFrom("copy-end", "complete"), u32).map(([type, copy]) => ({ type, copy }) as const),
   fc.tuple(fc.constantFrom("mark", "marked"), u32).map(([type, token]) => ({ type, token }) as const),
   fc.boolean().map((active) => ({ type: "heartbeat", active }) as const),

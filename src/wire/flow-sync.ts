@@ -29,6 +29,9 @@ const frameType = {
   refuse: 10,
 } as const;
 
+const COPY_REFRESH = 0x01;
+const COPY_WHOLE = 0x02;
+
 export type SyncFrame =
   /** First on both sides. */
   | { readonly type: "hello"; readonly version: number; readonly cluster: string; readonly node: string }
@@ -40,8 +43,11 @@ export type SyncFrame =
       readonly sentAtMs: number;
       readonly records: Uint8Array;
     }
-  /** All flows of the source follow; changes are mixed in. A refresh only renews timers: nothing was lost before it. */
-  | { readonly type: "copy-begin"; readonly copy: number; readonly refresh: boolean }
+  /**
+   * All flows of the source follow; changes are mixed in. A refresh only renews timers: nothing was lost before it. The
+   * source is `whole` unless it took over without every connection: then what a sink holds beyond the copy may be real.
+   */
+  | { readonly type: "copy-begin"; readonly copy: number; readonly refresh: boolean; readonly whole: boolean }
   /** The copy is whole: what the sink has beyond it does not exist at the source. */
   | { readonly type: "copy-end"; readonly copy: number }
   /** Asks for `marked` once everything before is in the sink's kernel. */
@@ -70,7 +76,7 @@ export function encodeSyncFrame(frame: SyncFrame): Uint8Array {
       writer
         .u8(frameType.copyBegin)
         .u32(frame.copy)
-        .u8(frame.refresh ? 1 : 0);
+        .u8((frame.refresh ? COPY_REFRESH : 0) | (frame.whole ? COPY_WHOLE : 0));
       break;
     case "copy-end":
       writer.u8(frameType.copyEnd).u32(frame.copy);
@@ -123,8 +129,16 @@ function decodeBody(type: number, reader: ByteReader): SyncFrame | undefined {
         sentAtMs: reader.f64(),
         records: reader.take(Math.max(0, reader.remaining)),
       };
-    case frameType.copyBegin:
-      return { type: "copy-begin", copy: reader.u32(), refresh: reader.u8() !== 0 };
+    case frameType.copyBegin: {
+      const copy = reader.u32();
+      const flags = reader.u8();
+      return {
+        type: "copy-begin",
+        copy,
+        refresh: (flags & COPY_REFRESH) !== 0,
+        whole: (flags & COPY_WHOLE) !== 0,
+      };
+    }
     case frameType.copyEnd:
       return { type: "copy-end", copy: reader.u32() };
     case frameType.mark:

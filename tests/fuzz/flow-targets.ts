@@ -137,7 +137,7 @@ function syncStreams(): Uint8Array[] {
   const hello: SyncFrame = { type: "hello", version: FLOW_SYNC_VERSION, cluster: CLUSTER, node: SOURCE };
   const some: SyncFrame = { type: "records", sequence: 12, sentAtMs: 1_234.5, records: records() };
   const copy: SyncFrame[] = [
-    { type: "copy-begin", copy: 1, refresh: false },
+    { type: "copy-begin", copy: 1, refresh: false, whole: true },
     some,
     { type: "copy-end", copy: 1 },
   ];

@@ -239,6 +239,24 @@ export class NoWordAfterSleep implements Checker {
   }
 }
 
+/** An active that is awake is heard: it never falls silent. */
+export class ActiveSpeaks implements Checker {
+  readonly #since = new Since<string>();
+
+  observe(cluster: VirtualCluster): void {
+    for (const node of cluster.nodes) {
+      const quietMs = this.#since.note(node.name, node.isRunning && isActive(node), cluster.nowMs);
+      // An interval, one of listening after a sleep, and delays.
+      if (quietMs > 2.5 * cluster.options.intervalMs) fail(`${node.name} is active and says nothing`);
+    }
+  }
+
+  happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    if (event.kind !== "effect" || event.effect.do !== "send-advertisement") return;
+    this.#since.note(node.name, false, cluster.nowMs);
+  }
+}
+
 /** A node holds the addresses exactly while it is active, and announces and defends nothing else. */
 export class AddressesFollowTheRole implements Checker {
   observe(cluster: VirtualCluster): void {
@@ -297,6 +315,7 @@ export function everyPromise(): Checker[] {
     new NoTakeoverWithIncompleteTable(),
     new NoRetreatWithoutCause(),
     new NoWordAfterSleep(),
+    new ActiveSpeaks(),
     new AddressesFollowTheRole(),
   ];
 }

@@ -250,6 +250,7 @@ export class ReplicationWorld {
 
   #activate(node: SimulatedNode): void {
     node.active = true;
+    node.source.setWhole(true);
     node.kernel.subscribed = true;
     this.#log = [];
     for (const { to, sink } of this.#connections) if (to === node) sink.setSelfActive(true);

@@ -11,7 +11,8 @@ import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 //     up FACE...   down FACE...   ready   unready   complete   incomplete   stop   switchover
 //     drained TOKEN yes|no
 //     advert FACE SOURCE priority=N [interval=1s] [id=51]
-//     pulse PEER ROLE priority=N [complete] [resigning] [wants]
+//     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete]
+//                                                 an active is complete unless the story says otherwise
 //     advance 3.609s      deadlines on the way are kept to the moment
 //     sleep 5s            the time passes and nothing runs
 //
@@ -188,7 +189,7 @@ function pulseOf(words: readonly string[], options: ReadonlyMap<string, string>,
     group: "gateway",
     role: words[1] as GroupRole,
     effectivePriority: Number(options.get("priority")),
-    tableComplete: options.has("complete"),
+    tableComplete: options.has("complete") || (words[1] === "active" && !options.has("incomplete")),
     resigning: options.has("resigning"),
     wantsToBeActive: options.has("wants"),
     watermark: 0n,

@@ -745,6 +745,27 @@ describe("election: lateness", () => {
   );
 
   story(
+    "whatever ends its listening, it speaks then",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.444s
+    sleep 2s
+    pulse gw2 standby priority=90
+    sleep 101ms
+    pulse gw2 standby priority=90
+    advance 0ms
+    ----
+    1.083s  pulses, init -> standby: it has listened and can serve
+    1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    3.545s  advert lan 100, pulses, announce
+    active  deadline=3.645s
+    `,
+  );
+
+  story(
     "it gives way to whoever became active meanwhile",
     `
     node gw1 priority=100 interval=100ms peers=gw2
@@ -759,6 +780,26 @@ describe("election: lateness", () => {
     1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
     3.444s  remove-addresses, pulses, active -> standby: gw2 became active while this node was stalled
     standby  deadline=3.544s  takeover=3.805s
+    `,
+  );
+
+  story(
+    "it does not give way to one that became active without its connections, whatever that one's priority",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.444s
+    sleep 2s
+    pulse gw2 active priority=110 incomplete
+    advance 100ms
+    pulse gw2 active priority=110 incomplete
+    ----
+    1.083s  pulses, init -> standby: it has listened and can serve
+    1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    3.544s  advert lan 100, pulses, announce
+    active  deadline=3.644s
     `,
   );
 

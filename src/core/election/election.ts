@@ -219,7 +219,7 @@ export class Election {
   }
 
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
-  #hearActive({ name, isForeign, priority, intervalMs, outranksUs }: HeardActive): void {
+  #hearActive({ name, isForeign, priority, intervalMs, outranksUs, lacksOurTable }: HeardActive): void {
     const isLower = priority < this.#health.effectivePriority;
     if (this.role === "standby" && isForeign && isLower && this.#mayPreempt) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
@@ -228,9 +228,10 @@ export class Election {
       return;
     }
     this.#lastWord = { name, atMs: this.#nowMs, resigned: false };
-    if (this.role === "active" && !this.#member.isMute && !outranksUs) {
+    // A node that stalled yields to whoever took over meanwhile, unless that one lacks its connections.
+    if (this.role === "active" && !outranksUs && (!this.#member.isMute || lacksOurTable)) {
       this.#count("conflict");
-      this.#member.assert();
+      if (!this.#member.isMute) this.#member.assert();
       return;
     }
     const right = outranksUs ? "is active and ranks higher" : "became active while this node was stalled";

@@ -97,9 +97,11 @@ export class Membership {
 
   // ---- Time ----
 
-  /** Begins to handle an input. `deadline` is when it should have been the latest. @returns whether that is long ago */
+  /** Begins to handle an input; `deadline` was due before it. @returns whether the node has overslept */
   begin(nowMs: number, deadline: number): boolean {
-    const isLate = nowMs - deadline > latenessMs(this.#settings.intervalMs) && !this.isListening;
+    // What was due when the last input came was late already then, and that was noticed.
+    const lateMs = nowMs - Math.max(deadline, this.#nowMs);
+    const isLate = lateMs > latenessMs(this.#settings.intervalMs) && !this.isListening;
     this.#effects = [];
     this.#nowMs = nowMs;
     return isLate;

@@ -16,6 +16,8 @@ export type Heard =
       readonly priority: number;
       readonly intervalMs: number;
       readonly outranksUs: boolean;
+      /** It became active without the connections that this node holds. */
+      readonly lacksOurTable: boolean;
     }
   | { readonly what: "resignation"; readonly name: string; readonly isForeign: boolean }
   /** A pulse of a node that neither is active nor resigns. */
@@ -76,6 +78,7 @@ export class Neighbourhood {
     const { node: name } = this.#settings;
     return {
       name,
+      tableComplete: this.#health.tableComplete,
       effectivePriority: this.#health.effectivePriority,
       addresses: this.#health.addresses,
     };
@@ -105,8 +108,18 @@ export class Neighbourhood {
   #hearActive(nowMs: number, peer: Peer, priority: number, intervalMs: number): Heard | undefined {
     if (peer.hasJustResigned(nowMs)) return this.#ignore("evidenceAfterResignation");
     peer.wasActive(nowMs);
-    const outranksUs = compareRank(peer.rank(priority), this.ownRank) > 0;
-    return { what: "active", name: peer.name, isForeign: false, priority, intervalMs, outranksUs };
+    const rank = peer.rank(priority);
+    const outranksUs = compareRank(rank, this.ownRank) > 0;
+    const lacksOurTable = this.#health.tableComplete && !rank.tableComplete;
+    return {
+      what: "active",
+      name: peer.name,
+      isForeign: false,
+      priority,
+      intervalMs,
+      outranksUs,
+      lacksOurTable,
+    };
   }
 
   #hearForeign(
@@ -129,7 +142,7 @@ export class Neighbourhood {
     const isTieLost = ownAddress === undefined || compareIp(source, ownAddress) > 0;
     const ownPriority = this.#health.effectivePriority;
     const outranksUs = priority > ownPriority || (priority === ownPriority && isTieLost);
-    return { what: "active", name, isForeign: true, priority, intervalMs, outranksUs };
+    return { what: "active", name, isForeign: true, priority, intervalMs, outranksUs, lacksOurTable: false };
   }
 
   #ignore(counter: ElectionCounter): undefined {

@@ -84,7 +84,8 @@ export class Peer {
 
   /** With the priority of its last pulse, or the one given (an advertisement may be newer). */
   rank(effectivePriority = this.#pulse?.effectivePriority ?? 0): Rank {
-    return { name: this.name, effectivePriority, addresses: this.#addresses };
+    const tableComplete = this.#pulse?.tableComplete ?? false;
+    return { name: this.name, tableComplete, effectivePriority, addresses: this.#addresses };
   }
 
   view(nowMs: number): PeerView {

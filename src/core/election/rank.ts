@@ -1,8 +1,12 @@
 import { compareIp, type IpAddress, isLinkLocal } from "../../base/ip.ts";
 
-/** Who goes first among nodes: the higher priority, then the higher address (RFC 9568 6.4.3). */
+/**
+ * Who goes first among nodes: one that holds every connection before one that does not, for what it would cost to decide
+ * otherwise is what the cluster exists for; then the higher priority, then the higher address (RFC 9568 6.4.3).
+ */
 export interface Rank {
   readonly name: string;
+  readonly tableComplete: boolean;
   readonly effectivePriority: number;
   /** Of all faces; link-local ones do not count, since no peer can know them for sure. */
   readonly addresses: readonly IpAddress[];
@@ -10,6 +14,7 @@ export interface Rank {
 
 /** Positive if `a` ranks above `b`. All nodes come to the same result, for they hold the same document. */
 export function compareRank(a: Rank, b: Rank): number {
+  if (a.tableComplete !== b.tableComplete) return a.tableComplete ? 1 : -1;
   if (a.effectivePriority !== b.effectivePriority) return a.effectivePriority - b.effectivePriority;
   const byAddress = compareIp(highest(a.addresses), highest(b.addresses));
   if (byAddress !== 0) return byAddress;

@@ -52,6 +52,7 @@ export class SinkStream {
   #copy = 0;
   #everComplete = false;
   #refreshing = false;
+  #whole = false;
   #sourceActive = false;
   #selfActive = false;
   #heardMs: number;
@@ -93,7 +94,7 @@ export class SinkStream {
       case "records":
         return this.#apply(frame);
       case "copy-begin":
-        return this.#beginCopy(frame.copy, frame.refresh);
+        return this.#beginCopy(frame);
       case "copy-end":
         return this.#endCopy(frame.copy);
       case "mark":
@@ -150,7 +151,8 @@ export class SinkStream {
     ];
   }
 
-  #beginCopy(copy: number, refresh: boolean): readonly SinkEffect[] {
+  #beginCopy({ copy, refresh, whole }: SyncFrame & { type: "copy-begin" }): readonly SinkEffect[] {
+    this.#whole = whole;
     this.#refreshing = refresh && this.#everComplete;
     if (!refresh) this.#everComplete = false;
     const abort: SinkEffect[] = this.#state === "purging" ? [{ do: "abort-purge" }] : [];
@@ -166,7 +168,7 @@ export class SinkStream {
       return [];
     }
     this.#state = "purging";
-    return [{ do: "purge", copy }];
+    return this.#whole ? [{ do: "purge", copy }] : this.purged(copy);
   }
 
   #heartbeat(active: boolean): readonly SinkEffect[] {

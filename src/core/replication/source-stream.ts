@@ -61,6 +61,7 @@ export class SourceStream {
   readonly #settings: SourceSettings;
   #state: SourceState = "offline";
   #active = false;
+  #whole = false;
   #copy = 0;
   /** Since when the standby may lack changes; undefined when the copy that runs, or none, is enough. */
   #copyAgain: ResyncCause | undefined;
@@ -124,6 +125,11 @@ export class SourceStream {
     this.#heartbeatDueMs = Number.POSITIVE_INFINITY;
     this.#refreshDueMs = Number.POSITIVE_INFINITY;
     return wasCopying ? [{ do: "abort-copy" }] : [];
+  }
+
+  /** Whether this node's table is the truth: it was complete when the node became active, or has become so by time. */
+  setWhole(whole: boolean): void {
+    this.#whole = whole;
   }
 
   setActive(nowMs: number, active: boolean): readonly SourceEffect[] {
@@ -254,7 +260,7 @@ export class SourceStream {
     this.#refreshDueMs = Number.POSITIVE_INFINITY;
     this.#copy++;
     return [
-      send({ type: "copy-begin", copy: this.#copy, refresh: cause === "refresh" }),
+      send({ type: "copy-begin", copy: this.#copy, refresh: cause === "refresh", whole: this.#whole }),
       { do: "start-copy" },
     ];
   }

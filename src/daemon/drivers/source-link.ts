@@ -62,8 +62,13 @@ export class SourceLink {
     return this.#options.peer.name;
   }
 
-  setActive(active: boolean): void {
+  setActive(active: boolean, whole: boolean): void {
+    this.stream.setWhole(whole);
     this.#perform(this.stream.setActive(performance.now(), active));
+  }
+
+  setWhole(): void {
+    this.stream.setWhole(true);
   }
 
   changed(records: Uint8Array, count: number): void {

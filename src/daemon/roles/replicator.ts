@@ -24,6 +24,11 @@ const BATCHES_PER_TURN = 32;
 /** A frame's worth of records. */
 const RECORDS_BYTES = 32 << 10;
 const EVENT_WAIT_MS = 1_000;
+/**
+ * A node that had to take over without every connection gives way to one that has them, if such a one shows up within this
+ * time: an active node that had only stalled.
+ */
+const WHOLE_AFTER_MS = 10_000;
 const LISTEN_RETRY_MS = 1_000;
 const HANDSHAKE_LIMIT_MS = 3_000;
 /** Whoever knocks again and again shall not fill the log: refusals in between are only counted. */
@@ -50,6 +55,9 @@ class ReplicatorRole {
   readonly #sources: readonly SourceLink[];
   readonly #sinks = new Set<SinkLink>();
   #active = false;
+  /** Active, with a table that is the truth. */
+  #whole = false;
+  #wholeTimer: NodeJS.Timeout | undefined;
   #toldComplete = false;
   #drain: Drain | undefined;
   #purgedBefore = 0;
@@ -98,7 +106,10 @@ class ReplicatorRole {
 
   #setActive(active: boolean): void {
     if (active === this.#active) return;
+    this.#whole = active && (this.#complete || this.#settings.peers.length === 0);
     this.#active = active;
+    clearTimeout(this.#wholeTimer);
+    if (active && !this.#whole) this.#wholeTimer = setTimeout(() => this.#becomeWhole(), WHOLE_AFTER_MS);
     if (active) {
       this.#filter.setOwnAddresses(this.#ownAddresses());
       this.#events.subscribe(true);
@@ -107,8 +118,15 @@ class ReplicatorRole {
       this.#readEvents();
       this.#events.subscribe(false);
     }
-    for (const source of this.#sources) source.setActive(active);
+    for (const source of this.#sources) source.setActive(active, this.#whole);
     for (const sink of this.#sinks) sink.setSelfActive(active);
+    this.#tellTable();
+  }
+
+  /** Nobody with more connections has shown up: what this node has is the truth now. */
+  #becomeWhole(): void {
+    this.#whole = true;
+    for (const source of this.#sources) source.setWhole();
     this.#tellTable();
   }
 
@@ -250,9 +268,9 @@ class ReplicatorRole {
     this.#sinks.add(link);
   }
 
-  /** This node is a worthy successor when it holds all flows of the active one. The active node's own table is the truth. */
+  /** This node's kernel holds every connection of the cluster, as far as anybody can know. */
   get #complete(): boolean {
-    return this.#active || [...this.#sinks].some(({ complete }) => complete);
+    return this.#active ? this.#whole : [...this.#sinks].some(({ complete }) => complete);
   }
 
   #checkTable(): void {
