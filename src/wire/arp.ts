@@ -41,8 +41,42 @@ export function encodeGratuitousArp({ mac, address }: GratuitousArp): Uint8Array
   return frame.put(new Uint8Array(6)).put(address).bytes;
 }
 
+/** Encodes the question who has `target`, as a whole broadcast frame. */
+export function encodeArpRequest({ mac, sender, target }: ArpRequest): Uint8Array {
+  const frame = new ByteWriter(FRAME_BYTES);
+  frame.put(broadcastMac).put(mac).u16(ETHERTYPE_ARP);
+  frame.u16(HARDWARE_ETHERNET).u16(PROTOCOL_IPV4).u16(ADDRESS_LENGTHS).u16(OPERATION_REQUEST);
+  frame.put(mac).put(sender);
+  return frame.put(new Uint8Array(6)).put(target).bytes;
+}
+
+export interface ArpRequest {
+  readonly mac: MacAddress;
+  readonly sender: IpAddress;
+  readonly target: IpAddress;
+}
+
+/** Decodes the answer to a request: who has which address. What follows it is Ethernet padding. */
+export function decodeArpReply(bytes: Uint8Array): GratuitousArp | DecodeError {
+  const arp = decodeArp(bytes);
+  if (arp instanceof DecodeError) return arp;
+  return arp.operation === OPERATION_REPLY ? arp : new DecodeError("arp-operation", 20);
+}
+
 /** Decodes a gratuitous ARP frame, of request or reply form. What follows it is Ethernet padding. */
 export function decodeGratuitousArp(bytes: Uint8Array): GratuitousArp | DecodeError {
+  const arp = decodeArp(bytes);
+  if (arp instanceof DecodeError) return arp;
+  if (!equalIp(arp.address, arp.target)) return new DecodeError("arp-not-gratuitous", 38);
+  return { mac: arp.mac, address: arp.address };
+}
+
+interface Arp extends GratuitousArp {
+  readonly operation: number;
+  readonly target: IpAddress;
+}
+
+function decodeArp(bytes: Uint8Array): Arp | DecodeError {
   const frame = new ByteReader(bytes);
   frame.take(12);
   const etherType = frame.u16();
@@ -53,7 +87,7 @@ export function decodeGratuitousArp(bytes: Uint8Array): GratuitousArp | DecodeEr
   const mac = new Uint8Array(frame.take(6));
   const address = new Uint8Array(frame.take(4));
   frame.take(6);
-  const target = frame.take(4);
+  const target = new Uint8Array(frame.take(4));
   if (frame.failed) return new DecodeError("arp-short", frame.offset);
   if (etherType !== ETHERTYPE_ARP) return new DecodeError("ethernet-type", 12);
   if (hardware !== HARDWARE_ETHERNET || protocol !== PROTOCOL_IPV4 || lengths !== ADDRESS_LENGTHS) {
@@ -61,6 +95,5 @@ export function decodeGratuitousArp(bytes: Uint8Array): GratuitousArp | DecodeEr
   }
   if (operation !== OPERATION_REQUEST && operation !== OPERATION_REPLY)
     return new DecodeError("arp-operation", 20);
-  if (!equalIp(address, target)) return new DecodeError("arp-not-gratuitous", 38);
-  return { mac, address };
+  return { mac, address, operation, target };
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/client/control-client.ts";
 import type { ClusterStatus, NodeStatus } from "../../src/contract/status.ts";
-import { isWell, waitForCluster } from "../../src/lab/cluster-view.ts";
+import { waitForCluster } from "../../src/lab/cluster-view.ts";
 import { labDown, labUp } from "../../src/lab/lab.ts";
 import { controlSocket, nodeLog } from "../../src/lab/lab-folder.ts";
 import { type LabSettings, namespaceOf, nodeNames } from "../../src/lab/lab-plan.ts";
@@ -46,7 +46,7 @@ export class TestLab {
 
   /** Waits until every node is there, one is active and all others hold every connection. */
   async waitUntilWell(): Promise<ClusterStatus> {
-    return await waitForCluster(this.settings, isWell, {
+    return await waitForCluster(this.settings, isReady, {
       limitMs: WELL_LIMIT_MS,
       until: "one node is active and the others are complete",
     });
@@ -122,6 +122,14 @@ export class TestLab {
     ]);
     return text.split("\n").filter((line) => line !== "");
   }
+}
+
+/** All nodes are there, one is active, and every other one could take over with every connection. */
+function isReady({ verdict, activeNode, nodes }: ClusterStatus): boolean {
+  if (verdict !== "ok" || activeNode === null) return false;
+  return nodes.every(({ name, reachable, replication }) => {
+    return reachable && (name === activeNode || replication.complete);
+  });
 }
 
 /** The sum of the counters whose names begin so: a decoder's reasons, for example. */

@@ -22,6 +22,8 @@ let watch: NamespaceAddresses;
 let server: NamespaceAgent;
 let client: NamespaceAgent;
 let daemons: TestDaemon[] = [];
+/** Of the next connection: tables keep those of earlier tests. */
+let clientPort = 33_000;
 
 before(async () => {
   await requireNamespaces(["conntrack"]);
@@ -74,11 +76,13 @@ async function assertNothingIsReplicated(): Promise<void> {
     { explain: said },
   );
   await watch.waitForSoleHolder(lab.namespace(active), said);
+  const localPort = clientPort++;
   const answer = await client.request({
     do: "ask",
     protocol: "tcp",
     host: "192.0.2.9",
     port: SERVICE_PORT,
+    localPort,
     keep: true,
   });
   assert.deepEqual(answer, { seen: "192.0.2.1" });
@@ -96,9 +100,9 @@ async function assertNothingIsReplicated(): Promise<void> {
     const live = replication.streams.filter((stream) => /^(copying|live|purging|idle)$/.test(stream.state));
     assert.deepEqual(live, [], `${node} has no stream that works`);
   }
-  const copied = (await lab.flows(other)).filter((line) => line.includes(`dport=${SERVICE_PORT}`));
+  const copied = (await lab.flows(other)).filter((line) => line.includes(`sport=${localPort} `));
   assert.deepEqual(copied, [], `the table of ${other}`);
-  const own = (await lab.flows(active)).filter((line) => line.includes(`dport=${SERVICE_PORT}`));
+  const own = (await lab.flows(active)).filter((line) => line.includes(`sport=${localPort} `));
   assert.notEqual(own.length, 0, `the table of ${active} has the connection`);
 }
 

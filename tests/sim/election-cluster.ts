@@ -17,6 +17,8 @@ export interface ClusterOptions {
   readonly nodes: number;
   readonly intervalMs: number;
   readonly preempt: boolean;
+  /** Whether a face advertises IPv6 as well. */
+  readonly ipv6: boolean;
   /** Somebody on the sync link records pulses and sends them again. */
   readonly attacker: boolean;
   readonly checkers: readonly Checker[];
@@ -153,7 +155,7 @@ export class VirtualCluster implements NodeWorld {
 }
 
 function settingsOf(options: ClusterOptions, index: number): ElectionSettings {
-  const { nodes, intervalMs, preempt } = options;
+  const { nodes, intervalMs, preempt, ipv6 } = options;
   const host = (i: number) => HOST_NUMBERS[i] ?? 9;
   const v4 = (i: number, network: number) => Uint8Array.of(10, network, 0, host(i));
   const linkLocal = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10 - host(index));
@@ -166,7 +168,7 @@ function settingsOf(options: ClusterOptions, index: number): ElectionSettings {
     intervalMs,
     preempt,
     faces: [
-      { name: "lan", families: [4, 6], addresses: [v4(index, 1), linkLocal] },
+      { name: "lan", families: ipv6 ? [4, 6] : [4], addresses: [v4(index, 1), linkLocal] },
       { name: "wan", families: [4], addresses: [v4(index, 2)] },
     ],
     peers: all

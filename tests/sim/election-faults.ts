@@ -144,6 +144,24 @@ const faults: readonly Fault[] = [
   loseTable,
 ];
 
+/** All nodes start alone; first the faces are mended, later and in parts the sync link. @returns when all is mended */
+export function splitAtStart(cluster: VirtualCluster): number {
+  const { nodes, random, options } = cluster;
+  let endMs = 0;
+  for (const from of nodes) {
+    for (const to of nodes) {
+      if (to === from) continue;
+      const endFaces = cutDirections(cluster, ["lan", "wan"], [[from, to]]);
+      const endSync = cutDirections(cluster, ["sync"], [[from, to]]);
+      const syncMs = (100 + 60 * random()) * options.intervalMs;
+      cluster.schedule(80 * options.intervalMs, endFaces);
+      cluster.schedule(syncMs, endSync);
+      endMs = Math.max(endMs, syncMs);
+    }
+  }
+  return endMs;
+}
+
 /** Plans between one and five faults of any kind, which may overlap. @returns when the last one has ended */
 export function planFaults(
   cluster: VirtualCluster,

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { seededRandom } from "../../src/base/prng.ts";
 import { everyPromise, Movements } from "./election-checkers.ts";
 import { type Checker, VirtualCluster } from "./election-cluster.ts";
-import { cutSync, planFaults, startNode } from "./election-faults.ts";
+import { cutSync, planFaults, splitAtStart, startNode } from "./election-faults.ts";
 import type { VirtualNode } from "./election-node.ts";
 
 const SEEDS = Number(process.env["TOCHA_SIM_SEEDS"] ?? 1_000);
@@ -135,6 +135,7 @@ class SingleRun {
       nodes: 3,
       intervalMs,
       preempt: false,
+      ipv6: seed % 2 === 0,
       attacker: true,
       checkers,
     });
@@ -192,7 +193,9 @@ function single(title: string, act: (run: SingleRun) => void): void {
 function runFaults(seed: number): VirtualCluster {
   const cluster = newCluster(seed, everyPromise());
   const { intervalMs, preempt } = cluster.options;
-  const mendedMs = planFaults(cluster, boot(cluster));
+  const isSplit = cluster.random() < 0.2;
+  const startMs = isSplit ? Math.max(boot(cluster), splitAtStart(cluster)) : boot(cluster);
+  const mendedMs = planFaults(cluster, startMs);
   runTo(cluster, mendedMs);
   cluster.isCalm = true;
   // Preemption waits until the better node has been well for 5 s.
@@ -220,6 +223,7 @@ function newCluster(seed: number, checkers: readonly Checker[], mayPreempt = tru
     nodes: random() < 0.5 ? 2 : 3,
     intervalMs: random() < 0.6 ? 10 : 100,
     preempt: random() < 0.4 && mayPreempt,
+    ipv6: random() < 0.5,
     attacker: random() < 0.5,
     checkers,
   });

@@ -231,6 +231,7 @@ export class Election {
     // A node that stalled yields to whoever took over meanwhile, unless that one lacks its connections.
     if (this.role === "active" && !outranksUs && (!this.#member.isMute || lacksOurTable)) {
       this.#count("conflict");
+      this.#neighbourhood.contested(this.#nowMs, name);
       if (!this.#member.isMute) this.#member.assert();
       return;
     }
@@ -248,7 +249,8 @@ export class Election {
   #hearResignation(name: string, isForeign: boolean): void {
     if (this.role !== "standby" || this.#neighbourhood.isSomeoneActive(this.#nowMs)) return;
     const [best] = this.#neighbourhood.candidates(this.#nowMs);
-    const isOutranked = best !== undefined && compareRank(best.rank(), this.#neighbourhood.ownRank) > 0;
+    const isOutranked =
+      best !== undefined && compareRank(best.rank(this.#nowMs), this.#neighbourhood.ownRank) > 0;
     if (isForeign || isOutranked || this.#letsOthersGoFirst || this.#member.isListening) {
       this.#member.awaitSkew();
       this.#lastWord = { name, atMs: this.#nowMs, resigned: true };
@@ -279,7 +281,7 @@ export class Election {
     return this.#neighbourhood.candidates(this.#nowMs).find((peer) => {
       if (reason === "planned") return true;
       // Equals stay where they are: addresses break ties between actives, they are no reason to move.
-      if (peer.rank().effectivePriority <= ownRank.effectivePriority) return false;
+      if (peer.rank(this.#nowMs).effectivePriority <= ownRank.effectivePriority) return false;
       return reason === "health" ? this.#health.degraded : peer.wantsToBeActive;
     });
   }

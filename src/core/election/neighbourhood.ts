@@ -88,7 +88,12 @@ export class Neighbourhood {
   candidates(nowMs: number): readonly Peer[] {
     return this.peers
       .filter((peer) => peer.isCandidate(nowMs))
-      .sort((a, b) => compareRank(b.rank(), a.rank()));
+      .sort((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
+  }
+
+  /** Somebody is active as well as this node, which ranks itself higher. */
+  contested(nowMs: number, name: string): void {
+    this.peers.find((peer) => peer.name === name)?.contested(nowMs);
   }
 
   isSomeoneActive(nowMs: number): boolean {
@@ -108,9 +113,9 @@ export class Neighbourhood {
   #hearActive(nowMs: number, peer: Peer, priority: number, intervalMs: number): Heard | undefined {
     if (peer.hasJustResigned(nowMs)) return this.#ignore("evidenceAfterResignation");
     peer.wasActive(nowMs);
-    const rank = peer.rank(priority);
+    const rank = peer.rank(nowMs, priority);
     const outranksUs = compareRank(rank, this.ownRank) > 0;
-    const lacksOurTable = this.#health.tableComplete && !rank.tableComplete;
+    const lacksOurTable = this.#health.tableComplete && rank.tableComplete === false;
     return {
       what: "active",
       name: peer.name,

@@ -3,7 +3,7 @@ import { equalIp } from "../../base/ip.ts";
 import type { Pulse } from "../../wire/pulse.ts";
 import type { PeerSettings, PeerView } from "./election-types.ts";
 import type { Rank } from "./rank.ts";
-import { activeDownMs, RESIGNATION_GUARD_INTERVALS } from "./timing.ts";
+import { activeDownMs, CONTEST_DOWN_TIMES, RESIGNATION_GUARD_INTERVALS } from "./timing.ts";
 
 const NEVER = Number.NEGATIVE_INFINITY;
 
@@ -17,6 +17,8 @@ export class Peer {
   #lastPulseMs = NEVER;
   #lastActiveMs = NEVER;
   #resignedMs = NEVER;
+  #contestedMs = NEVER;
+  #contestedSinceMs = NEVER;
 
   constructor(settings: PeerSettings, paths: readonly string[], intervalMs: number) {
     this.name = settings.name;
@@ -82,10 +84,25 @@ export class Peer {
     return this.#pulse?.wantsToBeActive ?? false;
   }
 
-  /** With the priority of its last pulse, or the one given (an advertisement may be newer). */
-  rank(effectivePriority = this.#pulse?.effectivePriority ?? 0): Rank {
-    const tableComplete = this.#pulse?.tableComplete ?? false;
-    return { name: this.name, tableComplete, effectivePriority, addresses: this.#addresses };
+  /** Both are active, and this node ranks itself higher. */
+  contested(nowMs: number): void {
+    if (!this.#isWithinDownTime(nowMs, this.#contestedMs)) this.#contestedSinceMs = nowMs;
+    this.#contestedMs = nowMs;
+  }
+
+  /**
+   * With the priority of its last pulse, or the one given (an advertisement may be newer). Advertisements say nothing
+   * of the table: if pulses are missing on one side, or a contest lasts because each side ranks itself higher, then
+   * only what RFC 9568 compares counts, which is the same on both sides.
+   */
+  rank(nowMs: number, effectivePriority = this.#pulse?.effectivePriority ?? 0): Rank {
+    const isTableTold = this.#isWithinDownTime(nowMs, this.#lastPulseMs) && !this.#isContestLasting(nowMs);
+    return {
+      name: this.name,
+      tableComplete: isTableTold ? this.#pulse?.tableComplete : undefined,
+      effectivePriority,
+      addresses: this.#addresses,
+    };
   }
 
   view(nowMs: number): PeerView {
@@ -100,6 +117,11 @@ export class Peer {
       revision: this.#pulse?.revision,
       paths: [...this.#lastHeardMs].map(([name, heardMs]) => ({ name, lastHeardMs: isHeard(heardMs) })),
     };
+  }
+
+  #isContestLasting(nowMs: number): boolean {
+    if (!this.#isWithinDownTime(nowMs, this.#contestedMs)) return false;
+    return nowMs - this.#contestedSinceMs > CONTEST_DOWN_TIMES * activeDownMs(0, this.intervalMs);
   }
 
   #isWithinDownTime(nowMs: number, heardMs: number): boolean {

@@ -6,15 +6,17 @@ import { compareIp, type IpAddress, isLinkLocal } from "../../base/ip.ts";
  */
 export interface Rank {
   readonly name: string;
-  readonly tableComplete: boolean;
+  /** Undefined when it is not known, or must not count. */
+  readonly tableComplete: boolean | undefined;
   readonly effectivePriority: number;
   /** Of all faces; link-local ones do not count, since no peer can know them for sure. */
   readonly addresses: readonly IpAddress[];
 }
 
-/** Positive if `a` ranks above `b`. All nodes come to the same result, for they hold the same document. */
+/** Positive if `a` ranks above `b`. Nodes that hear the same come to the same result: they hold one document. */
 export function compareRank(a: Rank, b: Rank): number {
-  if (a.tableComplete !== b.tableComplete) return a.tableComplete ? 1 : -1;
+  const isTableKnown = a.tableComplete !== undefined && b.tableComplete !== undefined;
+  if (isTableKnown && a.tableComplete !== b.tableComplete) return a.tableComplete ? 1 : -1;
   if (a.effectivePriority !== b.effectivePriority) return a.effectivePriority - b.effectivePriority;
   const byAddress = compareIp(highest(a.addresses), highest(b.addresses));
   if (byAddress !== 0) return byAddress;

@@ -9,6 +9,8 @@ export const GRACE_DOWN_TIMES = 3;
  * active again only because the next one resigned as well; pulses, which come in order, then tell.
  */
 export const RESIGNATION_GUARD_INTERVALS = 1;
+/** Two actives that hear each other settle it at once. If it lasts longer, they do not hear the same. */
+export const CONTEST_DOWN_TIMES = 2;
 /** Lateness below this is ordinary scheduling. */
 const LATENESS_MS_MIN = 20;
 /** A node that wants to be active has been well for at least so long: links that flap keep it away. */

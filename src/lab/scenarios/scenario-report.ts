@@ -19,6 +19,8 @@ export interface PhaseReport {
   readonly udpSendGapMs: number;
   readonly longestTcpStallMs: number;
   /** The longest time that one address stood on two nodes with power. */
+  /** Longest time that two nodes both answered ARP requests for the LAN's virtual address. */
+  readonly answeredByTwoMs: number;
   readonly duplicateAddressMs: number;
 }
 
@@ -44,6 +46,8 @@ export interface ScenarioReport {
   readonly verifiedBytes: number;
   /** Background flows that still go through in both directions, asked one by one afterwards. */
   readonly backgroundSurvived: number;
+  /** Longest time that two nodes both answered ARP requests for the LAN's virtual address. */
+  readonly answeredByTwoMs: number;
   readonly duplicateAddressMs: number;
   readonly intervalMs: number;
   readonly lossReasons: Readonly<Record<string, number>>;
@@ -72,7 +76,7 @@ export function scenarioReport(parts: ReportParts): ScenarioReport {
       : []),
     ...parts.failures,
   ];
-  const longest = (field: "udpGapMs" | "longestTcpStallMs" | "duplicateAddressMs") =>
+  const longest = (field: "udpGapMs" | "longestTcpStallMs" | "answeredByTwoMs" | "duplicateAddressMs") =>
     Math.max(...phases.map((phase) => phase[field]));
   return {
     scenario,
@@ -92,6 +96,7 @@ export function scenarioReport(parts: ReportParts): ScenarioReport {
     portsChanged: streams.portsChanged,
     verifiedBytes: streams.verifiedBytes,
     backgroundSurvived,
+    answeredByTwoMs: longest("answeredByTwoMs"),
     duplicateAddressMs: longest("duplicateAddressMs"),
     intervalMs: parts.intervalMs,
     lossReasons: streams.reasons,

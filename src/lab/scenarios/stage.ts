@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AddressWatch } from "../address-watch.ts";
 import { isWell, waitForCluster } from "../cluster-view.ts";
 import { type LabSettings, nodeNames } from "../lab-plan.ts";
+import { AnswerWatch } from "../traffic/answer-watch.ts";
 import { BackgroundTraffic, connectionCount } from "../traffic/background-traffic.ts";
 import { ProbeTraffic } from "../traffic/probe-traffic.ts";
 import { type StreamReport, StreamTraffic } from "../traffic/stream-traffic.ts";
@@ -26,18 +27,20 @@ export class Stage {
   readonly watch: AddressWatch;
   readonly streams: StreamTraffic;
   readonly probe: ProbeTraffic;
+  readonly answers: AnswerWatch;
   readonly background: BackgroundTraffic | undefined;
   /** The node that held the addresses when all was ready. */
   readonly first: string;
 
   private constructor(
     settings: LabSettings,
-    parts: Pick<Stage, "watch" | "streams" | "probe" | "background" | "first">,
+    parts: Pick<Stage, "watch" | "streams" | "probe" | "answers" | "background" | "first">,
   ) {
     this.settings = settings;
     this.watch = parts.watch;
     this.streams = parts.streams;
     this.probe = parts.probe;
+    this.answers = parts.answers;
     this.background = parts.background;
     this.first = parts.first;
   }
@@ -55,6 +58,7 @@ export class Stage {
       const first = await waitUntilWell(settings, watch, options);
       log(`${first} is active, all nodes are well`);
       const probe = keep(await ProbeTraffic.start(settings.name));
+      const answers = keep(AnswerWatch.start(settings.name));
       const streams = keep(await StreamTraffic.start(settings, options));
       log(`${options.connections} TCP connections are open (${streams.ipv6Connections} over IPv6)`);
       const background = await startBackground(settings, first, options);
@@ -65,7 +69,7 @@ export class Stage {
       if (active !== first) {
         log(`note: the addresses moved from ${first} to ${active} meanwhile; is this machine too busy?`);
       }
-      return new Stage(settings, { watch, streams, probe, background, first: active });
+      return new Stage(settings, { watch, streams, probe, answers, background, first: active });
     } catch (error) {
       for (const close of closers) await close();
       throw error;
@@ -74,7 +78,7 @@ export class Stage {
 
   /** Begins a new period for all measurements. */
   async mark(): Promise<void> {
-    await Promise.all([this.streams.mark(), this.probe.mark()]);
+    await Promise.all([this.streams.mark(), this.probe.mark(), this.answers.mark()]);
   }
 
   /**
@@ -94,7 +98,12 @@ export class Stage {
   /** Ends all traffic; the lab stays. */
   async close(): Promise<void> {
     this.watch.close();
-    await Promise.all([this.streams.close(), this.probe.close(), this.background?.close()]);
+    await Promise.all([
+      this.streams.close(),
+      this.probe.close(),
+      this.answers.close(),
+      this.background?.close(),
+    ]);
   }
 }
 
