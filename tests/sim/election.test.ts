@@ -9,7 +9,7 @@ import type { VirtualNode } from "./election-node.ts";
 const SEEDS = Number(process.env["TOCHA_SIM_SEEDS"] ?? 1_000);
 const FIRST_SEED = Number(process.env["TOCHA_SIM_FIRST_SEED"] ?? 1);
 /** Each found a defect that is fixed; README.md tells which. */
-const FIXED_BUG_SEEDS = [69, 13_486, 24_831];
+const FIXED_BUG_SEEDS = [69, 116, 1_682, 13_486, 24_831];
 /** Of a frame on a quiet network, and of a process that is woken. */
 const DELAYS_MS = 1;
 

@@ -244,14 +244,16 @@ export class Election {
 
   /**
    * RFC 9568 6.4.2: when the active resigns, the Active_Down_Timer is set to Skew_Time. When a tocha node resigns,
-   * the best candidate takes over at once: every other one sees in the pulses that it is not the best.
+   * the best candidate takes over at once: every other one sees in the pulses that it is not the best. One that has
+   * just started may not have met the best yet, but then its table is not complete.
    */
   #hearResignation(name: string, isForeign: boolean): void {
     if (this.role !== "standby" || this.#neighbourhood.isSomeoneActive(this.#nowMs)) return;
     const [best] = this.#neighbourhood.candidates(this.#nowMs);
     const isOutranked =
       best !== undefined && compareRank(best.rank(this.#nowMs), this.#neighbourhood.ownRank) > 0;
-    if (isForeign || isOutranked || this.#letsOthersGoFirst || this.#member.isListening) {
+    const isSure = this.#health.tableComplete && !this.#letsOthersGoFirst && !this.#member.isListening;
+    if (isForeign || isOutranked || !isSure) {
       this.#member.awaitSkew();
       this.#lastWord = { name, atMs: this.#nowMs, resigned: true };
     } else {

@@ -101,7 +101,7 @@ export class Membership {
   begin(nowMs: number, deadline: number): boolean {
     // What was due when the last input came was late already then, and that was noticed.
     const lateMs = nowMs - Math.max(deadline, this.#nowMs);
-    const isLate = lateMs > latenessMs(this.#settings.intervalMs) && !this.isListening;
+    const isLate = lateMs > latenessMs(this.#settings.intervalMs, this.isListening);
     this.#effects = [];
     this.#nowMs = nowMs;
     return isLate;
@@ -113,7 +113,7 @@ export class Membership {
 
   /**
    * Whoever wakes late cannot know what it missed: it listens for an interval, and a standby whose timer ran out
-   * meanwhile starts it anew. Only once: on a machine that is late all the time, somebody must still be active.
+   * meanwhile starts it anew, once: on a machine that is late all the time somebody must still become active.
    */
   listenAfterLateness(): void {
     this.#listenEndMs = Math.max(this.#listenEndMs, this.#nowMs + this.#settings.intervalMs);

@@ -35,9 +35,13 @@ export function activeDownMs(priority: number, intervalMs: number): number {
   return 3 * intervalMs + skewMs(priority, intervalMs);
 }
 
-/** Woken later than this after its deadline, a node cannot trust what it believes about the others. */
-export function latenessMs(intervalMs: number): number {
-  return Math.max(intervalMs, LATENESS_MS_MIN);
+/**
+ * Woken later than this after its deadline, a node cannot trust what it believes about the others. While it listens for
+ * that reason it is patient with itself, up to the time in which another can have taken over: on a machine that is a
+ * little late all the time the active must still get to speak.
+ */
+export function latenessMs(intervalMs: number, isListening: boolean): number {
+  return Math.max(isListening ? 3 * intervalMs : intervalMs, LATENESS_MS_MIN);
 }
 
 export function stableMs(priority: number, intervalMs: number): number {
