@@ -29,7 +29,6 @@ const calls = {
   poll: libc.func("int poll(void *fds, unsigned long count, int timeoutMs)"),
   ppoll: libc.func("int ppoll(void *fds, unsigned long count, void *timeout, void *signals)"),
   schedSetscheduler: libc.func("int sched_setscheduler(int pid, int policy, void *parameter)"),
-  mlockall: libc.func("int mlockall(int flags)"),
   ifNametoindex: libc.func("unsigned int if_nametoindex(const char *name)"),
 };
 
@@ -162,13 +161,5 @@ export function setRealTimePriority(priority: number): number {
     SCHED_FIFO,
     new Uint8Array(Int32Array.of(priority).buffer),
   );
-  return result < 0 ? -koffi.errno() : 0;
-}
-
-const MCL_CURRENT_AND_ONFAULT = 1 | 4; // bits/mman-linux.h: pages are locked when they are first touched
-
-/** Keeps the pages that this process uses in memory. @returns 0, or the negative error number */
-export function lockMemory(): number {
-  const result: number = calls.mlockall(MCL_CURRENT_AND_ONFAULT);
   return result < 0 ? -koffi.errno() : 0;
 }

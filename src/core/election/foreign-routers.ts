@@ -30,6 +30,12 @@ export class ForeignRouters {
     this.#routers.delete(`${face} ${formatIp(source)}`);
   }
 
+  /** These senders have turned out to be a node of the document: no document holds its link-local addresses. */
+  forget(sources: readonly IpAddress[]): void {
+    const addresses = new Set(sources.map(formatIp));
+    for (const [key, { address }] of this.#routers) if (addresses.has(address)) this.#routers.delete(key);
+  }
+
   /** The active with the highest priority. */
   active(nowMs: number): ForeignRouterView | undefined {
     let best: ForeignRouterView | undefined;

@@ -69,6 +69,7 @@ export class Neighbourhood {
     if (!this.#settings.paths.includes(path)) return this.#ignore("pulseOnUnknownPath");
     peer.heard(nowMs, path);
     peer.said(nowMs, pulse);
+    this.#foreign.forget(pulse.advertisementSources);
     if (pulse.resigning) return hearResignation(nowMs, peer);
     if (pulse.role !== "active") return { what: "presence" };
     return this.#hearActive(nowMs, peer, pulse.effectivePriority, pulse.intervalMs);
