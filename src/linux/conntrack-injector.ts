@@ -1,15 +1,14 @@
 import { DecodeError } from "../base/decode-error.ts";
 import { IPCTNL_MSG_CT_NEW } from "../wire/conntrack-constants.ts";
+import { flowParse, parseFlow } from "../wire/conntrack-message.ts";
 import {
   FLOW_MESSAGE_BYTES_MAX,
-  flowParse,
-  parseFlow,
   writeCreate,
   writeDelete,
   writeDeleteByReply,
   writeGet,
   writeUpdate,
-} from "../wire/conntrack-message.ts";
+} from "../wire/conntrack-request.ts";
 import { FlowFields } from "../wire/flow-fields.ts";
 import { FlowRecordReader } from "../wire/flow-record.ts";
 import { type NetlinkMessage, NetlinkWriter, NLM_F_ACK } from "../wire/netlink.ts";

@@ -5,7 +5,8 @@ import {
   NFNLGRP_CONNTRACK_NEW,
   NFNLGRP_CONNTRACK_UPDATE,
 } from "../wire/conntrack-constants.ts";
-import { flowParse, parseFlow, writeDump } from "../wire/conntrack-message.ts";
+import { flowParse, parseFlow } from "../wire/conntrack-message.ts";
+import { writeDump } from "../wire/conntrack-request.ts";
 import { FlowFields } from "../wire/flow-fields.ts";
 import { align4, NetlinkWriter, NLMSG_DONE, NLMSG_ERROR, NLMSG_HEADER_BYTES } from "../wire/netlink.ts";
 import { DatagramBatch } from "./datagram-batch.ts";

@@ -12,15 +12,14 @@ import {
   IPS_ASSURED,
   IPS_SEEN_REPLY,
 } from "./conntrack-constants.ts";
+import { flowParse, parseFlow } from "./conntrack-message.ts";
 import {
   FLOW_MESSAGE_BYTES_MAX,
-  flowParse,
-  parseFlow,
   writeCreate,
   writeDelete,
   writeDump,
   writeUpdate,
-} from "./conntrack-message.ts";
+} from "./conntrack-request.ts";
 import { FlowFields } from "./flow-fields.ts";
 import { anyFlow, type FlowText, flowOf, flowText, goldenFlows } from "./flows.test-data.ts";
 import { NetlinkWriter, NLMSG_HEADER_BYTES } from "./netlink.ts";

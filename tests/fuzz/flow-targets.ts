@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { DecodeError } from "../../src/base/decode-error.ts";
 import { SinkStream } from "../../src/core/replication/sink-stream.ts";
+import { flowParse, parseFlow } from "../../src/wire/conntrack-message.ts";
 import {
   FLOW_MESSAGE_BYTES_MAX,
-  flowParse,
-  parseFlow,
   writeCreate,
   writeDelete,
   writeUpdate,
-} from "../../src/wire/conntrack-message.ts";
+} from "../../src/wire/conntrack-request.ts";
 import { FlowFields } from "../../src/wire/flow-fields.ts";
 import { FLOW_RECORD_BYTES_MAX, FlowRecordReader, FlowRecordWriter } from "../../src/wire/flow-record.ts";
 import {

@@ -3,7 +3,7 @@ import { setSocketOption } from "../../src/linux/libc.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "../../src/linux/netlink-socket.ts";
 import { PollSet } from "../../src/linux/poll.ts";
 import { AF_INET, AF_INET6 } from "../../src/wire/conntrack-constants.ts";
-import { writeCreate, writeDelete, writeUpdate } from "../../src/wire/conntrack-message.ts";
+import { writeCreate, writeDelete, writeUpdate } from "../../src/wire/conntrack-request.ts";
 import { goldenFlows } from "../../src/wire/flows.test-data.ts";
 import { NetlinkWriter, NLM_F_ACK } from "../../src/wire/netlink.ts";
 import {

@@ -4,7 +4,7 @@ import {
   NFNLGRP_CONNTRACK_NEW,
   NFNLGRP_CONNTRACK_UPDATE,
 } from "../../src/wire/conntrack-constants.ts";
-import { writeDump } from "../../src/wire/conntrack-message.ts";
+import { writeDump } from "../../src/wire/conntrack-request.ts";
 import { decodeNetlinkMessages, NetlinkWriter, NLMSG_DONE } from "../../src/wire/netlink.ts";
 
 /** Conntrack events and dumps of this namespace as the kernel sends them: bytes, undecoded. */

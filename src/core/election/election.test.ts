@@ -820,14 +820,12 @@ describe("election: lateness", () => {
     sleep 2s
     advance 0ms
     ----
-    4s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 was silent for 4000 ms on every path
-    active  deadline=4.05s
+    standby  deadline=4.1s  takeover=4.1s
 
     advance 100ms
     ----
-    4.05s  announce
-    4.1s  advert lan 100, pulses
-    active  deadline=4.2s
+    4.1s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 was silent for 4100 ms on every path
+    active  deadline=4.15s
     `,
   );
 
@@ -986,6 +984,28 @@ describe("election: beyond stories", () => {
     assert.equal(election.pulse().wantsToBeActive, false);
     election.readinessChanged(5_002, { tableComplete: true });
     assert.equal(election.pulse().wantsToBeActive, false, "the time starts anew");
+  });
+
+  it("gives way by priority alone when a contest lasts: the other side does not hear whose table is complete", () => {
+    const election = standby();
+    election.receivePulse(1, "sync", { ...pulse, role: "standby", resigning: true });
+    assert.equal(election.role, "active");
+    const roles: string[] = [];
+    for (let nowMs = 100; nowMs <= 1_200; nowMs += 100) {
+      election.timeout(nowMs);
+      election.receivePulse(nowMs, "sync", { ...pulse, effectivePriority: 110, tableComplete: false });
+      roles.push(election.role);
+    }
+    // What comes within an interval of the resignation is ignored; then two active-down times of 400 ms.
+    assert.deepEqual(roles, [...Array(9).fill("active"), ...Array(3).fill("standby")]);
+  });
+
+  it("compares priorities alone with a peer that it has no pulses from", () => {
+    const election = standby();
+    election.receivePulse(1, "sync", { ...pulse, role: "standby", resigning: true });
+    for (let nowMs = 100; nowMs <= 1_000; nowMs += 100) election.timeout(nowMs);
+    election.receiveAdvertisement(1_001, "lan", ip("10.1.0.3"), { ...advertisement, priority: 110 });
+    assert.equal(election.role, "standby");
   });
 
   it("knows a peer by the link-local address that its pulses told", () => {
