@@ -6,6 +6,6 @@ bash scripts/install.sh --npm-only
 PATH="$PWD/node_modules/.bin:$PATH"
 # biome.json holds the import direction between the layers, as `noRestrictedImports` of each folder.
 echo "== format, lint, import direction"
-biome check --error-on-warnings .
+bash scripts/biome.sh check --error-on-warnings .
 echo "== types"
 tsc --noEmit
