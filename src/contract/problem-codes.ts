@@ -108,6 +108,7 @@ export const problemCodes = {
   "lab-name-taken": "Network namespaces of this name exist already.",
   "lab-node-hangs": "The daemon of a node does not end.",
   "lab-node-not-running": "The daemon of a node does not run.",
+  "lab-node-running": "The node of a lab runs already.",
   "lab-node-unknown": "The lab has no node of this name.",
   "lab-not-ready": "The lab did not reach the expected state in time.",
   "lab-process": "Processes of the lab survive being killed.",

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -47,7 +47,10 @@ async function main(): Promise<void> {
   supervisor.start();
   const stop = (signal: NodeJS.Signals) => {
     log.write("supervisor", "info", `${signal}: withdrawing and stopping`);
-    void supervisor.stop().then(() => process.exit(0));
+    void supervisor.stop().then(() => {
+      rmSync(join(runDirectory, "control.sock"), { force: true });
+      process.exit(0);
+    });
   };
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, stop);
 }
@@ -114,10 +117,12 @@ async function refuseSecond(runDirectory: string): Promise<void> {
 }
 
 function fail(problems: readonly Problem[]): never {
-  for (const { file, line, column, message, hint } of problems) {
+  for (const { code, file, line, column, message, hint } of problems) {
     const place =
       file === undefined ? "" : `${[file, line, column].filter((part) => part !== undefined).join(":")}: `;
-    process.stderr.write(`tocha: ${place}${message}${hint === undefined ? "" : `\n  ${hint}`}\n`);
+    process.stderr.write(
+      `error: ${place}${message} [${code}]${hint === undefined ? "" : `\n  -> ${hint}`}\n`,
+    );
   }
   process.exit(EXIT_BAD_INPUT);
 }

@@ -1,4 +1,13 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../base/problem.ts";
@@ -137,6 +146,16 @@ async function acquire(lab: string, file: string): Promise<void> {
   });
 }
 
+/** Locks whose holders were killed. */
+export function removeVoidLocks(): void {
+  if (!existsSync(labRoot)) return;
+  for (const entry of readdirSync(labRoot).filter((name) => name.endsWith(".lock"))) {
+    const file = join(labRoot, entry);
+    const holder = readHolder(file);
+    if (holder === undefined || !isRunning(holder)) rmSync(file, { force: true });
+  }
+}
+
 function readHolder(file: string): ProcessIdentity | undefined {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as ProcessIdentity;
@@ -145,9 +164,10 @@ function readHolder(file: string): ProcessIdentity | undefined {
   }
 }
 
-/** Removes every trace of the lab from the file system. */
+/** Removes every trace of the lab from the file system; locks of programs that were killed, too. */
 export function removeLabFolder(lab: string): void {
   rmSync(labFolder(lab), { recursive: true, force: true });
+  removeVoidLocks();
 }
 
 /** Removes the root folder too once no lab is left. */

@@ -23,6 +23,13 @@ const PORT_FORWARDING = 3;
 export async function powerOff(lab: string, node: string): Promise<Fault> {
   requireNode(lab, node);
   return await withLabLock(lab, async () => {
+    if (!(await hasPower(lab, node))) {
+      throw new ProblemError({
+        code: "lab-node-not-running",
+        message: `${node} has no power already`,
+        hint: `tocha lab power-on ${node}`,
+      });
+    }
     const ports = labSwitches.map((network) => `${node}-${network}`);
     const batch = await ArmedBatch.arm(
       "bridge",
@@ -44,11 +51,19 @@ export async function powerOff(lab: string, node: string): Promise<Fault> {
   });
 }
 
-/** Boots a node: a new namespace with an empty kernel, the same disk, and a daemon. A running node is reset. */
+/** Boots a node: a new namespace with an empty kernel, the same disk, and a daemon. A running node is left alone. */
 export async function powerOn(lab: string, node: string): Promise<void> {
   const settings = requireNode(lab, node);
   const { daemons } = requireLab(lab);
   await withLabLock(lab, async () => {
+    // To reset a node that works would cost its connections: whoever wants that says power-off first.
+    if (runningNode(lab, node) !== undefined && (await hasPower(lab, node))) {
+      throw new ProblemError({
+        code: "lab-node-running",
+        message: `${node} runs already`,
+        hint: `To boot it anew: tocha lab power-off ${node}, then power-on again.`,
+      });
+    }
     await killAllIn(namespaceOf(lab, node));
     await removeNode(settings, node);
     emptyRunFolder(lab, node);
@@ -120,6 +135,12 @@ function requireLink(lab: string, link: string): void {
     message: `the lab "${lab}" has no link "${link}"`,
     hint: `Its links are ${links.join(", ")}.`,
   });
+}
+
+/** A node whose links are all down at the switches, as powerOff leaves them, has no power. */
+async function hasPower(lab: string, node: string): Promise<boolean> {
+  const links = await runCommand("ip", ["-n", namespaceOf(lab, "net"), "-o", "link", "show", "up"]);
+  return labSwitches.some((network) => links.includes(` ${node}-${network}@`));
 }
 
 function nodeProcesses(lab: string, node: string): number[] {

@@ -131,9 +131,9 @@ async function play(story: StoryOptions, connections: number, signal: AbortSigna
     await new PlayView(stage, screen).run(signal, CALM_MS);
     screen.keep();
     await countDown(stage.first, signal);
-    const well = await cutPower(stage, signal);
+    const { well, active } = await cutPower(stage, signal);
     if (!story.once) {
-      screen.say("", ...hintLines(screen, settings.name), "");
+      screen.say("", ...hintLines(screen, settings.name, { dead: stage.first, active }), "");
       await new PlayView(stage, screen).run(signal);
     }
     return well;
@@ -150,7 +150,7 @@ async function countDown(node: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function cutPower(stage: Stage, signal: AbortSignal): Promise<boolean> {
+async function cutPower(stage: Stage, signal: AbortSignal): Promise<{ well: boolean; active: string }> {
   const { settings, first } = stage;
   const [step] = findScenario("power-off").steps;
   if (step === undefined) throw new Error("the scenario power-off has no step");
@@ -174,7 +174,7 @@ async function cutPower(stage: Stage, signal: AbortSignal): Promise<boolean> {
       failures,
     }),
   );
-  return failures.length === 0;
+  return { well: failures.length === 0, active: played.phase.activeAfter ?? first };
 }
 
 function problemLines({ message, hint }: Problem): string[] {

@@ -112,29 +112,52 @@ function listCommand(): Command {
 
 /** The commands that make something happen to one node or one cable. */
 function faultCommands(): Command[] {
-  const node = (command: string, description: string, act: (lab: string, node: string) => Promise<unknown>) =>
+  const node = (
+    command: string,
+    description: string,
+    act: (lab: string, node: string) => Promise<unknown>,
+    done: string,
+  ) =>
     named(new Command(command))
       .description(description)
       .argument("<node>", "gw1, gw2, …")
       .action(async (which, { name }) => {
         await act(name, which);
+        print(`${which} ${done}\n`);
       });
   return [
-    node("power-off", "cut a node's power: all links down at one instant, all processes dead", powerOff),
-    node("power-on", "boot a node: empty kernel, links and addresses anew, daemon started", powerOn),
-    node("crash", "kill -9 of all processes of a node at once; its links stay up", crash),
+    node(
+      "power-off",
+      "cut a node's power: all links down at one instant, all processes dead",
+      powerOff,
+      "has no power.",
+    ),
+    node(
+      "power-on",
+      "boot a node: empty kernel, links and addresses anew, daemon started",
+      powerOn,
+      "boots; it takes some seconds until it is ready: tocha status",
+    ),
+    node(
+      "crash",
+      "kill -9 of all processes of a node at once; its links stay up",
+      crash,
+      "crashed: all its processes are dead.",
+    ),
     named(new Command("cut"))
       .description("cut a cable")
       .argument("<link>", "its switch side: gw1-lan, gw1-wan, gw1-sync, client, server, …")
       .option("--silent", "packets vanish, but the network card sees no loss of carrier", false)
       .action(async (link, { name, silent }) => {
         await cut(name, link, { silent });
+        print(`${link} is cut.\n`);
       }),
     named(new Command("mend"))
       .description("repair a cable")
       .argument("<link>", "as for cut")
       .action(async (link, { name }) => {
         await mend(name, link);
+        print(`${link} is whole again.\n`);
       }),
   ];
 }

@@ -5,9 +5,9 @@ export interface ClusterStatusSource {
   readonly group: string;
   readonly asOf: string;
   readonly revision: string;
-  /** The node that composes this. */
-  readonly self: string;
   readonly nodes: readonly NodeStatus[];
+  /** The node that this one hears as active, on whatever path; undefined when it hears none. */
+  readonly heardActive: string | undefined;
   /** What nodes reported about themselves. */
   readonly reported: readonly StatusProblem[];
 }
@@ -18,19 +18,22 @@ const LAG_MS_MAX = 1_000;
 /** Composes what the nodes say into one answer: a verdict, a sentence, and every problem with what helps. */
 export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus {
   const actives = source.nodes.filter(({ role }) => role === "active");
+  // A node that cannot be asked may serve all the same: its advertisements say so.
+  const heard = actives.length === 0 ? source.heardActive : undefined;
   const problems = [
     ...source.reported,
-    ...activeProblems(actives),
+    ...(heard === undefined ? activeProblems(actives) : []),
     ...source.nodes.flatMap((node) => nodeProblems(node, source)),
     ...protectionProblems(source.nodes, actives),
   ];
-  const verdict = judge(actives, problems);
+  const verdict =
+    actives.length === 0 && heard === undefined ? "down" : problems.length > 0 ? "degraded" : "ok";
   return {
     cluster: source.cluster,
     group: source.group,
     verdict,
-    summary: summarize(verdict, actives, source.nodes),
-    activeNode: actives.length === 1 ? (actives[0]?.name ?? null) : null,
+    summary: summarize(verdict, actives, source.nodes, heard),
+    activeNode: actives.length > 1 ? null : (actives[0]?.name ?? heard ?? null),
     asOf: source.asOf,
     revision: source.revision,
     nodes: [...source.nodes],
@@ -38,16 +41,18 @@ export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus
   };
 }
 
-function judge(actives: readonly NodeStatus[], problems: readonly StatusProblem[]): Verdict {
-  if (actives.length === 0) return "down";
-  return problems.length > 0 ? "degraded" : "ok";
-}
-
-function summarize(verdict: Verdict, actives: readonly NodeStatus[], nodes: readonly NodeStatus[]): string {
+function summarize(
+  verdict: Verdict,
+  actives: readonly NodeStatus[],
+  nodes: readonly NodeStatus[],
+  heard: string | undefined,
+): string {
+  if (heard !== undefined) return `${heard} is heard to be active, but does not answer over the sync network`;
   const names = actives.map(({ name }) => name).join(" and ");
   if (actives.length === 0) return "no node is active: nobody holds the virtual addresses";
   if (actives.length > 1) return `${names} are active at the same time`;
   const standbys = nodes.filter((node) => node.role === "standby" && node.replication.complete);
+  if (nodes.length === 1) return `${names} is active, and the only node: nothing is protected`;
   if (standbys.length === 0) return `${names} is active, and no standby could take over its connections`;
   const standbyNames = standbys.map(({ name }) => name).join(" and ");
   const ready = `${names} is active, ${standbyNames} ${standbys.length === 1 ? "is" : "are"} ready with every connection`;
@@ -62,7 +67,7 @@ function activeProblems(actives: readonly NodeStatus[]): StatusProblem[] {
         severity: "error",
         code: "no-active-node",
         message: "no node that can be asked is active",
-        hint: "Look at the cause of each node's role above, and at its log: journalctl -u tocha.",
+        hint: "tocha status -o json gives the cause of each node's role; the log of tocha run says more.",
       },
     ];
   }
@@ -84,7 +89,7 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
     hint: string,
   ): StatusProblem => ({ severity, node: node.name, code, message, hint });
   if (!node.reachable) {
-    const hint = `Is ${node.name} switched on? On ${node.name}: systemctl status tocha, or start it: tocha run --config cluster.yaml --node ${node.name}`;
+    const hint = `Is ${node.name} switched on, does tocha run there, and is the sync link whole? On this node: ip -brief link; on ${node.name}: tocha run --config cluster.yaml --node ${node.name}`;
     return [problem("error", "node-unreachable", `${node.name} does not answer over the sync network`, hint)];
   }
   const problems: StatusProblem[] = [];
@@ -139,9 +144,7 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
   }
   if (node.processes.some(({ role, realTime }) => role === "failover" && realTime === false)) {
     const message = `the failover role of ${node.name} has no real-time priority`;
-    problems.push(
-      problem("warning", "no-real-time", message, "Give it CAP_SYS_NICE, or on systemd: LimitRTPRIO=50."),
-    );
+    problems.push(problem("warning", "no-real-time", message, "Run tocha as root, or with CAP_SYS_NICE."));
   }
   return problems;
 }
@@ -153,7 +156,7 @@ function protectionProblems(nodes: readonly NodeStatus[], actives: readonly Node
   return others.flatMap((node): StatusProblem[] => {
     if (node.role !== "standby") {
       const message = `${node.name} could not take over: ${node.cause}`;
-      const hint = `If this stays for more than a few seconds, see the log on ${node.name}: journalctl -u tocha`;
+      const hint = `If this stays for more than a few seconds, see the log of tocha run on ${node.name}`;
       return [{ severity: "error", node: node.name, code: "not-ready", message, hint }];
     }
     if (node.replication.complete) return [];

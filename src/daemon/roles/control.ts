@@ -97,14 +97,17 @@ class ControlRole {
     const settings = this.#settings;
     const own = this.#nodeStatus();
     const others = settings.peers.map((peer) => this.#peerStatus(peer));
-    const nodes = await Promise.all([own, ...others]);
+    const [nodes, failover] = await Promise.all([
+      Promise.all([own, ...others]),
+      this.#ask<FailoverReport>("failover"),
+    ]);
     const order = Object.keys(settings.document.nodes);
     return composeClusterStatus({
       cluster: settings.cluster,
       group: settings.group.name,
       asOf: new Date().toISOString(),
       revision: settings.revision,
-      self: settings.node,
+      heardActive: failover?.view.activeNode,
       nodes: nodes.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)),
       reported: this.#gatewayFailures.map((message) => this.#gatewayProblem(message)),
     });

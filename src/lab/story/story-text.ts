@@ -105,7 +105,12 @@ export function verdictLines(
   ];
 }
 
-export function hintLines(paper: Paper, lab: string): string[] {
+/** @param nodes the one whose power was cut, and the one that has taken over */
+export function hintLines(
+  paper: Paper,
+  lab: string,
+  nodes: { readonly dead: string; readonly active: string },
+): string[] {
   const name = lab === "tocha" ? "" : ` --name ${lab}`;
   const which = lab === "tocha" ? "" : ` --lab ${lab}`;
   const width = `bin/tocha lab power-off gw1${name}`.length + 2;
@@ -114,9 +119,12 @@ export function hintLines(paper: Paper, lab: string): string[] {
   return [
     "  It goes on. Play, in another terminal, in this folder:",
     hint(`bin/tocha status${which}`, "how the cluster is"),
-    hint(`bin/tocha lab power-on gw1${name}`, "boot the dead node again"),
-    hint(`bin/tocha switchover${which}`, "hand over, as planned"),
-    hint(`bin/tocha lab power-off gw1${name}`, "or crash, cut gw1-lan, mend gw1-lan"),
+    hint(`bin/tocha lab power-on ${nodes.dead}${name}`, "boot the dead node again"),
+    hint(`bin/tocha switchover${which}`, "hand over, as planned, once it is ready"),
+    hint(
+      `bin/tocha lab power-off ${nodes.active}${name}`,
+      `or crash, cut ${nodes.active}-lan, mend ${nodes.active}-lan`,
+    ),
     paper.paint("dim", "  Ctrl-C ends it and removes everything."),
   ];
 }
