@@ -11,6 +11,8 @@ export class Log {
 
   constructor(node: string, level: LogLevel) {
     this.#node = node;
+    // Whoever read the log is gone: the gateway goes on.
+    process.stdout.on("error", () => {});
     this.#most = severity[level];
   }
 

@@ -11,6 +11,14 @@ import {
 /** The supervisor's end is descriptor 3 in every role. */
 export const CHANNEL_FD = 3;
 
+/**
+ * Signals that a terminal or a service manager sends to all processes of a node are the supervisor's to follow: it ends the
+ * roles in order. A role ends when its channel closes.
+ */
+export function ignoreSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+}
+
 /** A role's connection to the others, for roles that run Node's event loop. When the supervisor is gone, the role ends. */
 export class RoleChannel {
   readonly #role: RoleName;
@@ -19,6 +27,7 @@ export class RoleChannel {
 
   constructor(role: RoleName, receive: (envelope: Envelope) => void) {
     this.#role = role;
+    ignoreSignals();
     this.#socket = new Socket({ fd: CHANNEL_FD, readable: true, writable: true });
     this.#socket.on("data", (chunk: Buffer) => {
       for (const envelope of this.#reader.push(chunk)) receive(envelope);

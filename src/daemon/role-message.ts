@@ -22,7 +22,7 @@ export type RoleMessage =
   | { readonly kind: "holding" }
   /** failover → supervisor: it has just removed them. */
   | { readonly kind: "released" }
-  /** failover → supervisor: the addresses are gone and the peers know. */
+  /** failover → supervisor: the addresses are gone and the peers know. replicator → supervisor: all is sent. */
   | { readonly kind: "stopped" }
   /** role → supervisor, which writes it. */
   | { readonly kind: "log"; readonly level: LogLevel; readonly text: string }

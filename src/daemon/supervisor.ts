@@ -18,7 +18,8 @@ const workerRoles = ["control", "replicator", "failover"] as const satisfies rea
 
 /** Node.js options by role: the failover role keeps little, so that its garbage collector has little to do. */
 const runtimeOptions = {
-  failover: ["--max-old-space-size=48", "--max-semi-space-size=1"],
+  // A collection on several threads would wait for helpers of ordinary priority.
+  failover: ["--max-old-space-size=48", "--max-semi-space-size=1", "--single-threaded-gc"],
   replicator: ["--max-old-space-size=512"],
   control: ["--max-old-space-size=128"],
 } as const satisfies Record<WorkerRole, readonly string[]>;
@@ -28,6 +29,7 @@ const RESTART_DELAY_MS_MAX = 5_000;
 /** A role that has run this long is healthy: its next restart is quick again. */
 const HEALTHY_MS = 10_000;
 const STOP_LIMIT_MS = 3_000;
+const FLUSH_LIMIT_MS = 500;
 
 interface Worker {
   readonly role: WorkerRole;
@@ -71,25 +73,26 @@ export class Supervisor {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    await this.#withdraw();
-    for (const { process: child } of this.#workers) child?.kill("SIGTERM");
+    // The addresses first; then the last changes of connections on their way to the standby.
+    await this.#stopRole("failover", STOP_LIMIT_MS);
+    await this.#stopRole("replicator", FLUSH_LIMIT_MS);
+    for (const { channel } of this.#workers) channel?.destroy();
     const deadline = Date.now() + STOP_LIMIT_MS;
     while (this.#workers.some(isRunning) && Date.now() < deadline) await sleep(10);
     for (const worker of this.#workers) if (isRunning(worker)) worker.process?.kill("SIGKILL");
     this.#addresses.remove();
   }
 
-  /** The failover role gives up the addresses and says so to the peers; it gets a limited time for that. */
-  #withdraw(): Promise<void> {
-    const failover = this.#worker("failover");
-    if (!isRunning(failover)) return Promise.resolve();
+  /** Asks a role to end its work in order, and gives it a limited time for that. */
+  #stopRole(role: WorkerRole, limitMs: number): Promise<void> {
+    if (!isRunning(this.#worker(role))) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, STOP_LIMIT_MS);
+      const timer = setTimeout(resolve, limitMs);
       this.#onStopped = () => {
         clearTimeout(timer);
         resolve();
       };
-      this.#deliver({ to: "failover", from: "supervisor", message: { kind: "stop" } });
+      this.#deliver({ to: role, from: "supervisor", message: { kind: "stop" } });
     });
   }
 
@@ -117,9 +120,10 @@ export class Supervisor {
     });
     // A broken channel shows as the role's exit.
     channel.on("error", () => channel.destroy());
-    child.on("error", (error) =>
-      this.#log.write("supervisor", "error", `cannot start ${role}: ${error.message}`),
-    );
+    child.on("error", (error) => {
+      this.#log.write("supervisor", "error", `cannot start ${role}: ${error.message}`);
+      this.#ended(worker, child, null, null);
+    });
     child.on("exit", (code, signal) => this.#ended(worker, child, code, signal));
     this.#deliver({ to: role, from: "supervisor", message: { kind: "settings", settings: this.#settings } });
     this.#broadcast({ kind: "role-started", role }, role);
@@ -144,6 +148,11 @@ export class Supervisor {
       this.#addresses.remove();
       this.#broadcast({ kind: "active", active: false }, "failover");
       this.#onStopped?.();
+    }
+    if (worker.role === "replicator") {
+      // It cannot say so itself: what reaches the standby from here on is missed.
+      const message = { kind: "table", complete: false, watermark: 0 } as const;
+      this.#deliver({ to: "failover", from: "replicator", message });
     }
     if (this.#stopping) return;
     const cause = signal ?? `exit status ${code}`;

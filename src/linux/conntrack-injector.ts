@@ -178,8 +178,14 @@ export class ConntrackInjector {
   /** Updates met no flow. */
   #create(sequences: readonly number[], options: InjectOptions): void {
     const refused = this.#retry(sequences, options, writeCreate);
-    for (const refusal of refused.values()) this.#count("create", refusal);
     this.counters.created += sequences.length - refused.size;
+    const taken: number[] = [];
+    for (const [sequence, refusal] of refused) {
+      // Another flow has the same replies.
+      if (refusal.errno === errno.EEXIST && options.taken === "replace") taken.push(sequence);
+      else this.#count("create", refusal);
+    }
+    if (taken.length > 0) this.#updateOrReplace(taken, options);
   }
 
   /**

@@ -13,6 +13,7 @@ import { anyFlow, type FlowText, flowOf, flowText, goldenFlows } from "../../wir
 import { FlowFilter } from "./flow-filter.ts";
 
 const own = ["10.1.0.2", "10.1.0.1", "192.0.2.2", "192.0.2.1", "fd00:1::2"].map(validIp);
+const virtual = ["10.1.0.1", "192.0.2.1"].map(validIp);
 const through: FlowText = {
   protocol: IPPROTO_TCP,
   original: "10.1.0.10 41001 > 198.51.100.5 443",
@@ -22,14 +23,14 @@ const through: FlowText = {
 };
 
 describe("FlowFilter", () => {
-  const filter = new FlowFilter(own);
+  const filter = new FlowFilter(own, virtual);
   const accepts = (change: Partial<FlowText>) => filter.accepts(flowOf({ ...through, ...change }));
 
   it("mirrors established flows that pass through, translated to an own address or not", () => {
     assert.ok(accepts({}));
     assert.ok(accepts({ reply: "198.51.100.5 443 > 10.1.0.10 41001" }));
     assert.ok(accepts({ protocol: IPPROTO_UDP, tcpState: 0 }));
-    const filterOfNone = new FlowFilter([]);
+    const filterOfNone = new FlowFilter([], []);
     for (const name of ["tcp4-source", "tcp4-both-zone", "tcp6-source", "udp6"]) {
       assert.ok(filterOfNone.accepts(goldenFlows()[name]!), name);
     }
@@ -55,6 +56,10 @@ describe("FlowFilter", () => {
     );
   });
 
+  it("leaves out what is translated to an address that never moves: masquerading", () => {
+    assert.ok(!accepts({ reply: "198.51.100.5 443 > 192.0.2.2 41001" }));
+  });
+
   it("leaves out what is not established, and other protocols", () => {
     assert.ok(!accepts({ status: IPS_SEEN_REPLY }));
     assert.ok(!accepts({ protocol: IPPROTO_UDP, status: IPS_SEEN_REPLY }));
@@ -73,7 +78,7 @@ describe("FlowFilter", () => {
   });
 
   it("follows the addresses of this node", () => {
-    const changing = new FlowFilter([]);
+    const changing = new FlowFilter([], []);
     const flow = flowOf({ ...through, original: "203.0.113.7 1 > 198.51.100.5 443" });
     assert.ok(changing.accepts(flow));
     changing.setOwnAddresses([validIp("203.0.113.7")]);
@@ -85,7 +90,7 @@ describe("FlowFilter", () => {
   it("compares addresses of the same family only, and all of their bytes", () => {
     // The first four bytes of fd00:1::2 are those of 253.0.0.1.
     const original = "253.0.0.1 1 > 198.51.100.5 443";
-    assert.ok(new FlowFilter([validIp("fd00:1::2")]).accepts(flowOf({ ...through, original })));
+    assert.ok(new FlowFilter([validIp("fd00:1::2")], []).accepts(flowOf({ ...through, original })));
     const v6 = flowOf({
       ...through,
       original: "fd00:1::3 1 > 2001:db8::1 2",
@@ -99,7 +104,7 @@ describe("FlowFilter", () => {
       fc.property(anyFlow, (flow) => {
         const before = flowText(flow);
         const assured = (flow.status & IPS_ASSURED) !== 0;
-        const accepted = new FlowFilter([]).accepts(flow);
+        const accepted = new FlowFilter([], []).accepts(flow);
         assert.equal(accepted, assured && (flow.protocol === IPPROTO_TCP || flow.protocol === IPPROTO_UDP));
         assert.deepEqual(flowText(flow), before);
       }),

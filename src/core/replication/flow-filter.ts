@@ -1,4 +1,4 @@
-import type { IpAddress } from "../../base/ip.ts";
+import { equalIp, type IpAddress } from "../../base/ip.ts";
 import { IPPROTO_TCP, IPPROTO_UDP, IPS_ASSURED } from "../../wire/conntrack-constants.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
 
@@ -11,15 +11,17 @@ const TCP_ESTABLISHED = 3;
  * users one retry.
  */
 export class FlowFilter {
-  #own: readonly IpAddress[];
+  readonly #virtual: readonly IpAddress[];
+  #own: readonly IpAddress[] = [];
 
-  constructor(ownAddresses: readonly IpAddress[]) {
-    this.#own = ownAddresses;
+  constructor(ownAddresses: readonly IpAddress[], virtualAddresses: readonly IpAddress[]) {
+    this.#virtual = virtualAddresses;
+    this.setOwnAddresses(ownAddresses);
   }
 
-  /** Replaces the addresses at which flows begin or end on this node, virtual ones included. */
+  /** Replaces the addresses of this node; virtual ones that it holds now may be among them. */
   setOwnAddresses(addresses: readonly IpAddress[]): void {
-    this.#own = addresses;
+    this.#own = addresses.filter((one) => !this.#virtual.some((virtual) => equalIp(virtual, one)));
   }
 
   /** True for a flow to mirror; completes what an event leaves out. */
@@ -31,17 +33,21 @@ export class FlowFilter {
     } else if (fields.protocol !== IPPROTO_UDP) {
       return false;
     }
-    return !this.#isOwn(fields.original.source, fields) && !this.#isOwn(fields.reply.source, fields);
+    const { original, reply } = fields;
+    // It begins or ends here; or it is translated to an address that never moves, as by masquerading.
+    if (isOneOf(this.#own, original.source, fields) || isOneOf(this.#own, reply.source, fields)) return false;
+    if (isOneOf(this.#own, reply.destination, fields)) return false;
+    return !isOneOf(this.#virtual, original.source, fields) && !isOneOf(this.#virtual, reply.source, fields);
   }
+}
 
-  #isOwn(address: Uint8Array, fields: FlowFields): boolean {
-    const length = fields.addressBytes;
-    for (const own of this.#own) {
-      if (own.length !== length) continue;
-      let i = 0;
-      while (i < length && own[i] === address[i]) i++;
-      if (i === length) return true;
-    }
-    return false;
+function isOneOf(addresses: readonly IpAddress[], address: Uint8Array, fields: FlowFields): boolean {
+  const length = fields.addressBytes;
+  for (const own of addresses) {
+    if (own.length !== length) continue;
+    let i = 0;
+    while (i < length && own[i] === address[i]) i++;
+    if (i === length) return true;
   }
+  return false;
 }

@@ -73,6 +73,11 @@ export class SinkStream {
     return this.#everComplete && this.#sourceActive && this.#state !== "closed";
   }
 
+  /** The source is active and its copy is over, but this node was active itself meanwhile and did not take it. */
+  get missedCopy(): boolean {
+    return this.#sourceActive && this.#state === "idle" && this.#copy > 0;
+  }
+
   get deadline(): number {
     return this.#state === "closed" ? Number.POSITIVE_INFINITY : this.#heardMs + SILENCE_MS;
   }

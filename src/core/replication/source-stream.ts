@@ -71,7 +71,8 @@ export class SourceStream {
   #sequence = 0;
   #acknowledged = 0;
   #oldestUnacknowledgedMs: number | undefined;
-  #completeCopy = 0;
+  /** It has confirmed a whole copy. A refresh under way does not change that. */
+  #standbyComplete = false;
   #heardMs = 0;
   #heartbeatDueMs = Number.POSITIVE_INFINITY;
   #refreshDueMs = Number.POSITIVE_INFINITY;
@@ -86,7 +87,7 @@ export class SourceStream {
 
   /** The standby's kernel holds a whole copy of ours, and changes since then go there one by one. */
   get complete(): boolean {
-    return this.#copy > 0 && this.#completeCopy === this.#copy && this.#state === "live";
+    return this.#standbyComplete && !this.#behind;
   }
 
   get lagRecords(): number {
@@ -111,7 +112,7 @@ export class SourceStream {
     this.#acknowledged = 0;
     this.#oldestUnacknowledgedMs = undefined;
     this.#copy = 0;
-    this.#completeCopy = 0;
+    this.#standbyComplete = false;
     const { cluster, node } = this.#settings;
     return [send({ type: "hello", version: FLOW_SYNC_VERSION, cluster, node })];
   }
@@ -119,6 +120,7 @@ export class SourceStream {
   disconnected(): readonly SourceEffect[] {
     const wasCopying = this.#state === "copying";
     this.#state = "offline";
+    this.#standbyComplete = false;
     this.#forgetWaiting();
     this.#behind = false;
     this.#copyAgain = undefined;
@@ -135,6 +137,7 @@ export class SourceStream {
   setActive(nowMs: number, active: boolean): readonly SourceEffect[] {
     if (active === this.#active) return [];
     this.#active = active;
+    this.#standbyComplete = false;
     if (this.#state === "offline" || this.#state === "greeting") return [];
     if (active) return [this.#heartbeat(nowMs), ...this.#beginCopy("became-active")];
     // What was read before goes out still: the flows' last changes under this node. A copy of ours ends unfinished.
@@ -156,7 +159,7 @@ export class SourceStream {
       case "marked":
         return [{ do: "marked", token: frame.token }];
       case "complete":
-        this.#completeCopy = frame.copy;
+        if (frame.copy === this.#copy) this.#standbyComplete = true;
         return [];
       case "heartbeat":
         return [];
@@ -218,6 +221,7 @@ export class SourceStream {
   pressed(): readonly SourceEffect[] {
     if (this.#behind || (this.#state !== "live" && this.#state !== "copying")) return [];
     this.#behind = true;
+    this.#standbyComplete = false;
     this.#forgetWaiting();
     return [];
   }
@@ -255,6 +259,7 @@ export class SourceStream {
 
   #beginCopy(cause: ResyncCause): readonly SourceEffect[] {
     this.counters.resyncs[cause]++;
+    if (cause !== "refresh") this.#standbyComplete = false;
     this.#state = "copying";
     this.#copyAgain = undefined;
     this.#refreshDueMs = Number.POSITIVE_INFINITY;

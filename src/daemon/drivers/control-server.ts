@@ -29,12 +29,17 @@ export interface ControlRequest {
 export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
 
 /** HTTP on a UNIX socket that only its owner may open. */
-export function listenLocally(path: string, handle: ControlHandler): void {
+export function listenLocally(path: string, handle: ControlHandler, onError: (text: string) => void): void {
   rmSync(path, { force: true });
   const server = createHttpServer(listener(handle, () => "local"));
   server.requestTimeout = REQUEST_LIMIT_MS;
   // The mask is set while the socket file is made: it is never open to others, not even for a moment.
   const mask = process.umask(0o177);
+  server.on("error", (error) => {
+    process.umask(mask);
+    onError(`cannot listen on ${path}: ${error.message}`);
+    setTimeout(() => listenLocally(path, handle, onError), LISTEN_RETRY_MS);
+  });
   server.listen(path, () => {
     process.umask(mask);
     chmodSync(path, 0o600);

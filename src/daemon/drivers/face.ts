@@ -1,5 +1,6 @@
 import { equalIp, type IpAddress, type IpFamily, ipFamily, isLinkLocal, validIp } from "../../base/ip.ts";
 import type { MacAddress } from "../../base/mac.ts";
+import { KernelError } from "../../linux/kernel-error.ts";
 import type { PacketSocket } from "../../linux/packet-socket.ts";
 import { openVrrpSocket } from "../../linux/vrrp-socket.ts";
 import { encodeGratuitousArp } from "../../wire/arp.ts";
@@ -65,7 +66,14 @@ export class Face {
     this.#forgetFrames();
     this.#closeSockets();
     if (link === undefined) return true;
-    for (const family of this.families) this.#sockets.set(family, openVrrpSocket(this.device, family));
+    try {
+      for (const family of this.families) this.#sockets.set(family, openVrrpSocket(this.device, family));
+    } catch (error) {
+      // The device has gone since the kernel told of it; that it has gone is the next thing it tells.
+      if (!(error instanceof KernelError) || error.code !== "ENODEV") throw error;
+      this.#closeSockets();
+      this.#link = undefined;
+    }
     return true;
   }
 

@@ -74,14 +74,11 @@ export class PulseSocket {
     }
   }
 
-  /** The next fresh pulse that waits, or undefined when there is none. */
-  receive(): Pulse | undefined {
-    for (;;) {
-      const datagram = this.#socket.receive(this.#received);
-      if (datagram === undefined) return undefined;
-      const pulse = this.#open(this.#received.subarray(0, datagram.length));
-      if (pulse !== undefined) return pulse;
-    }
+  /** Takes one waiting datagram. @returns a fresh pulse, "dropped" for anything else, undefined when nothing waits */
+  receive(): Pulse | "dropped" | undefined {
+    const datagram = this.#socket.receive(this.#received);
+    if (datagram === undefined) return undefined;
+    return this.#open(this.#received.subarray(0, datagram.length)) ?? "dropped";
   }
 
   close(): void {

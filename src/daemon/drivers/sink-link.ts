@@ -40,9 +40,6 @@ export class SinkLink {
   readonly #timeoutSecondsMin: number;
   #pass: TablePass | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #selfActive = false;
-  /** A copy began while this node believed itself to be active: it was not taken over as a standby does. */
-  #copyMissed = false;
 
   constructor(options: SinkLinkOptions) {
     this.#options = options;
@@ -65,9 +62,8 @@ export class SinkLink {
   }
 
   setSelfActive(active: boolean): void {
-    this.#selfActive = active;
     this.#perform(this.stream.setSelfActive(active));
-    if (active || !this.#copyMissed) return;
+    if (active || !this.stream.missedCopy) return;
     // The other node took over while this one was stalled. It begins a new stream with a new copy; without that, this
     // node would be incomplete until the next refresh.
     this.#options.log(
@@ -127,7 +123,6 @@ export class SinkLink {
         this.#apply(effect);
         break;
       case "begin-copy":
-        this.#copyMissed = this.#selfActive;
         this.#keys.clear();
         break;
       case "purge":

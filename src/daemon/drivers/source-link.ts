@@ -83,6 +83,13 @@ export class SourceLink {
     this.#perform(this.stream.mark(performance.now(), token));
   }
 
+  /** Sends what waits and ends the connection. Resolves when that is done. */
+  finish(): Promise<void> {
+    const socket = this.#socket;
+    if (socket === undefined) return Promise.resolve();
+    return new Promise((resolve) => socket.end(() => resolve()));
+  }
+
   report(): StreamReport {
     const { counters, state } = this.stream;
     return {
@@ -121,6 +128,7 @@ export class SourceLink {
     socket.on("secureConnect", () => {
       clearTimeout(limit);
       secure = true;
+      this.#upSinceMs = performance.now();
       this.#socket = socket;
       this.#perform(this.stream.connected(performance.now()));
     });
@@ -143,7 +151,6 @@ export class SourceLink {
 
   #greeted(): void {
     this.#problem = undefined;
-    this.#upSinceMs = performance.now();
     this.#log("info", `stream to ${this.peer} is up`);
   }
 

@@ -42,13 +42,9 @@ class ControlRole {
     this.#channel = channel;
     this.#settings = settings;
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
-    listenLocally(join(settings.runDirectory, "control.sock"), (request) => this.#handle(request));
-    listenForPeers(
-      settings,
-      this.#keys,
-      (request) => this.#handle(request),
-      (text) => channel.log("error", text),
-    );
+    const onError = (text: string) => channel.log("error", text);
+    listenLocally(join(settings.runDirectory, "control.sock"), (request) => this.#handle(request), onError);
+    listenForPeers(settings, this.#keys, (request) => this.#handle(request), onError);
     void this.#loadGateway();
   }
 

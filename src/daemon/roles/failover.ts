@@ -13,6 +13,7 @@ import { Face } from "../drivers/face.ts";
 import { type PulseContent, PulseSocket } from "../drivers/pulse-socket.ts";
 import { RENEW_MS, VirtualAddresses } from "../drivers/virtual-addresses.ts";
 import type { NodeSettings } from "../node-settings.ts";
+import { ignoreSignals } from "../role-channel.ts";
 import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
 import type { FailoverReport } from "../role-report.ts";
 
@@ -43,6 +44,8 @@ class FailoverRole {
   #latenessMsMax = 0;
   #renewDueMs = Number.POSITIVE_INFINITY;
   #toldActive = false;
+  /** The kernel has dropped virtual addresses that this node holds. */
+  #addressesLost = false;
   #watermark = 0n;
   #finished = false;
   /** Undefined when the set of sockets has changed. */
@@ -78,12 +81,12 @@ class FailoverRole {
 
   /** Runs until the node stops. `arrived` are messages that came together with the settings. */
   run(arrived: readonly Envelope[]): void {
-    this.#alive = new LivenessTables(liveness);
     this.#realTime = setRealTimePriority(REAL_TIME_PRIORITY) === 0;
     // Memory is not locked with mlockall(2): V8 gives pages back with madvise(MADV_DONTNEED), which the kernel refuses
     // for locked ones, and then V8 aborts the process in the middle of a garbage collection.
     // Whatever an earlier life of this node left: an address that nobody defends must not stay.
     this.#addresses.remove();
+    this.#alive = new LivenessTables(liveness);
     this.#readNetwork();
     for (const { from, message } of arrived) this.#receiveMessage(from, message);
     while (!this.#finished) this.#turn();
@@ -149,6 +152,7 @@ class FailoverRole {
     for (let i = 0; i < RECEIVE_BURST; i++) {
       const pulse = this.#pulses.receive();
       if (pulse === undefined) return;
+      if (pulse === "dropped") continue;
       this.#perform(this.#election.receivePulse(performance.now(), this.#settings.sync.name, pulse));
     }
   }
@@ -157,6 +161,7 @@ class FailoverRole {
     for (const event of this.#events.read()) {
       if (event.kind === "overrun") {
         this.#readNetwork();
+        if (this.#holds) this.#loseAddresses();
         continue;
       }
       if (event.kind === "link") {
@@ -168,14 +173,15 @@ class FailoverRole {
         if (face.addressChanged(event.address, event.removed)) this.#tellFace(face);
         // A renewal that came too late, or somebody else's hand: an active node must have its addresses.
         const lost = event.removed && this.#holds && face.isVirtual(event.address.address);
-        if (lost && !this.#election.view.listening) this.#restore();
+        if (lost) this.#loseAddresses();
       }
     }
   }
 
-  #restore(): void {
-    this.#count("addresses-restored");
-    this.#logRefusals("add virtual address", this.#addresses.add());
+  /** They are added again in renew(): as soon as it is known that no other node is active. */
+  #loseAddresses(): void {
+    this.#addressesLost = true;
+    this.#renewDueMs = performance.now();
   }
 
   /** Reads everything anew: at start, and when the kernel had to drop events. */
@@ -269,6 +275,7 @@ class FailoverRole {
         break;
       case "remove-addresses":
         this.#renewDueMs = Number.POSITIVE_INFINITY;
+        this.#addressesLost = false;
         this.#logRefusals("remove virtual address", this.#addresses.remove());
         this.#channel.send("supervisor", { kind: "released" });
         break;
@@ -313,7 +320,13 @@ class FailoverRole {
   /** Woken late, another node may be active by now: the addresses are renewed only when that is known. */
   #renew(now: number): void {
     this.#renewDueMs = now + RENEW_MS;
-    if (!this.#election.view.listening) this.#channel.send("supervisor", { kind: "holding" });
+    if (this.#election.view.listening) return;
+    if (this.#addressesLost) {
+      this.#addressesLost = false;
+      this.#count("addresses-restored");
+      this.#logRefusals("add virtual address", this.#addresses.add());
+    }
+    this.#channel.send("supervisor", { kind: "holding" });
   }
 
   #logRefusals(operation: string, refusals: readonly string[]): void {
@@ -346,6 +359,7 @@ class FailoverRole {
 
 /** The first message are the settings; others may have come with it. */
 function start(): void {
+  ignoreSignals();
   const channel = new BlockingChannel();
   const waiting = new PollSet([channel.fd]);
   for (;;) {

@@ -29,6 +29,7 @@ const EVENT_WAIT_MS = 1_000;
  * time: an active node that had only stalled.
  */
 const WHOLE_AFTER_MS = 10_000;
+const FAREWELL_MS_MIN = 1_000;
 const LISTEN_RETRY_MS = 1_000;
 const HANDSHAKE_LIMIT_MS = 3_000;
 /** Whoever knocks again and again shall not fill the log: refusals in between are only counted. */
@@ -58,6 +59,8 @@ class ReplicatorRole {
   /** Active, with a table that is the truth. */
   #whole = false;
   #wholeTimer: NodeJS.Timeout | undefined;
+  /** When this node, as a standby, was last known to hold everything. */
+  #lastCompleteMs = Number.NEGATIVE_INFINITY;
   #toldComplete = false;
   #drain: Drain | undefined;
   #purgedBefore = 0;
@@ -69,7 +72,7 @@ class ReplicatorRole {
     this.#channel = channel;
     this.#settings = settings;
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
-    this.#filter = new FlowFilter(this.#ownAddresses());
+    this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses());
     this.#sources = settings.peers.map(
       (peer) =>
         new SourceLink({
@@ -90,6 +93,9 @@ class ReplicatorRole {
       case "active":
         this.#setActive(message.active);
         break;
+      case "stop":
+        void this.#stop();
+        break;
       case "drain":
         this.#startDrain(from, message);
         break;
@@ -106,7 +112,9 @@ class ReplicatorRole {
 
   #setActive(active: boolean): void {
     if (active === this.#active) return;
-    this.#whole = active && (this.#complete || this.#settings.peers.length === 0);
+    // The old active's farewell may come before the word that this node is active now.
+    const wasComplete = performance.now() - this.#lastCompleteMs < this.#farewellMs;
+    this.#whole = active && (this.#complete || wasComplete || this.#settings.peers.length === 0);
     this.#active = active;
     clearTimeout(this.#wholeTimer);
     if (active && !this.#whole) this.#wholeTimer = setTimeout(() => this.#becomeWhole(), WHOLE_AFTER_MS);
@@ -123,6 +131,13 @@ class ReplicatorRole {
     this.#tellTable();
   }
 
+  /** The last changes go out before this process ends. */
+  async #stop(): Promise<void> {
+    while (this.#readEvents() === "more");
+    await Promise.all(this.#sources.map((source) => source.finish()));
+    this.#channel.send("supervisor", { kind: "stopped" });
+  }
+
   /** Nobody with more connections has shown up: what this node has is the truth now. */
   #becomeWhole(): void {
     this.#whole = true;
@@ -130,11 +145,19 @@ class ReplicatorRole {
     this.#tellTable();
   }
 
+  /** A takeover follows the loss of the stream within some intervals; a stream that was lost earlier has left a gap. */
+  get #farewellMs(): number {
+    return Math.max(FAREWELL_MS_MIN, 4 * this.#settings.group.intervalMs);
+  }
+
   #ownAddresses() {
-    const virtual = this.#settings.faces.flatMap((face) =>
+    return this.#route.addresses().map(({ address }) => address);
+  }
+
+  #virtualAddresses() {
+    return this.#settings.faces.flatMap((face) =>
       face.virtualAddresses.map(({ address }) => validIp(address)),
     );
-    return [...this.#route.addresses().map(({ address }) => address), ...virtual];
   }
 
   #waitForEvents(): void {
@@ -192,6 +215,12 @@ class ReplicatorRole {
 
   #marked(peer: string, token: number): void {
     if (this.#drain?.token !== token) return;
+    // What it confirmed is worth nothing if changes were dropped meanwhile.
+    const source = this.#sources.find((one) => one.peer === peer);
+    if (source?.stream.complete !== true) {
+      this.#endDrain(false);
+      return;
+    }
     this.#drain.waitingFor.delete(peer);
     if (this.#drain.waitingFor.size === 0) this.#endDrain(true);
   }
@@ -274,6 +303,7 @@ class ReplicatorRole {
   }
 
   #checkTable(): void {
+    if (this.#toldComplete && !this.#active) this.#lastCompleteMs = performance.now();
     if (this.#complete !== this.#toldComplete) this.#tellTable();
   }
 
