@@ -157,6 +157,21 @@ describe("rtnetlink", () => {
       events.close();
     });
 
+    it("tells of routes that come and go, where it is asked to", async () => {
+      const events = new NetworkEvents({ routes: true });
+      const change = {
+        destination: validIp("203.0.113.0"),
+        prefixLength: 24,
+        gateway: validIp("10.1.0.9"),
+        deviceIndex: near,
+      };
+      assert.deepEqual(route.addRoute(change), []);
+      assert.deepEqual(route.deleteRoute(change), []);
+      const expected = ["got route 203.0.113.0/24", "lost route 203.0.113.0/24"];
+      assert.ok(await heardWithin(events, 2_000, (heard) => expected.every((text) => heard.includes(text))));
+      events.close();
+    });
+
     it("tells of a lost carrier: the other end went down", async () => {
       const events = new NetworkEvents();
       run("ip", ["link", "set", "far", "down"]);
@@ -229,6 +244,12 @@ function eventText(event: NetworkEvent): string {
   if (event.kind === "overrun") return "overrun";
   if (event.kind === "address")
     return `${event.removed ? "removed" : "added"} ${formatNetwork(event.address)}`;
+  if (event.kind === "route") {
+    const { destination, prefixLength } = event.route;
+    const text =
+      destination === undefined ? "default" : formatNetwork({ address: destination, prefixLength });
+    return `${event.removed ? "lost" : "got"} route ${text}`;
+  }
   if (event.removed) return `${event.link.name} removed`;
   return `${event.link.name} ${event.link.up ? "up" : "down"}`;
 }

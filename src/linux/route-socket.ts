@@ -11,10 +11,14 @@ import {
   type RouteState,
   RTM_DELADDR,
   RTM_DELLINK,
+  RTM_DELROUTE,
   RTM_NEWADDR,
   RTM_NEWLINK,
+  RTM_NEWROUTE,
   RTNLGRP_IPV4_IFADDR,
+  RTNLGRP_IPV4_ROUTE,
   RTNLGRP_IPV6_IFADDR,
+  RTNLGRP_IPV6_ROUTE,
   RTNLGRP_LINK,
   writeAddAddress,
   writeAddRoute,
@@ -101,16 +105,23 @@ const AF_UNSPEC = 0; // bits/socket.h; the first byte of struct ifinfomsg
 export type NetworkEvent =
   | { readonly kind: "link"; readonly link: LinkState; readonly removed: boolean }
   | { readonly kind: "address"; readonly address: AddressState; readonly removed: boolean }
+  | { readonly kind: "route"; readonly route: RouteState; readonly removed: boolean }
   /** Events were lost: read the present state anew. */
   | { readonly kind: "overrun" };
 
-/** Changes of links and addresses in this network namespace, as the kernel reports them. */
+export interface NetworkEventsOptions {
+  /** Also changes of routes: on a router with a routing daemon there are many. */
+  readonly routes?: boolean;
+}
+
+/** Changes of links and addresses, and of routes on request, in this network namespace, as the kernel reports them. */
 export class NetworkEvents {
   readonly #socket = new NetlinkSocket({ protocol: NETLINK_ROUTE, receiveBufferBytes: 1 << 20 });
 
-  constructor() {
-    for (const group of [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR])
-      this.#socket.subscribe(group);
+  constructor({ routes = false }: NetworkEventsOptions = {}) {
+    const groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR];
+    if (routes) groups.push(RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE);
+    for (const group of groups) this.#socket.subscribe(group);
   }
 
   get fd(): number {
@@ -133,6 +144,10 @@ export class NetworkEvents {
         const address = decodeAddress(message);
         const removed = message.type === RTM_DELADDR;
         if (!(address instanceof DecodeError)) events.push({ kind: "address", address, removed });
+      } else if (message.type === RTM_NEWROUTE || message.type === RTM_DELROUTE) {
+        const route = decodeRoute(message);
+        const removed = message.type === RTM_DELROUTE;
+        if (!(route instanceof DecodeError)) events.push({ kind: "route", route, removed });
       }
     }
     return events;

@@ -18,13 +18,15 @@ const RTM_GETLINK = 18;
 export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
-const RTM_NEWROUTE = 24;
-const RTM_DELROUTE = 25;
+export const RTM_NEWROUTE = 24;
+export const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 
 export const RTNLGRP_LINK = 1;
 export const RTNLGRP_IPV4_IFADDR = 5;
+export const RTNLGRP_IPV4_ROUTE = 7;
 export const RTNLGRP_IPV6_IFADDR = 9;
+export const RTNLGRP_IPV6_ROUTE = 11;
 
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;

@@ -169,6 +169,7 @@ class FailoverRole {
         if (face !== undefined) this.#setLink(face, event.removed ? undefined : event.link);
         continue;
       }
+      if (event.kind === "route") continue;
       for (const face of this.#faces) {
         if (face.addressChanged(event.address, event.removed)) this.#tellFace(face);
         // A renewal that came too late, or somebody else's hand: an active node must have its addresses.
