@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { VirtualAddresses } from "./drivers/virtual-addresses.ts";
@@ -30,6 +32,8 @@ const RESTART_DELAY_MS_MAX = 5_000;
 const HEALTHY_MS = 10_000;
 const STOP_LIMIT_MS = 3_000;
 const FLUSH_LIMIT_MS = 500;
+/** In the run folder: what removes the virtual addresses when nobody of the daemon is left (VirtualAddresses.releaseBatch). */
+const RELEASE_FILE = "release.ip";
 
 interface Worker {
   readonly role: WorkerRole;
@@ -66,6 +70,7 @@ export class Supervisor {
   }
 
   start(): void {
+    writeFileSync(join(this.#settings.runDirectory, RELEASE_FILE), this.#addresses.releaseBatch());
     for (const worker of this.#workers) this.#start(worker);
   }
 

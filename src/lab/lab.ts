@@ -82,7 +82,7 @@ async function build(record: LabRecord, signal: AbortSignal | undefined): Promis
   await writeLabKeys(join(labFolder(settings.name), "keys"), nodes);
   await buildTopology(settings, signal);
   signal?.throwIfAborted();
-  if (record.daemons) for (const node of nodes) startNode(settings.name, node);
+  if (record.daemons) for (const node of nodes) await startNode(settings.name, node);
 }
 
 async function refuseTakenName(name: string): Promise<void> {

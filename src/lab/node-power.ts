@@ -5,7 +5,7 @@ import { emptyRunFolder, requireNode } from "./lab.ts";
 import { requireLab, withLabLock } from "./lab-folder.ts";
 import { labSwitches, namespaceOf, nodeNames } from "./lab-plan.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
-import { runningNode, startNode } from "./node-process.ts";
+import { killServiceManager, runningNode, startNode } from "./node-process.ts";
 import { killAllIn, processesIn, sendSignal } from "./process-table.ts";
 import { ipBatch, runCommand } from "./run-command.ts";
 import { buildNode, removeNode } from "./topology.ts";
@@ -40,6 +40,7 @@ export async function powerOff(lab: string, node: string): Promise<Fault> {
     // Taking a link down takes the kernel about a millisecond, one after the other; ports are disabled in
     // microseconds, so the links fall silent together and go down afterwards.
     const fired = batch.fire();
+    killServiceManager(lab, node);
     killTogether(lab, node, pids);
     const atMs = await fired;
     await ipBatch(
@@ -68,11 +69,11 @@ export async function powerOn(lab: string, node: string): Promise<void> {
     await removeNode(settings, node);
     emptyRunFolder(lab, node);
     await buildNode(settings, node);
-    if (daemons) startNode(lab, node);
+    if (daemons) await startNode(lab, node);
   });
 }
 
-/** Kills all processes of a node at once; its kernel goes on, and its links stay up. */
+/** Kills all processes of a node at once; its kernel and its service manager go on, and its links stay up. */
 export async function crash(lab: string, node: string): Promise<Fault> {
   requireNode(lab, node);
   return await withLabLock(lab, async () => {

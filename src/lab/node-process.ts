@@ -15,38 +15,64 @@ import {
 } from "./process-table.ts";
 
 const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
+const serviceManager = fileURLToPath(new URL("./service-manager.sh", import.meta.url));
 
-/** Starts the gateway daemon of a node, in the node's namespace and in a session of its own, and returns at once. */
-export function startNode(lab: string, node: string): void {
+const START_WAIT_MS = 5_000;
+
+/** What is written down of a started node: its daemon, and the service manager that waits for the daemon's end. */
+interface StartedNode {
+  readonly daemon: ProcessIdentity;
+  readonly manager: ProcessIdentity;
+}
+
+/** Starts the gateway daemon of a node, in the node's namespace and in a session of its own, under a service manager. */
+export async function startNode(lab: string, node: string): Promise<void> {
   const folder = nodeFolder(lab, node);
   const log = openSync(nodeLog(lab, node), "a");
+  const daemonPidFile = join(folder, "daemon.pid");
+  rmSync(daemonPidFile, { force: true });
   const child = spawn(
-    "ip",
+    "sh",
     [
-      ...["netns", "exec", namespaceOf(lab, node), launcher, "run"],
-      ...["--config", documentPath(lab), "--node", node],
+      ...[serviceManager, namespaceOf(lab, node), daemonPidFile, join(folder, "release.ip")],
+      ...[launcher, "run", "--config", documentPath(lab), "--node", node],
       ...["--run-dir", folder, "--state-dir", join(folder, "state")],
     ],
     { stdio: ["ignore", log, log], detached: true },
   );
   closeSync(log);
   child.unref();
-  // `ip netns exec` and the launcher replace themselves: the number stays the daemon's own.
-  const identity = child.pid === undefined ? undefined : processIdentity(child.pid);
-  if (identity === undefined) {
+  const manager = child.pid === undefined ? undefined : processIdentity(child.pid);
+  // `setsid`, `ip netns exec` and the launcher replace themselves: the number stays the daemon's own.
+  const daemon = await writtenIdentity(daemonPidFile);
+  if (manager === undefined || daemon === undefined) {
     throw new ProblemError({
       code: "lab-command",
       message: `the daemon of ${node} could not be started`,
       hint: `See ${nodeLog(lab, node)}`,
     });
   }
-  writeFileSync(pidFile(lab, node), JSON.stringify(identity));
+  writeFileSync(pidFile(lab, node), JSON.stringify({ daemon, manager } satisfies StartedNode));
+}
+
+async function writtenIdentity(file: string): Promise<ProcessIdentity | undefined> {
+  for (let waitedMs = 0; waitedMs < START_WAIT_MS; waitedMs += 2) {
+    if (existsSync(file)) return processIdentity(Number(readFileSync(file, "utf8")));
+    await sleep(2);
+  }
+  return undefined;
 }
 
 /** The daemon of a node, if it runs. */
 export function runningNode(lab: string, node: string): ProcessIdentity | undefined {
-  const identity = recordedNode(lab, node);
-  return identity !== undefined && isRunning(identity) ? identity : undefined;
+  const daemon = recordedNode(lab, node)?.daemon;
+  return daemon !== undefined && isRunning(daemon) ? daemon : undefined;
+}
+
+/** Ends a node's service manager, as a loss of power does: nobody runs the stop command after the daemon's end. */
+export function killServiceManager(lab: string, node: string): void {
+  const manager = recordedNode(lab, node)?.manager;
+  if (manager !== undefined && isRunning(manager)) sendSignal(manager.pid, "SIGKILL");
 }
 
 const STOP_WAIT_MS = 15_000;
@@ -75,12 +101,13 @@ export async function stopNode(lab: string, node: string): Promise<void> {
 
 /** Kills the session of the daemon that was started for a node. @returns the processes that were killed */
 export async function killRecordedNode(lab: string, node: string): Promise<number[]> {
-  const identity = recordedNode(lab, node);
-  if (identity === undefined) return [];
+  const daemon = recordedNode(lab, node)?.daemon;
+  if (daemon === undefined) return [];
+  killServiceManager(lab, node);
   // The session outlives its leader: as long as a member lives, the kernel gives the number to nobody else.
-  const leader = processIdentity(identity.pid);
-  if (leader !== undefined && leader.startTicks !== identity.startTicks) return [];
-  const killed = sessionProcesses(identity.pid);
+  const leader = processIdentity(daemon.pid);
+  if (leader !== undefined && leader.startTicks !== daemon.startTicks) return [];
+  const killed = sessionProcesses(daemon.pid);
   for (const pid of killed) sendSignal(pid, "SIGKILL");
   rmSync(pidFile(lab, node), { force: true });
   if (killed.length > 0) await sleep(20);
@@ -101,9 +128,9 @@ function pidFile(lab: string, node: string): string {
   return join(nodeFolder(lab, node), "pid");
 }
 
-function recordedNode(lab: string, node: string): ProcessIdentity | undefined {
+function recordedNode(lab: string, node: string): StartedNode | undefined {
   try {
-    return JSON.parse(readFileSync(pidFile(lab, node), "utf8")) as ProcessIdentity;
+    return JSON.parse(readFileSync(pidFile(lab, node), "utf8")) as StartedNode;
   } catch {
     return undefined;
   }

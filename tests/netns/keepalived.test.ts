@@ -102,7 +102,7 @@ test("tocha becomes backup to a keepalived of higher priority", async () => {
   await keepalived.waitForState("MASTER");
   await watch.waitForSoleHolder(other(), explain);
   const startedMs = NamespaceAddresses.now();
-  startNode(lab.name, "gw1");
+  await startNode(lab.name, "gw1");
   const status = await lab.waitForNode("gw1", "standby", ({ role }) => role === "standby");
   assert.match(status.cause, /10\.1\.0\.3|fe80::/, "it says who is active");
   await letTimePass(QUIET_MS);

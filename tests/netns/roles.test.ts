@@ -4,7 +4,7 @@ import { ControlClient } from "../../src/client/control-client.ts";
 import { controlSocket } from "../../src/lab/lab-folder.ts";
 import { virtualAddresses } from "../../src/lab/lab-plan.ts";
 import { crash } from "../../src/lab/node-power.ts";
-import { runningNode, startNode, stopNode } from "../../src/lab/node-process.ts";
+import { killServiceManager, runningNode, startNode, stopNode } from "../../src/lab/node-process.ts";
 import { processesIn, sendSignal } from "../../src/lab/process-table.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
@@ -46,9 +46,10 @@ after(async () => {
   await lab?.down();
 });
 
-beforeEach(() => {
+beforeEach(async () => {
   // A test that failed half-way must not make the others fail.
-  for (const node of ["gw1", "gw2"]) if (runningNode(lab.name, node) === undefined) startNode(lab.name, node);
+  for (const node of ["gw1", "gw2"])
+    if (runningNode(lab.name, node) === undefined) await startNode(lab.name, node);
 });
 
 const logs = () => `gw1:\n${lab.log("gw1").slice(-3_000)}\ngw2:\n${lab.log("gw2").slice(-3_000)}`;
@@ -193,22 +194,34 @@ test("kill -9 of the active node's supervisor: the node withdraws, the other tak
   assert.match(cause, /resigned/, "the failover role has told the others");
   await assertConnectionsGoOn();
   await waitForNoProcess(active);
-  startNode(lab.name, active);
+  await startNode(lab.name, active);
   await lab.waitUntilWell();
 });
 
-test("kill -9 of all processes of the active node: its addresses vanish by themselves, connections go on", async () => {
+test("kill -9 of all processes of the active node: the stop command removes the addresses before the other takes them", async () => {
+  const duplicateMs = await crashActive();
+  assert.ok(duplicateMs <= STAMP_TOLERANCE_MS, `an address stood on both nodes for ${duplicateMs} ms`);
+});
+
+test("kill -9 of all, and nobody runs the stop command: the addresses vanish by themselves", async () => {
+  const duplicateMs = await crashActive((active) => killServiceManager(lab.name, active));
+  assert.ok(duplicateMs < LIFETIME_MS_MAX, `an address stood on both nodes for ${duplicateMs} ms`);
+});
+
+/** @returns how long an address stood on both nodes; connections go on, and the node is back afterwards */
+async function crashActive(before?: (active: string) => void): Promise<number> {
   const { active, standby } = await lab.rolesWhenWell();
   await streams.mark();
+  before?.(active);
   const killedMs = NamespaceAddresses.now();
   await crash(lab.name, active);
   await watch.waitForSoleHolder(lab.namespace(standby), logs);
   const duplicateMs = watch.longestDuplicateMs(killedMs);
-  assert.ok(duplicateMs < LIFETIME_MS_MAX, `an address stood on both nodes for ${duplicateMs} ms`);
   await assertConnectionsGoOn();
-  startNode(lab.name, active);
+  await startNode(lab.name, active);
   await lab.waitUntilWell();
-});
+  return duplicateMs;
+}
 
 test("SIGTERM: the active node withdraws in order and leaves no process, the other takes over at once", async () => {
   const { active, standby } = await rolesWhenSettled();
@@ -224,7 +237,7 @@ test("SIGTERM: the active node withdraws in order and leaves no process, the oth
   assert.match(cause, /resigned/, logs());
   await waitForNoProcess(active);
   await assertConnectionsGoOn();
-  startNode(lab.name, active);
+  await startNode(lab.name, active);
   await lab.waitUntilWell();
 });
 

@@ -41,6 +41,19 @@ export class VirtualAddresses {
     );
   }
 
+  /**
+   * What a service manager can give to `ip -force -batch` when the daemon has ended: when all processes of a node were
+   * killed, nobody else is left to remove the addresses before their lifetimes end.
+   */
+  releaseBatch(): string {
+    const lines = this.#settings.faces.flatMap(({ device, virtualAddresses }) =>
+      virtualAddresses.map(
+        ({ address, prefixLength }) => `address del ${address}/${prefixLength} dev ${device}\n`,
+      ),
+    );
+    return lines.join("");
+  }
+
   /** Adds all. @returns what the kernel refused, in words */
   add(): string[] {
     const changes = this.#changes();

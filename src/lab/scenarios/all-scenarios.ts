@@ -50,7 +50,6 @@ export const scenarios: readonly Scenario[] = [
         act: ({ settings, active }) => crash(settings.name, active),
         expects: "move",
         limitMs: MOVE_LIMIT_MS,
-        nobodyLeft: true,
       },
     ],
   },

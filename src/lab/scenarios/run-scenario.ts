@@ -141,9 +141,6 @@ export interface PlayedStep {
   readonly streams: StreamReport;
 }
 
-/** The lifetime of an address in whole seconds, and the kernel's second for noticing its end. */
-const NOBODY_LEFT_MS_MAX = 2_500;
-
 /** Lets one thing happen in a lab under traffic, and measures what follows. */
 export async function playStep(
   stage: Stage,
@@ -234,7 +231,7 @@ function judge(step: ScenarioStep, phase: PhaseReport, addressEvents: number): s
     ...(answeredByTwoMs > takeoverMs
       ? [`${step.name}: two nodes answered for an address for ${answeredByTwoMs} ms`]
       : []),
-    ...(duplicateAddressMs > (step.nobodyLeft === true ? NOBODY_LEFT_MS_MAX : takeoverMs)
+    ...(duplicateAddressMs > takeoverMs
       ? [`${step.name}: an address stood on two nodes for ${duplicateAddressMs} ms`]
       : []),
   ];

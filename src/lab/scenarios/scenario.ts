@@ -25,11 +25,6 @@ export interface ScenarioStep {
   readonly limitMs: number;
   /** Whether the node that loses the addresses has lost its power: what stands in its kernel then counts no more. */
   readonly powerFails?: boolean;
-  /**
-   * Nobody is left in the node to remove its addresses; its kernel does so when their lifetimes end. What counts until
-   * then is that it answers for none of them.
-   */
-  readonly nobodyLeft?: boolean;
   /** Brings the lab back to health after the verdict. */
   readonly repair?: (context: FaultContext) => Promise<void>;
 }
