@@ -146,14 +146,15 @@ describe("rtnetlink", () => {
   describe("NetworkEvents", () => {
     it("tells of addresses that come and go", async () => {
       const events = new NetworkEvents();
-      const changes = virtual(["10.1.0.1/24", "fd00:1::1/64"]);
+      const texts = ["10.1.0.1/24", "fd00:1::1/64"];
+      const changes = virtual(texts);
+      const all = (what: string) => (heard: readonly string[]) =>
+        texts.every((text) => heard.includes(`${what} ${text}`));
       route.addAddresses(changes);
+      // The kernel reports a new IPv6 address from a work queue, and not at all when it is gone by then.
+      assert.ok(await heardWithin(events, 2_000, all("added")));
       route.deleteAddresses(changes);
-      const expected = ["10.1.0.1/24", "fd00:1::1/64"].flatMap((text) => [
-        `added ${text}`,
-        `removed ${text}`,
-      ]);
-      assert.ok(await heardWithin(events, 2_000, (heard) => expected.every((text) => heard.includes(text))));
+      assert.ok(await heardWithin(events, 2_000, all("removed")));
       events.close();
     });
 
