@@ -1,5 +1,5 @@
 import type { ElectionView, PeerView } from "../core/election/election-types.ts";
-import type { ResyncCause, SourceState } from "../core/replication/source-stream.ts";
+import type { ResyncCause, SourceState } from "../core/replication/source-types.ts";
 import type { WorkerRole } from "./role-message.ts";
 
 /** What the failover role answers when it is asked. */

@@ -7,6 +7,7 @@ import {
   writeDelete,
   writeDeleteByReply,
   writeGet,
+  writeTimeout,
   writeUpdate,
 } from "../wire/conntrack-request.ts";
 import { FlowFields } from "../wire/flow-fields.ts";
@@ -39,7 +40,13 @@ export interface InjectionCounters {
 export interface InjectOptions {
   /** What to try first: `update` when most flows are there already, as in a refresh. */
   readonly first: "create" | "update";
-  /** What to do where a create meets a flow with the same original or reply tuple: remove that one first, or keep it. */
+  /** What an update that meets no flow does: create it (the default), or leave it, for it has ended meanwhile. */
+  readonly missing?: "create" | "skip";
+  /**
+   * What to do where a create meets a flow with the same original or reply tuple: remove that one first, or keep it. Whoever
+   * keeps flows does not delete them either: a flow whose end is reported gets `timeoutSecondsMax` at most, for it may be
+   * a new one with the same tuple.
+   */
   readonly taken: "replace" | "keep";
   /** No flow is given less time than this: on a standby no packet refreshes the timer, only the next copy does. */
   readonly timeoutSecondsMin: number;
@@ -121,7 +128,10 @@ export class ConntrackInjector {
       const kind = this.#reader.next(this.#fields);
       if (kind instanceof DecodeError) return { count, fault: kind };
       this.#isDelete[count] = kind === "delete" ? 1 : 0;
-      if (kind === "delete") {
+      if (kind === "delete" && options.taken === "keep") {
+        this.#fields.timeoutSeconds = options.timeoutSecondsMax ?? options.timeoutSecondsMin;
+        writeTimeout(this.#writer, this.#fields, count);
+      } else if (kind === "delete") {
         writeDelete(this.#writer, this.#fields, count);
       } else {
         this.#limitTimeout(options);
@@ -157,11 +167,13 @@ export class ConntrackInjector {
         }
       }
     }
-    this.counters.deleted += deletes;
+    if (options.taken === "keep") this.counters.kept += deletes;
+    else this.counters.deleted += deletes;
     if (options.first === "create") this.counters.created += upserts;
     else this.counters.updated += upserts;
     if (again.length === 0) return;
-    if (options.first === "update") this.#create(again, options);
+    if (options.first === "update" && options.missing === "skip") this.counters.absent += again.length;
+    else if (options.first === "update") this.#create(again, options);
     else if (options.taken === "replace") this.#updateOrReplace(again, options);
     else this.counters.kept += again.length;
   }

@@ -140,7 +140,7 @@ describe("conntrack reports", () => {
       if (kind === "upsert") writer.writeUpsert(flow);
       else writer.writeDelete(flow);
     }
-    injector.inject(writer.take(), { first: "create", taken: "keep", timeoutSecondsMin: 60 });
+    injector.inject(writer.take(), { first: "create", taken: "replace", timeoutSecondsMin: 60 });
     assert.deepEqual(injector.counters.refused, {});
   }
 });

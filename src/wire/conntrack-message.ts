@@ -1,6 +1,7 @@
 import {
   AF_INET,
   AF_INET6,
+  CTA_ID,
   CTA_IP_V4_DST,
   CTA_IP_V4_SRC,
   CTA_IP_V6_DST,
@@ -84,6 +85,9 @@ export function parseFlow(view: DataView, start: number, end: number, fields: Fl
         break;
       case CTA_ZONE:
         if (length >= 6) fields.zone = view.getUint16(value);
+        break;
+      case CTA_ID:
+        if (length >= 8) fields.kernelId = view.getUint32(value);
         break;
       case CTA_PROTOINFO:
         fields.tcpState = parseTcpState(view, value, valueEnd);

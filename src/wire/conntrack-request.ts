@@ -1,6 +1,7 @@
 import {
   AF_INET,
   AF_INET6,
+  CTA_ID,
   CTA_IP_V4_DST,
   CTA_IP_V4_SRC,
   CTA_IP_V6_DST,
@@ -95,10 +96,23 @@ export function writeGet(writer: NetlinkWriter, fields: FlowFields, sequence: nu
   writer.end();
 }
 
-/** Writes a request that deletes the flow with this original tuple; ENOENT where there is none. */
+/** Writes a request that shortens or lengthens the life of an existing flow, and changes nothing else; ENOENT where there is none. */
+export function writeTimeout(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
+  beginFlow(writer, IPCTNL_MSG_CT_NEW, NLM_F_REQUEST, sequence, fields);
+  writeTuple(writer, CTA_TUPLE_ORIG, fields, fields.original);
+  writer.attributeU32(CTA_TIMEOUT, fields.timeoutSeconds);
+  if (fields.zone !== 0) writer.attributeU16(CTA_ZONE, fields.zone);
+  writer.end();
+}
+
+/**
+ * Writes a request that deletes the flow with this original tuple; ENOENT where there is none, or where the entry is not the
+ * one that `fields.kernelId` names.
+ */
 export function writeDelete(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
   beginFlow(writer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, sequence, fields);
   writeTuple(writer, CTA_TUPLE_ORIG, fields, fields.original);
+  if (fields.kernelId !== 0) writer.attributeU32(CTA_ID, fields.kernelId);
   if (fields.zone !== 0) writer.attributeU16(CTA_ZONE, fields.zone);
   writer.end();
 }

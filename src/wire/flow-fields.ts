@@ -43,6 +43,8 @@ export class FlowFields {
   mark = 0;
   /** Conntrack zone of both directions. */
   zone = 0;
+  /** What this kernel calls the very entry, so that a later one with the same tuples is not taken for it; 0 when not known. */
+  kernelId = 0;
 
   get addressBytes(): number {
     return this.family === 4 ? 4 : 16;
@@ -84,6 +86,7 @@ export class FlowFields {
     this.tcpState = 0;
     this.mark = 0;
     this.zone = 0;
+    this.kernelId = 0;
   }
 
   /** The reply direction as it is without any translation. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DecodeError } from "../../src/base/decode-error.ts";
 import { SinkStream } from "../../src/core/replication/sink-stream.ts";
+import { TableDigest } from "../../src/core/replication/table-digest.ts";
 import { flowParse, parseFlow } from "../../src/wire/conntrack-message.ts";
 import {
   FLOW_MESSAGE_BYTES_MAX,
@@ -133,23 +134,38 @@ const CLUSTER = "campus";
 const SOURCE = "gw1";
 
 function syncStreams(): Uint8Array[] {
-  const hello: SyncFrame = { type: "hello", version: FLOW_SYNC_VERSION, cluster: CLUSTER, node: SOURCE };
-  const some: SyncFrame = { type: "records", sequence: 12, sentAtMs: 1_234.5, records: records() };
+  const hello: SyncFrame = {
+    ...({ type: "hello", version: FLOW_SYNC_VERSION, cluster: CLUSTER, node: SOURCE } as const),
+    ...{ oldestVersion: FLOW_SYNC_VERSION, flows: 5 },
+  };
+  const active: SyncFrame = { type: "heartbeat", active: true, sweepSeconds: 60 };
+  const some: SyncFrame = {
+    type: "records",
+    sequence: 12,
+    position: 12,
+    sentAtMs: 1_234.5,
+    records: records(),
+  };
+  const log: SyncFrame = { type: "log", place: { session: 77, position: 3 }, head: 12, resumed: false };
+  const compare: SyncFrame = { type: "compare", sweep: 1, seed: 5, bits: 8, paced: false };
   const copy: SyncFrame[] = [
     { type: "copy-begin", copy: 1, refresh: false, whole: true },
     some,
     { type: "copy-end", copy: 1 },
   ];
+  const buckets = { bits: 8, seed: 5, set: new Uint8Array(32).fill(0x11) };
   const streams: SyncFrame[][] = [
-    [hello, { type: "heartbeat", active: true }, ...copy, { type: "mark", token: 9 }],
-    [hello, { type: "heartbeat", active: true }, some, { type: "heartbeat", active: false }],
+    [hello, active, ...copy, { type: "mark", token: 9 }],
+    [hello, active, log, compare, { type: "copy-begin", copy: 1, refresh: true, whole: true, buckets }, some],
+    [hello, active, { ...log, resumed: true }, some, { ...active, active: false }],
     [some],
     [{ ...hello, cluster: "other" }],
     [hello, { type: "acknowledge", sequence: 3, sentAtMs: 1 }],
     [
       { type: "refuse", reason: "because" },
       { type: "marked", token: 1 },
-      { type: "complete", copy: 1 },
+      { type: "complete", copy: 1, purged: 0, refreshed: 0, busyMs: 0 },
+      { type: "digest", sweep: 1, first: 0, last: true, sums: new Uint8Array(64) },
     ],
   ];
   return streams.map((frames) => new Uint8Array(Buffer.concat(frames.map(encodeSyncFrame))));
@@ -171,7 +187,10 @@ export function flowSyncTarget(): FuzzTarget {
 
 function receive(chunks: readonly Uint8Array[]): { heard: string; reason: string } {
   const splitter = new SyncFrameSplitter();
-  const sink = new SinkStream({ cluster: CLUSTER, node: "gw2", peer: SOURCE }, 0);
+  const sink = new SinkStream(
+    { cluster: CLUSTER, node: "gw2", peer: SOURCE, flows: 0, resume: undefined },
+    0,
+  );
   const frames: SyncFrame[] = [];
   for (const chunk of chunks) {
     const fault = splitter.push(chunk, (frame) => {
@@ -191,7 +210,11 @@ function hear(sink: SinkStream, frame: SyncFrame): void {
   if (sink.state === "closed") return;
   const wasGreeted = sink.state !== "greeting";
   for (const effect of sink.receive(1, frame)) {
-    if (effect.do === "purge") sink.purged(effect.copy);
+    if (effect.do === "purge") sink.purged(effect.purge.copy, { purged: 0, refreshed: 0, busyMs: 0 });
+    if (effect.do === "start-digest") {
+      const digest = new TableDigest(effect.bits, effect.seed);
+      sink.digested(digest, { busyMs: 0, refreshNeeded: true });
+    }
     if (effect.do !== "apply") continue;
     assert.ok(wasGreeted, "records are applied before a hello");
     reader.reset(effect.records);

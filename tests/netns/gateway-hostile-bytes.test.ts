@@ -7,7 +7,7 @@ import { seededRandom } from "../../src/base/prng.ts";
 import type { NodeStatus } from "../../src/contract/status.ts";
 import { labFolder } from "../../src/lab/lab-folder.ts";
 import { nodeNames, virtualAddresses } from "../../src/lab/lab-plan.ts";
-import { encodeSyncFrame } from "../../src/wire/flow-sync.ts";
+import { encodeSyncFrame, FLOW_SYNC_VERSION } from "../../src/wire/flow-sync.ts";
 import { decodeAdvertisementFrame, encodeAdvertisementFrame } from "../../src/wire/vrrp.ts";
 import { mutate } from "../fuzz/mutate.ts";
 import { countersThatBegin, TestLab } from "./daemon-node.ts";
@@ -272,7 +272,10 @@ test("garbage inside a stream of a node that has a right certificate is malforme
     [standby, active],
     [active, standby],
   ] as const) {
-    const hello = encodeSyncFrame({ type: "hello", version: 1, cluster: lab.name, node: from });
+    const hello = encodeSyncFrame({
+      ...({ type: "hello", version: FLOW_SYNC_VERSION, cluster: lab.name, node: from } as const),
+      ...{ oldestVersion: FLOW_SYNC_VERSION, flows: 0 },
+    });
     const contents = Array.from({ length: CONNECTIONS / 3 }, (_, index) => {
       // The length of a frame that is too long, or a frame of no known type; every other one behind a right hello.
       const garbage = index % 4 < 2 ? "ffffffff" : "000000021f00";

@@ -5,6 +5,7 @@ import { FlowRecordReader, FlowRecordWriter } from "../../src/wire/flow-record.t
 export interface FakeFlow {
   readonly id: number;
   readonly natPort: number;
+  readonly mark: number;
 }
 
 const IPPROTO_TCP = 6;
@@ -18,6 +19,7 @@ export function fillFields(fields: FlowFields, flow: FakeFlow): void {
   fields.status = CONFIRMED_SEEN_REPLY_ASSURED;
   fields.timeoutSeconds = 432_000;
   fields.tcpState = ESTABLISHED;
+  fields.mark = flow.mark;
   fields.original.source.set([10, 0, flow.id >> 8, flow.id & 0xff]);
   fields.original.destination.set([198, 51, 100, 1]);
   fields.original.sourcePort = 1_024 + flow.id;
@@ -28,7 +30,11 @@ export function fillFields(fields: FlowFields, flow: FakeFlow): void {
 }
 
 export function flowOf(fields: FlowFields): FakeFlow {
-  return { id: fields.original.sourcePort - 1_024, natPort: fields.reply.destinationPort };
+  return {
+    id: fields.original.sourcePort - 1_024,
+    natPort: fields.reply.destinationPort,
+    mark: fields.mark,
+  };
 }
 
 export interface FakeEvent {
@@ -37,9 +43,9 @@ export interface FakeEvent {
 }
 
 export interface FakeInjectOptions {
-  readonly first: "create" | "update";
   readonly taken: "replace" | "keep";
   readonly onUpsert: (fields: FlowFields) => void;
+  readonly onKept: (id: number) => void;
 }
 
 /** A kernel's connection table as replication sees it: events with a bounded queue, dumps in parts, injection. */
@@ -48,11 +54,19 @@ export class FakeKernel {
   readonly #eventsMax: number;
   #events: FakeEvent[] = [];
   #overrun = false;
-  subscribed = false;
+  #subscribed = false;
   readonly #fields = new FlowFields();
 
   constructor(eventsMax: number) {
     this.#eventsMax = eventsMax;
+  }
+
+  subscribe(wanted: boolean): void {
+    if (wanted && !this.#subscribed) {
+      this.#events = [];
+      this.#overrun = false;
+    }
+    this.#subscribed = wanted;
   }
 
   /** Traffic made a connection. */
@@ -99,10 +113,12 @@ export class FakeKernel {
     const reader = new FlowRecordReader(records);
     while (!reader.atEnd) {
       const kind = reader.next(this.#fields);
-      if (kind !== "upsert" && kind !== "delete") throw new Error(`the source sent ${kind.reason}`);
+      if (kind !== "upsert" && kind !== "delete") throw new Error(`the source sent ${String(kind)}`);
       const flow = flowOf(this.#fields);
       if (kind === "delete") {
-        this.flows.delete(flow.id);
+        // The flow of an active node is its own; it gets little time instead.
+        if (options.taken === "keep") options.onKept(flow.id);
+        else this.flows.delete(flow.id);
         continue;
       }
       options.onUpsert(this.#fields);
@@ -110,17 +126,17 @@ export class FakeKernel {
     }
   }
 
-  /** An update leaves the translation as it is; a create fails where the id or the translated port is taken. */
+  /** A create fails where the id or the translated port is taken. */
   #upsert(flow: FakeFlow, options: FakeInjectOptions): void {
     const holder = [...this.flows.values()].find(({ natPort }) => natPort === flow.natPort);
     const isTaken = this.flows.has(flow.id) || holder !== undefined;
-    if (isTaken && (options.first === "update" || options.taken === "keep")) return;
+    if (isTaken && options.taken === "keep") return;
     if (holder !== undefined) this.flows.delete(holder.id);
     this.flows.set(flow.id, flow);
   }
 
   #report(event: FakeEvent): void {
-    if (!this.subscribed) return;
+    if (!this.#subscribed) return;
     if (this.#events.length >= this.#eventsMax) this.#overrun = true;
     else this.#events.push(event);
   }

@@ -1,38 +1,34 @@
 import { seededRandom } from "../../src/base/prng.ts";
 import { FlowKeySet } from "../../src/core/replication/flow-key-set.ts";
-import { type SinkEffect, SinkStream } from "../../src/core/replication/sink-stream.ts";
-import { type SourceEffect, SourceStream } from "../../src/core/replication/source-stream.ts";
+import { type Purge, type SinkEffect, SinkStream } from "../../src/core/replication/sink-stream.ts";
+import type { SourceEffect } from "../../src/core/replication/source-types.ts";
+import { TableDigest } from "../../src/core/replication/table-digest.ts";
 import { FlowFields } from "../../src/wire/flow-fields.ts";
 import { SyncFrameSplitter } from "../../src/wire/flow-sync.ts";
-import { encodeEvents, encodeUpserts, type FakeFlow, FakeKernel, fillFields, flowOf } from "./fake-kernel.ts";
+import { type FakeFlow, type FakeKernel, fillFields, flowOf } from "./fake-kernel.ts";
+import { addAll, SimulatedNode, type SimulatedSource } from "./replication-node.ts";
 
-/** What the driver of the replicator role does, on virtual time: a node with its kernel and its source's stream. */
-export class SimulatedNode {
-  readonly name: string;
-  kernel: FakeKernel;
-  source: SourceStream;
-  active = false;
-  dump: Generator<FakeFlow[], void> | undefined;
+type Queue = { atMs: number; bytes: Uint8Array }[];
 
-  constructor(name: string, peer: string, eventsMax: number) {
-    this.name = name;
-    this.kernel = new FakeKernel(eventsMax);
-    this.source = new SourceStream({ cluster: "sim", node: name, peer, refreshMs: 20_000 });
-  }
+interface Pass {
+  readonly parts: Generator<FakeFlow[], void>;
+  readonly take: (flows: FakeFlow[]) => void;
+  readonly end: () => void;
 }
 
 interface Connection {
   readonly from: SimulatedNode;
   readonly to: SimulatedNode;
+  readonly source: SimulatedSource;
   readonly sink: SinkStream;
   readonly keys: FlowKeySet;
   /** Bytes under way with their arrival times, in order, in both directions. */
-  readonly forward: { atMs: number; bytes: Uint8Array }[];
-  readonly backward: { atMs: number; bytes: Uint8Array }[];
+  readonly forward: Queue;
+  readonly backward: Queue;
   readonly forwardSplitter: SyncFrameSplitter;
   readonly backwardSplitter: SyncFrameSplitter;
-  purgeAtMs: number | undefined;
-  purgeCopy: number;
+  purge: Pass | undefined;
+  digest: Pass | undefined;
 }
 
 export interface WorldFaults {
@@ -40,49 +36,73 @@ export interface WorldFaults {
   readonly cut: number;
   readonly takeover: number;
   readonly switchover: number;
+  /** A replicator is killed and starts again. */
+  readonly restart: number;
   readonly pressure: number;
   readonly readDelay: number;
+  /** Somebody deletes, adds or alters an entry of a standby's table by hand. */
+  readonly corrupt: number;
 }
 
 const STEP_MS = 5;
 const DUMP_PART = 7;
 const FLOW_IDS = 200;
 const NAT_PORTS = 260;
+/** A place that is older than this in the resume file does not count as yesterday's. */
+const PLACE_AGE = 0.1;
 
-/** Two nodes whose replication machines run against fake kernels over a network that is cut, slow, and comes back. */
+/** Nodes whose replication machines run against fake kernels over a network that is cut, slow, and comes back. */
 export class ReplicationWorld {
-  readonly nodes: readonly [SimulatedNode, SimulatedNode];
+  readonly nodes: readonly SimulatedNode[];
   readonly #random: () => number;
   #nowMs = 0;
   #connections: Connection[] = [];
-  readonly #eventsMax: number;
   readonly #fields = new FlowFields();
-  /** Per source: for each record sent, by its sequence, which flow it made or ended. */
-  #log: { sequence: number; flow: FakeFlow; destroyed: boolean }[] = [];
   /** Flows as the hosts have them: what the kernels should know. */
   #alive = new Map<number, number>();
   /** Flows with little time, which only traffic makes full. */
   #provisional: { readonly kernel: FakeKernel; readonly id: number }[] = [];
+  /** Flows of a standby that somebody laid hands on: nothing is promised until the next sweep. */
+  #corrupted = new Set<number>();
   takeovers = 0;
+  corruptions = 0;
 
   constructor(seed: number) {
     this.#random = seededRandom(seed);
-    this.#eventsMax = 5 + Math.floor(this.#random() * 60);
-    this.nodes = [new SimulatedNode("a", "b", this.#eventsMax), new SimulatedNode("b", "a", this.#eventsMax)];
-    this.#activate(this.nodes[0]);
+    const options = { random: this.#random, eventsMax: 5 + Math.floor(this.#random() * 60) };
+    const names = this.#random() < 0.3 ? ["a", "b", "c"] : ["a", "b"];
+    this.nodes = names.map(
+      (name) =>
+        new SimulatedNode(
+          name,
+          names.filter((other) => other !== name),
+          options,
+        ),
+    );
+    for (const node of this.nodes)
+      node.perform = (source, effects) => this.#performSource(node, source, effects);
+    const [first] = this.nodes;
+    if (first !== undefined) this.#activate(first);
   }
 
   get active(): SimulatedNode | undefined {
     return this.nodes.find(({ active }) => active);
   }
 
-  get standby(): SimulatedNode | undefined {
-    return this.nodes.find(({ active }) => !active);
+  get standbys(): readonly SimulatedNode[] {
+    return this.nodes.filter(({ active }) => !active);
   }
 
   /** The standby says that it has everything. */
-  get complete(): boolean {
-    return this.#connections.some(({ from, sink }) => from === this.active && sink.complete);
+  isComplete(standby: SimulatedNode): boolean {
+    return this.#streamTo(standby)?.sink.complete === true;
+  }
+
+  /** How many streams went on where they had been cut. */
+  get resumed(): number {
+    return this.nodes
+      .flatMap(({ sources }) => sources)
+      .reduce((sum, { stream }) => sum + stream.counters.resumed, 0);
   }
 
   run(durationMs: number, traffic: boolean, faults: WorldFaults): void {
@@ -96,9 +116,11 @@ export class ReplicationWorld {
     this.#nowMs += stepMs;
     if (traffic) this.#makeTraffic();
     if (this.#random() < 0.02) this.#expireProvisional();
+    if (this.#random() < faults.corrupt) this.#corrupt();
     if (this.#random() < faults.cut) this.#cut();
     if (this.#random() < faults.takeover) this.#takeOver();
     if (this.#random() < faults.switchover) this.#switchOver();
+    if (this.#random() < faults.restart) this.#restart();
     this.#connect();
     for (const node of this.nodes) this.#runNode(node, faults);
     for (const connection of [...this.#connections]) this.#deliver(connection);
@@ -113,7 +135,7 @@ export class ReplicationWorld {
         kernel.destroy(id);
         this.#alive.delete(id);
       } else {
-        const flow = { id, natPort: this.#freePort(kernel) };
+        const flow = { id, natPort: this.#freePort(kernel), mark: Math.floor(this.#random() * 2) };
         kernel.create(flow);
         this.#alive.set(id, flow.natPort);
       }
@@ -137,77 +159,61 @@ export class ReplicationWorld {
     return port;
   }
 
+  #corrupt(): void {
+    const standby = this.standbys[Math.floor(this.#random() * this.standbys.length)];
+    const flows = [...(standby?.kernel.flows.values() ?? [])];
+    const flow = flows[Math.floor(this.#random() * flows.length)];
+    if (standby === undefined || flow === undefined) return;
+    this.corruptions++;
+    this.#corrupted.add(flow.id);
+    const kind = this.#random();
+    if (kind < 0.4) {
+      standby.kernel.flows.delete(flow.id);
+    } else if (kind < 0.7) {
+      standby.kernel.flows.set(flow.id, { ...flow, mark: flow.mark + 2 });
+    } else {
+      const id = FLOW_IDS + Math.floor(this.#random() * 20);
+      standby.kernel.flows.set(id, { id, natPort: NAT_PORTS + id, mark: 0 });
+    }
+  }
+
   #runNode(node: SimulatedNode, faults: WorldFaults): void {
-    if (node.active && this.#random() >= faults.readDelay) this.#readEvents(node);
-    if (this.#random() < faults.pressure) this.#performSource(node, node.source.pressed());
-    else this.#performSource(node, node.source.relieved());
-    if (node.dump !== undefined && this.#random() < 0.7) {
-      const part = node.dump.next();
-      if (part.done === true) {
-        node.dump = undefined;
-        this.#performSource(node, node.source.copyEnded(this.#nowMs, true));
-      } else {
-        const flows = part.value;
-        const before = node.source.counters.recordsSent;
-        const effects = node.source.copied(this.#nowMs, encodeUpserts(flows), flows.length);
-        this.#remember(
-          node,
-          before,
-          flows.map((flow) => ({ flow, destroyed: false })),
-        );
-        this.#performSource(node, effects);
-      }
-    }
-    if (this.#nowMs >= node.source.deadline) this.#performSource(node, node.source.timeout(this.#nowMs));
-  }
-
-  #readEvents(node: SimulatedNode): void {
-    const events = node.kernel.readEvents(20);
-    if (events === "overrun") {
-      this.#performSource(node, node.source.overrun());
-    } else if (events.length > 0) {
-      const before = node.source.counters.recordsSent;
-      const effects = node.source.changed(this.#nowMs, encodeEvents(events), events.length);
-      this.#remember(node, before, events);
-      this.#performSource(node, effects);
-    }
-  }
-
-  /** Notes what the records that were just sent say, so that a checker can ask what was acknowledged. */
-  #remember(
-    node: SimulatedNode,
-    before: number,
-    events: readonly { flow: FakeFlow; destroyed: boolean }[],
-  ): void {
-    const sent = node.source.counters.recordsSent - before;
-    // Only what went out at once has a known place in the sequence; what waits behind a copy is not judged.
-    if (sent !== events.length || !node.active) return;
-    const end = node.source.counters.recordsSent;
-    for (const [index, event] of events.entries()) {
-      this.#log.push({ sequence: end - events.length + index + 1, ...event });
+    if (node.active && this.#random() >= faults.readDelay) node.readEvents(this.#nowMs);
+    for (const source of node.sources) {
+      if (this.#random() < faults.pressure) source.stream.pressed();
+      else if (this.#random() < 0.5) node.perform(source, source.stream.relieved(this.#nowMs));
+      if (this.#random() < 0.7) node.passTurn(source);
+      if (this.#nowMs >= source.stream.deadline) node.perform(source, source.stream.timeout(this.#nowMs));
     }
   }
 
   #connect(): void {
     for (const from of this.nodes) {
-      const to = this.nodes[from === this.nodes[0] ? 1 : 0];
-      if (this.#connections.some((one) => one.from === from) || this.#random() > 0.05) continue;
-      const connection: Connection = {
-        from,
-        to,
-        sink: new SinkStream({ cluster: "sim", node: to.name, peer: from.name }, this.#nowMs),
-        keys: new FlowKeySet(),
-        forward: [],
-        backward: [],
-        forwardSplitter: new SyncFrameSplitter(),
-        backwardSplitter: new SyncFrameSplitter(),
-        purgeAtMs: undefined,
-        purgeCopy: 0,
-      };
-      connection.sink.setSelfActive(to.active);
-      this.#connections.push(connection);
-      this.#performSource(from, from.source.connected(this.#nowMs));
+      for (const source of from.sources) {
+        const to = this.nodes.find(({ name }) => name === source.peer);
+        const connected = this.#connections.some((one) => one.source === source);
+        if (to !== undefined && !connected && this.#random() < 0.05) this.#open(from, to, source);
+      }
     }
+  }
+
+  #open(from: SimulatedNode, to: SimulatedNode, source: SimulatedSource): void {
+    const resume = to.active ? undefined : to.places.get(from.name);
+    const settings = { cluster: "sim", node: to.name, peer: from.name, flows: to.kernel.flows.size, resume };
+    const connection: Connection = {
+      ...{ from, to, source },
+      sink: new SinkStream(settings, this.#nowMs),
+      keys: new FlowKeySet(),
+      forward: [],
+      backward: [],
+      forwardSplitter: new SyncFrameSplitter(),
+      backwardSplitter: new SyncFrameSplitter(),
+      purge: undefined,
+      digest: undefined,
+    };
+    connection.sink.setSelfActive(to.active);
+    this.#connections.push(connection);
+    from.perform(source, source.stream.connected(this.#nowMs, from.kernel.flows.size));
   }
 
   #cut(): void {
@@ -217,53 +223,65 @@ export class ReplicationWorld {
   #disconnect(connection: Connection): void {
     this.#connections = this.#connections.filter((one) => one !== connection);
     connection.sink.disconnected();
-    // What was under way is lost; a new stream counts from the beginning.
-    if (connection.from.active) this.#log = [];
-    this.#performSource(connection.from, connection.from.source.disconnected());
+    const { from, source } = connection;
+    from.perform(source, source.stream.disconnected());
+  }
+
+  #restart(): void {
+    const node = this.nodes[Math.floor(this.#random() * this.nodes.length)];
+    if (node === undefined) return;
+    for (const one of this.#connections) if (one.from === node || one.to === node) this.#disconnect(one);
+    node.restartRole();
+    if (node.active) node.setActive(this.#nowMs, true);
   }
 
   #takeOver(): void {
-    const { active: dead, standby: heir } = this;
-    if (dead === undefined || heir === undefined || !this.complete) return;
+    const dead = this.active;
+    const heir = this.standbys.find((standby) => this.isComplete(standby));
+    if (dead === undefined || heir === undefined) return;
     this.#checkAcknowledged(dead, heir);
     this.takeovers++;
-    this.#cut();
-    dead.active = false;
-    dead.dump = undefined;
-    dead.kernel = new FakeKernel(this.#eventsMax);
-    dead.source = new SourceStream({ cluster: "sim", node: dead.name, peer: heir.name, refreshMs: 20_000 });
+    for (const one of this.#connections) if (one.from === dead || one.to === dead) this.#disconnect(one);
+    dead.boot();
     // Connections that the heir does not know are gone.
     this.#alive = new Map([...heir.kernel.flows.values()].map(({ id, natPort }) => [id, natPort]));
     this.#activate(heir);
   }
 
   #switchOver(): void {
-    const { active: from, standby: to } = this;
-    if (from === undefined || to === undefined || !this.complete) return;
-    this.#readEvents(from);
-    from.active = false;
-    from.kernel.subscribed = false;
-    this.#performSource(from, from.source.setActive(this.#nowMs, false));
-    for (const { to: node, sink } of this.#connections) if (node === from) sink.setSelfActive(false);
+    const from = this.active;
+    const to = this.standbys.find((standby) => this.isComplete(standby));
+    if (from === undefined || to === undefined) return;
+    from.setActive(this.#nowMs, false);
+    for (const one of this.#connections) if (one.to === from) this.#becomeStandby(one);
     this.#activate(to);
   }
 
-  #activate(node: SimulatedNode): void {
-    node.active = true;
-    node.source.setWhole(true);
-    node.kernel.subscribed = true;
-    this.#log = [];
-    for (const { to, sink } of this.#connections) if (to === node) sink.setSelfActive(true);
-    this.#performSource(node, node.source.setActive(this.#nowMs, true));
+  #becomeStandby(connection: Connection): void {
+    this.#performSink(connection, connection.sink.setSelfActive(false));
+    if (connection.sink.missedCopy) this.#disconnect(connection);
   }
 
-  /** The promise: what the standby acknowledged survives the active node's death. */
+  #activate(node: SimulatedNode): void {
+    this.#corrupted.clear();
+    for (const one of this.#connections)
+      if (one.to === node) this.#performSink(one, one.sink.setSelfActive(true));
+    node.setActive(this.#nowMs, true);
+  }
+
+  #streamTo(standby: SimulatedNode): Connection | undefined {
+    return this.#connections.find(({ from, to }) => from === this.active && to === standby);
+  }
+
+  /** The promise: what the standby has acknowledged, or only applied, survives the active node's death. */
   #checkAcknowledged(dead: SimulatedNode, heir: SimulatedNode): void {
-    const acknowledged = dead.source.counters.recordsSent - dead.source.lagRecords;
-    const last = new Map<number, { sequence: number; flow: FakeFlow; destroyed: boolean }>();
-    for (const entry of this.#log) last.set(entry.flow.id, entry);
-    for (const { sequence, flow, destroyed } of last.values()) {
-      if (sequence > acknowledged || destroyed || this.#alive.get(flow.id) !== flow.natPort) continue;
+    const applied = this.#streamTo(heir)?.sink.resumePoint;
+    if (applied?.session !== dead.log.session) return;
+    const last = new Map<number, { position: number; flow: FakeFlow; destroyed: boolean }>();
+    for (const entry of dead.entries) last.set(entry.flow.id, entry);
+    for (const { position, flow, destroyed } of last.values()) {
+      if (position > applied.position || destroyed || this.#corrupted.has(flow.id)) continue;
+      if (this.#alive.get(flow.id) !== flow.natPort) continue;
       const held = heir.kernel.flows.get(flow.id);
       if (held?.natPort !== flow.natPort)
         throw new Error(
@@ -272,18 +290,25 @@ export class ReplicationWorld {
     }
   }
 
-  #performSource(node: SimulatedNode, effects: readonly SourceEffect[]): void {
+  #performSource(node: SimulatedNode, source: SimulatedSource, effects: readonly SourceEffect[]): void {
     for (const effect of effects) {
-      const connection = this.#connections.find(({ from }) => from === node);
+      const connection = this.#connections.find((one) => one.source === source);
       switch (effect.do) {
         case "send":
           if (connection !== undefined) this.#send(connection.forward, effect.frame);
           break;
-        case "start-copy":
-          node.dump = node.kernel.dump(DUMP_PART);
+        case "start-digest":
+          node.startDigest(this.#nowMs, source, effect);
           break;
-        case "abort-copy":
-          node.dump = undefined;
+        case "start-copy":
+          node.startCopy(source, effect.buckets, () => this.#nowMs);
+          break;
+        case "drain":
+          node.drain(this.#nowMs);
+          node.perform(source, source.stream.drained(this.#nowMs));
+          break;
+        case "abort-pass":
+          source.pass = undefined;
           break;
         case "close":
           if (connection !== undefined) this.#disconnect(connection);
@@ -294,7 +319,7 @@ export class ReplicationWorld {
     }
   }
 
-  #send(queue: { atMs: number; bytes: Uint8Array }[], bytes: Uint8Array): void {
+  #send(queue: Queue, bytes: Uint8Array): void {
     const latest = queue.at(-1)?.atMs ?? 0;
     // Torn as TCP tears: two pieces, in order, each with its own delay.
     const at = Math.floor(this.#random() * bytes.length);
@@ -304,22 +329,39 @@ export class ReplicationWorld {
   }
 
   #deliver(connection: Connection): void {
-    while ((connection.forward[0]?.atMs ?? Number.POSITIVE_INFINITY) <= this.#nowMs) {
-      const { bytes } = connection.forward.shift() ?? { bytes: new Uint8Array(0) };
-      const fault = connection.forwardSplitter.push(bytes, (frame) =>
-        this.#performSink(connection, connection.sink.receive(this.#nowMs, frame)),
+    const { from, to, source, sink } = connection;
+    for (let next = this.#due(connection.forward); next !== undefined; next = this.#due(connection.forward)) {
+      const fault = connection.forwardSplitter.push(next, (frame) =>
+        this.#performSink(connection, sink.receive(this.#nowMs, frame)),
       );
       if (fault !== undefined) throw new Error(`the sink cannot read the stream: ${fault.reason}`);
     }
-    while ((connection.backward[0]?.atMs ?? Number.POSITIVE_INFINITY) <= this.#nowMs) {
-      const { bytes } = connection.backward.shift() ?? { bytes: new Uint8Array(0) };
-      connection.backwardSplitter.push(bytes, (frame) =>
-        this.#performSource(connection.from, connection.from.source.receive(this.#nowMs, frame)),
+    for (
+      let next = this.#due(connection.backward);
+      next !== undefined;
+      next = this.#due(connection.backward)
+    ) {
+      connection.backwardSplitter.push(next, (frame) =>
+        from.perform(source, source.stream.receive(this.#nowMs, frame)),
       );
     }
-    if (connection.purgeAtMs !== undefined && this.#nowMs >= connection.purgeAtMs) this.#purge(connection);
-    if (this.#nowMs >= connection.sink.deadline)
-      this.#performSink(connection, connection.sink.timeout(this.#nowMs));
+    for (const kind of ["digest", "purge"] as const) {
+      const pass = connection[kind];
+      if (pass === undefined || this.#random() < 0.3) continue;
+      const part = pass.parts.next();
+      if (part.done === true) pass.end();
+      else pass.take(part.value);
+    }
+    if (this.#nowMs >= sink.deadline) this.#performSink(connection, sink.timeout(this.#nowMs));
+    if (to.active) return;
+    // The file is behind the kernel now and then, never before it.
+    if (sink.resumePoint === undefined) to.places.delete(from.name);
+    else if (this.#random() < PLACE_AGE) to.places.set(from.name, sink.resumePoint);
+  }
+
+  #due(queue: Queue): Uint8Array | undefined {
+    if ((queue[0]?.atMs ?? Number.POSITIVE_INFINITY) > this.#nowMs) return undefined;
+    return queue.shift()?.bytes;
   }
 
   #performSink(connection: Connection, effects: readonly SinkEffect[]): void {
@@ -330,24 +372,29 @@ export class ReplicationWorld {
           break;
         case "apply":
           connection.to.kernel.inject(effect.records, {
-            first: effect.first,
             taken: effect.taken,
             onUpsert: (fields) => {
               if (effect.remember) connection.keys.add(fields);
               if (effect.provisional)
                 this.#provisional.push({ kernel: connection.to.kernel, id: flowOf(fields).id });
             },
+            onKept: (id) => this.#provisional.push({ kernel: connection.to.kernel, id }),
           });
           break;
         case "begin-copy":
           connection.keys.clear();
           break;
         case "purge":
-          connection.purgeAtMs = this.#nowMs + this.#random() * 50;
-          connection.purgeCopy = effect.copy;
+          this.#startPurge(connection, effect.purge);
           break;
         case "abort-purge":
-          connection.purgeAtMs = undefined;
+          connection.purge = undefined;
+          break;
+        case "start-digest":
+          this.#startDigest(connection, effect);
+          break;
+        case "abort-digest":
+          connection.digest = undefined;
           break;
         case "close":
           this.#disconnect(connection);
@@ -356,13 +403,38 @@ export class ReplicationWorld {
     }
   }
 
-  #purge(connection: Connection): void {
-    connection.purgeAtMs = undefined;
-    for (const flow of [...connection.to.kernel.flows.values()]) {
-      fillFields(this.#fields, flow);
-      if (!connection.keys.has(this.#fields)) connection.to.kernel.flows.delete(flow.id);
-    }
-    connection.keys.clear();
-    this.#performSink(connection, connection.sink.purged(connection.purgeCopy));
+  #startDigest(connection: Connection, { bits, seed }: SinkEffect & { do: "start-digest" }): void {
+    const digest = new TableDigest(bits, seed);
+    connection.digest = {
+      parts: connection.to.kernel.dump(DUMP_PART),
+      take: (flows) => addAll(digest, flows, this.#fields),
+      end: () => {
+        connection.digest = undefined;
+        const result = { busyMs: 1, refreshNeeded: false };
+        this.#performSink(connection, connection.sink.digested(digest, result));
+      },
+    };
+  }
+
+  #startPurge(connection: Connection, { copy, buckets, remove }: Purge): void {
+    const { kernel } = connection.to;
+    connection.purge = {
+      parts: kernel.dump(DUMP_PART),
+      take: (flows) => {
+        for (const flow of flows) {
+          fillFields(this.#fields, flow);
+          const copied = buckets === undefined || buckets.set.has(buckets.bucketing.bucket(this.#fields));
+          // This very entry: a part may be older than a flow that has taken the place meanwhile.
+          const stale = copied && remove && !connection.keys.has(this.#fields);
+          if (stale && kernel.flows.get(flow.id) === flow) kernel.flows.delete(flow.id);
+        }
+      },
+      end: () => {
+        connection.purge = undefined;
+        connection.keys.clear();
+        const result = { purged: 0, refreshed: 0, busyMs: 1 };
+        this.#performSink(connection, connection.sink.purged(copy, result));
+      },
+    };
   }
 }

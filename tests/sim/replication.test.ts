@@ -1,39 +1,63 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ReplicationWorld } from "./replication-world.ts";
+import type { SimulatedNode } from "./replication-node.ts";
+import { SWEEP_MS } from "./replication-node.ts";
+import { ReplicationWorld, type WorldFaults } from "./replication-world.ts";
 
-const SEEDS = Number(process.env["TOCHA_SIM_SEEDS"] ?? 1_000);
+const SEEDS = Number(process.env["TOCHA_SIM_SEEDS"] ?? 2_000);
 const FIRST_SEED = Number(process.env["TOCHA_SIM_FIRST_SEED"] ?? 1);
 /** Seeds that once found a defect stay. */
 const FIXED_SEEDS: readonly number[] = [];
 
-const faults = { cut: 0.004, takeover: 0.003, switchover: 0.003, pressure: 0.02, readDelay: 0.3 };
-const calm = { cut: 0, takeover: 0, switchover: 0, pressure: 0, readDelay: 0 };
-/** Two refreshes: time for what only a copy can mend. */
-const SETTLE_MS = 45_000;
+const faults: WorldFaults = {
+  ...{ cut: 0.004, takeover: 0.003, switchover: 0.003, restart: 0.002 },
+  ...{ pressure: 0.02, readDelay: 0.3, corrupt: 0.002 },
+};
+const calm: WorldFaults = {
+  ...{ cut: 0, takeover: 0, switchover: 0, restart: 0, pressure: 0, readDelay: 0, corrupt: 0 },
+};
+/** Two sweeps: time for what only a comparison can mend. */
+const SETTLE_MS = 2 * SWEEP_MS + 5_000;
+
+interface History {
+  readonly takeovers: number;
+  readonly resumed: number;
+  readonly corruptions: number;
+}
 
 /** Runs one world and throws where a promise is broken. */
-function simulate(seed: number): number {
+function simulate(seed: number): History {
   const world = new ReplicationWorld(seed);
   world.run(8_000, true, faults);
+  const { resumed } = world;
   world.run(SETTLE_MS, false, calm);
-  assert.ok(world.complete, "the standby is complete when everything is quiet");
-  const flows = (kernel: { flows: Map<number, { natPort: number }> } | undefined) =>
-    [...(kernel?.flows ?? [])].map(([id, { natPort }]) => `${id}:${natPort}`).sort();
-  assert.deepEqual(
-    flows(world.standby?.kernel),
-    flows(world.active?.kernel),
-    "both tables hold the same flows",
-  );
-  return world.takeovers;
+  for (const standby of world.standbys) {
+    assert.ok(world.isComplete(standby), `${standby.name} is complete when everything is quiet`);
+    assert.deepEqual(
+      flowsOf(standby),
+      flowsOf(world.active),
+      `the tables of ${standby.name} and of the active node hold the same flows`,
+    );
+  }
+  return { takeovers: world.takeovers, resumed, corruptions: world.corruptions };
+}
+
+function flowsOf(node: SimulatedNode | undefined): string[] {
+  const flows = [...(node?.kernel.flows.values() ?? [])];
+  return flows.map(({ id, natPort, mark }) => `${id}:${natPort}:${mark}`).sort();
 }
 
 test(`replication: after ${SEEDS} random histories the tables are equal, and nothing acknowledged is lost`, () => {
   let takeovers = 0;
+  let resumed = 0;
+  let corruptions = 0;
   const seeds = [...FIXED_SEEDS, ...Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index)];
   for (const seed of seeds) {
     try {
-      takeovers += simulate(seed);
+      const history = simulate(seed);
+      takeovers += history.takeovers;
+      resumed += history.resumed;
+      corruptions += history.corruptions;
     } catch (error) {
       const repeat = `TOCHA_SIM_FIRST_SEED=${seed} TOCHA_SIM_SEEDS=1 bash scripts/node.sh --test tests/sim/replication.test.ts`;
       throw new Error(
@@ -41,5 +65,11 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
       );
     }
   }
-  assert.ok(SEEDS < 100 || takeovers > SEEDS / 2, `the histories contain takeovers (${takeovers})`);
+  if (SEEDS < 100) return;
+  assert.ok(takeovers > SEEDS / 2, `the histories contain takeovers (${takeovers})`);
+  assert.ok(
+    resumed > SEEDS / 2,
+    `the histories contain streams that went on where they were cut (${resumed})`,
+  );
+  assert.ok(corruptions > SEEDS / 2, `the histories contain tables that somebody altered (${corruptions})`);
 });

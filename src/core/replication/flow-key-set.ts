@@ -1,4 +1,5 @@
 import type { FlowFields } from "../../wire/flow-fields.ts";
+import { FlowHash } from "./flow-hash.ts";
 
 /**
  * The keys of all flows of one copy: 64-bit hashes in open addressing, 16 to 32 bytes a flow, dropped after the
@@ -9,6 +10,7 @@ export class FlowKeySet {
   #high = new Int32Array(1_024);
   #low = new Int32Array(1_024);
   #size = 0;
+  readonly #own = new FlowHash();
   #hashHigh = 0;
   #hashLow = 0;
 
@@ -66,48 +68,11 @@ export class FlowKeySet {
     }
   }
 
-  /** Both directions count: a flow with another translation is another flow. Two lanes of a multiplicative hash (murmur3's constants). */
   #hash(fields: FlowFields): void {
-    this.#hashHigh = 0x9747b28c | 0;
-    this.#hashLow = fields.protocol * 4 + (fields.family === 6 ? 2 : 0);
-    const { original, reply } = fields;
-    const length = fields.addressBytes;
-    this.#mixAddress(original.source, length);
-    this.#mixAddress(original.destination, length);
-    this.#mixAddress(reply.source, length);
-    this.#mixAddress(reply.destination, length);
-    this.#mix((original.sourcePort << 16) | original.destinationPort);
-    this.#mix((reply.sourcePort << 16) | reply.destinationPort);
-    this.#mix((original.icmpId << 16) | (original.icmpType << 8) | original.icmpCode);
-    this.#mix((reply.icmpId << 16) | fields.zone);
-    this.#hashLow = finish(this.#hashLow ^ this.#hashHigh);
-    this.#hashHigh = finish(this.#hashHigh);
+    this.#own.take(fields, 0);
+    this.#hashHigh = this.#own.high;
+    this.#hashLow = this.#own.low;
     // Zero in both lanes means an empty place.
     if (this.#hashLow === 0 && this.#hashHigh === 0) this.#hashLow = 1;
   }
-
-  #mixAddress(address: Uint8Array, length: number): void {
-    for (let i = 0; i < length; i += 4) {
-      this.#mix(
-        ((address[i] ?? 0) << 24) |
-          ((address[i + 1] ?? 0) << 16) |
-          ((address[i + 2] ?? 0) << 8) |
-          (address[i + 3] ?? 0),
-      );
-    }
-  }
-
-  #mix(value: number): void {
-    const k = Math.imul(value, 0xcc9e2d51);
-    this.#hashLow = Math.imul((this.#hashLow ^ ((k << 15) | (k >>> 17))) | 0, 0x1b873593) + 0x52dce729;
-    this.#hashHigh = Math.imul(this.#hashHigh ^ value ^ (this.#hashLow >>> 7), 0x85ebca6b) + 0x38495ab5;
-    this.#hashHigh ^= this.#hashHigh >>> 13;
-  }
-}
-
-function finish(value: number): number {
-  let h = value;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
 }

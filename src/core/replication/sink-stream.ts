@@ -1,16 +1,39 @@
-import { encodeSyncFrame, FLOW_SYNC_VERSION, type SyncFrame } from "../../wire/flow-sync.ts";
-import { helloMismatch, SILENCE_MS } from "./source-stream.ts";
+import {
+  type CopyBuckets,
+  encodeSyncFrame,
+  FLOW_SYNC_VERSION,
+  FLOW_SYNC_VERSION_OLDEST,
+  type LogPlace,
+  type SyncFrame,
+} from "../../wire/flow-sync.ts";
+import { BucketSet } from "./bucket-set.ts";
+import { helloMismatch, SILENCE_MS } from "./hello.ts";
+import { Bucketing, type TableDigest } from "./table-digest.ts";
 
 // The sink's end of a stream from one source.
 //
 //   greeting --hello--> idle --copy-begin--> copying --copy-end--> purging --purged--> live
-//                                               ^                                       |
-//                                               +------------- copy-begin --------------+
+//                        | |                    ^                                     ^  |
+//                        | +--log, resumed--> resuming --------- head reached --------+  |
+//                        |                      |                                        |
+//                        +----------------------+------------ copy-begin ----------------+
 //
-// While copying and purging, the keys of all flows that arrive are remembered; what the kernel holds beyond them is
-// stale and is removed by the purge. Nothing is removed before the copy is whole: a half copy never costs a flow.
+// A comparison ("compare") may go on beside every state: it only reads this node's table.
+//
+// While copying and purging, the keys of all flows that arrive are remembered; what the kernel holds beyond them, in the
+// buckets that are copied, is stale and is removed by the purge. Nothing is removed before the copy is whole: a half copy
+// never costs a flow.
 
-export type SinkState = "greeting" | "idle" | "copying" | "purging" | "live" | "closed";
+export type SinkState = "greeting" | "idle" | "resuming" | "copying" | "purging" | "live" | "closed";
+
+/** What one pass over this node's table, after a copy, has to do. */
+export interface Purge {
+  readonly copy: number;
+  /** The copy was about these buckets only; all flows of others stay, and get longer timers where they need them. */
+  readonly buckets: { readonly set: BucketSet; readonly bucketing: Bucketing } | undefined;
+  /** Flows that the copy should have contained and did not are stale. (Not so when the source itself lacks some.) */
+  readonly remove: boolean;
+}
 
 export type SinkEffect =
   | { readonly do: "send"; readonly frame: Uint8Array }
@@ -18,7 +41,6 @@ export type SinkEffect =
   | {
       readonly do: "apply";
       readonly records: Uint8Array;
-      readonly first: "create" | "update";
       /**
        * A flow whose place is taken: on a standby `replace` what is there, for it is stale (an end that we were not
        * told of, and the addresses and ports used again); on an active node `keep` it, for it is the truth.
@@ -33,9 +55,12 @@ export type SinkEffect =
     }
   /** Forget the keys of an earlier copy. */
   | { readonly do: "begin-copy" }
-  /** Remove what the copy did not contain, at leisure, then call purged(). */
-  | { readonly do: "purge"; readonly copy: number }
+  /** Make a pass over the table, at leisure, then call purged(). */
+  | { readonly do: "purge"; readonly purge: Purge }
   | { readonly do: "abort-purge" }
+  /** Make a pass over the table, then call digested(). */
+  | { readonly do: "start-digest"; readonly bits: number; readonly seed: number; readonly paced: boolean }
+  | { readonly do: "abort-digest" }
   | { readonly do: "close"; readonly reason: string };
 
 export interface SinkSettings {
@@ -43,19 +68,45 @@ export interface SinkSettings {
   readonly node: string;
   /** The source's name, as its certificate says. */
   readonly peer: string;
+  /** Entries in this node's table. */
+  readonly flows: number;
+  /** What an earlier stream from this source has left in this node's kernel. */
+  readonly resume: LogPlace | undefined;
 }
+
+/** What a purge did. */
+export interface PurgeResult {
+  readonly purged: number;
+  readonly refreshed: number;
+  readonly busyMs: number;
+}
+
+/** Sums of one digest frame, in bytes. */
+const DIGEST_FRAME_BYTES = 64 << 10;
 
 /** Sink's end of the stream from one source. Synchronous; effects are data, performed in order. */
 export class SinkStream {
   readonly #settings: SinkSettings;
   #state: SinkState = "greeting";
   #copy = 0;
+  #buckets: Purge["buckets"];
   #everComplete = false;
-  #refreshing = false;
   #whole = false;
   #sourceActive = false;
   #selfActive = false;
+  #session: number | undefined;
+  #position = 0;
+  /** Resuming: complete when this position is reached. */
+  #head = 0;
+  #sweep: number | undefined;
+  /** The last digest found flows whose timers run down. */
+  #refreshNeeded = true;
+  /** This node was active itself since the last comparison or copy that it took part in. */
+  #missed = false;
+  #digestBusyMs = 0;
   #heardMs: number;
+  /** How often the source compares the tables, in seconds; 0 until it has said so. */
+  sweepSeconds = 0;
   recordsReceived = 0;
   bytesReceived = 0;
 
@@ -68,14 +119,20 @@ export class SinkStream {
     return this.#state;
   }
 
-  /** This node's kernel holds everything that the source's does. A refresh under way does not change that. */
+  /** This node's kernel holds everything that the source's does. A regular sweep under way does not change that. */
   get complete(): boolean {
     return this.#everComplete && this.#sourceActive && this.#state !== "closed";
   }
 
-  /** The source is active and its copy is over, but this node was active itself meanwhile and did not take it. */
+  /** What of the source's log is in this node's kernel, if nothing is missing before it. */
+  get resumePoint(): LogPlace | undefined {
+    if (!this.#everComplete || this.#selfActive || this.#session === undefined) return undefined;
+    return { session: this.#session, position: this.#position };
+  }
+
+  /** The source is active and this node lacks what it would not take while it was active itself. */
   get missedCopy(): boolean {
-    return this.#sourceActive && this.#state === "idle" && this.#copy > 0;
+    return this.#sourceActive && this.#missed && !this.#everComplete;
   }
 
   get deadline(): number {
@@ -85,9 +142,12 @@ export class SinkStream {
   /** This node became active or standby: an active node's own table is the truth, nothing is purged from it. */
   setSelfActive(active: boolean): readonly SinkEffect[] {
     this.#selfActive = active;
-    if (!active || this.#state !== "purging") return [];
-    this.#state = "idle";
-    return [{ do: "abort-purge" }];
+    if (!active) return [];
+    this.#everComplete = false;
+    this.#missed = true;
+    const effects = this.#abortPasses();
+    if (this.#state === "purging") this.#state = "idle";
+    return effects;
   }
 
   receive(nowMs: number, frame: SyncFrame): readonly SinkEffect[] {
@@ -98,6 +158,10 @@ export class SinkStream {
     switch (frame.type) {
       case "records":
         return this.#apply(frame);
+      case "log":
+        return this.#beginLog(frame);
+      case "compare":
+        return this.#compare(frame);
       case "copy-begin":
         return this.#beginCopy(frame);
       case "copy-end":
@@ -105,18 +169,47 @@ export class SinkStream {
       case "mark":
         return [send({ type: "marked", token: frame.token })];
       case "heartbeat":
-        return this.#heartbeat(frame.active);
+        return this.#heartbeat(frame.active, frame.sweepSeconds);
       default:
         return this.#refuse(`a source may not send a ${frame.type} frame now`);
     }
   }
 
+  /**
+   * This node's pass for a comparison ended; undefined when it broke off: the source then gives up by itself.
+   *
+   * @param refreshNeeded flows were seen whose timers should be made longer
+   */
+  digested(
+    digest: TableDigest | undefined,
+    result: { readonly busyMs: number; readonly refreshNeeded: boolean },
+  ): readonly SinkEffect[] {
+    const sweep = this.#sweep;
+    this.#sweep = undefined;
+    if (sweep === undefined || digest === undefined) return [];
+    this.#refreshNeeded = result.refreshNeeded;
+    this.#digestBusyMs = result.busyMs;
+    const { sums } = digest;
+    const bytes = new Uint8Array(sums.length * 4);
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < sums.length; i++) view.setUint32(4 * i, sums[i] ?? 0);
+    const effects: SinkEffect[] = [];
+    for (let start = 0; start < bytes.length; start += DIGEST_FRAME_BYTES) {
+      const end = Math.min(bytes.length, start + DIGEST_FRAME_BYTES);
+      const last = end === bytes.length;
+      effects.push(send({ type: "digest", sweep, first: start / 4, last, sums: bytes.subarray(start, end) }));
+    }
+    return effects;
+  }
+
   /** The purge of this copy is done. */
-  purged(copy: number): readonly SinkEffect[] {
+  purged(copy: number, { purged, refreshed, busyMs }: PurgeResult): readonly SinkEffect[] {
     if (this.#state !== "purging" || copy !== this.#copy) return [];
     this.#state = "live";
     this.#everComplete = true;
-    return [send({ type: "complete", copy })];
+    const all = Math.round(busyMs + this.#digestBusyMs);
+    this.#digestBusyMs = 0;
+    return [send({ type: "complete", copy, purged, refreshed, busyMs: all })];
   }
 
   timeout(nowMs: number): readonly SinkEffect[] {
@@ -125,43 +218,77 @@ export class SinkStream {
   }
 
   disconnected(): readonly SinkEffect[] {
-    const purging = this.#state === "purging";
+    const effects = this.#abortPasses();
     this.#state = "closed";
-    return purging ? [{ do: "abort-purge" }] : [];
+    return effects;
   }
 
   #greeted(hello: SyncFrame & { type: "hello" }): readonly SinkEffect[] {
     const mismatch = helloMismatch(hello, { ...this.#settings, expected: this.#settings.peer });
     if (mismatch !== undefined) return this.#refuse(mismatch);
     this.#state = "idle";
-    const { cluster, node } = this.#settings;
-    return [send({ type: "hello", version: FLOW_SYNC_VERSION, cluster, node })];
+    const { cluster, node, flows, resume } = this.#settings;
+    const versions = { version: FLOW_SYNC_VERSION, oldestVersion: FLOW_SYNC_VERSION_OLDEST };
+    const place = resume === undefined || this.#selfActive ? {} : { resume };
+    return [send({ type: "hello", ...versions, cluster, node, flows, ...place })];
   }
 
   #apply(frame: SyncFrame & { type: "records" }): readonly SinkEffect[] {
     this.recordsReceived = frame.sequence;
     this.bytesReceived += frame.records.length;
-    const remember = this.#state === "copying" || this.#state === "purging";
+    this.#position = frame.position;
     return [
       {
         do: "apply",
         records: frame.records,
-        // In a refresh every flow is there already, and is the right one.
-        first: this.#refreshing && remember && !this.#selfActive ? "update" : "create",
         taken: this.#selfActive ? "keep" : "replace",
         provisional: this.#selfActive,
-        remember,
+        remember: this.#state === "copying" || this.#state === "purging",
       },
       send({ type: "acknowledge", sequence: frame.sequence, sentAtMs: frame.sentAtMs }),
+      ...this.#checkResumed(),
     ];
   }
 
-  #beginCopy({ copy, refresh, whole }: SyncFrame & { type: "copy-begin" }): readonly SinkEffect[] {
+  #beginLog({ place, head, resumed }: SyncFrame & { type: "log" }): readonly SinkEffect[] {
+    this.#session = place.session;
+    this.#position = place.position;
+    if (!resumed) {
+      // What was between is missing until a comparison or a copy makes up for it.
+      this.#everComplete = false;
+      if (this.#state === "resuming") this.#state = "idle";
+      return [];
+    }
+    this.#state = "resuming";
+    this.#head = head;
+    return this.#checkResumed();
+  }
+
+  #checkResumed(): readonly SinkEffect[] {
+    if (this.#state !== "resuming" || this.#position < this.#head) return [];
+    this.#state = "live";
+    if (this.#selfActive) return [];
+    this.#everComplete = true;
+    return [send({ type: "complete", copy: 0, purged: 0, refreshed: 0, busyMs: 0 })];
+  }
+
+  #compare({ sweep, bits, seed, paced }: SyncFrame & { type: "compare" }): readonly SinkEffect[] {
+    const abort: SinkEffect[] = this.#sweep === undefined ? [] : [{ do: "abort-digest" }];
+    this.#sweep = undefined;
+    // An active node's table is its own; the source gives up by itself.
+    if (this.#selfActive) return abort;
+    this.#missed = false;
+    this.#sweep = sweep;
+    return [...abort, { do: "start-digest", bits, seed, paced }];
+  }
+
+  #beginCopy({ copy, refresh, whole, buckets }: SyncFrame & { type: "copy-begin" }): readonly SinkEffect[] {
+    const abort = this.#abortPasses();
     this.#whole = whole;
-    this.#refreshing = refresh && this.#everComplete;
+    if (!this.#selfActive) this.#missed = false;
     if (!refresh) this.#everComplete = false;
-    const abort: SinkEffect[] = this.#state === "purging" ? [{ do: "abort-purge" }] : [];
     this.#copy = copy;
+    this.#buckets = buckets === undefined ? undefined : ownBuckets(buckets);
     this.#state = "copying";
     return [...abort, { do: "begin-copy" }];
   }
@@ -173,14 +300,26 @@ export class SinkStream {
       return [];
     }
     this.#state = "purging";
-    return this.#whole ? [{ do: "purge", copy }] : this.purged(copy);
+    const buckets = this.#buckets;
+    const nothing = buckets?.set.isEmpty === true && !this.#refreshNeeded;
+    if (nothing) return this.purged(copy, { purged: 0, refreshed: 0, busyMs: 0 });
+    return [{ do: "purge", purge: { copy, buckets, remove: this.#whole } }];
   }
 
-  #heartbeat(active: boolean): readonly SinkEffect[] {
-    // A source that is no longer active copies again when it is: until then its stream proves nothing.
+  #heartbeat(active: boolean, sweepSeconds: number): readonly SinkEffect[] {
+    // A source that is no longer active compares again when it is: until then its stream proves nothing.
     if (!active) this.#everComplete = false;
     this.#sourceActive = active;
-    return [send({ type: "heartbeat", active: this.#selfActive })];
+    this.sweepSeconds = sweepSeconds;
+    return [send({ type: "heartbeat", active: this.#selfActive, sweepSeconds: 0 })];
+  }
+
+  #abortPasses(): SinkEffect[] {
+    const effects: SinkEffect[] = [];
+    if (this.#state === "purging") effects.push({ do: "abort-purge" });
+    if (this.#sweep !== undefined) effects.push({ do: "abort-digest" });
+    this.#sweep = undefined;
+    return effects;
   }
 
   #refuse(reason: string): readonly SinkEffect[] {
@@ -190,6 +329,11 @@ export class SinkStream {
   #close(reason: string): readonly SinkEffect[] {
     return [...this.disconnected(), { do: "close", reason }];
   }
+}
+
+/** The set is a view into the frame, which does not live long. */
+function ownBuckets({ bits, seed, set }: CopyBuckets): Purge["buckets"] {
+  return { set: new BucketSet(bits, set.slice()), bucketing: new Bucketing(bits, seed) };
 }
 
 function send(frame: SyncFrame): SinkEffect {

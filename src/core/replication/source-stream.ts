@@ -1,84 +1,87 @@
-import { encodeSyncFrame, FLOW_SYNC_VERSION, type SyncFrame } from "../../wire/flow-sync.ts";
+import type { FlowFields } from "../../wire/flow-fields.ts";
+import {
+  encodeSyncFrame,
+  FLOW_SYNC_VERSION,
+  FLOW_SYNC_VERSION_OLDEST,
+  type SyncFrame,
+} from "../../wire/flow-sync.ts";
+import type { ChangeLog } from "./change-log.ts";
+import { Comparison } from "./comparison.ts";
+import { helloMismatch, SILENCE_MS } from "./hello.ts";
+import {
+  newSourceCounters,
+  type ResyncCause,
+  type SourceCounters,
+  type SourceEffect,
+  type SourceSettings,
+  type SourceState,
+} from "./source-types.ts";
+import { bucketBits, type TableDigest } from "./table-digest.ts";
 
 // The source's end of one stream to one standby.
 //
-//               connected                hello                 active
-//   offline ----------------> greeting ----------> idle <------------------+
-//      ^                                            | active                | standby
-//      | disconnected                               v                       |
-//      +------------------------------------- copying --- copied ---> live -+
-//                                               ^  lost: overrun,            |
-//                                               |  backpressure, refresh due |
-//                                               +----------------------------+
+//              connected              hello         active, nothing known          sweep due
+//   offline --------------> greeting ------> idle ------------------+    +------------------------+
+//      ^                                      | |                   v    |                        |
+//      |                     standby is empty | | log goes on   comparing --- buckets differ --+  |
+//      | disconnected                         | +---------------> | tables are equal           |  |
+//      |                                      v                   v                            v  |
+//      +---------------------------------- copying ----------> live -----------------------------+
+//                                             ^                                             |
+//                                             +--------------------------------- copying <--+  (these buckets)
 //
-// A copy is taken from the kernel while changes go on. A chunk of the copy may have been read by the kernel before a
-// change that we have seen already: a flow in it may be destroyed by now. So while a copy runs, changes wait and are
-// sent *after* the chunk that was under way when they were read.
+// Changes are sent from the log, each stream at its own pace. While a copy is taken from the kernel, a chunk of it may have
+// been read before a change that we have seen already: a flow in it may be destroyed by now. So while a copy runs,
+// changes go out only *after* the chunk that was under way when they were read.
 
-export type SourceState = "offline" | "greeting" | "idle" | "copying" | "live";
-
-/** Why what the standby has may differ from the truth, so that a copy begins. */
-export type ResyncCause = "joined" | "became-active" | "overrun" | "backpressure" | "copy-failed" | "refresh";
-
-export type SourceEffect =
-  | { readonly do: "send"; readonly frame: Uint8Array }
-  /** Begin a pass over the kernel's table; hand its records to copied(), its end to copyEnded(). */
-  | { readonly do: "start-copy" }
-  | { readonly do: "abort-copy" }
-  | { readonly do: "marked"; readonly token: number }
-  /** The standby has everything. */
-  | { readonly do: "close"; readonly reason: string };
-
-export interface SourceSettings {
-  readonly cluster: string;
-  readonly node: string;
-  readonly peer: string;
-  /** How often a copy renews the timers on the standby, from the end of one to the beginning of the next. */
-  readonly refreshMs: number;
-}
-
-export interface SourceCounters {
-  readonly resyncs: Record<ResyncCause, number>;
-  recordsSent: number;
-  bytesSent: number;
-  recordsAcknowledged: number;
-}
-
-/** Changes that wait for the copy's next chunk; beyond this the copy begins anew. */
-const WAITING_BYTES_MAX = 16 << 20;
 export const HEARTBEAT_MS = 500;
-/** A peer that says nothing for this long is gone, whatever TCP believes. */
-export const SILENCE_MS = 3_000;
+/** Records of one frame: small enough to be encrypted and applied without a pause for others. */
+const FRAME_RECORDS_BYTES = 32 << 10;
+/** A standby with fewer entries than a sixteenth of ours has lost its table: a copy of everything is quicker. */
+const NEARLY_EMPTY = 16;
+/** Without an answer for this long a comparison is given up. Paced passes over millions of flows take a while. */
+const COMPARE_LIMIT_MS = 120_000;
+/** Passes of both nodes together may take a fiftieth of the time, about. */
+const SWEEP_SHARE = 50;
 
 /** Source's end of the stream to one standby. Synchronous; time comes in, effects are data, performed in order. */
 export class SourceStream {
-  readonly counters: SourceCounters = {
-    resyncs: { joined: 0, "became-active": 0, overrun: 0, backpressure: 0, "copy-failed": 0, refresh: 0 },
-    recordsSent: 0,
-    bytesSent: 0,
-    recordsAcknowledged: 0,
-  };
+  readonly counters: SourceCounters = newSourceCounters();
   readonly #settings: SourceSettings;
+  readonly #log: ChangeLog;
+  readonly #nextSeed: () => number;
   #state: SourceState = "offline";
   #active = false;
   #whole = false;
   #copy = 0;
-  /** Since when the standby may lack changes; undefined when the copy that runs, or none, is enough. */
-  #copyAgain: ResyncCause | undefined;
-  #behind = false;
-  #waiting: { records: Uint8Array; count: number }[] = [];
-  #waitingBytes = 0;
+  /** Whether the copy under way follows a regular sweep. */
+  #copyIsRefresh = false;
+  /** The standby may lack changes, and the comparison or copy under way does not make up for it. */
+  #again: ResyncCause | undefined;
+  #comparison: Comparison | undefined;
+  #comparisons = 0;
+  #compareDeadlineMs = Number.POSITIVE_INFINITY;
+  /** How far the log has been sent. */
+  #cursor = 0;
+  /** Too much waits in the socket: nothing is taken from the log until relieved(). */
+  #pressed = false;
   #sequence = 0;
   #acknowledged = 0;
   #oldestUnacknowledgedMs: number | undefined;
-  /** It has confirmed a whole copy. A refresh under way does not change that. */
+  /** It has confirmed a whole copy, or that it has all of the log. A regular sweep does not change that. */
   #standbyComplete = false;
+  /** Flows of this node when they were counted last. */
+  #flows = 0;
+  #busyMs = 0;
   #heardMs = 0;
   #heartbeatDueMs = Number.POSITIVE_INFINITY;
-  #refreshDueMs = Number.POSITIVE_INFINITY;
+  #sweepDueMs = Number.POSITIVE_INFINITY;
 
-  constructor(settings: SourceSettings) {
+  /** @param nextSeed numbers of 32 bits that nobody can foresee: what hides from one comparison is found by the next */
+  constructor(settings: SourceSettings, log: ChangeLog, nextSeed: () => number) {
     this.#settings = settings;
+    this.#log = log;
+    this.#nextSeed = nextSeed;
   }
 
   get state(): SourceState {
@@ -87,11 +90,12 @@ export class SourceStream {
 
   /** The standby's kernel holds a whole copy of ours, and changes since then go there one by one. */
   get complete(): boolean {
-    return this.#standbyComplete && !this.#behind;
+    return this.#standbyComplete;
   }
 
+  /** Records that the standby has not confirmed, sent or not. */
   get lagRecords(): number {
-    return this.#sequence - this.#acknowledged;
+    return this.#sequence - this.#acknowledged + (this.#followsLog ? this.#log.head - this.#cursor : 0);
   }
 
   /** Age of the oldest record that the standby has not confirmed; 0 when it has all. */
@@ -99,34 +103,54 @@ export class SourceStream {
     return this.#oldestUnacknowledgedMs === undefined ? 0 : Math.max(0, nowMs - this.#oldestUnacknowledgedMs);
   }
 
-  get deadline(): number {
-    if (this.#state === "offline") return Number.POSITIVE_INFINITY;
-    return Math.min(this.#heartbeatDueMs, this.#refreshDueMs, this.#heardMs + SILENCE_MS);
+  /** The time from one sweep to the next: longer when the tables are large. */
+  get sweepMs(): number {
+    return Math.max(this.#settings.sweepMs, this.#busyMs * SWEEP_SHARE);
   }
 
-  connected(nowMs: number): readonly SourceEffect[] {
+  get deadline(): number {
+    if (this.#state === "offline") return Number.POSITIVE_INFINITY;
+    return Math.min(
+      this.#heartbeatDueMs,
+      this.#sweepDueMs,
+      this.#compareDeadlineMs,
+      this.#heardMs + SILENCE_MS,
+    );
+  }
+
+  /** @param flows entries in this node's table */
+  connected(nowMs: number, flows: number): readonly SourceEffect[] {
     this.#state = "greeting";
+    this.#flows = flows;
     this.#heardMs = nowMs;
     this.#heartbeatDueMs = nowMs + HEARTBEAT_MS;
     this.#sequence = 0;
     this.#acknowledged = 0;
     this.#oldestUnacknowledgedMs = undefined;
     this.#copy = 0;
+    this.#pressed = false;
     this.#standbyComplete = false;
     const { cluster, node } = this.#settings;
-    return [send({ type: "hello", version: FLOW_SYNC_VERSION, cluster, node })];
+    return [
+      send({
+        type: "hello",
+        version: FLOW_SYNC_VERSION,
+        oldestVersion: FLOW_SYNC_VERSION_OLDEST,
+        cluster,
+        node,
+        flows,
+      }),
+    ];
   }
 
   disconnected(): readonly SourceEffect[] {
-    const wasCopying = this.#state === "copying";
+    const effects = this.#abortPass();
     this.#state = "offline";
     this.#standbyComplete = false;
-    this.#forgetWaiting();
-    this.#behind = false;
-    this.#copyAgain = undefined;
+    this.#again = undefined;
     this.#heartbeatDueMs = Number.POSITIVE_INFINITY;
-    this.#refreshDueMs = Number.POSITIVE_INFINITY;
-    return wasCopying ? [{ do: "abort-copy" }] : [];
+    this.#sweepDueMs = Number.POSITIVE_INFINITY;
+    return effects;
   }
 
   /** Whether this node's table is the truth: it was complete when the node became active, or has become so by time. */
@@ -134,17 +158,24 @@ export class SourceStream {
     this.#whole = whole;
   }
 
+  /** This node became active (the log has been restarted before) or standby. */
   setActive(nowMs: number, active: boolean): readonly SourceEffect[] {
     if (active === this.#active) return [];
     this.#active = active;
     this.#standbyComplete = false;
     if (this.#state === "offline" || this.#state === "greeting") return [];
-    if (active) return [this.#heartbeat(nowMs), ...this.#beginCopy("became-active")];
+    if (active) {
+      return [
+        this.#heartbeat(nowMs),
+        ...this.#beginLog(this.#log.head),
+        ...this.#compare(nowMs, "became-active"),
+      ];
+    }
     // What was read before goes out still: the flows' last changes under this node. A copy of ours ends unfinished.
-    const effects: SourceEffect[] = this.#state === "copying" ? [{ do: "abort-copy" }] : [];
-    effects.push(...this.#sendWaiting(nowMs), this.#heartbeat(nowMs));
+    this.#pressed = false;
+    const effects = [...this.#abortPass(), ...this.#pump(nowMs), this.#heartbeat(nowMs)];
     this.#state = "idle";
-    this.#refreshDueMs = Number.POSITIVE_INFINITY;
+    this.#sweepDueMs = Number.POSITIVE_INFINITY;
     return effects;
   }
 
@@ -159,8 +190,10 @@ export class SourceStream {
       case "marked":
         return [{ do: "marked", token: frame.token }];
       case "complete":
-        if (frame.copy === this.#copy) this.#standbyComplete = true;
+        this.#completed(frame);
         return [];
+      case "digest":
+        return this.#receiveDigest(nowMs, frame);
       case "heartbeat":
         return [];
       case "refuse":
@@ -175,67 +208,79 @@ export class SourceStream {
     }
   }
 
-  /** Flows changed here: `count` records, in order. */
-  changed(nowMs: number, records: Uint8Array, count: number): readonly SourceEffect[] {
-    if (!this.#active || this.#behind) return [];
-    if (this.#state === "live") return [this.#sendRecords(nowMs, records, count)];
-    if (this.#state !== "copying") return [];
-    this.#waiting.push({ records, count });
-    this.#waitingBytes += records.length;
-    if (this.#waitingBytes > WAITING_BYTES_MAX) {
-      this.#forgetWaiting();
-      this.#copyAgain = "backpressure";
+  /** A flow changed here. Only a comparison under way needs to know each one. */
+  touch(fields: FlowFields): void {
+    this.#comparison?.touch(fields);
+  }
+
+  /** The log has grown. */
+  changed(nowMs: number): readonly SourceEffect[] {
+    return this.#state === "copying" ? [] : this.#pump(nowMs);
+  }
+
+  /** The log was restarted, because changes were lost before they were read. */
+  overrun(nowMs: number): readonly SourceEffect[] {
+    if (!this.#followsLog) return [];
+    return [...this.#beginLog(this.#log.head), ...this.#lost(nowMs, "overrun")];
+  }
+
+  /** This node's pass for a comparison ended; `undefined` when it broke off. */
+  digested(nowMs: number, digest: TableDigest | undefined, busyMs: number): readonly SourceEffect[] {
+    if (this.#state !== "comparing" || this.#comparison === undefined) return [];
+    if (digest === undefined) return this.#compareFailed(nowMs);
+    this.#flows = digest.flows;
+    this.#busyMs = Math.max(this.#busyMs / 2, busyMs);
+    this.#comparison.own = digest;
+    return this.#comparison.isReady ? [{ do: "drain" }] : [];
+  }
+
+  /** All events were read. */
+  drained(nowMs: number): readonly SourceEffect[] {
+    const comparison = this.#comparison;
+    if (this.#state !== "comparing" || comparison?.isReady !== true) return [];
+    this.#endComparison();
+    if (this.#again !== undefined) return this.#compare(nowMs, this.#again);
+    const set = comparison.result();
+    if (comparison.regular) {
+      this.counters.sweeps++;
+      this.counters.bucketsDiffering += set.size;
     }
-    return [];
+    // Also when nothing differs: the standby makes its timers longer then.
+    return this.#beginCopy(nowMs, { set, comparison });
   }
 
   /** A chunk of the copy was read. */
   copied(nowMs: number, records: Uint8Array, count: number): readonly SourceEffect[] {
     if (this.#state !== "copying") return [];
+    if (this.#copyIsRefresh) this.counters.flowsMended += count;
     const chunk = count > 0 ? [this.#sendRecords(nowMs, records, count)] : [];
-    return [...chunk, ...this.#sendWaiting(nowMs)];
+    return [...chunk, ...this.#pump(nowMs)];
   }
 
   /** The pass over the kernel's table ended; `whole` is false when it broke off. */
   copyEnded(nowMs: number, whole: boolean): readonly SourceEffect[] {
     if (this.#state !== "copying") return [];
-    const effects = [...this.#sendWaiting(nowMs)];
-    if (this.#behind) {
-      // Changes were dropped meanwhile: this copy is worth nothing, and the next begins when relieved() is called.
-      this.#state = "live";
-      return effects;
-    }
-    const again = whole ? this.#copyAgain : "copy-failed";
-    if (again !== undefined) return [...effects, ...this.#beginCopy(again)];
-    this.#state = "live";
-    this.#refreshDueMs = nowMs + this.#settings.refreshMs;
-    return [...effects, send({ type: "copy-end", copy: this.#copy })];
+    const effects = [...this.#pump(nowMs)];
+    const again = whole ? this.#again : "copy-failed";
+    if (again !== undefined) return [...effects, ...this.#compare(nowMs, again)];
+    return [...effects, ...this.#endCopy(nowMs)];
   }
 
-  /** The kernel dropped events before we read them. */
-  overrun(): readonly SourceEffect[] {
-    return this.#lost("overrun");
+  /** Too much waits to be sent: changes stay in the log until relieved(). */
+  pressed(): void {
+    this.#pressed = true;
   }
 
-  /** Too much waits to be sent: changes are not taken until relieved(), and then a copy makes up for them. */
-  pressed(): readonly SourceEffect[] {
-    if (this.#behind || (this.#state !== "live" && this.#state !== "copying")) return [];
-    this.#behind = true;
-    this.#standbyComplete = false;
-    this.#forgetWaiting();
-    return [];
+  relieved(nowMs: number): readonly SourceEffect[] {
+    this.#pressed = false;
+    return this.changed(nowMs);
   }
 
-  relieved(): readonly SourceEffect[] {
-    if (!this.#behind) return [];
-    this.#behind = false;
-    return this.#lost("backpressure");
-  }
-
-  /** Asks the standby to confirm that everything sent so far is in its kernel; the answer is a `marked` effect. */
+  /** Asks the standby to confirm that everything so far is in its kernel; the answer is a `marked` effect. */
   mark(nowMs: number, token: number): readonly SourceEffect[] {
     if (this.#state === "offline" || this.#state === "greeting") return [];
-    return [...this.#sendWaiting(nowMs), send({ type: "mark", token })];
+    this.#pressed = false;
+    return [...this.#pump(nowMs), send({ type: "mark", token })];
   }
 
   timeout(nowMs: number): readonly SourceEffect[] {
@@ -245,7 +290,8 @@ export class SourceStream {
     }
     const effects: SourceEffect[] = [];
     if (nowMs >= this.#heartbeatDueMs) effects.push(this.#heartbeat(nowMs));
-    if (nowMs >= this.#refreshDueMs && this.#state === "live") effects.push(...this.#beginCopy("refresh"));
+    if (nowMs >= this.#compareDeadlineMs) effects.push(...this.#compareFailed(nowMs));
+    if (nowMs >= this.#sweepDueMs && this.#state === "live") effects.push(...this.#compare(nowMs, undefined));
     return effects;
   }
 
@@ -254,28 +300,148 @@ export class SourceStream {
     const mismatch = helloMismatch(hello, { ...this.#settings, expected: this.#settings.peer });
     if (mismatch !== undefined) return [{ do: "close", reason: mismatch }];
     this.#state = "idle";
-    return [this.#heartbeat(nowMs), ...(this.#active ? this.#beginCopy("joined") : [])];
+    const heartbeat = this.#heartbeat(nowMs);
+    if (!this.#active) return [heartbeat];
+    const { resume, flows } = hello;
+    if (resume !== undefined && resume.session === this.#log.session && this.#log.has(resume.position)) {
+      this.counters.resumed++;
+      this.#state = "live";
+      this.#sweepDueMs = nowMs + this.sweepMs;
+      return [heartbeat, ...this.#beginLog(resume.position, true), ...this.#pump(nowMs)];
+    }
+    const begin = [heartbeat, ...this.#beginLog(this.#log.head)];
+    if (flows * NEARLY_EMPTY > this.#flows) return [...begin, ...this.#compare(nowMs, "joined")];
+    this.counters.resyncs.joined++;
+    return [...begin, ...this.#beginCopy(nowMs, undefined)];
   }
 
-  #beginCopy(cause: ResyncCause): readonly SourceEffect[] {
-    this.counters.resyncs[cause]++;
-    if (cause !== "refresh") this.#standbyComplete = false;
-    this.#state = "copying";
-    this.#copyAgain = undefined;
-    this.#refreshDueMs = Number.POSITIVE_INFINITY;
-    this.#copy++;
+  #beginLog(position: number, resumed = false): SourceEffect[] {
+    this.#cursor = position;
+    const { session, head } = this.#log;
+    return [send({ type: "log", place: { session, position }, head, resumed })];
+  }
+
+  /** Compares the tables: because of a loss, or (without a cause) as the regular sweep. */
+  #compare(nowMs: number, cause: ResyncCause | undefined): readonly SourceEffect[] {
+    // Everything that happened before the question must be at the standby when it gets it.
+    this.#pressed = false;
+    const before = this.#pump(nowMs);
+    if (cause !== undefined) {
+      this.counters.resyncs[cause]++;
+      this.#standbyComplete = false;
+    }
+    this.#again = undefined;
+    this.#state = "comparing";
+    this.#sweepDueMs = Number.POSITIVE_INFINITY;
+    this.#compareDeadlineMs = nowMs + COMPARE_LIMIT_MS;
+    const comparison = new Comparison({
+      number: ++this.#comparisons,
+      bits: bucketBits(this.#flows),
+      seed: this.#nextSeed(),
+      regular: cause === undefined,
+    });
+    this.#comparison = comparison;
+    const { bits, seed } = comparison.bucketing;
+    const paced = comparison.regular;
     return [
-      send({ type: "copy-begin", copy: this.#copy, refresh: cause === "refresh", whole: this.#whole }),
-      { do: "start-copy" },
+      ...before,
+      send({ type: "compare", sweep: comparison.number, seed, bits, paced }),
+      { do: "start-digest", bits, seed, paced },
     ];
   }
 
-  #lost(cause: ResyncCause): readonly SourceEffect[] {
-    if (this.#state === "copying") {
-      this.#copyAgain = cause;
+  #receiveDigest(nowMs: number, frame: SyncFrame & { type: "digest" }): readonly SourceEffect[] {
+    const comparison = this.#comparison;
+    if (comparison === undefined || frame.sweep !== comparison.number) return [];
+    if (!comparison.receive(frame.first, frame.sums, frame.last)) return this.#compareFailed(nowMs);
+    return comparison.isReady ? [{ do: "drain" }] : [];
+  }
+
+  #compareFailed(nowMs: number): readonly SourceEffect[] {
+    const regular = this.#comparison?.regular === true;
+    const effects = this.#abortPass();
+    if (!regular) return [...effects, ...this.#compare(nowMs, "compare-failed")];
+    this.#state = "live";
+    this.#sweepDueMs = nowMs + this.sweepMs;
+    return effects;
+  }
+
+  #endComparison(): void {
+    this.#comparison = undefined;
+    this.#compareDeadlineMs = Number.POSITIVE_INFINITY;
+  }
+
+  #beginCopy(
+    nowMs: number,
+    part: { readonly set: Comparison["touched"]; readonly comparison: Comparison } | undefined,
+  ): readonly SourceEffect[] {
+    this.#state = "copying";
+    this.#again = undefined;
+    this.#copyIsRefresh = part?.comparison.regular === true;
+    this.#copy++;
+    const common = {
+      ...({ type: "copy-begin", copy: this.#copy } as const),
+      refresh: this.#copyIsRefresh,
+      whole: this.#whole,
+    };
+    if (part === undefined) return [send(common), { do: "start-copy", buckets: undefined }];
+    const { bits, seed } = part.comparison.bucketing;
+    const begin = send({ ...common, buckets: { bits, seed, set: part.set.bytes } });
+    if (part.set.isEmpty) return [begin, ...this.#endCopy(nowMs)];
+    return [begin, { do: "start-copy", buckets: { set: part.set, bucketing: part.comparison.bucketing } }];
+  }
+
+  #endCopy(nowMs: number): readonly SourceEffect[] {
+    this.#state = "live";
+    this.#sweepDueMs = nowMs + this.sweepMs;
+    return [send({ type: "copy-end", copy: this.#copy }), ...this.#pump(nowMs)];
+  }
+
+  #completed({ copy, purged, refreshed, busyMs }: SyncFrame & { type: "complete" }): void {
+    // Copy 0 is the log from where it had been cut. What was lost since then is not in it.
+    const lost = this.#again !== undefined || this.#comparison?.regular === false;
+    if (copy !== this.#copy || lost) return;
+    this.#standbyComplete = true;
+    this.#busyMs = Math.max(this.#busyMs, busyMs);
+    this.counters.timersRefreshed += refreshed;
+    if (this.#copyIsRefresh) this.counters.flowsPurged += purged;
+  }
+
+  #lost(nowMs: number, cause: ResyncCause): readonly SourceEffect[] {
+    if (this.#state === "copying" || this.#state === "comparing") {
+      this.#standbyComplete = false;
+      this.#again = cause;
       return [];
     }
-    return this.#state === "live" ? this.#beginCopy(cause) : [];
+    return this.#state === "live" ? this.#compare(nowMs, cause) : [];
+  }
+
+  #abortPass(): SourceEffect[] {
+    const running = this.#state === "copying" || this.#comparison !== undefined;
+    this.#endComparison();
+    return running ? [{ do: "abort-pass" }] : [];
+  }
+
+  get #followsLog(): boolean {
+    return this.#state === "live" || this.#state === "comparing" || this.#state === "copying";
+  }
+
+  /** Sends what the log has beyond the cursor. */
+  #pump(nowMs: number): SourceEffect[] {
+    const effects: SourceEffect[] = [];
+    while (this.#followsLog && !this.#pressed) {
+      const batch = this.#log.read(this.#cursor, FRAME_RECORDS_BYTES);
+      if (batch === undefined) break;
+      if (batch === "gone") {
+        // The standby was too slow for too long.
+        effects.push(...this.#beginLog(this.#log.head), ...this.#lost(nowMs, "backpressure"));
+        break;
+      }
+      const count = batch.next - this.#cursor;
+      this.#cursor = batch.next;
+      effects.push(this.#sendRecords(nowMs, batch.records, count));
+    }
+    return effects;
   }
 
   #acknowledge(sequence: number, sentAtMs: number): void {
@@ -289,44 +455,23 @@ export class SourceStream {
   #sendRecords(nowMs: number, records: Uint8Array, count: number): SourceEffect {
     this.#sequence += count;
     this.#oldestUnacknowledgedMs ??= nowMs;
-    const effect = send({ type: "records", sequence: this.#sequence, sentAtMs: nowMs, records });
+    const effect = send({
+      ...({ type: "records", sequence: this.#sequence, position: this.#cursor } as const),
+      sentAtMs: nowMs,
+      records,
+    });
     this.counters.recordsSent += count;
     this.counters.bytesSent += effect.frame.length;
     return effect;
   }
 
-  #sendWaiting(nowMs: number): SourceEffect[] {
-    const effects = this.#waiting.map(({ records, count }) => this.#sendRecords(nowMs, records, count));
-    this.#forgetWaiting();
-    return effects;
-  }
-
-  #forgetWaiting(): void {
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-  }
-
   #heartbeat(nowMs: number): SourceEffect {
     this.#heartbeatDueMs = nowMs + HEARTBEAT_MS;
-    return send({ type: "heartbeat", active: this.#active });
+    const sweepSeconds = Math.min(0xffff, Math.ceil(this.sweepMs / 1_000));
+    return send({ type: "heartbeat", active: this.#active, sweepSeconds });
   }
 }
 
 function send(frame: SyncFrame): SourceEffect & { do: "send" } {
   return { do: "send", frame: encodeSyncFrame(frame) };
-}
-
-/** Why these two nodes must not replicate to each other, or undefined. */
-export function helloMismatch(
-  hello: SyncFrame & { type: "hello" },
-  own: { readonly cluster: string; readonly expected: string },
-): string | undefined {
-  if (hello.version !== FLOW_SYNC_VERSION) {
-    return `${hello.node} speaks flow-sync version ${hello.version}, this node version ${FLOW_SYNC_VERSION}: install the same release on both`;
-  }
-  if (hello.cluster !== own.cluster)
-    return `${hello.node} belongs to cluster ${hello.cluster}, not ${own.cluster}`;
-  if (hello.node !== own.expected)
-    return `the peer calls itself ${hello.node}, its certificate says ${own.expected}`;
-  return undefined;
 }

@@ -2,16 +2,19 @@ import type { TLSSocket } from "node:tls";
 import { DecodeError } from "../../base/decode-error.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowKeySet } from "../../core/replication/flow-key-set.ts";
-import { type SinkEffect, SinkStream } from "../../core/replication/sink-stream.ts";
+import { type Purge, type SinkEffect, SinkStream } from "../../core/replication/sink-stream.ts";
+import { TableDigest } from "../../core/replication/table-digest.ts";
 import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
-import { SyncFrameSplitter } from "../../wire/flow-sync.ts";
+import { FlowRecordWriter } from "../../wire/flow-record.ts";
+import { type LogPlace, SyncFrameSplitter } from "../../wire/flow-sync.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import type { LogLevel } from "../role-message.ts";
 import type { StreamReport } from "../role-report.ts";
 import { TablePass } from "./table-pass.ts";
 
-/** Timers on a standby only run down: a flow lives at least through two refreshes and a half. */
-const REFRESHES_SURVIVED = 2.5;
+/** Timers on a standby only run down: a flow gets at least three sweeps of time, and more when half of it is over. */
+const SWEEPS_SURVIVED = 3;
+const SWEEPS_LEFT_MIN = 1.5;
 /** Longer than keep-alives of most applications, shorter than the days of an established TCP flow. */
 const PROVISIONAL_SECONDS = 300;
 
@@ -22,10 +25,17 @@ export interface SinkLinkOptions {
   readonly injector: ConntrackInjector;
   readonly filter: FlowFilter;
   readonly selfActive: boolean;
-  readonly onChange: () => void;
+  /** Entries in this node's table. */
+  readonly flows: number;
+  /** What an earlier stream has left in this node's kernel. */
+  readonly resume: LogPlace | undefined;
+  readonly onChange: (link: SinkLink) => void;
   readonly onClose: (link: SinkLink) => void;
   readonly log: (level: LogLevel, text: string) => void;
 }
+
+/** Records that a pass over the own table collects before they are written into the kernel. */
+const PASS_RECORDS_BYTES = 16 << 10;
 
 /** The TLS connection from one source: its records go into this node's kernel at once. */
 export class SinkLink {
@@ -37,17 +47,18 @@ export class SinkLink {
   readonly #options: SinkLinkOptions;
   readonly #splitter = new SyncFrameSplitter();
   readonly #keys = new FlowKeySet();
-  readonly #timeoutSecondsMin: number;
-  #pass: TablePass | undefined;
+  /** Longer timers that a pass over the own table gives. */
+  readonly #passWriter = new FlowRecordWriter(PASS_RECORDS_BYTES);
+  #purgePass: TablePass | undefined;
+  #digestPass: TablePass | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SinkLinkOptions) {
     this.#options = options;
     this.peer = options.peer;
-    const { settings, socket } = options;
-    this.#timeoutSecondsMin = Math.ceil((settings.refreshMs / 1_000) * REFRESHES_SURVIVED);
+    const { settings, socket, flows, resume } = options;
     this.stream = new SinkStream(
-      { cluster: settings.cluster, node: settings.node, peer: options.peer },
+      { cluster: settings.cluster, node: settings.node, peer: options.peer, flows, resume },
       performance.now(),
     );
     this.setSelfActive(options.selfActive);
@@ -64,12 +75,9 @@ export class SinkLink {
   setSelfActive(active: boolean): void {
     this.#perform(this.stream.setSelfActive(active));
     if (active || !this.stream.missedCopy) return;
-    // The other node took over while this one was stalled. It begins a new stream with a new copy; without that, this
-    // node would be incomplete until the next refresh.
-    this.#options.log(
-      "info",
-      `stream from ${this.peer}: asks for a new copy, for this node has become standby`,
-    );
+    // The other node was active all the time. It compares the tables when a new stream begins; without that, this node
+    // would be incomplete until the next sweep.
+    this.#options.log("info", `stream from ${this.peer}: begins anew, for this node has become standby`);
     this.close();
   }
 
@@ -111,7 +119,7 @@ export class SinkLink {
       const wait = Math.max(1, deadline - performance.now());
       this.#timer = setTimeout(() => this.#perform(this.stream.timeout(performance.now())), wait);
     }
-    this.#options.onChange();
+    this.#options.onChange(this);
   }
 
   #performOne(effect: SinkEffect): void {
@@ -126,11 +134,18 @@ export class SinkLink {
         this.#keys.clear();
         break;
       case "purge":
-        this.#purge(effect.copy);
+        this.#purge(effect.purge);
         break;
       case "abort-purge":
-        this.#pass?.abort();
-        this.#pass = undefined;
+        this.#purgePass?.abort();
+        this.#purgePass = undefined;
+        break;
+      case "start-digest":
+        this.#digest(effect);
+        break;
+      case "abort-digest":
+        this.#digestPass?.abort();
+        this.#digestPass = undefined;
         break;
       case "close":
         this.#options.log("warning", `stream from ${this.peer} closed: ${effect.reason}`);
@@ -141,9 +156,9 @@ export class SinkLink {
 
   #apply(effect: SinkEffect & { do: "apply" }): void {
     const result = this.#options.injector.inject(effect.records, {
-      first: effect.first,
+      first: "create",
       taken: effect.taken,
-      timeoutSecondsMin: this.#timeoutSecondsMin,
+      timeoutSecondsMin: this.#sweepSeconds * SWEEPS_SURVIVED,
       ...(effect.provisional ? { timeoutSecondsMax: PROVISIONAL_SECONDS } : {}),
       ...(effect.remember ? { onUpsert: (fields) => this.#keys.add(fields) } : {}),
     });
@@ -153,22 +168,69 @@ export class SinkLink {
     this.close();
   }
 
-  /** Removes established flows through this node that the source does not have. */
-  #purge(copy: number): void {
-    const { filter, injector } = this.#options;
-    this.#pass = new TablePass({
+  /** A table is compared so often; before the source has said how often, what the document says holds. */
+  get #sweepSeconds(): number {
+    return Math.max(this.stream.sweepSeconds, Math.ceil(this.#options.settings.refreshMs / 1_000));
+  }
+
+  #digest({ bits, seed, paced }: SinkEffect & { do: "start-digest" }): void {
+    const { filter } = this.#options;
+    const digest = new TableDigest(bits, seed);
+    const secondsLeftMin = this.#sweepSeconds * SWEEPS_LEFT_MIN;
+    let refreshNeeded = false;
+    this.#digestPass?.abort();
+    this.#digestPass = new TablePass({
+      paced,
       visit: (fields) => {
-        if (!filter.accepts(fields) || this.#keys.has(fields)) return;
-        injector.deleteFlow(fields);
-        this.purged++;
+        if (!filter.accepts(fields)) return;
+        digest.add(fields);
+        if (fields.timeoutSeconds < secondsLeftMin) refreshNeeded = true;
       },
-      onPart: () => {},
-      onEnd: () => {
-        // A pass that broke off leaves stale flows to the next copy: nothing is missing because of it.
-        this.#pass = undefined;
+      onEnd: (whole, busyMs) => {
+        this.#digestPass = undefined;
+        this.#perform(this.stream.digested(whole ? digest : undefined, { busyMs, refreshNeeded }));
+      },
+    });
+  }
+
+  /** Removes established flows through this node that the copy should have contained and did not; refreshes the others. */
+  #purge({ copy, buckets, remove }: Purge): void {
+    const { filter, injector } = this.#options;
+    const secondsLeftMin = this.#sweepSeconds * SWEEPS_LEFT_MIN;
+    let purged = 0;
+    let refreshed = 0;
+    this.#purgePass?.abort();
+    this.#purgePass = new TablePass({
+      visit: (fields) => {
+        if (!filter.accepts(fields)) return;
+        const copied = buckets === undefined || buckets.set.has(buckets.bucketing.bucket(fields));
+        const stale = copied && remove && !this.#keys.has(fields);
+        if (stale) {
+          // At once, and this very entry: another may take its place while the pass goes on.
+          injector.deleteFlow(fields);
+          purged++;
+        } else if (fields.timeoutSeconds < secondsLeftMin) {
+          if (!this.#passWriter.hasRoom) this.#writePass();
+          this.#passWriter.writeUpsert(fields);
+          refreshed++;
+        }
+      },
+      onPart: () => this.#writePass(),
+      onEnd: (_whole, busyMs) => {
+        // A pass that broke off leaves stale flows to the next sweep: nothing is missing because of it.
+        this.#purgePass = undefined;
         this.#keys.clear();
-        this.#perform(this.stream.purged(copy));
+        this.purged += purged;
+        this.#perform(this.stream.purged(copy, { purged, refreshed, busyMs }));
       },
+    });
+  }
+
+  #writePass(): void {
+    if (this.#passWriter.count === 0) return;
+    this.#options.injector.inject(this.#passWriter.take(), {
+      ...({ first: "update", missing: "skip", taken: "keep" } as const),
+      timeoutSecondsMin: this.#sweepSeconds * SWEEPS_SURVIVED,
     });
   }
 
@@ -176,6 +238,6 @@ export class SinkLink {
     clearTimeout(this.#timer);
     for (const effect of this.stream.disconnected()) this.#performOne(effect);
     this.#options.onClose(this);
-    this.#options.onChange();
+    this.#options.onChange(this);
   }
 }

@@ -1,9 +1,14 @@
+import { randomInt } from "node:crypto";
 import { connect as connectTcp } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { DecodeError } from "../../base/decode-error.ts";
+import type { ChangeLog } from "../../core/replication/change-log.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
-import { type SourceEffect, SourceStream } from "../../core/replication/source-stream.ts";
+import { SourceStream } from "../../core/replication/source-stream.ts";
+import type { SourceEffect } from "../../core/replication/source-types.ts";
+import { TableDigest } from "../../core/replication/table-digest.ts";
 import { type NodeKeys, nodeDnsName } from "../../keys/read-keys.ts";
+import type { FlowFields } from "../../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { SyncFrameSplitter } from "../../wire/flow-sync.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
@@ -16,8 +21,8 @@ const RECONNECT_MS_MAX = 1_000;
 const CONNECT_LIMIT_MS = 3_000;
 /** A connection that held this long was a good one: what happens next is news, and is tried again quickly. */
 const STABLE_MS = 5_000;
-/** More than this unsent is backpressure: changes are not taken any more, and a copy makes up for them later. */
-const UNSENT_BYTES_MAX = 32 << 20;
+/** More than this unsent: changes stay in the log until the socket has drained. */
+const UNSENT_BYTES_MAX = 1 << 20;
 /** A copy waits while this much is unsent. */
 const COPY_UNSENT_BYTES_MAX = 1 << 20;
 /** Records of one part of the table fit here with room to spare. */
@@ -28,6 +33,11 @@ export interface SourceLinkOptions {
   readonly peer: PeerSettings;
   readonly keys: NodeKeys;
   readonly filter: FlowFilter;
+  readonly changes: ChangeLog;
+  /** Entries in this node's table. */
+  readonly countFlows: () => number;
+  /** Reads all events that the kernel has. */
+  readonly drain: () => void;
   readonly onMarked: (peer: string, token: number) => void;
   readonly log: (level: LogLevel, text: string) => void;
 }
@@ -49,12 +59,16 @@ export class SourceLink {
   constructor(options: SourceLinkOptions) {
     this.#options = options;
     const { settings, peer } = options;
-    this.stream = new SourceStream({
-      cluster: settings.cluster,
-      node: settings.node,
-      peer: peer.name,
-      refreshMs: settings.refreshMs,
-    });
+    this.stream = new SourceStream(
+      {
+        cluster: settings.cluster,
+        node: settings.node,
+        peer: peer.name,
+        sweepMs: settings.refreshMs,
+      },
+      options.changes,
+      () => randomInt(2 ** 32),
+    );
     this.#connect();
   }
 
@@ -71,12 +85,16 @@ export class SourceLink {
     this.stream.setWhole(true);
   }
 
-  changed(records: Uint8Array, count: number): void {
-    this.#perform(this.stream.changed(performance.now(), records, count));
+  touch(fields: FlowFields): void {
+    this.stream.touch(fields);
+  }
+
+  changed(): void {
+    this.#perform(this.stream.changed(performance.now()));
   }
 
   overrun(): void {
-    this.#perform(this.stream.overrun());
+    this.#perform(this.stream.overrun(performance.now()));
   }
 
   mark(token: number): void {
@@ -130,7 +148,7 @@ export class SourceLink {
       secure = true;
       this.#upSinceMs = performance.now();
       this.#socket = socket;
-      this.#perform(this.stream.connected(performance.now()));
+      this.#perform(this.stream.connected(performance.now(), this.#options.countFlows()));
     });
     socket.on("data", (chunk: Buffer) => {
       const fault: DecodeError | undefined = splitter.push(chunk, (frame) => {
@@ -139,7 +157,7 @@ export class SourceLink {
       });
       if (fault !== undefined) socket.destroy(new Error(`malformed answer: ${fault.reason}`));
     });
-    socket.on("drain", () => this.#perform(this.stream.relieved()));
+    socket.on("drain", () => this.#perform(this.stream.relieved(performance.now())));
     socket.on("error", (error) => {
       this.#problem = error.message;
     });
@@ -184,12 +202,19 @@ export class SourceLink {
     switch (effect.do) {
       case "send":
         this.#socket?.write(effect.frame);
-        if ((this.#socket?.writableLength ?? 0) > UNSENT_BYTES_MAX) this.#perform(this.stream.pressed());
+        if ((this.#socket?.writableLength ?? 0) > UNSENT_BYTES_MAX) this.stream.pressed();
         break;
       case "start-copy":
-        this.#startCopy();
+        this.#startCopy(effect.buckets);
         break;
-      case "abort-copy":
+      case "start-digest":
+        this.#startDigest(effect);
+        break;
+      case "drain":
+        this.#options.drain();
+        this.#perform(this.stream.drained(performance.now()));
+        break;
+      case "abort-pass":
         this.#pass?.abort();
         this.#pass = undefined;
         break;
@@ -203,13 +228,29 @@ export class SourceLink {
     }
   }
 
-  #startCopy(): void {
+  #startDigest({ bits, seed, paced }: SourceEffect & { do: "start-digest" }): void {
+    const digest = new TableDigest(bits, seed);
+    this.#pass?.abort();
+    this.#pass = new TablePass({
+      paced,
+      visit: (fields) => {
+        if (this.#options.filter.accepts(fields)) digest.add(fields);
+      },
+      onEnd: (whole, busyMs) => {
+        this.#pass = undefined;
+        this.#perform(this.stream.digested(performance.now(), whole ? digest : undefined, busyMs));
+      },
+    });
+  }
+
+  #startCopy(buckets: (SourceEffect & { do: "start-copy" })["buckets"]): void {
     this.#pass?.abort();
     const writer = this.#copyWriter;
     writer.take();
     this.#pass = new TablePass({
       visit: (fields) => {
         if (!this.#options.filter.accepts(fields)) return;
+        if (buckets !== undefined && !buckets.set.has(buckets.bucketing.bucket(fields))) return;
         if (!writer.hasRoom) this.#flushCopy();
         writer.writeUpsert(fields);
       },

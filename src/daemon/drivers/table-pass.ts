@@ -3,11 +3,13 @@ import { ConntrackDump, type FlowVisitor } from "../../linux/conntrack-reader.ts
 export interface TablePassOptions {
   readonly visit: FlowVisitor;
   /** Called after each part of the table (some hundred flows). */
-  readonly onPart: () => void;
-  /** `whole` is false when the kernel broke off. */
-  readonly onEnd: (whole: boolean) => void;
+  readonly onPart?: () => void;
+  /** `whole` is false when the kernel broke off; `busyMs` is what the pass took of this process's time. */
+  readonly onEnd: (whole: boolean, busyMs: number) => void;
   /** While this is true the pass waits: somebody else has to keep up. */
   readonly mustWait?: () => boolean;
+  /** Leave half of the time to others. */
+  readonly paced?: boolean;
 }
 
 /** Parts of the table that are read before other work of this process has its turn. */
@@ -19,6 +21,7 @@ export class TablePass {
   readonly #options: TablePassOptions;
   readonly #dump = new ConntrackDump();
   #ended = false;
+  #busyMs = 0;
 
   constructor(options: TablePassOptions) {
     this.#options = options;
@@ -33,17 +36,29 @@ export class TablePass {
   }
 
   #turn(): void {
-    for (let part = 0; part < PARTS_PER_TURN && !this.#ended; part++) {
-      if (this.#options.mustWait?.() === true) {
-        setTimeout(() => this.#turn(), WAIT_MS);
-        return;
+    const { visit, onPart, onEnd, mustWait, paced } = this.#options;
+    const startMs = performance.now();
+    let result: "more" | "done" | "failed" | "wait" = "more";
+    for (let part = 0; part < PARTS_PER_TURN && result === "more" && !this.#ended; part++) {
+      if (mustWait?.() === true) {
+        result = "wait";
+        break;
       }
-      const result = this.#dump.step(this.#options.visit);
-      if (result !== "failed") this.#options.onPart();
-      if (result === "more") continue;
-      this.#ended = true;
-      this.#options.onEnd(result === "done");
+      result = this.#dump.step(visit);
+      if (result !== "failed") onPart?.();
     }
-    if (!this.#ended) setImmediate(() => this.#turn());
+    const tookMs = performance.now() - startMs;
+    this.#busyMs += tookMs;
+    if (this.#ended) return;
+    if (result === "done" || result === "failed") {
+      this.#ended = true;
+      onEnd(result === "done", this.#busyMs);
+    } else if (result === "wait") {
+      setTimeout(() => this.#turn(), WAIT_MS);
+    } else if (paced === true) {
+      setTimeout(() => this.#turn(), tookMs);
+    } else {
+      setImmediate(() => this.#turn());
+    }
   }
 }

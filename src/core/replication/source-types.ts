@@ -1,0 +1,77 @@
+import type { BucketSet } from "./bucket-set.ts";
+import type { Bucketing } from "./table-digest.ts";
+
+export type SourceState = "offline" | "greeting" | "idle" | "comparing" | "copying" | "live";
+
+/** Why what the standby has may differ from the truth, so that tables are compared or copied. */
+export type ResyncCause =
+  | "joined"
+  | "became-active"
+  | "overrun"
+  | "backpressure"
+  | "copy-failed"
+  | "compare-failed";
+
+export type SourceEffect =
+  | { readonly do: "send"; readonly frame: Uint8Array }
+  /** Begin a pass over the kernel's table and add every mirrored flow to a digest; then call digested(). */
+  | { readonly do: "start-digest"; readonly bits: number; readonly seed: number; readonly paced: boolean }
+  /** Read all events that the kernel has, then call drained(). */
+  | { readonly do: "drain" }
+  /** Begin a pass over the kernel's table; hand the records of these buckets (all, if there are none) to copied(), its end to copyEnded(). */
+  | {
+      readonly do: "start-copy";
+      readonly buckets: { readonly set: BucketSet; readonly bucketing: Bucketing } | undefined;
+    }
+  /** End the pass that is under way, if there is one. */
+  | { readonly do: "abort-pass" }
+  | { readonly do: "marked"; readonly token: number }
+  | { readonly do: "close"; readonly reason: string };
+
+export interface SourceSettings {
+  readonly cluster: string;
+  readonly node: string;
+  readonly peer: string;
+  /** The least time from one comparison of the tables to the next. */
+  readonly sweepMs: number;
+}
+
+export interface SourceCounters {
+  /** Comparisons and copies that had to be made, by cause. */
+  readonly resyncs: Record<ResyncCause, number>;
+  /** Streams that went on where they had been cut. */
+  resumed: number;
+  recordsSent: number;
+  bytesSent: number;
+  recordsAcknowledged: number;
+  /** Regular comparisons that ended, and buckets in which the tables differed in these. */
+  sweeps: number;
+  bucketsDiffering: number;
+  /** Flows sent anew because of that, and flows that the standby removed. */
+  flowsMended: number;
+  flowsPurged: number;
+  /** Timers that the standby made longer. */
+  timersRefreshed: number;
+}
+
+export function newSourceCounters(): SourceCounters {
+  return {
+    resyncs: {
+      joined: 0,
+      "became-active": 0,
+      overrun: 0,
+      backpressure: 0,
+      "copy-failed": 0,
+      "compare-failed": 0,
+    },
+    resumed: 0,
+    recordsSent: 0,
+    bytesSent: 0,
+    recordsAcknowledged: 0,
+    sweeps: 0,
+    bucketsDiffering: 0,
+    flowsMended: 0,
+    flowsPurged: 0,
+    timersRefreshed: 0,
+  };
+}

@@ -1,0 +1,62 @@
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import type { LogPlace } from "../../wire/flow-sync.ts";
+
+/** Written at most so often: what was applied since is applied again, which changes nothing. */
+const WRITE_MS = 250;
+
+interface Stored extends LogPlace {
+  readonly atMs: number;
+}
+
+/**
+ * How far this node's kernel has followed the logs of its peers, so that a replicator that was restarted, or cut off for a
+ * while, gets what it missed instead of a comparison.
+ *
+ * The file is in the run folder, which a boot finds empty as it finds the kernel's table; it also names the boot and the
+ * network namespace, for a table of another one is another table.
+ */
+export class ResumeFile {
+  readonly #path: string;
+  readonly #kernel: string;
+  readonly #places = new Map<string, Stored>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#kernel = kernelIdentity();
+    try {
+      const stored = JSON.parse(readFileSync(path, "utf8")) as {
+        kernel?: string;
+        places?: [string, Stored][];
+      };
+      if (stored.kernel === this.#kernel) this.#places = new Map(stored.places);
+    } catch {
+      // There is none, or it was cut short: then tables are compared.
+    }
+  }
+
+  /** @param ageMsMax entries that nobody keeps alive run out: an older place is worth nothing */
+  get(peer: string, ageMsMax: number): LogPlace | undefined {
+    const place = this.#places.get(peer);
+    if (place === undefined || Math.abs(Date.now() - place.atMs) > ageMsMax) return undefined;
+    return { session: place.session, position: place.position };
+  }
+
+  /** Remembers a place; undefined: this node's table follows that log no more. */
+  set(peer: string, place: LogPlace | undefined): void {
+    if (place === undefined) this.#places.delete(peer);
+    else this.#places.set(peer, { ...place, atMs: Date.now() });
+    this.#timer ??= setTimeout(() => this.#write(), WRITE_MS);
+  }
+
+  #write(): void {
+    this.#timer = undefined;
+    writeFileSync(`${this.#path}.new`, JSON.stringify({ kernel: this.#kernel, places: [...this.#places] }));
+    renameSync(`${this.#path}.new`, this.#path);
+  }
+}
+
+function kernelIdentity(): string {
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  return `${boot}/${statSync("/proc/self/ns/net").ino}`;
+}
