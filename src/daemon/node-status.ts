@@ -75,6 +75,9 @@ function streamStatus(stream: StreamReport, replicator: ReplicatorReport): Repli
 function replicationCounters(replicator: ReplicatorReport | undefined): Record<string, number> {
   if (replicator === undefined) return {};
   const { created, updated, deleted, kept, replaced, absent } = replicator.injected;
+  const sweeps = replicator.streams.flatMap((stream) => stream.sweeps ?? []);
+  const sum = (of: (one: (typeof sweeps)[number]) => number) =>
+    sweeps.reduce((total, one) => total + of(one), 0);
   return {
     flowsCreated: created,
     flowsUpdated: updated,
@@ -85,6 +88,12 @@ function replicationCounters(replicator: ReplicatorReport | undefined): Record<s
     flowsPurged: replicator.purged,
     recordsMalformed: replicator.malformed,
     streamsRefused: replicator.streamsRefused,
+    streamsResumed: sum(({ resumed }) => resumed),
+    sweeps: sum(({ ended }) => ended),
+    sweepBucketsDiffering: sum(({ bucketsDiffering }) => bucketsDiffering),
+    sweepFlowsMended: sum(({ flowsMended }) => flowsMended),
+    sweepFlowsPurged: sum(({ flowsPurged }) => flowsPurged),
+    sweepTimersRefreshed: sum(({ timersRefreshed }) => timersRefreshed),
   };
 }
 

@@ -34,6 +34,7 @@ nat:
     - { id: lan-out, from: [${list([lan4, labAddresses.subscribers])}], out: wan, to: ${virtual4} }
 ${settings.ipv6 ? `    - { id: lan6-out, from: "${lan6}", out: wan, to: "${virtual6}" }\n` : ""}replication:
   interface: sync
+  refresh: ${settings.refreshMs}ms
 keys: { directory: keys }
 `;
 }

@@ -9,6 +9,8 @@ export interface LabSettings {
   /** How many gateways: gw1, gw2, … */
   readonly nodes: number;
   readonly ipv6: boolean;
+  /** How often the tables of the gateways are compared, at the least. */
+  readonly refreshMs: number;
 }
 
 export const defaultLabSettings: LabSettings = {
@@ -17,6 +19,7 @@ export const defaultLabSettings: LabSettings = {
   preempt: false,
   nodes: 2,
   ipv6: true,
+  refreshMs: 60_000,
 };
 
 /** The switches of the lab, and so the interface roles of every gateway. */

@@ -121,6 +121,24 @@ export class SourceLink {
       lagMs: this.stream.lagMs(performance.now()),
       complete: this.stream.complete,
       resyncs: counters.resyncs,
+      sweeps: {
+        ended: counters.sweeps,
+        bucketsDiffering: counters.bucketsDiffering,
+        flowsMended: counters.flowsMended,
+        flowsPurged: counters.flowsPurged,
+        timersRefreshed: counters.timersRefreshed,
+        resumed: counters.resumed,
+        periodMs: this.stream.sweepMs,
+      },
+      ...(this.#pass === undefined
+        ? {}
+        : {
+            pass: {
+              what: state === "copying" ? ("copy" as const) : ("compare" as const),
+              seen: this.#pass.seen,
+              total: this.#options.countFlows(),
+            },
+          }),
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
     };
   }

@@ -23,6 +23,11 @@ export class TablePass {
   #ended = false;
   #busyMs = 0;
 
+  /** Flows that were seen so far. */
+  get seen(): number {
+    return this.#dump.counters.messages;
+  }
+
   constructor(options: TablePassOptions) {
     this.#options = options;
     setImmediate(() => this.#turn());
