@@ -101,7 +101,7 @@ const replication = z
       minMs: 10_000,
       maxMs: 600_000,
       default: "60s",
-      description: "How often a full copy refreshes the standby.",
+      description: "How often the tables of the nodes are compared and mended, at most.",
     }),
   })
   .transform(({ refresh, ...rest }) => ({ ...rest, refreshMs: refresh }))

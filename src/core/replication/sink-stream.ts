@@ -81,6 +81,8 @@ export interface PurgeResult {
   readonly busyMs: number;
 }
 
+/** Acknowledgements only tell how far the standby is: under load one of many records is enough. */
+const ACKNOWLEDGE_MS = 20;
 /** Sums of one digest frame, in bytes. */
 const DIGEST_FRAME_BYTES = 64 << 10;
 
@@ -105,6 +107,9 @@ export class SinkStream {
   #missed = false;
   #digestBusyMs = 0;
   #heardMs: number;
+  /** What is to be acknowledged, and the soonest time for it. */
+  #unacknowledged: { readonly sequence: number; readonly sentAtMs: number } | undefined;
+  #acknowledgeDueMs = 0;
   /** How often the source compares the tables, in seconds; 0 until it has said so. */
   sweepSeconds = 0;
   recordsReceived = 0;
@@ -136,7 +141,10 @@ export class SinkStream {
   }
 
   get deadline(): number {
-    return this.#state === "closed" ? Number.POSITIVE_INFINITY : this.#heardMs + SILENCE_MS;
+    if (this.#state === "closed") return Number.POSITIVE_INFINITY;
+    const acknowledge =
+      this.#unacknowledged === undefined ? Number.POSITIVE_INFINITY : this.#acknowledgeDueMs;
+    return Math.min(acknowledge, this.#heardMs + SILENCE_MS);
   }
 
   /** This node became active or standby: an active node's own table is the truth, nothing is purged from it. */
@@ -157,7 +165,7 @@ export class SinkStream {
     }
     switch (frame.type) {
       case "records":
-        return this.#apply(frame);
+        return this.#apply(nowMs, frame);
       case "log":
         return this.#beginLog(frame);
       case "compare":
@@ -167,7 +175,7 @@ export class SinkStream {
       case "copy-end":
         return this.#endCopy(frame.copy);
       case "mark":
-        return [send({ type: "marked", token: frame.token })];
+        return [...this.#acknowledge(nowMs), send({ type: "marked", token: frame.token })];
       case "heartbeat":
         return this.#heartbeat(frame.active, frame.sweepSeconds);
       default:
@@ -213,7 +221,10 @@ export class SinkStream {
   }
 
   timeout(nowMs: number): readonly SinkEffect[] {
-    if (nowMs < this.deadline) return [];
+    if (this.#state === "closed") return [];
+    if (nowMs < this.#heardMs + SILENCE_MS) {
+      return nowMs < this.#acknowledgeDueMs ? [] : this.#acknowledge(nowMs);
+    }
     return this.#close(`${this.#settings.peer} said nothing for ${SILENCE_MS / 1_000} s`);
   }
 
@@ -233,10 +244,11 @@ export class SinkStream {
     return [send({ type: "hello", ...versions, cluster, node, flows, ...place })];
   }
 
-  #apply(frame: SyncFrame & { type: "records" }): readonly SinkEffect[] {
+  #apply(nowMs: number, frame: SyncFrame & { type: "records" }): readonly SinkEffect[] {
     this.recordsReceived = frame.sequence;
     this.bytesReceived += frame.records.length;
     this.#position = frame.position;
+    this.#unacknowledged = { sequence: frame.sequence, sentAtMs: frame.sentAtMs };
     return [
       {
         do: "apply",
@@ -245,9 +257,17 @@ export class SinkStream {
         provisional: this.#selfActive,
         remember: this.#state === "copying" || this.#state === "purging",
       },
-      send({ type: "acknowledge", sequence: frame.sequence, sentAtMs: frame.sentAtMs }),
+      ...(nowMs < this.#acknowledgeDueMs ? [] : this.#acknowledge(nowMs)),
       ...this.#checkResumed(),
     ];
+  }
+
+  #acknowledge(nowMs: number): SinkEffect[] {
+    const records = this.#unacknowledged;
+    if (records === undefined) return [];
+    this.#unacknowledged = undefined;
+    this.#acknowledgeDueMs = nowMs + ACKNOWLEDGE_MS;
+    return [send({ type: "acknowledge", ...records })];
   }
 
   #beginLog({ place, head, resumed }: SyncFrame & { type: "log" }): readonly SinkEffect[] {

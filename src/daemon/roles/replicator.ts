@@ -22,8 +22,16 @@ import type { ReplicatorReport } from "../role-report.ts";
 
 /** Room for about 30,000 events that wait to be read: most of a second at 40,000 new connections a second. */
 const EVENT_BUFFER_BYTES = 32 << 20;
-/** Changes that come together travel together; a fresh connection is unprotected for this much longer. */
+/**
+ * Changes that come together travel together; a fresh connection is unprotected for this much longer. What a turn costs
+ * beside its events (a system call, a TLS record, a segment, work for the standby) is worth more than they under load.
+ */
 const COALESCE_MS = 1;
+const COALESCE_BUSY_MS = 4;
+/** A turn with more events than this is followed by a busy one. */
+const BUSY_EVENTS = 16;
+/** Turns without an event before the kernel is asked to wake this process: a wake-up by another thread is dear. */
+const IDLE_TURNS = 8;
 /** Batches of events that are read before other work of this process has its turn. */
 const BATCHES_PER_TURN = 32;
 /** A frame's worth of records. */
@@ -72,6 +80,7 @@ class ReplicatorRole {
   readonly #resume: ResumeFile;
   readonly #sources: readonly SourceLink[];
   readonly #sinks = new Set<SinkLink>();
+  #idleTurns = 0;
   #active = false;
   /** Active, with a table that is the truth. */
   #whole = false;
@@ -188,14 +197,22 @@ class ReplicatorRole {
 
   #waitForEvents(): void {
     this.#eventPoll.waitInBackground(EVENT_WAIT_MS, () => {
+      this.#idleTurns = 0;
       if (this.#eventPoll.readable(0)) setTimeout(() => this.#eventTurn(), COALESCE_MS);
       else this.#waitForEvents();
     });
   }
 
   #eventTurn(): void {
-    if (this.#readEvents() === "more") setImmediate(() => this.#eventTurn());
-    else this.#waitForEvents();
+    const before = this.#events.counters.messages;
+    if (this.#readEvents() === "more") {
+      setImmediate(() => this.#eventTurn());
+      return;
+    }
+    const events = this.#events.counters.messages - before;
+    this.#idleTurns = events === 0 ? this.#idleTurns + 1 : 0;
+    if (this.#idleTurns > IDLE_TURNS) this.#waitForEvents();
+    else setTimeout(() => this.#eventTurn(), events > BUSY_EVENTS ? COALESCE_BUSY_MS : COALESCE_MS);
   }
 
   #drainEvents(): void {
