@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -108,7 +109,6 @@ export function abandonedLabs(): string[] {
  * @throws ProblemError when another one goes on for too long
  */
 export async function withLabLock<T>(lab: string, operation: () => Promise<T>): Promise<T> {
-  mkdirSync(labRoot, { recursive: true, mode: 0o755 });
   const file = join(labRoot, `${lab}.lock`);
   await acquire(lab, file);
   try {
@@ -126,12 +126,16 @@ async function acquire(lab: string, file: string): Promise<void> {
   // Written aside and linked into place: nobody can see a lock that does not name its holder yet.
   const draft = `${file}.${process.pid}`;
   while (performance.now() < endMs) {
-    writeFileSync(draft, JSON.stringify(processIdentity(process.pid)));
     try {
+      // Whoever takes the last lab down removes the folder, at any moment.
+      mkdirSync(labRoot, { recursive: true, mode: 0o755 });
+      writeFileSync(draft, JSON.stringify(processIdentity(process.pid)));
       linkSync(draft, file);
       return;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT") continue;
+      if (code !== "EEXIST") throw error;
     } finally {
       rmSync(draft, { force: true });
     }
@@ -173,9 +177,9 @@ export function removeLabFolder(lab: string): void {
 /** Removes the root folder too once no lab is left. */
 export function removeLabRootIfEmpty(): void {
   try {
-    if (readdirSync(labRoot).length === 0) rmSync(labRoot, { recursive: true });
+    rmdirSync(labRoot);
   } catch (error) {
-    // Somebody else made or removed something in between: both are fine.
+    // There are other labs, or somebody else has removed it: both are fine.
     if (!["ENOENT", "ENOTEMPTY"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
   }
 }

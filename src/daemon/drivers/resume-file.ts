@@ -2,7 +2,7 @@ import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import type { LogPlace } from "../../wire/flow-sync.ts";
 
 /** Written at most so often: what was applied since is applied again, which changes nothing. */
-const WRITE_MS = 250;
+const WRITE_MS = 1_000;
 
 interface Stored extends LogPlace {
   readonly atMs: number;
