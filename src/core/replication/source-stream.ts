@@ -41,6 +41,12 @@ const FRAME_RECORDS_BYTES = 32 << 10;
 const NEARLY_EMPTY = 16;
 /** Without an answer for this long a comparison is given up. Paced passes over millions of flows take a while. */
 const COMPARE_LIMIT_MS = 120_000;
+/**
+ * After a loss the tables are compared when it has been quiet for a second, and after ten in any case: under a flood that
+ * overruns this process again and again, comparing again and again would only take more from forwarding.
+ */
+const QUIET_MS = 1_000;
+const QUIET_MS_MAX = 10_000;
 /** Passes of both nodes together may take a fiftieth of the time, about. */
 const SWEEP_SHARE = 50;
 
@@ -56,8 +62,10 @@ export class SourceStream {
   #copy = 0;
   /** Whether the copy under way follows a regular sweep. */
   #copyIsRefresh = false;
-  /** The standby may lack changes, and the comparison or copy under way does not make up for it. */
-  #again: ResyncCause | undefined;
+  /** The standby lacks changes, and no comparison or copy under way makes up for it: one begins when it is quiet. */
+  #lossCause: ResyncCause | undefined;
+  #quietDueMs = Number.POSITIVE_INFINITY;
+  #quietLimitMs = Number.POSITIVE_INFINITY;
   #comparison: Comparison | undefined;
   #comparisons = 0;
   #compareDeadlineMs = Number.POSITIVE_INFINITY;
@@ -113,6 +121,7 @@ export class SourceStream {
     return Math.min(
       this.#heartbeatDueMs,
       this.#sweepDueMs,
+      this.#state === "live" ? this.#quietDueMs : Number.POSITIVE_INFINITY,
       this.#compareDeadlineMs,
       this.#heardMs + SILENCE_MS,
     );
@@ -147,7 +156,7 @@ export class SourceStream {
     const effects = this.#abortPass();
     this.#state = "offline";
     this.#standbyComplete = false;
-    this.#again = undefined;
+    this.#forgetLoss();
     this.#heartbeatDueMs = Number.POSITIVE_INFINITY;
     this.#sweepDueMs = Number.POSITIVE_INFINITY;
     return effects;
@@ -221,7 +230,8 @@ export class SourceStream {
   /** The log was restarted, because changes were lost before they were read. */
   overrun(nowMs: number): readonly SourceEffect[] {
     if (!this.#followsLog) return [];
-    return [...this.#beginLog(this.#log.head), ...this.#lost(nowMs, "overrun")];
+    this.#lost(nowMs, "overrun");
+    return this.#beginLog(this.#log.head);
   }
 
   /** This node's pass for a comparison ended; `undefined` when it broke off. */
@@ -239,7 +249,10 @@ export class SourceStream {
     const comparison = this.#comparison;
     if (this.#state !== "comparing" || comparison?.isReady !== true) return [];
     this.#endComparison();
-    if (this.#again !== undefined) return this.#compare(nowMs, this.#again);
+    if (this.#lossCause !== undefined) {
+      this.#state = "live";
+      return [];
+    }
     const set = comparison.result();
     if (comparison.regular) {
       this.counters.sweeps++;
@@ -261,9 +274,10 @@ export class SourceStream {
   copyEnded(nowMs: number, whole: boolean): readonly SourceEffect[] {
     if (this.#state !== "copying") return [];
     const effects = [...this.#pump(nowMs)];
-    const again = whole ? this.#again : "copy-failed";
-    if (again !== undefined) return [...effects, ...this.#compare(nowMs, again)];
-    return [...effects, ...this.#endCopy(nowMs)];
+    if (!whole) this.#lost(nowMs, "copy-failed");
+    if (this.#lossCause === undefined) return [...effects, ...this.#endCopy(nowMs)];
+    this.#state = "live";
+    return effects;
   }
 
   /** Too much waits to be sent: changes stay in the log until relieved(). */
@@ -291,7 +305,9 @@ export class SourceStream {
     const effects: SourceEffect[] = [];
     if (nowMs >= this.#heartbeatDueMs) effects.push(this.#heartbeat(nowMs));
     if (nowMs >= this.#compareDeadlineMs) effects.push(...this.#compareFailed(nowMs));
-    if (nowMs >= this.#sweepDueMs && this.#state === "live") effects.push(...this.#compare(nowMs, undefined));
+    if (this.#state !== "live") return effects;
+    if (nowMs >= this.#quietDueMs) effects.push(...this.#compare(nowMs, this.#lossCause));
+    else if (nowMs >= this.#sweepDueMs) effects.push(...this.#compare(nowMs, undefined));
     return effects;
   }
 
@@ -330,7 +346,7 @@ export class SourceStream {
       this.counters.resyncs[cause]++;
       this.#standbyComplete = false;
     }
-    this.#again = undefined;
+    this.#forgetLoss();
     this.#state = "comparing";
     this.#sweepDueMs = Number.POSITIVE_INFINITY;
     this.#compareDeadlineMs = nowMs + COMPARE_LIMIT_MS;
@@ -358,9 +374,8 @@ export class SourceStream {
   }
 
   #compareFailed(nowMs: number): readonly SourceEffect[] {
-    const regular = this.#comparison?.regular === true;
+    if (this.#comparison?.regular === false) this.#lost(nowMs, "compare-failed");
     const effects = this.#abortPass();
-    if (!regular) return [...effects, ...this.#compare(nowMs, "compare-failed")];
     this.#state = "live";
     this.#sweepDueMs = nowMs + this.sweepMs;
     return effects;
@@ -376,7 +391,6 @@ export class SourceStream {
     part: { readonly set: Comparison["touched"]; readonly comparison: Comparison } | undefined,
   ): readonly SourceEffect[] {
     this.#state = "copying";
-    this.#again = undefined;
     this.#copyIsRefresh = part?.comparison.regular === true;
     this.#copy++;
     const common = {
@@ -399,7 +413,7 @@ export class SourceStream {
 
   #completed({ copy, purged, refreshed, busyMs }: SyncFrame & { type: "complete" }): void {
     // Copy 0 is the log from where it had been cut. What was lost since then is not in it.
-    const lost = this.#again !== undefined || this.#comparison?.regular === false;
+    const lost = this.#lossCause !== undefined || this.#comparison?.regular === false;
     if (copy !== this.#copy || lost) return;
     this.#standbyComplete = true;
     this.#busyMs = Math.max(this.#busyMs, busyMs);
@@ -407,13 +421,17 @@ export class SourceStream {
     if (this.#copyIsRefresh) this.counters.flowsPurged += purged;
   }
 
-  #lost(nowMs: number, cause: ResyncCause): readonly SourceEffect[] {
-    if (this.#state === "copying" || this.#state === "comparing") {
-      this.#standbyComplete = false;
-      this.#again = cause;
-      return [];
-    }
-    return this.#state === "live" ? this.#compare(nowMs, cause) : [];
+  #lost(nowMs: number, cause: ResyncCause): void {
+    this.#standbyComplete = false;
+    this.#lossCause = cause;
+    this.#quietLimitMs = Math.min(this.#quietLimitMs, nowMs + QUIET_MS_MAX);
+    this.#quietDueMs = Math.min(this.#quietLimitMs, nowMs + QUIET_MS);
+  }
+
+  #forgetLoss(): void {
+    this.#lossCause = undefined;
+    this.#quietDueMs = Number.POSITIVE_INFINITY;
+    this.#quietLimitMs = Number.POSITIVE_INFINITY;
   }
 
   #abortPass(): SourceEffect[] {
@@ -434,7 +452,8 @@ export class SourceStream {
       if (batch === undefined) break;
       if (batch === "gone") {
         // The standby was too slow for too long.
-        effects.push(...this.#beginLog(this.#log.head), ...this.#lost(nowMs, "backpressure"));
+        effects.push(...this.#beginLog(this.#log.head));
+        this.#lost(nowMs, "backpressure");
         break;
       }
       const count = batch.next - this.#cursor;

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { validIp } from "../../base/ip.ts";
+import { RateLimit } from "../../base/rate-limit.ts";
 import { ChangeLog } from "../../core/replication/change-log.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
@@ -51,6 +52,8 @@ const WHOLE_AFTER_MS = 10_000;
 const FAREWELL_MS_MIN = 1_000;
 const LISTEN_RETRY_MS = 1_000;
 const HANDSHAKE_LIMIT_MS = 3_000;
+/** A handshake costs about a millisecond; peers begin one at a time, and wait between. */
+const HANDSHAKES = { burst: 20, perSecond: 10 } as const;
 /** Whoever knocks again and again shall not fill the log: refusals in between are only counted. */
 const REFUSAL_LOG_MS = 5_000;
 
@@ -80,6 +83,7 @@ class ReplicatorRole {
   readonly #resume: ResumeFile;
   readonly #sources: readonly SourceLink[];
   readonly #sinks = new Set<SinkLink>();
+  readonly #handshakes = new RateLimit(HANDSHAKES);
   #idleTurns = 0;
   #active = false;
   /** Active, with a table that is the truth. */
@@ -299,8 +303,11 @@ class ReplicatorRole {
     });
     server.maxConnections = 4 * Math.max(1, peers.length);
     server.on("connection", (socket) => {
-      if (peers.some(({ syncAddress }) => syncAddress === socket.remoteAddress)) return;
-      this.#refuse(`${socket.remoteAddress} is not the address of a node`);
+      if (!peers.some(({ syncAddress }) => syncAddress === socket.remoteAddress))
+        this.#refuse(`${socket.remoteAddress} is not the address of a node`);
+      else if (!this.#handshakes.take(performance.now()))
+        this.#refuse("too many connections in a short time");
+      else return;
       socket.destroy();
     });
     server.on("secureConnection", (socket) => this.#accept(socket));

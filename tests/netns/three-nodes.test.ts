@@ -1,0 +1,68 @@
+/** Three gateways: two of them die one after the other, and every connection goes on. Needs root. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { nodeNames } from "../../src/lab/lab-plan.ts";
+import { powerOff, powerOn } from "../../src/lab/node-power.ts";
+import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
+import { TestLab } from "./daemon-node.ts";
+import { waitFor } from "./namespace-waiting.ts";
+
+const CONNECTIONS = 150;
+
+let lab: TestLab;
+let streams: StreamTraffic;
+
+before(async () => {
+  lab = await TestLab.up("three", { nodes: 3 });
+  await lab.waitUntilWell();
+  streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
+});
+
+after(async () => {
+  await streams?.close();
+  await lab?.down();
+});
+
+async function activeOf(nodes: readonly string[]): Promise<string> {
+  return await waitFor("one of the nodes that live to be active", async () => {
+    for (const node of nodes) if ((await lab.tryStatus(node))?.role === "active") return node;
+    return undefined;
+  });
+}
+
+/** Every living standby holds what the active node holds. */
+async function waitUntilComplete(nodes: readonly string[], active: string): Promise<void> {
+  for (const node of nodes.filter((one) => one !== active))
+    await lab.waitForNode(node, "complete", ({ replication }) => replication.complete);
+}
+
+async function assertConnectionsGoOn(): Promise<void> {
+  await streams.mark();
+  let reasons = "";
+  await waitFor(
+    "bytes on all connections",
+    async () => {
+      const report = await streams.report();
+      reasons = JSON.stringify(report.reasons);
+      return report.survived === CONNECTIONS;
+    },
+    { explain: () => reasons },
+  );
+}
+
+test("two of three gateways lose their power one after the other: no connection is lost", async () => {
+  let living = nodeNames(lab.settings);
+  let active = await activeOf(living);
+  for (let left = 2; left > 0; left--) {
+    await waitUntilComplete(living, active);
+    await powerOff(lab.name, active);
+    living = living.filter((node) => node !== active);
+    active = await activeOf(living);
+    await assertConnectionsGoOn();
+  }
+  assert.equal(living.length, 1);
+  for (const node of nodeNames(lab.settings)) if (!living.includes(node)) await powerOn(lab.name, node);
+  await lab.waitUntilWell();
+  assert.equal(await activeOf(nodeNames(lab.settings)), active, "nodes that come back stay standby");
+  await assertConnectionsGoOn();
+});
