@@ -51,6 +51,11 @@ export class ConntrackEvents {
     return this.#socket.fd;
   }
 
+  /** Datagrams that one readBatch() reads at most: fewer mean that no more were waiting. */
+  get batchSize(): number {
+    return EVENT_SLOTS;
+  }
+
   subscribe(wanted: boolean): void {
     if (wanted === this.#subscribed) return;
     this.#subscribed = wanted;

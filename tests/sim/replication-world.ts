@@ -423,7 +423,7 @@ export class ReplicationWorld {
       take: (flows) => {
         for (const flow of flows) {
           fillFields(this.#fields, flow);
-          const copied = buckets === undefined || buckets.set.has(buckets.bucketing.bucket(this.#fields));
+          const copied = buckets.set.has(buckets.bucketing.bucket(this.#fields));
           // This very entry: a part may be older than a flow that has taken the place meanwhile.
           const stale = copied && remove && !connection.keys.has(this.#fields);
           if (stale && kernel.flows.get(flow.id) === flow) kernel.flows.delete(flow.id);

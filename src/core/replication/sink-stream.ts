@@ -20,9 +20,10 @@ import { Bucketing, type TableDigest } from "./table-digest.ts";
 //
 // A comparison ("compare") may go on beside every state: it only reads this node's table.
 //
-// While copying and purging, the keys of all flows that arrive are remembered; what the kernel holds beyond them, in the
-// buckets that are copied, is stale and is removed by the purge. Nothing is removed before the copy is whole: a half copy
-// never costs a flow.
+// While some buckets are copied, and until they are purged, the keys of the flows that arrive are remembered; what the kernel
+// holds beyond them in these buckets is stale and is removed by the purge. Nothing is removed before the copy is whole: a
+// half copy never costs a flow. A copy of everything, into a table that was nearly empty, removes nothing: the sweep that
+// follows it finds the few flows that are stale.
 
 export type SinkState = "greeting" | "idle" | "resuming" | "copying" | "purging" | "live" | "closed";
 
@@ -30,7 +31,7 @@ export type SinkState = "greeting" | "idle" | "resuming" | "copying" | "purging"
 export interface Purge {
   readonly copy: number;
   /** The copy was about these buckets only; all flows of others stay, and get longer timers where they need them. */
-  readonly buckets: { readonly set: BucketSet; readonly bucketing: Bucketing } | undefined;
+  readonly buckets: { readonly set: BucketSet; readonly bucketing: Bucketing };
   /** Flows that the copy should have contained and did not are stale. (Not so when the source itself lacks some.) */
   readonly remove: boolean;
 }
@@ -91,7 +92,7 @@ export class SinkStream {
   readonly #settings: SinkSettings;
   #state: SinkState = "greeting";
   #copy = 0;
-  #buckets: Purge["buckets"];
+  #buckets: Purge["buckets"] | undefined;
   #everComplete = false;
   #whole = false;
   #sourceActive = false;
@@ -255,7 +256,7 @@ export class SinkStream {
         records: frame.records,
         taken: this.#selfActive ? "keep" : "replace",
         provisional: this.#selfActive,
-        remember: this.#state === "copying" || this.#state === "purging",
+        remember: this.#buckets !== undefined && (this.#state === "copying" || this.#state === "purging"),
       },
       ...(nowMs < this.#acknowledgeDueMs ? [] : this.#acknowledge(nowMs)),
       ...this.#checkResumed(),
@@ -321,7 +322,7 @@ export class SinkStream {
     }
     this.#state = "purging";
     const buckets = this.#buckets;
-    const nothing = buckets?.set.isEmpty === true && !this.#refreshNeeded;
+    const nothing = buckets === undefined || (buckets.set.isEmpty && !this.#refreshNeeded);
     if (nothing) return this.purged(copy, { purged: 0, refreshed: 0, busyMs: 0 });
     return [{ do: "purge", purge: { copy, buckets, remove: this.#whole } }];
   }

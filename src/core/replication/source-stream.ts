@@ -47,6 +47,8 @@ const COMPARE_LIMIT_MS = 120_000;
  */
 const QUIET_MS = 1_000;
 const QUIET_MS_MAX = 10_000;
+/** Stale flows in a table that was nearly empty are found by a sweep soon after the copy. */
+const SWEEP_AFTER_COPY_MS = 5_000;
 /** Passes of both nodes together may take a fiftieth of the time, about. */
 const SWEEP_SHARE = 50;
 
@@ -62,6 +64,7 @@ export class SourceStream {
   #copy = 0;
   /** Whether the copy under way follows a regular sweep. */
   #copyIsRefresh = false;
+  #copyIsWhole = false;
   /** The standby lacks changes, and no comparison or copy under way makes up for it: one begins when it is quiet. */
   #lossCause: ResyncCause | undefined;
   #quietDueMs = Number.POSITIVE_INFINITY;
@@ -392,6 +395,7 @@ export class SourceStream {
   ): readonly SourceEffect[] {
     this.#state = "copying";
     this.#copyIsRefresh = part?.comparison.regular === true;
+    this.#copyIsWhole = part === undefined;
     this.#copy++;
     const common = {
       ...({ type: "copy-begin", copy: this.#copy } as const),
@@ -407,7 +411,7 @@ export class SourceStream {
 
   #endCopy(nowMs: number): readonly SourceEffect[] {
     this.#state = "live";
-    this.#sweepDueMs = nowMs + this.sweepMs;
+    this.#sweepDueMs = nowMs + (this.#copyIsWhole ? SWEEP_AFTER_COPY_MS : this.sweepMs);
     return [send({ type: "copy-end", copy: this.#copy }), ...this.#pump(nowMs)];
   }
 

@@ -203,7 +203,7 @@ export class SinkLink {
     this.#purgePass = new TablePass({
       visit: (fields) => {
         if (!filter.accepts(fields)) return;
-        const copied = buckets === undefined || buckets.set.has(buckets.bucketing.bucket(fields));
+        const copied = buckets.set.has(buckets.bucketing.bucket(fields));
         const stale = copied && remove && !this.#keys.has(fields);
         if (stale) {
           // At once, and this very entry: another may take its place while the pass goes on.

@@ -28,7 +28,7 @@ const EVENT_BUFFER_BYTES = 32 << 20;
  * beside its events (a system call, a TLS record, a segment, work for the standby) is worth more than they under load.
  */
 const COALESCE_MS = 1;
-const COALESCE_BUSY_MS = 4;
+const COALESCE_BUSY_MS = 5;
 /** A turn with more events than this is followed by a busy one. */
 const BUSY_EVENTS = 16;
 /** Turns without an event before the kernel is asked to wake this process: a wake-up by another thread is dear. */
@@ -241,7 +241,8 @@ class ReplicatorRole {
         this.#flush();
         this.#changes.restart(newSession());
         for (const source of this.#sources) source.overrun();
-      } else if (count === 0) {
+      } else if (count < this.#events.batchSize) {
+        // There was no more: to ask again would only cost another system call.
         result = "empty";
       }
     }
