@@ -99,7 +99,9 @@ export class FakeKernel {
     const reader = new FlowRecordReader(records);
     while (!reader.atEnd) {
       const kind = reader.next(this.#fields);
-      if (kind !== "upsert" && kind !== "delete") throw new Error(`the source sent ${kind.reason}`);
+      if (kind !== "upsert" && kind !== "delete") {
+        throw new Error(`the source sent ${typeof kind === "string" ? kind : kind.reason}`);
+      }
       const flow = flowOf(this.#fields);
       if (kind === "delete") {
         this.flows.delete(flow.id);

@@ -69,7 +69,8 @@ export class FlowKeySet {
   /** Both directions count: a flow with another translation is another flow. Two lanes of a multiplicative hash (murmur3's constants). */
   #hash(fields: FlowFields): void {
     this.#hashHigh = 0x9747b28c | 0;
-    this.#hashLow = fields.protocol * 4 + (fields.family === 6 ? 2 : 0);
+    const direction = fields.zone === 0 ? 0 : fields.zoneDirection;
+    this.#hashLow = fields.protocol * 8 + (fields.family === 6 ? 4 : 0) + direction;
     const { original, reply } = fields;
     const length = fields.addressBytes;
     this.#mixAddress(original.source, length);
