@@ -9,6 +9,10 @@ export interface LabSettings {
   /** How many gateways: gw1, gw2, … */
   readonly nodes: number;
   readonly ipv6: boolean;
+  /** `nat.helpers` of the document. */
+  readonly helpers: readonly string[];
+  /** `replication.shortExchanges` of the document. */
+  readonly shortExchanges: boolean;
 }
 
 export const defaultLabSettings: LabSettings = {
@@ -17,6 +21,8 @@ export const defaultLabSettings: LabSettings = {
   preempt: false,
   nodes: 2,
   ipv6: true,
+  helpers: [],
+  shortExchanges: false,
 };
 
 /** The switches of the lab, and so the interface roles of every gateway. */

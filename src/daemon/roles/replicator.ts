@@ -6,6 +6,8 @@ import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { ConntrackEvents } from "../../linux/conntrack-reader.ts";
 import { PollSet } from "../../linux/poll.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
+import type { ExpectationFields } from "../../wire/expectation-fields.ts";
+import type { FlowFields } from "../../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { SinkLink } from "../drivers/sink-link.ts";
 import { SourceLink } from "../drivers/source-link.ts";
@@ -72,7 +74,8 @@ class ReplicatorRole {
     this.#channel = channel;
     this.#settings = settings;
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
-    this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses());
+    const { shortExchanges } = settings.document.replication;
+    this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses(), { shortExchanges });
     this.#sources = settings.peers.map(
       (peer) =>
         new SourceLink({
@@ -172,15 +175,24 @@ class ReplicatorRole {
     else this.#waitForEvents();
   }
 
+  readonly #visitFlow = (fields: FlowFields, destroyed: boolean): void => {
+    if (!this.#filter.accepts(fields)) return;
+    if (!this.#writer.hasRoom) this.#flush();
+    if (destroyed) this.#writer.writeDelete(fields);
+    else this.#writer.writeUpsert(fields);
+  };
+
+  readonly #visitExpectation = (fields: ExpectationFields, ended: boolean): void => {
+    if (!this.#filter.acceptsExpectation(fields)) return;
+    if (!this.#writer.hasRoom) this.#flush();
+    if (ended) this.#writer.writeUnexpect(fields);
+    else this.#writer.writeExpect(fields);
+  };
+
   #readEvents(): "more" | "empty" {
     let result: "more" | "empty" = "more";
     for (let batch = 0; batch < BATCHES_PER_TURN && result === "more"; batch++) {
-      const count = this.#events.readBatch((fields, destroyed) => {
-        if (!this.#filter.accepts(fields)) return;
-        if (!this.#writer.hasRoom) this.#flush();
-        if (destroyed) this.#writer.writeDelete(fields);
-        else this.#writer.writeUpsert(fields);
-      }, this.#injector.portId);
+      const count = this.#events.readBatch(this.#visitFlow, this.#injector.portId, this.#visitExpectation);
       if (count === "overrun") {
         this.#channel.log("warning", "the kernel dropped connection events (ENOBUFS): a full copy follows");
         for (const source of this.#sources) source.overrun();
