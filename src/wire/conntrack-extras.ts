@@ -51,10 +51,8 @@ export function parseExtra(
       if (parseThree(view, start, end, fields.sequenceReply)) fields.extras |= flowExtra.sequenceReply;
       break;
     case CTA_SYNPROXY:
-      // Every flow that came over ctnetlink has this one, without a meaning while it is zero.
-      if (parseThree(view, start, end, fields.synproxy) && fields.synproxy.some(isSet)) {
-        fields.extras |= flowExtra.synproxy;
-      }
+      // Every flow that came over ctnetlink has this one, without a meaning.
+      if (parseThree(view, start, end, fields.synproxy)) fields.extras |= flowExtra.synproxy;
       break;
   }
 }
@@ -90,7 +88,7 @@ function parseBytes(view: DataView, start: number, end: number, into: NameBytes)
   return true;
 }
 
-/** Three numbers of 32 bits, which the kernel's headers number from 1. @returns false unless all are there */
+/** Three numbers of 32 bits, which the kernel's headers number from 1. @returns false unless all are there, and mean something */
 function parseThree(view: DataView, start: number, end: number, into: Uint32Array): boolean {
   let seen = 0;
   let offset = start;
@@ -104,7 +102,7 @@ function parseThree(view: DataView, start: number, end: number, into: Uint32Arra
     }
     offset += align4(length);
   }
-  return seen === 0b1110;
+  return seen === 0b1110 && into.some(isSet);
 }
 
 /** What a flow can be given at its creation alone. */

@@ -14,7 +14,7 @@ export class FtpSession {
   constructor(namespace: string, address: string) {
     this.#address = address;
     const program = new URL("ftp-client-program.ts", import.meta.url).pathname;
-    this.#process = spawn("ip", ["netns", "exec", namespace, process.execPath, program], {
+    this.#process = spawn("ip", ["netns", "exec", namespace, process.execPath, program, address], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     createInterface(this.#process.stdout).on("line", (line) => this.#lines.push(line));
@@ -42,7 +42,7 @@ export class FtpSession {
       const port = Number(numbers[4]) * 256 + Number(numbers[5]);
       return () => this.#order(`connect ${address} ${port}`);
     }
-    this.#order(`listen ${this.#address}`);
+    this.#order("listen");
     const port = Number((await this.#next("listening")).split(" ")[1]);
     const numbers = [...this.#address.split("."), port >> 8, port & 0xff];
     await this.command(`PORT ${numbers.join(",")}`, "200");

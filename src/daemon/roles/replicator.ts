@@ -4,6 +4,7 @@ import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { ConntrackEvents } from "../../linux/conntrack-reader.ts";
+import { FlowLookup } from "../../linux/flow-lookup.ts";
 import { PollSet } from "../../linux/poll.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import type { ExpectationFields } from "../../wire/expectation-fields.ts";
@@ -54,6 +55,7 @@ class ReplicatorRole {
   readonly #events = new ConntrackEvents({ receiveBufferBytes: EVENT_BUFFER_BYTES });
   readonly #eventPoll = new PollSet([this.#events.fd]);
   readonly #injector = new ConntrackInjector();
+  readonly #lookup = new FlowLookup();
   readonly #writer = new FlowRecordWriter(RECORDS_BYTES);
   readonly #sources: readonly SourceLink[];
   readonly #sinks = new Set<SinkLink>();
@@ -184,6 +186,9 @@ class ReplicatorRole {
 
   readonly #visitExpectation = (fields: ExpectationFields, ended: boolean): void => {
     if (!this.#filter.acceptsExpectation(fields)) return;
+    // Its helper may just have shifted the sequence numbers of its flow, of which there is no event.
+    const master = this.#lookup.masterOf(fields);
+    if (master !== undefined) this.#visitFlow(master, false);
     if (!this.#writer.hasRoom) this.#flush();
     if (ended) this.#writer.writeUnexpect(fields);
     else this.#writer.writeExpect(fields);
