@@ -128,9 +128,6 @@ export function writeProtocolInfo(writer: NetlinkWriter, fields: FlowFields): vo
   }
 }
 
-/** Set, never cleared: an event may say nothing of flags that the flow has. */
-const setFlags = new Uint8Array(2);
-
 function writeTcp(writer: NetlinkWriter, fields: FlowFields): void {
   const info = writer.beginNested(CTA_PROTOINFO);
   const tcp = writer.beginNested(CTA_PROTOINFO_TCP);
@@ -140,10 +137,17 @@ function writeTcp(writer: NetlinkWriter, fields: FlowFields): void {
     writer.attributeU8(CTA_PROTOINFO_TCP_WSCALE_ORIGINAL, fields.tcpScaleOriginal);
     writer.attributeU8(CTA_PROTOINFO_TCP_WSCALE_REPLY, fields.tcpScaleReply);
   }
-  setFlags.fill(fields.tcpFlagsOriginal | TCP_FLAG_BE_LIBERAL);
-  writer.attributeBytes(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, setFlags);
-  setFlags.fill(fields.tcpFlagsReply | TCP_FLAG_BE_LIBERAL);
-  writer.attributeBytes(CTA_PROTOINFO_TCP_FLAGS_REPLY, setFlags);
+  writeFlags(writer, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, fields.tcpFlagsOriginal | TCP_FLAG_BE_LIBERAL);
+  writeFlags(writer, CTA_PROTOINFO_TCP_FLAGS_REPLY, fields.tcpFlagsReply | TCP_FLAG_BE_LIBERAL);
   writer.endNested(tcp);
   writer.endNested(info);
+}
+
+const flagsAndMask = new Uint8Array(2);
+
+/** Flags are set, never cleared: an event may say nothing of those that the flow has. */
+function writeFlags(writer: NetlinkWriter, type: number, flags: number): void {
+  flagsAndMask[0] = flags;
+  flagsAndMask[1] = flags;
+  writer.attributeBytes(type, flagsAndMask);
 }

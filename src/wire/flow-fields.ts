@@ -44,8 +44,11 @@ export class TupleFields {
 
   /** Becomes the tuple of an answer to `tuple` that nothing has translated. */
   setInverse(tuple: TupleFields, protocol: number): void {
-    this.source.set(tuple.destination);
-    this.destination.set(tuple.source);
+    // A loop, not set(): these are short, and this runs for every record.
+    for (let i = 0; i < 16; i++) {
+      this.source[i] = tuple.destination[i] ?? 0;
+      this.destination[i] = tuple.source[i] ?? 0;
+    }
     this.protocol = protocol;
     this.sourcePort = tuple.destinationPort;
     this.destinationPort = tuple.sourcePort;
