@@ -87,6 +87,14 @@ const nat = z
       .max(1024)
       .default([])
       .meta({ description: "Source translations. The first that matches counts." }),
+    helpers: z
+      .array(z.enum(["ftp", "tftp", "sip", "pptp", "irc", "h323"]))
+      .max(6)
+      .default([])
+      .meta({
+        description:
+          "Protocols that open further connections, which the kernel reads of in their payload: watched on their usual ports. Default none.",
+      }),
   })
   .meta({ description: "Address translation." });
 
@@ -102,6 +110,14 @@ const replication = z
       maxMs: 600_000,
       default: "60s",
       description: "How often the tables of the nodes are compared and mended, at most.",
+    }),
+    shortExchanges: z.boolean().default(false).meta({
+      description:
+        "Whether single exchanges (DNS, ping) are copied as well: they cost as much as connections do. Default false.",
+    }),
+    marks: z.boolean().default(false).meta({
+      description:
+        "Whether connections report at once when rules of your own change their marks and labels. Default false.",
     }),
   })
   .transform(({ refresh, ...rest }) => ({ ...rest, refreshMs: refresh }))

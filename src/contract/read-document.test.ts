@@ -31,8 +31,11 @@ describe("readDocument, a good document", () => {
       .replace(/(pulses|control|keys): .*\n/g, "");
     const { document, problems } = readDocument(short, "cluster.yaml");
     assert.deepEqual(problems, []);
-    assert.deepEqual(document?.nat, { source: [] });
-    assert.deepEqual(document?.replication, { interface: "sync", port: 7844, refreshMs: 60_000 });
+    assert.deepEqual(document?.nat, { source: [], helpers: [] });
+    assert.deepEqual(document?.replication, {
+      ...{ interface: "sync", port: 7844, refreshMs: 60_000 },
+      ...{ shortExchanges: false, marks: false },
+    });
     assert.deepEqual([document?.pulses.port, document?.control.port], [7845, 7846]);
     assert.equal(document?.groups["gateway"]?.preempt, false);
     assert.equal(document?.keys.directory, "/etc/tocha/keys");

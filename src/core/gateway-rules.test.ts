@@ -25,6 +25,14 @@ function chain(rules: string, name: string): string[] {
   return lines.slice(from + 2, lines.indexOf("  }", from)).map((line) => line.trim());
 }
 
+function withHelpers(helpers: string): string {
+  return goodDocument.replace("nat:", `nat:\n  helpers: [${helpers}]`);
+}
+
+function withoutComment(line: string): string {
+  return line.replace(/ comment ".*"$/, "");
+}
+
 describe("renderGatewayRules", () => {
   it("renders the example of two gateways as in gateway-rules.golden.nft", () => {
     // Written by this renderer, read by people, and loaded into a kernel by tests/netns and the next test file.
@@ -80,6 +88,38 @@ describe("renderGatewayRules", () => {
         'oifname "eth1" ip6 saddr fd00:9::/64 counter masquerade comment "lan-out"',
       ],
     );
+  });
+
+  it("gives flows their helpers on the usual ports, and asks for what a standby needs of them", () => {
+    const helped = withHelpers("ftp, h323");
+    assert.deepEqual(chain(renderGatewayRules(documentOf(helped), "gw1"), "helpers"), [
+      'ct state new tcp dport 21 ct helper set "ftp-tcp" comment "ftp opens further connections"',
+      'ct state new udp dport 1719 ct helper set "ras-udp" comment "RAS opens further connections"',
+      'ct state new tcp dport 1720 ct helper set "q931-tcp" comment "Q.931 opens further connections"',
+    ]);
+    const events = chain(renderGatewayRules(documentOf(helped), "gw1"), "forwarded").map(withoutComment);
+    assert.deepEqual(events, [
+      "ct state invalid counter drop",
+      "ct status expected ct event set related,assured,destroy,seqadj accept",
+      "ct status & 0x2000 != 0 ct event set new,assured,destroy,seqadj accept",
+      "ct state new meta l4proto { icmp, ipv6-icmp, udp, udplite } counter",
+      "ct event set assured,destroy",
+    ]);
+    const without = renderGatewayRules(documentOf(helped), "gw1", ["h323"]);
+    assert.deepEqual(without, renderGatewayRules(documentOf(withHelpers("ftp")), "gw1"));
+    assert.ok(!renderGatewayRules(documentOf(goodDocument), "gw1").includes("helper"));
+  });
+
+  it("asks for events of single exchanges, marks and labels only where the document does", () => {
+    const telling = goodDocument.replace(
+      "replication:",
+      "replication:\n  shortExchanges: true\n  marks: true",
+    );
+    assert.deepEqual(chain(renderGatewayRules(documentOf(telling), "gw1"), "forwarded").map(withoutComment), [
+      "ct state invalid counter drop",
+      'meta l4proto { icmp, ipv6-icmp, udp, udplite } ct event set new,reply,assured,destroy,"mark",label accept',
+      'ct event set assured,destroy,"mark",label',
+    ]);
   });
 
   it("names each family only where it is used", () => {

@@ -5,6 +5,8 @@ import {
   groupOf,
   type SourceRule,
 } from "../contract/cluster-document.ts";
+import { eventRules, type Helper, helperObjects, helperRules } from "./gateway-event-rules.ts";
+import type { Rule } from "./gateway-rule.ts";
 import { liveness } from "./liveness.ts";
 
 /**
@@ -13,15 +15,31 @@ import { liveness } from "./liveness.ts";
  *
  * Needs nftables 1.0.6 and a kernel with nf_tables, nft_ct, nft_nat and nft_masq. What each chain is for is told
  * in docs/guide/gateway-rules.md.
+ *
+ * @param without helpers that this kernel lacks: it would refuse all rules because of one
  */
-export function renderGatewayRules(document: ClusterDocument, node: string): string {
+export function renderGatewayRules(
+  document: ClusterDocument,
+  node: string,
+  without: readonly Helper[] = [],
+): string {
   const own = document.nodes[node];
   if (own === undefined) throw new Error(`no node ${node} in a checked document`);
+  const helpers = document.nat.helpers.filter((helper) => !without.includes(helper));
+  const helping =
+    helpers.length > 0
+      ? [chain("helpers", "filter hook prerouting priority mangle", helperRules(helpers))]
+      : [];
   const blocks = [
     ...virtualAddressSets(document),
+    ...helperObjects(helpers),
     chain("control-in", "filter hook prerouting priority raw", controlRules(document, node, "in")),
     chain("control-out", "filter hook output priority raw", controlRules(document, node, "out")),
-    chain("forwarded", "filter hook forward priority filter", forwardRules),
+    ...helping,
+    chain("forwarded", "filter hook forward priority filter", [
+      noConnection,
+      ...eventRules(document, helpers),
+    ]),
     chain("own-in", "filter hook input priority filter", [
       ...neighborRules(document),
       ...ownInRules(document),
@@ -71,12 +89,6 @@ function neighborRules(document: ClusterDocument): Rule[] {
 
 function hexadecimal(address: string): string {
   return Array.from(parseIp(address) ?? [], (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-interface Rule {
-  readonly match: string;
-  readonly verdict: string;
-  readonly comment: string;
 }
 
 function chain(name: string, hook: string, rules: readonly Rule[]): string {
@@ -156,16 +168,12 @@ function controlRules(document: ClusterDocument, node: string, direction: "in" |
   return [...pairwise, ...faces];
 }
 
-const forwardRules: readonly Rule[] = [
-  {
-    match: "ct state invalid",
-    verdict: "counter drop",
-    // Forwarded without its connection it would leave untranslated, and the peer would answer with RST.
-    comment: "packets that belong to no connection",
-  },
-  // Copied entries are born with all events on, hence for every packet, not only for the first.
-  { match: "", verdict: "ct event set assured,destroy", comment: "what replication needs, and no more" },
-];
+const noConnection: Rule = {
+  match: "ct state invalid",
+  verdict: "counter drop",
+  // Forwarded without its connection it would leave untranslated, and the peer would answer with RST.
+  comment: "packets that belong to no connection",
+};
 
 /**
  * A node that has just become active may see packets of a connection before it has the entry. An answer of its

@@ -30,11 +30,13 @@ groups:
       lan: [${list(withFamilies(labAddresses.virtual.lan, settings.ipv6))}]
       wan: [${list(withFamilies(labAddresses.virtual.wan, settings.ipv6))}]
 nat:
+  helpers: [${settings.helpers.join(", ")}]
   source:
     - { id: lan-out, from: [${list([lan4, labAddresses.subscribers])}], out: wan, to: ${virtual4} }
 ${settings.ipv6 ? `    - { id: lan6-out, from: "${lan6}", out: wan, to: "${virtual6}" }\n` : ""}replication:
   interface: sync
   refresh: ${settings.refreshMs}ms
+  shortExchanges: ${settings.shortExchanges}
 keys: { directory: keys }
 `;
 }

@@ -11,6 +11,10 @@ export interface LabSettings {
   readonly ipv6: boolean;
   /** How often the tables of the gateways are compared, at the least. */
   readonly refreshMs: number;
+  /** `nat.helpers` of the document. */
+  readonly helpers: readonly string[];
+  /** `replication.shortExchanges` of the document. */
+  readonly shortExchanges: boolean;
 }
 
 export const defaultLabSettings: LabSettings = {
@@ -20,6 +24,8 @@ export const defaultLabSettings: LabSettings = {
   nodes: 2,
   ipv6: true,
   refreshMs: 60_000,
+  helpers: [],
+  shortExchanges: false,
 };
 
 /** The switches of the lab, and so the interface roles of every gateway. */

@@ -4,17 +4,22 @@ import { flowParse, parseFlow } from "../wire/conntrack-message.ts";
 import {
   FLOW_MESSAGE_BYTES_MAX,
   writeCreate,
+  writeCreatePlain,
   writeDelete,
   writeDeleteByReply,
   writeGet,
   writeTimeout,
   writeUpdate,
+  writeUpdateOtherwise,
 } from "../wire/conntrack-request.ts";
-import { FlowFields } from "../wire/flow-fields.ts";
+import { writeUnexpect } from "../wire/expectation-request.ts";
+import { FlowFields, flowExtra } from "../wire/flow-fields.ts";
 import { FlowRecordReader } from "../wire/flow-record.ts";
 import { type NetlinkMessage, NetlinkWriter, NLM_F_ACK } from "../wire/netlink.ts";
-import { errno, errorName } from "./libc.ts";
+import { countRefusal } from "./count-refusal.ts";
+import { errno } from "./libc.ts";
 import { NETLINK_NETFILTER, NetlinkSocket, type Refusal } from "./netlink-socket.ts";
+import { WaitingExpectations, writeExpectTwice } from "./waiting-expectations.ts";
 
 /** Messages per system call: enough to make the call's cost vanish, few enough not to hold the table's locks for long. */
 const BATCH_MESSAGES = 128;
@@ -22,6 +27,12 @@ const BATCH_MESSAGES = 128;
 const NO_SEQUENCE = 0xffff_ffff;
 /** A second try writes up to three messages a record. */
 const RETRY_RECORDS = Math.floor(BATCH_MESSAGES / 3);
+
+/** What a message is about, by its record. */
+const kindOf = { upsert: 0, delete: 1, expect: 2, unexpect: 3 } as const;
+const UPSERT = kindOf.upsert;
+const DELETE = kindOf.delete;
+const EXPECT = kindOf.expect;
 
 export interface InjectionCounters {
   created: number;
@@ -33,6 +44,8 @@ export interface InjectionCounters {
   replaced: number;
   /** Deletes of flows that were gone already: harmless. */
   absent: number;
+  /** Expectations that were created, or whose timer was set. */
+  expected: number;
   /** Refusals by operation and error, such as `create ENOMEM`. */
   readonly refused: Record<string, number>;
 }
@@ -68,6 +81,7 @@ export class ConntrackInjector {
     kept: 0,
     replaced: 0,
     absent: 0,
+    expected: 0,
     refused: {},
   };
   readonly #socket = new NetlinkSocket({
@@ -82,7 +96,8 @@ export class ConntrackInjector {
   readonly #reader = new FlowRecordReader();
   /** Where each message's record begins; its index is the message's sequence. */
   readonly #recordOffsets = new Uint32Array(BATCH_MESSAGES);
-  readonly #isDelete = new Uint8Array(BATCH_MESSAGES);
+  readonly #kinds = new Uint8Array(BATCH_MESSAGES);
+  readonly #waiting = new WaitingExpectations((writer) => this.#socket.transact(writer.written()));
 
   /** Events that the injection causes carry this netlink port id. */
   get portId(): number {
@@ -90,7 +105,7 @@ export class ConntrackInjector {
   }
 
   /**
-   * Applies all records in order.
+   * Applies all records in order; but an expectation waits for the flow that it belongs to, if that comes later.
    *
    * @returns how many there were, or why the bytes are not records (those before the fault are applied)
    */
@@ -103,6 +118,7 @@ export class ConntrackInjector {
       total += written.count;
       if (written.fault !== undefined) return written.fault;
     }
+    this.#waiting.tryAgain(this.counters);
     return total;
   }
 
@@ -123,21 +139,26 @@ export class ConntrackInjector {
   #fillBatch(options: InjectOptions): { count: number; fault?: DecodeError } {
     this.#writer.reset();
     let count = 0;
-    while (count < BATCH_MESSAGES && !this.#reader.atEnd) {
+    while (count < BATCH_MESSAGES && this.#writer.room >= 2 * FLOW_MESSAGE_BYTES_MAX && !this.#reader.atEnd) {
       this.#recordOffsets[count] = this.#reader.offset;
       const kind = this.#reader.next(this.#fields);
       if (kind instanceof DecodeError) return { count, fault: kind };
-      this.#isDelete[count] = kind === "delete" ? 1 : 0;
-      if (kind === "delete" && options.taken === "keep") {
-        this.#fields.timeoutSeconds = options.timeoutSecondsMax ?? options.timeoutSecondsMin;
-        writeTimeout(this.#writer, this.#fields, count);
-      } else if (kind === "delete") {
-        writeDelete(this.#writer, this.#fields, count);
-      } else {
+      this.#kinds[count] = kindOf[kind];
+      if (kind === "upsert") {
         this.#limitTimeout(options);
         options.onUpsert?.(this.#fields);
         if (options.first === "create") writeCreate(this.#writer, this.#fields, count);
         else writeUpdate(this.#writer, this.#fields, count);
+      } else if (kind === "delete" && options.taken === "keep") {
+        this.#fields.timeoutSeconds = options.timeoutSecondsMax ?? options.timeoutSecondsMin;
+        writeTimeout(this.#writer, this.#fields, count);
+      } else if (kind === "delete") {
+        writeDelete(this.#writer, this.#fields, count);
+      } else if (kind === "expect") {
+        writeExpectTwice(this.#writer, this.#reader.expectation, count);
+      } else {
+        writeUnexpect(this.#writer, this.#reader.expectation, count);
+        this.#waiting.forget(this.#reader, this.#recordOffsets[count] ?? 0);
       }
       count++;
     }
@@ -148,56 +169,121 @@ export class ConntrackInjector {
     this.#writer.addFlagsToLast(NLM_F_ACK);
     const refusals = this.#socket.transact(this.#writer.written());
     let deletes = 0;
-    for (let i = 0; i < count; i++) deletes += this.#isDelete[i] ?? 0;
-    let upserts = count - deletes;
+    let upserts = 0;
+    for (let i = 0; i < count; i++) {
+      if (this.#kinds[i] === UPSERT) upserts++;
+      else if (this.#kinds[i] === DELETE) deletes++;
+      else if (this.#kinds[i] === EXPECT) this.counters.expected++;
+    }
     const mayBeDeleted = deletes > 0;
-    const again: number[] = [];
-    const expected = options.first === "create" ? errno.EEXIST : errno.ENOENT;
+    const again: Refusal[] = [];
+    const orphans = new Set<number>();
     for (const refusal of refusals) {
-      if (this.#isDelete[refusal.sequence] === 1) {
+      const kind = this.#kinds[refusal.sequence];
+      if (kind === UPSERT) {
+        upserts--;
+        // What ended later in this batch must not be brought back by a second try.
+        if (!mayBeDeleted || !this.#isDeletedLater(refusal.sequence, count)) again.push(refusal);
+      } else if (kind === DELETE) {
         deletes--;
         this.#count("delete", refusal);
-      } else {
-        upserts--;
-        if (refusal.errno === expected) {
-          // What ended later in this batch must not be brought back by a second try.
-          if (!mayBeDeleted || !this.#isDeletedLater(refusal.sequence, count)) again.push(refusal.sequence);
-        } else {
-          this.#count(options.first, refusal);
-        }
+      } else if (kind === EXPECT) {
+        orphans.add(refusal.sequence);
+      } else if (refusal.errno !== errno.ENOENT) {
+        this.#count("unexpect", refusal);
       }
     }
     if (options.taken === "keep") this.counters.kept += deletes;
     else this.counters.deleted += deletes;
     if (options.first === "create") this.counters.created += upserts;
     else this.counters.updated += upserts;
-    if (again.length === 0) return;
-    if (options.first === "update" && options.missing === "skip") this.counters.absent += again.length;
-    else if (options.first === "update") this.#create(again, options);
-    else if (options.taken === "replace") this.#updateOrReplace(again, options);
-    else this.counters.kept += again.length;
+    if (again.length > 0) this.#tryAgain(again, options);
+    this.counters.expected -= orphans.size;
+    for (const sequence of orphans) {
+      if (!this.#isDeletedLater(sequence, count)) this.#waiting.add(this.#recordAt(sequence), this.counters);
+    }
   }
 
   #isDeletedLater(sequence: number, count: number): boolean {
     const place = this.#recordOffsets[sequence] ?? 0;
     for (let later = sequence + 1; later < count; later++) {
-      if (this.#isDelete[later] !== 1) continue;
+      const kind = this.#kinds[later];
+      if (kind !== DELETE && kind !== kindOf.unexpect) continue;
       if (this.#reader.sameFlow(place, this.#recordOffsets[later] ?? 0)) return true;
     }
     return false;
   }
 
-  /** Updates met no flow. */
+  /** The bytes of a record of the present batch; a copy. */
+  #recordAt(sequence: number): Uint8Array {
+    const resumeAt = this.#reader.offset;
+    const start = this.#recordOffsets[sequence] ?? 0;
+    this.#reader.offset = start;
+    this.#reader.next(this.#fields);
+    const record = this.#reader.slice(start, this.#reader.offset);
+    this.#reader.offset = resumeAt;
+    return record;
+  }
+
+  /** Upserts that were refused at the first try, each by what it met. */
+  #tryAgain(refusals: readonly Refusal[], options: InjectOptions): void {
+    const create = options.first === "create";
+    const missing: number[] = [];
+    const taken: number[] = [];
+    const otherStatus: number[] = [];
+    for (const refusal of refusals) {
+      if (create && refusal.errno === errno.EEXIST) taken.push(refusal.sequence);
+      else if (create ? lacksCompany(refusal) : refusal.errno === errno.ENOENT)
+        missing.push(refusal.sequence);
+      else if (!create && refusal.errno === errno.EBUSY) otherStatus.push(refusal.sequence);
+      else this.#count(options.first, refusal);
+    }
+    if (options.missing === "skip") this.counters.absent += missing.length;
+    else if (missing.length > 0) this.#create(missing, options);
+    if (otherStatus.length > 0) this.#updateOtherwise(otherStatus, options);
+    if (taken.length === 0) return;
+    if (options.taken === "replace") this.#updateOrReplace(taken, options);
+    else this.counters.kept += taken.length;
+  }
+
+  /** Updates met no flow, or creates no master: that may have come meanwhile, later in the same batch. */
   #create(sequences: readonly number[], options: InjectOptions): void {
     const refused = this.#retry(sequences, options, writeCreate);
     this.counters.created += sequences.length - refused.size;
     const taken: number[] = [];
+    const plain: number[] = [];
     for (const [sequence, refusal] of refused) {
       // Another flow has the same replies.
       if (refusal.errno === errno.EEXIST && options.taken === "replace") taken.push(sequence);
+      else if (lacksCompany(refusal) && this.#hasCompany(sequence)) plain.push(sequence);
       else this.#count("create", refusal);
     }
+    if (plain.length > 0) this.#createPlain(plain, options, refused);
     if (taken.length > 0) this.#updateOrReplace(taken, options);
+  }
+
+  /** The kernel does not have the helper, or the master is gone: the flow goes on without, and the lack is counted. */
+  #createPlain(
+    sequences: readonly number[],
+    options: InjectOptions,
+    why: ReadonlyMap<number, Refusal>,
+  ): void {
+    const refused = this.#retry(sequences, options, writeCreatePlain);
+    for (const sequence of sequences) {
+      const refusal = refused.get(sequence);
+      const lack = why.get(sequence);
+      if (refusal !== undefined) this.#count("create", refusal);
+      else if (lack !== undefined) this.#count(lack.errno === errno.ENOENT ? "master" : "helper", lack);
+    }
+    this.counters.created += sequences.length - refused.size;
+  }
+
+  #hasCompany(sequence: number): boolean {
+    const resumeAt = this.#reader.offset;
+    this.#reader.offset = this.#recordOffsets[sequence] ?? 0;
+    this.#reader.next(this.#fields);
+    this.#reader.offset = resumeAt;
+    return this.#fields.has(flowExtra.helper | flowExtra.master);
   }
 
   /**
@@ -210,8 +296,13 @@ export class ConntrackInjector {
       if (type === IPCTNL_MSG_CT_NEW && this.#isSameFlow(sequence, payload)) same.add(sequence);
     });
     const refusedUpdates = this.#retry([...same], options, writeUpdate);
-    for (const refusal of refusedUpdates.values()) this.#count("update", refusal);
     this.counters.updated += same.size - refusedUpdates.size;
+    const otherStatus: number[] = [];
+    for (const [sequence, refusal] of refusedUpdates) {
+      if (refusal.errno === errno.EBUSY) otherStatus.push(sequence);
+      else this.#count("update", refusal);
+    }
+    if (otherStatus.length > 0) this.#updateOtherwise(otherStatus, options);
 
     const stale = sequences.filter((sequence) => !same.has(sequence));
     const refused = this.#retry(stale, options, (writer, fields, sequence) => {
@@ -220,8 +311,19 @@ export class ConntrackInjector {
       writeDeleteByReply(writer, fields, NO_SEQUENCE);
       writeCreate(writer, fields, sequence);
     });
-    for (const refusal of refused.values()) this.#count("create", refusal);
     this.counters.replaced += stale.length - refused.size;
+    const plain: number[] = [];
+    for (const [sequence, refusal] of refused) {
+      if (lacksCompany(refusal) && this.#hasCompany(sequence)) plain.push(sequence);
+      else this.#count("create", refusal);
+    }
+    if (plain.length > 0) this.#createPlain(plain, options, refused);
+  }
+
+  #updateOtherwise(sequences: readonly number[], options: InjectOptions): void {
+    const refused = this.#retry(sequences, options, writeUpdateOtherwise);
+    for (const refusal of refused.values()) this.#count("update", refusal);
+    this.counters.updated += sequences.length - refused.size;
   }
 
   #isSameFlow(sequence: number, payload: Uint8Array): boolean {
@@ -270,7 +372,11 @@ export class ConntrackInjector {
       this.counters.absent++;
       return;
     }
-    const key = `${operation} ${errorName(refusal.errno)}`;
-    this.counters.refused[key] = (this.counters.refused[key] ?? 0) + 1;
+    countRefusal(this.counters.refused, operation, refusal);
   }
+}
+
+/** A create may be refused for want of a helper in the kernel, or of the flow's master. */
+function lacksCompany({ errno: number }: Refusal): boolean {
+  return number === errno.ENOENT || number === errno.EOPNOTSUPP || number === errno.EAGAIN;
 }

@@ -1,12 +1,19 @@
 import {
   IPCTNL_MSG_CT_DELETE,
   IPCTNL_MSG_CT_NEW,
+  IPCTNL_MSG_EXP_DELETE,
+  IPCTNL_MSG_EXP_NEW,
   NFNLGRP_CONNTRACK_DESTROY,
+  NFNLGRP_CONNTRACK_EXP_DESTROY,
+  NFNLGRP_CONNTRACK_EXP_NEW,
   NFNLGRP_CONNTRACK_NEW,
   NFNLGRP_CONNTRACK_UPDATE,
 } from "../wire/conntrack-constants.ts";
 import { flowParse, parseFlow } from "../wire/conntrack-message.ts";
 import { writeDump } from "../wire/conntrack-request.ts";
+import { ExpectationFields } from "../wire/expectation-fields.ts";
+import { parseExpectation } from "../wire/expectation-message.ts";
+import { writeExpectationDump } from "../wire/expectation-request.ts";
 import { FlowFields } from "../wire/flow-fields.ts";
 import { align4, NetlinkWriter, NLMSG_DONE, NLMSG_ERROR, NLMSG_HEADER_BYTES } from "../wire/netlink.ts";
 import { DatagramBatch } from "./datagram-batch.ts";
@@ -15,6 +22,8 @@ import { NETLINK_NETFILTER, NetlinkSocket } from "./netlink-socket.ts";
 
 /** Called for each flow; `fields` is used again for the next one. */
 export type FlowVisitor = (fields: FlowFields, destroyed: boolean) => void;
+/** Called for each expectation, `ended` when its flow has come or nobody waits for it any more. */
+export type ExpectationVisitor = (fields: ExpectationFields, ended: boolean) => void;
 
 export interface ReaderCounters {
   messages: number;
@@ -23,6 +32,11 @@ export interface ReaderCounters {
   /** Times that the kernel had to drop events, because they were not read fast enough (ENOBUFS). */
   overruns: number;
 }
+
+const eventGroups = [
+  ...[NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY],
+  ...[NFNLGRP_CONNTRACK_EXP_NEW, NFNLGRP_CONNTRACK_EXP_DESTROY],
+];
 
 const EVENT_SLOTS = 128;
 /** A conntrack event with every attribute that exists is shorter than this. */
@@ -38,6 +52,7 @@ export class ConntrackEvents {
   readonly #socket: NetlinkSocket;
   readonly #batch = new DatagramBatch(EVENT_SLOTS, EVENT_SLOT_BYTES);
   readonly #fields = new FlowFields();
+  readonly #expectation = new ExpectationFields();
   #subscribed = false;
 
   constructor(options: { readonly receiveBufferBytes: number }) {
@@ -59,7 +74,7 @@ export class ConntrackEvents {
   subscribe(wanted: boolean): void {
     if (wanted === this.#subscribed) return;
     this.#subscribed = wanted;
-    for (const group of [NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY]) {
+    for (const group of eventGroups) {
       if (wanted) this.#socket.subscribe(group);
       else this.#socket.unsubscribe(group);
     }
@@ -69,9 +84,14 @@ export class ConntrackEvents {
    * Reads one batch of waiting events.
    *
    * @param ignorePortId events that this netlink socket caused are skipped: our own injection
+   * @param visitExpectation gets the expectations among them, in their order with the flows
    * @returns how many datagrams were read, or "overrun": the kernel lost events, so only a copy restores the truth
    */
-  readBatch(visit: FlowVisitor, ignorePortId: number): number | "overrun" {
+  readBatch(
+    visit: FlowVisitor,
+    ignorePortId: number,
+    visitExpectation?: ExpectationVisitor,
+  ): number | "overrun" {
     const count = this.#socket.receiveBatch(this.#batch);
     if (count === -errno.ENOBUFS) {
       this.counters.overruns++;
@@ -83,7 +103,7 @@ export class ConntrackEvents {
         continue;
       }
       const start = slot * this.#batch.slotBytes;
-      this.#visitMessages(start, start + this.#batch.length(slot), visit, ignorePortId);
+      this.#visitMessages(start, start + this.#batch.length(slot), visit, ignorePortId, visitExpectation);
     }
     return count;
   }
@@ -92,7 +112,13 @@ export class ConntrackEvents {
     this.#socket.close();
   }
 
-  #visitMessages(start: number, end: number, visit: FlowVisitor, ignorePortId: number): void {
+  #visitMessages(
+    start: number,
+    end: number,
+    visit: FlowVisitor,
+    ignorePortId: number,
+    visitExpectation: ExpectationVisitor | undefined,
+  ): void {
     const view = this.#batch.view;
     let offset = start;
     while (offset + NLMSG_HEADER_BYTES <= end) {
@@ -103,14 +129,45 @@ export class ConntrackEvents {
       }
       this.counters.messages++;
       const type = view.getUint16(offset + 4, true);
-      const known = type === IPCTNL_MSG_CT_NEW || type === IPCTNL_MSG_CT_DELETE;
-      if (known && view.getUint32(offset + 12, true) !== ignorePortId) {
-        const result = parseFlow(view, offset + NLMSG_HEADER_BYTES, offset + length, this.#fields);
-        if (result === flowParse.ok) visit(this.#fields, type === IPCTNL_MSG_CT_DELETE);
-        else this.counters.malformed++;
+      if (view.getUint32(offset + 12, true) !== ignorePortId) {
+        const from = offset + NLMSG_HEADER_BYTES;
+        if (type === IPCTNL_MSG_CT_NEW || type === IPCTNL_MSG_CT_DELETE) {
+          const result = parseFlow(view, from, offset + length, this.#fields);
+          if (result === flowParse.ok) visit(this.#fields, type === IPCTNL_MSG_CT_DELETE);
+          else this.counters.malformed++;
+        } else if (visitExpectation !== undefined && isExpectation(type)) {
+          const result = parseExpectation(view, from, offset + length, this.#expectation);
+          if (result === flowParse.ok) visitExpectation(this.#expectation, type === IPCTNL_MSG_EXP_DELETE);
+          else this.counters.malformed++;
+        }
       }
       offset += align4(length);
     }
+  }
+}
+
+function isExpectation(type: number): boolean {
+  return type === IPCTNL_MSG_EXP_NEW || type === IPCTNL_MSG_EXP_DELETE;
+}
+
+/**
+ * Visits all expectations of the kernel in one go; there are never many.
+ *
+ * @throws KernelError when the kernel refuses
+ */
+export function visitExpectations(visit: ExpectationVisitor): void {
+  const socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, receiveBufferBytes: 1 << 20 });
+  try {
+    const request = new NetlinkWriter(64);
+    writeExpectationDump(request, 1);
+    const fields = new ExpectationFields();
+    for (const { type, payload } of socket.dump(request.written())) {
+      if (type !== IPCTNL_MSG_EXP_NEW) continue;
+      const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+      if (parseExpectation(view, 0, payload.length, fields) === flowParse.ok) visit(fields, false);
+    }
+  } finally {
+    socket.close();
   }
 }
 

@@ -20,7 +20,7 @@ import {
   writeDump,
   writeUpdate,
 } from "./conntrack-request.ts";
-import { FlowFields } from "./flow-fields.ts";
+import { FlowFields, zoneDirection } from "./flow-fields.ts";
 import { anyFlow, type FlowText, flowOf, flowText, goldenFlows } from "./flows.test-data.ts";
 import { NetlinkWriter, NLMSG_HEADER_BYTES } from "./netlink.ts";
 
@@ -98,6 +98,12 @@ describe("conntrack dump entries", () => {
         withoutTimers(flowOf({ ...talk, tcpState: tcp ? ESTABLISHED : 0 })),
       );
       assert.equal((flow.status & IPS_ASSURED) !== 0, tcp);
+      // Linux hosts scale their windows and know selective acknowledgements.
+      assert.deepEqual(flowText(flow).tcpFlags, tcp ? [3, 3] : [0, 0]);
+      assert.deepEqual(
+        flowText(flow).tcpScales.map((scale) => scale > 0),
+        [tcp, tcp],
+      );
       assert.notEqual(flow.status & IPS_SEEN_REPLY, 0);
       assertTimer(flow, tcp ? fullSeconds.established : fullSeconds.exchange);
     });
@@ -241,7 +247,9 @@ describe("conntrack requests", () => {
           // An update and a delete name the original tuple alone.
           assert.equal(parse(bytes, again), write === writeCreate ? flowParse.ok : flowParse.noTuple);
           assert.equal(flowText(again).original, flowText(flow).original);
-          assert.equal(again.zone, flow.zone);
+          const isOfReply = flow.zone !== 0 && flow.zoneDirection === zoneDirection.reply;
+          assert.equal(again.zone, isOfReply && write !== writeCreate ? 0 : flow.zone);
+          if (again.zone !== 0) assert.equal(again.zoneDirection, flow.zoneDirection);
         }
       }),
     );
@@ -268,8 +276,9 @@ function parsed(bytes: Uint8Array): FlowFields {
   return fields;
 }
 
+/** What the conversation in the capture was, without what its hosts chose. */
 function withoutTimers(flow: FlowFields) {
-  return { ...flowText(flow), timeoutSeconds: 0, status: 0 };
+  return { ...flowText(flow), timeoutSeconds: 0, status: 0, tcpFlags: [0, 0], tcpScales: [0, 0] };
 }
 
 /** The entry was read within two seconds after its last packet. */

@@ -2,10 +2,6 @@ import {
   AF_INET,
   AF_INET6,
   CTA_ID,
-  CTA_IP_V4_DST,
-  CTA_IP_V4_SRC,
-  CTA_IP_V6_DST,
-  CTA_IP_V6_SRC,
   CTA_MARK,
   CTA_NAT_DST,
   CTA_NAT_PROTO,
@@ -14,94 +10,113 @@ import {
   CTA_NAT_V4_MINIP,
   CTA_NAT_V6_MAXIP,
   CTA_NAT_V6_MINIP,
-  CTA_PROTO_DST_PORT,
-  CTA_PROTO_ICMP_CODE,
-  CTA_PROTO_ICMP_ID,
-  CTA_PROTO_ICMP_TYPE,
-  CTA_PROTO_ICMPV6_CODE,
-  CTA_PROTO_ICMPV6_ID,
-  CTA_PROTO_ICMPV6_TYPE,
-  CTA_PROTO_NUM,
-  CTA_PROTO_SRC_PORT,
-  CTA_PROTOINFO,
-  CTA_PROTOINFO_TCP,
-  CTA_PROTOINFO_TCP_FLAGS_ORIGINAL,
-  CTA_PROTOINFO_TCP_FLAGS_REPLY,
-  CTA_PROTOINFO_TCP_STATE,
   CTA_PROTONAT_PORT_MAX,
   CTA_PROTONAT_PORT_MIN,
   CTA_STATUS,
   CTA_TIMEOUT,
-  CTA_TUPLE_IP,
   CTA_TUPLE_ORIG,
-  CTA_TUPLE_PROTO,
   CTA_TUPLE_REPLY,
   CTA_ZONE,
   IPCTNL_MSG_CT_DELETE,
   IPCTNL_MSG_CT_GET,
   IPCTNL_MSG_CT_NEW,
-  IPPROTO_ICMPV6,
-  IPPROTO_TCP,
   IPS_ASSURED,
   IPS_CONFIRMED,
+  IPS_EXPECTED,
+  IPS_FIXED_TIMEOUT,
   IPS_SEEN_REPLY,
-  TCP_FLAG_BE_LIBERAL,
 } from "./conntrack-constants.ts";
-import type { FlowFields, TupleFields } from "./flow-fields.ts";
+import { writeBirthExtras, writeExtras } from "./conntrack-extras.ts";
+import { writeProtocolInfo } from "./conntrack-protoinfo.ts";
+import { writeTuple } from "./conntrack-tuple.ts";
+import { type FlowFields, TupleFields, zoneDirection } from "./flow-fields.ts";
 import { type NetlinkWriter, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from "./netlink.ts";
 
 /** Bytes that one message of writeCreate, writeUpdate or writeDelete takes at most. */
-export const FLOW_MESSAGE_BYTES_MAX = 512;
+export const FLOW_MESSAGE_BYTES_MAX = 640;
+
+/** The answer's direction as it is before translation. */
+const untranslated = new TupleFields();
 
 /**
  * Writes a request that creates the flow, translation included, and fails with EEXIST where it exists.
  *
  * The reply tuple is written as it is *before* translation, and the translation as CTA_NAT_SRC / CTA_NAT_DST: only then
  * does the kernel set up NAT. (With the translated reply tuple it reports success and does not translate.)
+ *
+ * A helper that the kernel does not have, and a master that is not there, fail with EOPNOTSUPP or ENOENT: see writeCreatePlain.
  */
 export function writeCreate(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
-  const sourceTranslated = fields.sourceTranslated;
-  const destinationTranslated = fields.destinationTranslated;
+  beginCreate(writer, fields, sequence);
+  writeBirthExtras(writer, fields);
+  endCreate(writer, fields);
+}
+
+/** Creates the flow without helper and master: half a loaf, where the kernel refuses the whole. */
+export function writeCreatePlain(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
+  beginCreate(writer, fields, sequence);
+  endCreate(writer, fields);
+}
+
+function beginCreate(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
+  const { original, protocol } = fields;
   beginFlow(writer, IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL, sequence, fields);
-  writeTuple(writer, CTA_TUPLE_ORIG, fields, fields.original);
-  writeInverseOfOriginal(writer, fields);
-  if (sourceTranslated) {
+  writeOriginal(writer, fields);
+  untranslated.setInverse(original, protocol);
+  writeTuple(writer, CTA_TUPLE_REPLY, fields, untranslated, protocol, zoneOf(fields, zoneDirection.reply));
+  if (fields.sourceTranslated) {
     const port = fields.isIcmp ? fields.reply.icmpId : fields.reply.destinationPort;
     writeTranslation(writer, CTA_NAT_SRC, fields, fields.reply.destination, port);
   }
-  if (destinationTranslated) {
+  if (fields.destinationTranslated) {
     writeTranslation(writer, CTA_NAT_DST, fields, fields.reply.source, fields.reply.sourcePort);
   }
-  writeState(writer, fields);
+}
+
+function endCreate(writer: NetlinkWriter, fields: FlowFields): void {
+  // IPS_EXPECTED comes with the master; as a status it would be refused.
+  writeState(writer, fields, 0);
   if (fields.mark !== 0) writer.attributeU32(CTA_MARK, fields.mark);
-  if (fields.zone !== 0) writer.attributeU16(CTA_ZONE, fields.zone);
+  writeZoneOfBoth(writer, fields);
   writer.end();
 }
 
 /** Writes a request that refreshes state and timeout of an existing flow; ENOENT where there is none. NAT cannot be updated. */
 export function writeUpdate(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
+  update(writer, fields, sequence, fields.status & IPS_EXPECTED);
+}
+
+/**
+ * The same for a flow that lost its master on the way here, or has one that the record does not tell of: the kernel
+ * answers EBUSY to a status whose IPS_EXPECTED is not as it has it.
+ */
+export function writeUpdateOtherwise(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
+  update(writer, fields, sequence, ~fields.status & IPS_EXPECTED);
+}
+
+function update(writer: NetlinkWriter, fields: FlowFields, sequence: number, expected: number): void {
   beginFlow(writer, IPCTNL_MSG_CT_NEW, NLM_F_REQUEST, sequence, fields);
-  writeTuple(writer, CTA_TUPLE_ORIG, fields, fields.original);
-  writeState(writer, fields);
-  if (fields.mark !== 0) writer.attributeU32(CTA_MARK, fields.mark);
-  if (fields.zone !== 0) writer.attributeU16(CTA_ZONE, fields.zone);
+  writeOriginal(writer, fields);
+  writeState(writer, fields, expected);
+  writer.attributeU32(CTA_MARK, fields.mark);
+  writeZoneOfBoth(writer, fields);
   writer.end();
 }
 
 /** Writes a question for the flow with this original tuple: the answer is a message as parseFlow reads; ENOENT where there is none. */
 export function writeGet(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
   beginFlow(writer, IPCTNL_MSG_CT_GET, NLM_F_REQUEST, sequence, fields);
-  writeTuple(writer, CTA_TUPLE_ORIG, fields, fields.original);
-  if (fields.zone !== 0) writer.attributeU16(CTA_ZONE, fields.zone);
+  writeOriginal(writer, fields);
+  writeZoneOfBoth(writer, fields);
   writer.end();
 }
 
 /** Writes a request that shortens or lengthens the life of an existing flow, and changes nothing else; ENOENT where there is none. */
 export function writeTimeout(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
   beginFlow(writer, IPCTNL_MSG_CT_NEW, NLM_F_REQUEST, sequence, fields);
-  writeTuple(writer, CTA_TUPLE_ORIG, fields, fields.original);
+  writeOriginal(writer, fields);
   writer.attributeU32(CTA_TIMEOUT, fields.timeoutSeconds);
-  if (fields.zone !== 0) writer.attributeU16(CTA_ZONE, fields.zone);
+  writeZoneOfBoth(writer, fields);
   writer.end();
 }
 
@@ -111,9 +126,9 @@ export function writeTimeout(writer: NetlinkWriter, fields: FlowFields, sequence
  */
 export function writeDelete(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
   beginFlow(writer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, sequence, fields);
-  writeTuple(writer, CTA_TUPLE_ORIG, fields, fields.original);
+  writeOriginal(writer, fields);
   if (fields.kernelId !== 0) writer.attributeU32(CTA_ID, fields.kernelId);
-  if (fields.zone !== 0) writer.attributeU16(CTA_ZONE, fields.zone);
+  writeZoneOfBoth(writer, fields);
   writer.end();
 }
 
@@ -123,9 +138,26 @@ export function writeDelete(writer: NetlinkWriter, fields: FlowFields, sequence:
  */
 export function writeDeleteByReply(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
   beginFlow(writer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, sequence, fields);
-  writeTuple(writer, CTA_TUPLE_REPLY, fields, fields.reply);
-  if (fields.zone !== 0) writer.attributeU16(CTA_ZONE, fields.zone);
+  const { reply, protocol } = fields;
+  writeTuple(writer, CTA_TUPLE_REPLY, fields, reply, protocol, zoneOf(fields, zoneDirection.reply));
+  writeZoneOfBoth(writer, fields);
   writer.end();
+}
+
+/** A zone of one direction is part of that direction's tuple. */
+function zoneOf(fields: FlowFields, direction: number): number {
+  return fields.zoneDirection === direction ? fields.zone : 0;
+}
+
+function writeZoneOfBoth(writer: NetlinkWriter, fields: FlowFields): void {
+  if (fields.zone !== 0 && fields.zoneDirection === zoneDirection.both) {
+    writer.attributeU16(CTA_ZONE, fields.zone);
+  }
+}
+
+function writeOriginal(writer: NetlinkWriter, fields: FlowFields): void {
+  const { original, protocol } = fields;
+  writeTuple(writer, CTA_TUPLE_ORIG, fields, original, protocol, zoneOf(fields, zoneDirection.original));
 }
 
 /** Writes a request for the whole table, both address families. */
@@ -146,64 +178,6 @@ function beginFlow(
   writer.raw(fields.family === 4 ? AF_INET : AF_INET6, 0, 0, 0);
 }
 
-function writeTuple(writer: NetlinkWriter, type: number, fields: FlowFields, tuple: TupleFields): void {
-  const at = writer.beginNested(type);
-  writeAddresses(writer, fields, tuple.source, tuple.destination);
-  writeProtocol(writer, fields, tuple.sourcePort, tuple.destinationPort, tuple.icmpType, tuple);
-  writer.endNested(at);
-}
-
-function writeInverseOfOriginal(writer: NetlinkWriter, fields: FlowFields): void {
-  const { original } = fields;
-  const at = writer.beginNested(CTA_TUPLE_REPLY);
-  writeAddresses(writer, fields, original.destination, original.source);
-  // The ICMP type that answers is the same with and without translation.
-  writeProtocol(
-    writer,
-    fields,
-    original.destinationPort,
-    original.sourcePort,
-    fields.reply.icmpType,
-    original,
-  );
-  writer.endNested(at);
-}
-
-function writeAddresses(
-  writer: NetlinkWriter,
-  fields: FlowFields,
-  source: Uint8Array,
-  destination: Uint8Array,
-): void {
-  const v4 = fields.family === 4;
-  const at = writer.beginNested(CTA_TUPLE_IP);
-  writer.attributeBytes(v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, source, 0, fields.addressBytes);
-  writer.attributeBytes(v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, destination, 0, fields.addressBytes);
-  writer.endNested(at);
-}
-
-function writeProtocol(
-  writer: NetlinkWriter,
-  fields: FlowFields,
-  sourcePort: number,
-  destinationPort: number,
-  icmpType: number,
-  icmp: TupleFields,
-): void {
-  const at = writer.beginNested(CTA_TUPLE_PROTO);
-  writer.attributeU8(CTA_PROTO_NUM, fields.protocol);
-  if (fields.isIcmp) {
-    const v6 = fields.protocol === IPPROTO_ICMPV6;
-    writer.attributeU16(v6 ? CTA_PROTO_ICMPV6_ID : CTA_PROTO_ICMP_ID, icmp.icmpId);
-    writer.attributeU8(v6 ? CTA_PROTO_ICMPV6_TYPE : CTA_PROTO_ICMP_TYPE, icmpType);
-    writer.attributeU8(v6 ? CTA_PROTO_ICMPV6_CODE : CTA_PROTO_ICMP_CODE, icmp.icmpCode);
-  } else {
-    writer.attributeU16(CTA_PROTO_SRC_PORT, sourcePort);
-    writer.attributeU16(CTA_PROTO_DST_PORT, destinationPort);
-  }
-  writer.endNested(at);
-}
-
 function writeTranslation(
   writer: NetlinkWriter,
   type: number,
@@ -222,21 +196,12 @@ function writeTranslation(
   writer.endNested(at);
 }
 
-const REPLICATED_STATUS = IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED;
+const REPLICATED_STATUS = IPS_SEEN_REPLY | IPS_ASSURED | IPS_FIXED_TIMEOUT;
 
-/** Status, timeout, TCP state. Windows have no history on another machine, so TCP is tracked liberally there. */
-function writeState(writer: NetlinkWriter, fields: FlowFields): void {
-  writer.attributeU32(CTA_STATUS, (fields.status & REPLICATED_STATUS) | IPS_CONFIRMED);
+/** Writes what may be set at creation and later. @param expected IPS_EXPECTED, where the kernel's flow has that bit */
+function writeState(writer: NetlinkWriter, fields: FlowFields, expected: number): void {
+  writer.attributeU32(CTA_STATUS, (fields.status & REPLICATED_STATUS) | IPS_CONFIRMED | expected);
   writer.attributeU32(CTA_TIMEOUT, fields.timeoutSeconds);
-  if (fields.protocol !== IPPROTO_TCP) return;
-  const info = writer.beginNested(CTA_PROTOINFO);
-  const tcp = writer.beginNested(CTA_PROTOINFO_TCP);
-  writer.attributeU8(CTA_PROTOINFO_TCP_STATE, fields.tcpState);
-  // struct nf_ct_tcp_flags: flags, mask.
-  writer.attributeBytes(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, liberal);
-  writer.attributeBytes(CTA_PROTOINFO_TCP_FLAGS_REPLY, liberal);
-  writer.endNested(tcp);
-  writer.endNested(info);
+  writeProtocolInfo(writer, fields);
+  if (fields.extras !== 0) writeExtras(writer, fields);
 }
-
-const liberal = Uint8Array.of(TCP_FLAG_BE_LIBERAL, TCP_FLAG_BE_LIBERAL);

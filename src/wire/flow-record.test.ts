@@ -1,50 +1,36 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { expectText, readRecords, recordText, sampleBytes } from "../../tests/golden/record-samples.ts";
 import { DecodeError } from "../base/decode-error.ts";
+import { anyExpectation, expectationText, goldenExpectations } from "./expectations.test-data.ts";
 import { FlowFields } from "./flow-fields.ts";
 import { FLOW_RECORD_BYTES_MAX, FlowRecordReader, FlowRecordWriter } from "./flow-record.ts";
-import { anyFlow, flowText, goldenFlows } from "./flows.test-data.ts";
+import { anyFlow, flowText, goldenFlows, rareFlows } from "./flows.test-data.ts";
 
 /** The format in bytes, as docs/protocol/flow-sync.md tells it: other nodes of this version depend on it. */
-const samples: Readonly<Record<string, { upsert: string; delete: string }>> = {
-  tcp4: {
-    upsert: "00 06 0a01000a c0000250 a029 01bb  000e 00000258 03",
-    delete: "01 06 0a01000a c0000250 a029 01bb",
-  },
-  "tcp4-source": {
-    upsert: "04 06 0a01000a c0000250 a02a 01bb  000e 00000258 03  c0000201 c73a",
-    delete: "01 06 0a01000a c0000250 a02a 01bb",
-  },
-  "tcp4-destination-mark": {
-    upsert: "18 06 c0000250 c0000201 a02b 1f90  000e 00000258 03  0a01000a 0050  0000002a",
-    delete: "01 06 c0000250 c0000201 a02b 1f90",
-  },
-  "tcp4-both-zone": {
-    upsert: "2c 06 0a01000a 0a010001 a02c 1f91  000e 00000258 03  c0000201 a02c  c0000250 0050  0007",
-    delete: "21 06 0a01000a 0a010001 a02c 1f91  0007",
-  },
-  "tcp6-source": {
-    upsert: `06 06 fd000001000000000000000000000010 20010db8000000000000000000000080 a02d 01bb
-             000e 00000258 03  20010db8000000000000000000000001 a02d`,
-    delete: "03 06 fd000001000000000000000000000010 20010db8000000000000000000000080 a02d 01bb",
-  },
-  "udp4-source": {
-    upsert: "04 11 0a01000a c0000250 a02e 0035  000e 0000012c  c0000201 a02e",
-    delete: "01 11 0a01000a c0000250 a02e 0035",
-  },
-  "icmp4-source": {
-    upsert: "04 01 0a01000a c0000250 1234 08 00  000a 0000012c  c0000201 0011",
-    delete: "01 01 0a01000a c0000250 1234 08 00",
-  },
-};
+const samples = readRecords();
 
 describe("flow records", () => {
-  for (const [name, sample] of Object.entries(samples)) {
-    it(`writes ${name} in these bytes`, () => {
-      const flow = goldenFlows()[name]!;
-      assert.deepEqual(record(flow, "upsert"), hex(sample.upsert));
-      assert.deepEqual(record(flow, "delete"), hex(sample.delete));
+  it("has a sample of every kind", () => {
+    const names = [...Object.keys(goldenFlows()), ...Object.keys(rareFlows())];
+    assert.deepEqual(
+      samples.map(({ name }) => name),
+      [...names, ...names.map((name) => `${name} delete`), ...Object.keys(goldenExpectations())].flatMap(
+        (name) => (name in goldenExpectations() ? [name, `${name} end`] : [name]),
+      ),
+    );
+  });
+
+  for (const { name, kind, fields, bytes } of samples) {
+    it(`writes ${name} in these bytes, and reads them`, () => {
+      const reader = new FlowRecordReader(bytes);
+      const flow = new FlowFields();
+      assert.equal(reader.next(flow), kind);
+      assert.ok(reader.atEnd);
+      const read = kind === "upsert" || kind === "delete" ? recordText(kind, flow) : expectText(kind, reader);
+      assert.deepEqual(JSON.parse(JSON.stringify(read)), fields);
+      assert.deepEqual(sampleBytes(name), bytes);
     });
   }
 
@@ -67,7 +53,7 @@ describe("flow records", () => {
         const expected = flowText(flow).original;
         assert.ok(again);
         assert.deepEqual([again.kind, again.original, again.zone], ["delete", expected, flow.zone]);
-        assert.deepEqual([again.status, again.timeoutSeconds, again.mark], [0, 0, 0]);
+        assert.deepEqual([again.status, again.timeoutSeconds, again.mark, again.helper], [0, 0, 0, ""]);
       }),
     );
   });
@@ -120,25 +106,75 @@ describe("flow records", () => {
   });
 
   it("gives a typed error for a record that is cut anywhere", () => {
-    for (const sample of Object.values(samples)) {
-      for (const text of [sample.upsert, sample.delete]) {
-        const bytes = hex(text);
-        for (let length = 0; length < bytes.length; length++) {
-          const result = new FlowRecordReader(bytes.subarray(0, length)).next(new FlowFields());
-          assert.deepEqual(result, new DecodeError("record-short", 0), `${text} at ${length}`);
-        }
+    for (const { name, bytes } of samples) {
+      for (let length = 0; length < bytes.length; length++) {
+        const result = new FlowRecordReader(bytes.subarray(0, length)).next(new FlowFields());
+        assert.deepEqual(result, new DecodeError("record-short", 0), `${name} at ${length}`);
       }
     }
   });
 
-  it("refuses shapes that it does not know, and says where", () => {
-    const known = record(goldenFlows()["tcp4"]!, "upsert");
-    for (const shape of [0x40, 0x80, 0xff]) {
-      const bytes = Uint8Array.from([...known, shape, ...known.subarray(1)]);
-      const reader = new FlowRecordReader(bytes);
+  it("skips extensions that it does not know", () => {
+    const known = record(rareFlows()["tcp4-helper-sequence"]!, "upsert");
+    const block = 14 + 6 + 4;
+    const more = Uint8Array.of(0xfe, 3, 1, 2, 3, 0xff, 0);
+    const bytes = Uint8Array.from([...known.subarray(0, block), (known[block] ?? 0) + more.length, ...more]);
+    const whole = Uint8Array.from([...bytes, ...known.subarray(block + 1)]);
+    assert.deepEqual(readAll(whole), readAll(known));
+  });
+
+  it("refuses extensions that do not fit, and says where the record begins", () => {
+    const first = record(goldenFlows()["tcp4"]!, "upsert");
+    const flow = rareFlows()["tcp4-helper-sequence"]!;
+    const block = 14 + 6 + 4;
+    const broken: ((bytes: Uint8Array) => void)[] = [
+      // A length beyond the block, an empty name, a row of numbers that is too short, a tag alone.
+      (bytes) => (bytes[block + 2] = 200),
+      (bytes) => (bytes[block + 2] = 0),
+      (bytes) => (bytes[block + 2] = 3 + 2 + 12 + 2 + 11),
+      (bytes) => (bytes[block] = 1),
+    ];
+    for (const [index, change] of broken.entries()) {
+      const bytes = record(flow, "upsert");
+      change(bytes);
+      const reader = new FlowRecordReader(Uint8Array.from([...first, ...bytes]));
       assert.equal(reader.next(new FlowFields()), "upsert");
-      assert.deepEqual(reader.next(new FlowFields()), new DecodeError("record-shape", known.length));
+      const fault = new DecodeError("record-extension", first.length);
+      assert.deepEqual(reader.next(new FlowFields()), fault, String(index));
+      assert.equal(reader.offset, first.length);
     }
+  });
+
+  it("refuses zones of no direction, and expectations with a translation or a mark of a flow", () => {
+    const zoned = record(goldenFlows()["tcp4-both-zone"]!, "delete");
+    for (const direction of [0, 4, 255]) {
+      zoned[16] = direction;
+      assert.deepEqual(new FlowRecordReader(zoned).next(new FlowFields()), new DecodeError("record-zone", 0));
+    }
+    for (const shape of [0x84, 0x88, 0x90]) {
+      const bytes = new Uint8Array(100).fill(shape, 0, 1);
+      assert.deepEqual(
+        new FlowRecordReader(bytes).next(new FlowFields()),
+        new DecodeError("record-shape", 0),
+      );
+    }
+  });
+
+  it("brings every expectation back as it was", () => {
+    fc.assert(
+      fc.property(anyExpectation, (expectation) => {
+        const writer = new FlowRecordWriter(2 * FLOW_RECORD_BYTES_MAX);
+        writer.writeExpect(expectation);
+        const second = writer.offset;
+        writer.writeUnexpect(expectation);
+        const reader = new FlowRecordReader(writer.take());
+        assert.equal(reader.next(new FlowFields()), "expect");
+        assert.deepEqual(expectationText(reader.expectation), expectationText(expectation));
+        assert.equal(reader.next(new FlowFields()), "unexpect");
+        assert.equal(expectationText(reader.expectation).tuple, expectationText(expectation).tuple);
+        assert.ok(reader.sameFlow(0, second));
+      }),
+    );
   });
 
   it("never throws on random bytes, and always comes to an end", () => {
@@ -161,7 +197,7 @@ describe("flow records", () => {
     const flow = goldenFlows()["tcp4"]!;
     let written = 0;
     for (; writer.hasRoom; written++) writer.writeUpsert(flow);
-    assert.equal(written, Math.floor(FLOW_RECORD_BYTES_MAX / 21) + 1);
+    assert.equal(written, Math.floor(FLOW_RECORD_BYTES_MAX / 20) + 1);
     assert.ok(writer.offset <= writer.bytes.length);
   });
 });
@@ -187,8 +223,4 @@ function readAll(bytes: Uint8Array) {
     all.push({ kind, ...flowText(fields) });
   }
   return all;
-}
-
-function hex(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text.replace(/\s/g, ""), "hex"));
 }

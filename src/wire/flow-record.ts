@@ -1,248 +1,296 @@
 import { DecodeError } from "../base/decode-error.ts";
-import { IPPROTO_TCP } from "./conntrack-constants.ts";
-import type { FlowFields, TupleFields } from "./flow-fields.ts";
+import {
+  IPPROTO_TCP,
+  IPS_ASSURED,
+  IPS_CONFIRMED,
+  IPS_EXPECTED,
+  IPS_FIXED_TIMEOUT,
+  IPS_SEEN_REPLY,
+} from "./conntrack-constants.ts";
+import { ExpectationFields } from "./expectation-fields.ts";
+import { type FlowFields, zoneDirection } from "./flow-fields.ts";
+import { RecordBytes } from "./flow-record-bytes.ts";
+import { putExpectation, putUnexpectation, takeExpectation } from "./flow-record-expectation.ts";
+import { extensionsEnd, putFlowExtensions, takeFlowExtensions } from "./flow-record-extensions.ts";
+import {
+  FLOW_RECORD_BYTES_MAX,
+  identityBytes,
+  type RecordFault,
+  type RecordKind,
+  SAME_PORT,
+  SHAPE_DELETE,
+  SHAPE_DESTINATION_NAT,
+  SHAPE_EXPECTATION,
+  SHAPE_EXTENSIONS,
+  SHAPE_IPV6,
+  SHAPE_MARK,
+  SHAPE_SOURCE_NAT,
+  SHAPE_ZONE,
+  STATE_ASSURED,
+  STATE_EXPECTED,
+  STATE_FIXED_TIMEOUT,
+  STATE_SEEN_REPLY,
+  TIMEOUT_SECONDS_MAX,
+} from "./flow-record-layout.ts";
 
-// A flow record: one change of one flow on the wire between nodes (docs/protocol/flow-sync.md).
+export { FLOW_RECORD_BYTES_MAX } from "./flow-record-layout.ts";
+
+// A flow record: one change of one flow or expectation on the wire between nodes (docs/protocol/flow-sync.md).
 //
-//   0        1        2
-//   +--------+--------+----------------------------+-------------------------+
-//   | shape  |protocol| original source, destination (4 or 16 bytes each)    |
-//   +--------+--------+----------------------------+-------------------------+
-//   | source port u16 | destination port u16      |   ICMP: id u16, type u8, code u8
-//   +-----------------+----------------------------+
-//   a delete ends here (14 bytes for IPv4); an upsert goes on:
-//   +-----------------+----------------------------+--------+
-//   |   status u16    |     timeout u32, seconds   | TCP: state u8
-//   +-----------------+----------------------------+--------+
-//   | translated source address, port u16          |  if shape says so
-//   | translated destination address, port u16     |  if shape says so
-//   | mark u32 | zone u16                          |  if shape says so
-
-const SHAPE_DELETE = 0x01;
-const SHAPE_IPV6 = 0x02;
-const SHAPE_SOURCE_NAT = 0x04;
-const SHAPE_DESTINATION_NAT = 0x08;
-const SHAPE_MARK = 0x10;
-const SHAPE_ZONE = 0x20;
-const SHAPE_KNOWN = 0x3f;
-
-/** The longest record: IPv6, TCP, both translations, mark and zone. */
-export const FLOW_RECORD_BYTES_MAX = 2 + 32 + 4 + 7 + 18 + 18 + 4 + 2;
+//   the identity (flow-record-layout.ts); a delete ends here, the upsert of a flow goes on:
+//   +--------+--------------------------+--------+--------+
+//   |state u8| timer u24, seconds       | scales | flags  |   the last two for TCP only
+//   +--------+--------------------------+--------+--------+
+//   | translated source address, port u16       |  if shape says so; no port if the timer's top bit says so
+//   | translated destination address, port u16  |  the same
+//   | mark u32                                  |  if shape says so
+//   | extensions                                |  if shape says so (flow-record-extensions.ts)
 
 /** Appends records to memory that is sent and used again. Room for one more record is the caller's to check. */
 export class FlowRecordWriter {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
-  offset = 0;
+  readonly #out: RecordBytes;
   count = 0;
 
   constructor(capacity: number) {
     this.bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.bytes.buffer);
+    this.#out = new RecordBytes(this.bytes);
+  }
+
+  get offset(): number {
+    return this.#out.offset;
   }
 
   get hasRoom(): boolean {
-    return this.bytes.length - this.offset >= FLOW_RECORD_BYTES_MAX;
+    return this.bytes.length - this.#out.offset >= FLOW_RECORD_BYTES_MAX;
   }
 
   /** A copy of what was written, and an empty writer. */
   take(): Uint8Array {
-    const taken = this.bytes.slice(0, this.offset);
-    this.offset = 0;
+    const taken = this.bytes.slice(0, this.#out.offset);
+    this.#out.offset = 0;
     this.count = 0;
     return taken;
   }
 
   writeDelete(fields: FlowFields): void {
-    let shape = SHAPE_DELETE;
-    if (fields.family === 6) shape |= SHAPE_IPV6;
-    if (fields.zone !== 0) shape |= SHAPE_ZONE;
-    this.#head(shape, fields);
-    if (fields.zone !== 0) this.#u16(fields.zone);
+    this.#flowIdentity(SHAPE_DELETE, fields);
     this.count++;
   }
 
   writeUpsert(fields: FlowFields): void {
+    const out = this.#out;
     const sourceTranslated = fields.sourceTranslated;
     const destinationTranslated = fields.destinationTranslated;
     let shape = 0;
-    if (fields.family === 6) shape |= SHAPE_IPV6;
     if (sourceTranslated) shape |= SHAPE_SOURCE_NAT;
     if (destinationTranslated) shape |= SHAPE_DESTINATION_NAT;
     if (fields.mark !== 0) shape |= SHAPE_MARK;
-    if (fields.zone !== 0) shape |= SHAPE_ZONE;
-    this.#head(shape, fields);
-    this.#u16(fields.status & 0xffff);
-    this.#u32(fields.timeoutSeconds);
-    if (fields.protocol === IPPROTO_TCP) this.bytes[this.offset++] = fields.tcpState;
+    if (fields.extras !== 0) shape |= SHAPE_EXTENSIONS;
+    this.#flowIdentity(shape, fields);
+    const portsKept = keepsPorts(fields);
+    out.putU8(stateOf(fields));
+    out.putU24(Math.min(fields.timeoutSeconds, TIMEOUT_SECONDS_MAX) | (portsKept ? SAME_PORT : 0));
+    if (fields.protocol === IPPROTO_TCP) {
+      out.putU8((fields.tcpScaleOriginal << 4) | (fields.tcpScaleReply & 0x0f));
+      out.putU8((fields.tcpFlagsOriginal & 0x07) | ((fields.tcpFlagsReply & 0x07) << 3));
+    }
     if (sourceTranslated) {
-      this.#address(fields.reply.destination, fields.addressBytes);
-      this.#u16(fields.isIcmp ? fields.reply.icmpId : fields.reply.destinationPort);
+      out.put(fields.reply.destination, fields.addressBytes);
+      if (!portsKept) out.putU16(fields.isIcmp ? fields.reply.icmpId : fields.reply.destinationPort);
     }
     if (destinationTranslated) {
-      this.#address(fields.reply.source, fields.addressBytes);
-      this.#u16(fields.reply.sourcePort);
+      out.put(fields.reply.source, fields.addressBytes);
+      if (!portsKept) out.putU16(fields.reply.sourcePort);
     }
-    if (fields.mark !== 0) this.#u32(fields.mark);
-    if (fields.zone !== 0) this.#u16(fields.zone);
+    if (fields.mark !== 0) out.putU32(fields.mark);
+    if (fields.extras !== 0) putFlowExtensions(out, fields);
     this.count++;
   }
 
-  #head(shape: number, fields: FlowFields): void {
-    this.bytes[this.offset++] = shape;
-    this.bytes[this.offset++] = fields.protocol;
-    const { original } = fields;
-    this.#address(original.source, fields.addressBytes);
-    this.#address(original.destination, fields.addressBytes);
-    if (fields.isIcmp) {
-      this.#u16(original.icmpId);
-      this.bytes[this.offset++] = original.icmpType;
-      this.bytes[this.offset++] = original.icmpCode;
-    } else {
-      this.#u16(original.sourcePort);
-      this.#u16(original.destinationPort);
-    }
+  writeUnexpect(fields: ExpectationFields): void {
+    putUnexpectation(this.#out, fields);
+    this.count++;
   }
 
-  #address(address: Uint8Array, length: number): void {
-    for (let i = 0; i < length; i++) this.bytes[this.offset + i] = address[i] ?? 0;
-    this.offset += length;
+  writeExpect(fields: ExpectationFields): void {
+    putExpectation(this.#out, fields);
+    this.count++;
   }
 
-  #u16(value: number): void {
-    this.#view.setUint16(this.offset, value);
-    this.offset += 2;
+  #flowIdentity(shape: number, fields: FlowFields): void {
+    const out = this.#out;
+    const family = fields.family === 6 ? SHAPE_IPV6 : 0;
+    out.putU8(shape | family | (fields.zone !== 0 ? SHAPE_ZONE : 0));
+    out.putU8(fields.protocol);
+    out.putTuple(fields.original, fields.protocol, fields.addressBytes);
+    if (fields.zone === 0) return;
+    out.putU16(fields.zone);
+    out.putU8(fields.zoneDirection);
   }
+}
 
-  #u32(value: number): void {
-    this.#view.setUint32(this.offset, value);
-    this.offset += 4;
-  }
+/** What translation changed, if anything, is addresses alone. */
+function keepsPorts({ original, reply, isIcmp }: FlowFields): boolean {
+  if (isIcmp) return reply.icmpId === original.icmpId;
+  return reply.destinationPort === original.sourcePort && reply.sourcePort === original.destinationPort;
+}
+
+function stateOf({ status, tcpState }: FlowFields): number {
+  let state = tcpState << 4;
+  if ((status & IPS_EXPECTED) !== 0) state |= STATE_EXPECTED;
+  if ((status & IPS_SEEN_REPLY) !== 0) state |= STATE_SEEN_REPLY;
+  if ((status & IPS_ASSURED) !== 0) state |= STATE_ASSURED;
+  if ((status & IPS_FIXED_TIMEOUT) !== 0) state |= STATE_FIXED_TIMEOUT;
+  return state;
+}
+
+function statusOf(state: number): number {
+  let status = IPS_CONFIRMED;
+  if ((state & STATE_EXPECTED) !== 0) status |= IPS_EXPECTED;
+  if ((state & STATE_SEEN_REPLY) !== 0) status |= IPS_SEEN_REPLY;
+  if ((state & STATE_ASSURED) !== 0) status |= IPS_ASSURED;
+  if ((state & STATE_FIXED_TIMEOUT) !== 0) status |= IPS_FIXED_TIMEOUT;
+  return status;
 }
 
 /** Reads records one after another from bytes that it does not own. */
 export class FlowRecordReader {
-  #bytes: Uint8Array;
-  #view: DataView;
-  offset = 0;
+  /** What the last "expect" or "unexpect" was about; filled again by the next one. */
+  readonly expectation = new ExpectationFields();
+  readonly #in: RecordBytes;
 
   constructor(bytes: Uint8Array = new Uint8Array(0)) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#in = new RecordBytes(bytes);
   }
 
   reset(bytes: Uint8Array): void {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.offset = 0;
+    this.#in.reset(bytes);
+  }
+
+  get offset(): number {
+    return this.#in.offset;
+  }
+
+  set offset(place: number) {
+    this.#in.offset = place;
+  }
+
+  /** A copy of the bytes between two places. */
+  slice(start: number, end: number): Uint8Array {
+    return new Uint8Array(this.#in.bytes.subarray(start, end));
   }
 
   get atEnd(): boolean {
-    return this.offset >= this.#bytes.length;
+    return this.#in.offset >= this.#in.bytes.length;
   }
 
   /**
-   * Reads the next record into `fields`, which then holds a whole flow (for a delete: its original tuple, untranslated).
+   * Reads the next record into `fields`, which then holds a whole flow (for a delete: its original tuple, untranslated),
+   * or into `expectation`.
    *
-   * @returns what to do with the flow, or why the bytes are not a record; after an error the rest is unreadable
+   * @returns what it says, or why the bytes are not a record; after an error the rest is unreadable
    */
-  next(fields: FlowFields): "upsert" | "delete" | DecodeError {
-    const start = this.offset;
-    const remaining = this.#bytes.length - start;
-    if (remaining < 2) return new DecodeError("record-short", start);
-    const shape = this.#bytes[start] ?? 0;
-    if ((shape & ~SHAPE_KNOWN) !== 0) return new DecodeError("record-shape", start);
+  next(fields: FlowFields): RecordKind | DecodeError {
+    const input = this.#in;
+    const start = input.offset;
+    const shape = input.bytes[start] ?? 0;
+    if (input.bytes.length - start < identityBytes(shape)) return new DecodeError("record-short", start);
+    const isFlow = (shape & SHAPE_EXPECTATION) === 0;
+    const kind = isFlow ? this.#flow(fields) : takeExpectation(input, this.expectation);
+    if (kind === "upsert" || kind === "delete" || kind === "expect" || kind === "unexpect") return kind;
+    input.offset = start;
+    return new DecodeError(kind, start);
+  }
+
+  #flow(fields: FlowFields): RecordKind | RecordFault {
+    const input = this.#in;
+    const shape = input.u8();
     fields.clear();
     fields.family = (shape & SHAPE_IPV6) !== 0 ? 6 : 4;
-    fields.protocol = this.#bytes[start + 1] ?? 0;
-    if (remaining < recordBytes(shape, fields.protocol)) return new DecodeError("record-short", start);
-    this.offset += 2;
-    this.#readOriginal(fields);
+    fields.protocol = input.u8();
+    input.takeTuple(fields.original, fields.protocol, fields.addressBytes);
     fields.invertOriginal();
-    const isDelete = (shape & SHAPE_DELETE) !== 0;
-    if (!isDelete) this.#readState(shape, fields);
-    if ((shape & SHAPE_ZONE) !== 0) fields.zone = this.#u16();
-    return isDelete ? "delete" : "upsert";
-  }
-
-  /** Whether two records, by the places where they begin, are about the same flow: protocol, original tuple and zone. */
-  sameFlow(a: number, b: number): boolean {
-    const shapeA = this.#bytes[a] ?? 0;
-    const shapeB = this.#bytes[b] ?? 0;
-    const kind = SHAPE_IPV6 | SHAPE_ZONE;
-    if ((shapeA & kind) !== (shapeB & kind)) return false;
-    const addressBytes = (shapeA & SHAPE_IPV6) !== 0 ? 16 : 4;
-    const tuple = 1 + 2 * addressBytes + 4; // From the protocol to the ports.
-    for (let i = 1; i <= tuple; i++) if (this.#bytes[a + i] !== this.#bytes[b + i]) return false;
-    if ((shapeA & SHAPE_ZONE) === 0) return true;
-    // The zone ends a record.
-    const protocol = this.#bytes[a + 1] ?? 0;
-    const endA = a + recordBytes(shapeA, protocol);
-    const endB = b + recordBytes(shapeB, protocol);
-    return this.#bytes[endA - 2] === this.#bytes[endB - 2] && this.#bytes[endA - 1] === this.#bytes[endB - 1];
-  }
-
-  #readOriginal(fields: FlowFields): void {
-    const { original } = fields;
-    this.#address(original.source, fields.addressBytes);
-    this.#address(original.destination, fields.addressBytes);
-    if (fields.isIcmp) {
-      original.icmpId = this.#u16();
-      original.icmpType = this.#u8();
-      original.icmpCode = this.#u8();
-    } else {
-      original.sourcePort = this.#u16();
-      original.destinationPort = this.#u16();
+    if ((shape & SHAPE_ZONE) !== 0) {
+      fields.zone = input.u16();
+      fields.zoneDirection = input.u8();
+      if (!isDirection(fields.zoneDirection)) return "record-zone";
     }
+    if ((shape & SHAPE_DELETE) === 0) {
+      if (!this.#state(shape, fields)) return "record-short";
+    }
+    if ((shape & SHAPE_EXTENSIONS) !== 0) {
+      const end = extensionsEnd(input);
+      if (end < 0) return "record-short";
+      if (!takeFlowExtensions(input, end, fields)) return "record-extension";
+    }
+    return (shape & SHAPE_DELETE) === 0 ? "upsert" : "delete";
   }
 
-  #readState(shape: number, fields: FlowFields): void {
-    fields.status = this.#u16();
-    fields.timeoutSeconds = this.#u32();
-    if (fields.protocol === IPPROTO_TCP) fields.tcpState = this.#u8();
-    if ((shape & SHAPE_SOURCE_NAT) !== 0) this.#readTranslatedSource(fields, fields.reply);
+  /** @returns false when the record is cut */
+  #state(shape: number, fields: FlowFields): boolean {
+    const input = this.#in;
+    const isTcp = fields.protocol === IPPROTO_TCP;
+    const { length } = input.bytes;
+    if (length - input.offset < (isTcp ? 6 : 4)) return false;
+    const state = input.u8();
+    fields.status = statusOf(state);
+    fields.tcpState = state >>> 4;
+    const timer = input.u24();
+    fields.timeoutSeconds = timer & TIMEOUT_SECONDS_MAX;
+    if (isTcp) this.#tcp(fields);
+    const portBytes = (timer & SAME_PORT) !== 0 ? 0 : 2;
+    const addressAndPort = fields.addressBytes + portBytes;
+    let rest = (shape & SHAPE_MARK) !== 0 ? 4 : 0;
+    if ((shape & SHAPE_SOURCE_NAT) !== 0) rest += addressAndPort;
+    if ((shape & SHAPE_DESTINATION_NAT) !== 0) rest += addressAndPort;
+    if (length - input.offset < rest) return false;
+    if ((shape & SHAPE_SOURCE_NAT) !== 0) this.#translatedSource(fields, portBytes);
     if ((shape & SHAPE_DESTINATION_NAT) !== 0) {
-      this.#address(fields.reply.source, fields.addressBytes);
-      fields.reply.sourcePort = this.#u16();
+      input.take(fields.reply.source, fields.addressBytes);
+      if (portBytes > 0) fields.reply.sourcePort = input.u16();
     }
-    if ((shape & SHAPE_MARK) !== 0) fields.mark = this.#u32();
+    if ((shape & SHAPE_MARK) !== 0) fields.mark = input.u32();
+    return true;
   }
 
-  #readTranslatedSource(fields: FlowFields, reply: TupleFields): void {
-    this.#address(reply.destination, fields.addressBytes);
-    const port = this.#u16();
-    if (fields.isIcmp) reply.icmpId = port;
-    else reply.destinationPort = port;
+  #tcp(fields: FlowFields): void {
+    const scales = this.#in.u8();
+    const flags = this.#in.u8();
+    fields.tcpScaleOriginal = scales >>> 4;
+    fields.tcpScaleReply = scales & 0x0f;
+    fields.tcpFlagsOriginal = flags & 0x07;
+    fields.tcpFlagsReply = (flags >>> 3) & 0x07;
   }
 
-  #address(into: Uint8Array, length: number): void {
-    for (let i = 0; i < length; i++) into[i] = this.#bytes[this.offset + i] ?? 0;
-    this.offset += length;
+  #translatedSource(fields: FlowFields, portBytes: number): void {
+    this.#in.take(fields.reply.destination, fields.addressBytes);
+    if (portBytes === 0) return;
+    const port = this.#in.u16();
+    if (fields.isIcmp) fields.reply.icmpId = port;
+    else fields.reply.destinationPort = port;
   }
 
-  #u8(): number {
-    return this.#bytes[this.offset++] ?? 0;
+  /** Whether two records, by the places where they begin, are about the same flow, or the same expectation. */
+  sameFlow(a: number, b: number): boolean {
+    return sameIdentity(this.#in.bytes, a, this.#in.bytes, b);
   }
 
-  #u16(): number {
-    this.offset += 2;
-    return this.#view.getUint16(this.offset - 2);
-  }
-
-  #u32(): number {
-    this.offset += 4;
-    return this.#view.getUint32(this.offset - 4);
+  /** The same for a record elsewhere, which begins with its array. */
+  sameAs(place: number, record: Uint8Array): boolean {
+    return sameIdentity(this.#in.bytes, place, record, 0);
   }
 }
 
-function recordBytes(shape: number, protocol: number): number {
-  const address = (shape & SHAPE_IPV6) !== 0 ? 16 : 4;
-  const zone = (shape & SHAPE_ZONE) !== 0 ? 2 : 0;
-  let bytes = 2 + 2 * address + 4 + zone;
-  if ((shape & SHAPE_DELETE) !== 0) return bytes;
-  bytes += 6 + (protocol === IPPROTO_TCP ? 1 : 0);
-  if ((shape & SHAPE_SOURCE_NAT) !== 0) bytes += address + 2;
-  if ((shape & SHAPE_DESTINATION_NAT) !== 0) bytes += address + 2;
-  if ((shape & SHAPE_MARK) !== 0) bytes += 4;
-  return bytes;
+function sameIdentity(a: Uint8Array, atA: number, b: Uint8Array, atB: number): boolean {
+  const shape = a[atA] ?? 0;
+  const kind = SHAPE_IPV6 | SHAPE_ZONE | SHAPE_EXPECTATION;
+  if ((shape & kind) !== ((b[atB] ?? 0) & kind)) return false;
+  const length = identityBytes(shape);
+  for (let i = 1; i < length; i++) if (a[atA + i] !== b[atB + i]) return false;
+  return true;
+}
+
+function isDirection(value: number): boolean {
+  return value >= zoneDirection.original && value <= zoneDirection.both;
 }

@@ -1,4 +1,4 @@
-import { conntrackTarget, flowRecordTarget, flowSyncTarget } from "./flow-targets.ts";
+import { conntrackTarget, expectationTarget, flowRecordTarget, flowSyncTarget } from "./flow-targets.ts";
 import { arpTarget, ndpTarget, vrrpTarget } from "./frame-targets.ts";
 import type { MakeTarget } from "./fuzz-target.ts";
 import {
@@ -20,6 +20,7 @@ export const allTargets: Readonly<Record<string, MakeTarget>> = {
   "flow-sync": flowSyncTarget,
   "flow-record": flowRecordTarget,
   conntrack: conntrackTarget,
+  expectation: expectationTarget,
   netlink: netlinkTarget,
   attributes: attributesTarget,
   acknowledgement: acknowledgementTarget,

@@ -9,6 +9,10 @@ import {
   writeDelete,
   writeUpdate,
 } from "../../src/wire/conntrack-request.ts";
+import { ExpectationFields } from "../../src/wire/expectation-fields.ts";
+import { parseExpectation } from "../../src/wire/expectation-message.ts";
+import { writeExpect, writeUnexpect } from "../../src/wire/expectation-request.ts";
+import { goldenExpectations } from "../../src/wire/expectations.test-data.ts";
 import { FlowFields } from "../../src/wire/flow-fields.ts";
 import { FLOW_RECORD_BYTES_MAX, FlowRecordReader, FlowRecordWriter } from "../../src/wire/flow-record.ts";
 import {
@@ -17,51 +21,21 @@ import {
   type SyncFrame,
   SyncFrameSplitter,
 } from "../../src/wire/flow-sync.ts";
+import { goldenFlows, rareFlows } from "../../src/wire/flows.test-data.ts";
 import { NetlinkWriter, NLMSG_HEADER_BYTES } from "../../src/wire/netlink.ts";
 import { ACCEPTED, type FuzzTarget } from "./fuzz-target.ts";
 import { below, type Random } from "./mutate.ts";
 
-const TCP = 6;
-const UDP = 17;
-const ICMP = 1;
-const ICMPV6 = 58;
-
-/** Flows of all shapes: families, protocols, translations, marks and zones. */
-const flows: readonly FlowFields[] = [
-  { family: 4, protocol: TCP, nat: "source" },
-  { family: 4, protocol: UDP, nat: "destination" },
-  { family: 4, protocol: ICMP, nat: "source" },
-  { family: 6, protocol: TCP, nat: "both" },
-  { family: 6, protocol: UDP, nat: "none" },
-  { family: 6, protocol: ICMPV6, nat: "none" },
-].map((shape, index) => {
-  const fields = new FlowFields();
-  fields.family = shape.family === 4 ? 4 : 6;
-  fields.protocol = shape.protocol;
-  fields.original.source.fill(10 + index);
-  fields.original.destination.fill(20 + index);
-  if (fields.isIcmp) {
-    fields.original.icmpId = 999;
-    fields.original.icmpType = shape.protocol === ICMP ? 8 : 128;
-  } else {
-    fields.original.sourcePort = 40_000;
-    fields.original.destinationPort = 443;
-  }
-  fields.invertOriginal();
-  if (shape.nat === "source" || shape.nat === "both") fields.reply.destination.fill(30);
-  if (shape.nat === "destination" || shape.nat === "both") fields.reply.source.fill(40);
-  fields.status = 0x0e;
-  fields.timeoutSeconds = 432_000;
-  fields.tcpState = shape.protocol === TCP ? 3 : 0;
-  fields.mark = index === 3 ? 7 : 0;
-  fields.zone = index === 3 ? 9 : 0;
-  return fields;
-});
+/** Flows of all kinds: families, protocols, translations, marks, zones, and what only some flows have. */
+const flows: readonly FlowFields[] = Object.values({ ...goldenFlows(), ...rareFlows() });
+const expectations: readonly ExpectationFields[] = Object.values(goldenExpectations());
 
 function records(): Uint8Array {
-  const writer = new FlowRecordWriter(4_096);
+  const writer = new FlowRecordWriter(64 * FLOW_RECORD_BYTES_MAX);
   for (const fields of flows) writer.writeUpsert(fields);
   for (const fields of flows) writer.writeDelete(fields);
+  for (const fields of expectations) writer.writeExpect(fields);
+  for (const fields of expectations) writer.writeUnexpect(fields);
   return writer.take();
 }
 
@@ -69,11 +43,17 @@ function records(): Uint8Array {
 export function flowRecordTarget(): FuzzTarget {
   const reader = new FlowRecordReader();
   const fields = new FlowFields();
-  const single = flows.map((flow) => {
-    const writer = new FlowRecordWriter(FLOW_RECORD_BYTES_MAX);
-    writer.writeUpsert(flow);
-    return writer.take();
-  });
+  const writer = new FlowRecordWriter(FLOW_RECORD_BYTES_MAX);
+  const single = [
+    ...flows.map((flow) => {
+      writer.writeUpsert(flow);
+      return writer.take();
+    }),
+    ...expectations.map((expectation) => {
+      writer.writeExpect(expectation);
+      return writer.take();
+    }),
+  ];
   return {
     corpus: [records(), ...single],
     run: (input) => {
@@ -83,7 +63,8 @@ export function flowRecordTarget(): FuzzTarget {
         const change = reader.next(fields);
         if (change instanceof DecodeError) return change.reason;
         assert.ok(reader.offset > offset && reader.offset <= input.length, "a record ends behind the input");
-        assertWritable(fields);
+        if (change === "upsert" || change === "delete") assertWritable(fields);
+        else assertExpectationWritable(reader.expectation);
       }
       return ACCEPTED;
     },
@@ -115,6 +96,29 @@ export function conntrackTarget(): FuzzTarget {
   };
 }
 
+/** Expectations of the kernel, without their netlink header. */
+export function expectationTarget(): FuzzTarget {
+  const fields = new ExpectationFields();
+  const names = new Map<number, string>(Object.entries(flowParse).map(([name, number]) => [number, name]));
+  const corpus = expectations.map((expectation) => {
+    const writer = new NetlinkWriter(FLOW_MESSAGE_BYTES_MAX);
+    writeExpect(writer, expectation, 1);
+    return writer.written().slice(NLMSG_HEADER_BYTES);
+  });
+  return {
+    corpus,
+    run: (input) => {
+      const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
+      const result = parseExpectation(view, 0, input.length, fields);
+      const name = names.get(result);
+      assert.notEqual(name, undefined, `parseExpectation returned ${result}`);
+      if (result !== flowParse.ok) return `expectation-${name}`;
+      assertExpectationWritable(fields);
+      return ACCEPTED;
+    },
+  };
+}
+
 const message = new NetlinkWriter(FLOW_MESSAGE_BYTES_MAX);
 const record = new FlowRecordWriter(FLOW_RECORD_BYTES_MAX);
 
@@ -127,6 +131,17 @@ function assertWritable(fields: FlowFields): void {
   }
   record.take();
   record.writeUpsert(fields);
+  assert.ok(record.offset <= FLOW_RECORD_BYTES_MAX);
+}
+
+function assertExpectationWritable(expectation: ExpectationFields): void {
+  for (const write of [writeExpect, writeUnexpect]) {
+    message.reset();
+    write(message, expectation, 1);
+    assert.ok(message.offset <= FLOW_MESSAGE_BYTES_MAX);
+  }
+  record.take();
+  record.writeExpect(expectation);
   assert.ok(record.offset <= FLOW_RECORD_BYTES_MAX);
 }
 

@@ -10,7 +10,7 @@ import { writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { Conversation, serve } from "../network/conversation.ts";
 import { run, runIp, TestHost } from "../network/test-host.ts";
-import { captureAcknowledgements, captureRequests, captureRoutes } from "./capture-requests.ts";
+import { captureAcknowledgements, captureKinds, captureRequests, captureRoutes } from "./capture-requests.ts";
 import { type GoldenMessage, renderGolden } from "./golden-file.ts";
 import { RawConntrack } from "./raw-conntrack.ts";
 
@@ -25,6 +25,7 @@ table inet golden {
     type filter hook forward priority filter
     tcp dport 5001 ct event set assured,destroy
     th dport { 5006, 5008 } ct mark set 42
+    meta mark 0xffffffff ct label set 1  # Never: but with such a rule the kernel gives flows room for labels.
   }
   chain before {
     type nat hook prerouting priority dstnat
@@ -80,6 +81,11 @@ try {
   write("conntrack-events", "ctnetlink events of one flow each", events);
   write("conntrack-entries", "entries of a ctnetlink dump, one flow each", entries);
   write("conntrack-requests", "requests of ours that this kernel took", captureRequests());
+  write(
+    "conntrack-kinds",
+    "rare kinds of flows and expectations: our requests, and the entries",
+    captureKinds(),
+  );
   write("netlink-acks", "acknowledgements and refusals (NLMSG_ERROR)", captureAcknowledgements());
   write("rtnetlink", "rtnetlink dump entries and events", captureRoutes());
 } finally {

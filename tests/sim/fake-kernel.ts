@@ -113,7 +113,9 @@ export class FakeKernel {
     const reader = new FlowRecordReader(records);
     while (!reader.atEnd) {
       const kind = reader.next(this.#fields);
-      if (kind !== "upsert" && kind !== "delete") throw new Error(`the source sent ${String(kind)}`);
+      if (kind !== "upsert" && kind !== "delete") {
+        throw new Error(`the source sent ${typeof kind === "string" ? kind : kind.reason}`);
+      }
       const flow = flowOf(this.#fields);
       if (kind === "delete") {
         // The flow of an active node is its own; it gets little time instead.

@@ -7,8 +7,11 @@ import {
   IPPROTO_TCP,
   IPPROTO_UDP,
   IPS_ASSURED,
+  IPS_EXPECTED,
+  IPS_HELPER,
   IPS_SEEN_REPLY,
 } from "../../wire/conntrack-constants.ts";
+import { expectationOf } from "../../wire/expectations.test-data.ts";
 import { anyFlow, type FlowText, flowOf, flowText, goldenFlows } from "../../wire/flows.test-data.ts";
 import { FlowFilter } from "./flow-filter.ts";
 
@@ -65,7 +68,60 @@ describe("FlowFilter", () => {
     assert.ok(!accepts({ protocol: IPPROTO_UDP, status: IPS_SEEN_REPLY }));
     const original = "10.1.0.10 > 198.51.100.5 7/8/0";
     assert.ok(!accepts({ protocol: IPPROTO_ICMP, original, reply: "198.51.100.5 > 10.1.0.10 7/0/0" }));
-    assert.ok(!accepts({ protocol: 132 }));
+    assert.ok(!accepts({ protocol: 50 }));
+  });
+
+  it("mirrors established flows of every transport, but no call whose key is translated", () => {
+    for (const protocol of [33, 47, 132, 136]) {
+      assert.ok(accepts({ protocol }), String(protocol));
+      assert.ok(!accepts({ protocol, status: IPS_SEEN_REPLY }), String(protocol));
+    }
+    const reply = "198.51.100.5 443 > 192.0.2.1 41009";
+    assert.deepEqual([accepts({ protocol: 132, reply }), accepts({ protocol: 47, reply })], [true, false]);
+  });
+
+  it("mirrors what a helper watches or expects, also unestablished, and knows its end by the status", () => {
+    const udp = { protocol: IPPROTO_UDP, status: 0 };
+    for (const change of [
+      { helper: "tftp" },
+      { master: "6 10.1.0.10 1 > 192.0.2.80 21" },
+      { status: IPS_EXPECTED },
+      { status: IPS_HELPER },
+    ])
+      assert.ok(accepts({ ...udp, ...change }), JSON.stringify(change));
+    assert.ok(!accepts(udp));
+    // The node's own are its own.
+    assert.ok(!accepts({ status: IPS_HELPER, reply: "198.51.100.5 443 > 192.0.2.2 41001" }));
+    const related = flowOf({ ...through, status: IPS_EXPECTED, tcpState: 0 });
+    assert.ok(filter.accepts(related));
+    assert.equal(related.tcpState, 1);
+  });
+
+  it("mirrors single exchanges only where it is told to", () => {
+    const telling = new FlowFilter(own, virtual, { shortExchanges: true });
+    const echo = { original: "10.1.0.10 > 198.51.100.5 7/8/0", reply: "198.51.100.5 > 10.1.0.10 7/0/0" };
+    for (const [change, isBrief] of [
+      [{ protocol: IPPROTO_ICMP, ...echo }, true],
+      [{ protocol: IPPROTO_UDP }, true],
+      [{ protocol: 136 }, true],
+      [{ protocol: IPPROTO_TCP }, false],
+      [{ protocol: 47 }, false],
+    ] as const) {
+      const flow = { ...through, ...change, status: 0 };
+      assert.deepEqual([filter.accepts(flowOf(flow)), telling.accepts(flowOf(flow))], [false, isBrief]);
+    }
+  });
+
+  it("mirrors expectations but those of the node's own flows", () => {
+    const accepted = (master: string) =>
+      filter.acceptsExpectation(
+        expectationOf({ tuple: "6 0.0.0.0 0 > 0.0.0.0 1", mask: "0.0.0.0 0", master }),
+      );
+    assert.ok(accepted("6 10.1.0.10 41020 > 198.51.100.5 21"));
+    assert.ok(accepted("6 198.51.100.5 41020 > 192.0.2.1 21"), "a port forward");
+    assert.ok(!accepted("6 192.0.2.2 41020 > 198.51.100.5 21"));
+    assert.ok(!accepted("6 192.0.2.1 41020 > 198.51.100.5 21"));
+    assert.ok(!accepted("6 198.51.100.5 41020 > 10.1.0.2 21"));
   });
 
   it("takes a TCP flow of an event without state for established", () => {
@@ -99,14 +155,13 @@ describe("FlowFilter", () => {
     assert.ok(filter.accepts(v6));
   });
 
-  it("changes nothing but a missing TCP state, and decides by tuple, protocol and assured alone", () => {
+  it("changes nothing but a missing TCP state", () => {
     fc.assert(
       fc.property(anyFlow, (flow) => {
         const before = flowText(flow);
-        const assured = (flow.status & IPS_ASSURED) !== 0;
-        const accepted = new FlowFilter([], []).accepts(flow);
-        assert.equal(accepted, assured && (flow.protocol === IPPROTO_TCP || flow.protocol === IPPROTO_UDP));
-        assert.deepEqual(flowText(flow), before);
+        new FlowFilter([], []).accepts(flow);
+        const tcpState = before.tcpState === 0 ? flow.tcpState : before.tcpState;
+        assert.deepEqual(flowText(flow), { ...before, tcpState });
       }),
     );
   });

@@ -1,21 +1,55 @@
 import { equalIp, type IpAddress } from "../../base/ip.ts";
-import { IPPROTO_TCP, IPPROTO_UDP, IPS_ASSURED } from "../../wire/conntrack-constants.ts";
-import type { FlowFields } from "../../wire/flow-fields.ts";
+import {
+  IPPROTO_DCCP,
+  IPPROTO_GRE,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+  IPS_ASSURED,
+  IPS_EXPECTED,
+  IPS_HELPER,
+} from "../../wire/conntrack-constants.ts";
+import type { ExpectationFields } from "../../wire/expectation-fields.ts";
+import { type FlowFields, flowExtra } from "../../wire/flow-fields.ts";
 
-/** TCP `ESTABLISHED`, as conntrack numbers states. */
+/** TCP states, as conntrack numbers them (`enum tcp_conntrack`). */
+const TCP_SYN_SENT = 1;
 const TCP_ESTABLISHED = 3;
 
+/** Protocols whose flows the kernel calls assured at some time. */
+const lasting: ReadonlySet<number> = new Set([
+  ...[IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_DCCP, IPPROTO_UDPLITE, IPPROTO_GRE],
+]);
+/** Protocols of exchanges that are over with one answer. */
+const brief: ReadonlySet<number> = new Set([IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_ICMP, IPPROTO_ICMPV6]);
+
+export interface FlowFilterOptions {
+  /** Single exchanges, such as DNS and ICMP echo, are mirrored as well. */
+  readonly shortExchanges: boolean;
+}
+
 /**
- * Which flows are mirrored: established ones that pass through this node. Flows that begin or end at the node itself
- * (its own management, the traffic of the cluster) die with it anyway; half-open ones and single exchanges cost their
- * users one retry.
+ * Which flows are mirrored: established ones that pass through this node, and those that a helper watches or expects.
+ * Flows that begin or end at the node itself (its own management, the traffic of the cluster) die with it anyway;
+ * half-open ones and single exchanges cost their users one retry.
+ *
+ * The end of a flow is judged by the same rules as the flow: what they look at is in every event.
  */
 export class FlowFilter {
   readonly #virtual: readonly IpAddress[];
+  readonly #shortExchanges: boolean;
   #own: readonly IpAddress[] = [];
 
-  constructor(ownAddresses: readonly IpAddress[], virtualAddresses: readonly IpAddress[]) {
+  constructor(
+    ownAddresses: readonly IpAddress[],
+    virtualAddresses: readonly IpAddress[],
+    { shortExchanges }: FlowFilterOptions = { shortExchanges: false },
+  ) {
     this.#virtual = virtualAddresses;
+    this.#shortExchanges = shortExchanges;
     this.setOwnAddresses(ownAddresses);
   }
 
@@ -26,23 +60,45 @@ export class FlowFilter {
 
   /** True for a flow to mirror; completes what an event leaves out. */
   accepts(fields: FlowFields): boolean {
-    if ((fields.status & IPS_ASSURED) === 0) return false;
-    if (fields.protocol === IPPROTO_TCP) {
-      // An event for `assured` carries no protocol state: a TCP flow becomes assured when it is established.
-      if (fields.tcpState === 0) fields.tcpState = TCP_ESTABLISHED;
-    } else if (fields.protocol !== IPPROTO_UDP) {
-      return false;
-    }
-    const { original, reply } = fields;
+    if (!this.#isOfKind(fields)) return false;
+    const { original, reply, addressBytes } = fields;
     // It begins or ends here; or it is translated to an address that never moves, as by masquerading.
-    if (isOneOf(this.#own, original.source, fields) || isOneOf(this.#own, reply.source, fields)) return false;
-    if (isOneOf(this.#own, reply.destination, fields)) return false;
-    return !isOneOf(this.#virtual, original.source, fields) && !isOneOf(this.#virtual, reply.source, fields);
+    if (isOneOf(this.#own, original.source, addressBytes)) return false;
+    if (isOneOf(this.#own, reply.source, addressBytes)) return false;
+    if (isOneOf(this.#own, reply.destination, addressBytes)) return false;
+    if (isOneOf(this.#virtual, original.source, addressBytes)) return false;
+    return !isOneOf(this.#virtual, reply.source, addressBytes);
+  }
+
+  /** True for an expectation to mirror: its master may be mirrored. */
+  acceptsExpectation({ master, addressBytes }: ExpectationFields): boolean {
+    if (isOneOf(this.#own, master.source, addressBytes)) return false;
+    if (isOneOf(this.#own, master.destination, addressBytes)) return false;
+    return !isOneOf(this.#virtual, master.source, addressBytes);
+  }
+
+  #isOfKind(fields: FlowFields): boolean {
+    const { protocol, status } = fields;
+    const isAssured = (status & IPS_ASSURED) !== 0;
+    if (protocol === IPPROTO_TCP && fields.tcpState === 0) {
+      // An event may carry no protocol state: a TCP flow becomes assured when it is established.
+      fields.tcpState = isAssured ? TCP_ESTABLISHED : TCP_SYN_SENT;
+    }
+    if (protocol === IPPROTO_GRE && hasTranslatedKey(fields)) return false;
+    if (isAssured && lasting.has(protocol)) return true;
+    if ((status & (IPS_EXPECTED | IPS_HELPER)) !== 0) return true;
+    // Labels are told once, mostly with the first packet, and not again when the flow is established.
+    if (fields.has(flowExtra.helper | flowExtra.master | flowExtra.labels)) return true;
+    return this.#shortExchanges && brief.has(protocol);
   }
 }
 
-function isOneOf(addresses: readonly IpAddress[], address: Uint8Array, fields: FlowFields): boolean {
-  const length = fields.addressBytes;
+/** A call of PPTP behind translation: over ctnetlink the kernel does not take its key, and would translate wrongly. */
+function hasTranslatedKey({ original, reply }: FlowFields): boolean {
+  return reply.destinationPort !== original.sourcePort || reply.sourcePort !== original.destinationPort;
+}
+
+function isOneOf(addresses: readonly IpAddress[], address: Uint8Array, length: number): boolean {
   for (const own of addresses) {
     if (own.length !== length) continue;
     let i = 0;

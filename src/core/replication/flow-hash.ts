@@ -11,7 +11,8 @@ export class FlowHash {
   /** Fills `high` and `low`; allocates nothing. */
   take(fields: FlowFields, seed: number): void {
     this.high = (0x9747b28c ^ seed) | 0;
-    this.low = (seed + fields.protocol * 4 + (fields.family === 6 ? 2 : 0)) | 0;
+    const direction = fields.zone === 0 ? 0 : fields.zoneDirection;
+    this.low = (seed + fields.protocol * 8 + (fields.family === 6 ? 4 : 0) + direction) | 0;
     const { original, reply } = fields;
     const length = fields.addressBytes;
     this.#mixAddress(original.source, length);

@@ -58,12 +58,15 @@ describe("FlowKeySet", () => {
       { ...text, reply: "192.0.2.80 444 > 192.0.2.1 51002" },
       { ...text, protocol: 17 },
       { ...text, zone: 1 },
+      { ...text, zone: 1, zoneDirection: 2 },
       { ...text, original: "10.1.0.10 41003 > 192.0.2.80 443" },
       { ...text, original: "10.1.0.10 41002 > 192.0.2.80 444" },
       { ...text, original: "10.1.0.11 41002 > 192.0.2.80 443" },
       { ...text, original: "10.1.0.10 41002 > 192.0.3.80 443" },
     ];
     for (const other of others) assert.ok(!keys.has(flowOf(other)), JSON.stringify(other));
+    for (const other of others) keys.add(flowOf(other));
+    assert.equal(keys.size, 1 + others.length, "each is another flow than all others");
     assert.ok(keys.has(flowOf(text)));
   });
 
@@ -106,6 +109,6 @@ describe("FlowKeySet", () => {
 
 /** All that makes a flow this one; a flow that is not ICMP has no ICMP fields. */
 function identity(flow: FlowFields): string {
-  const { protocol, original, reply, zone } = flowText(flow);
-  return [flow.family, protocol, original, reply, zone].join();
+  const { protocol, original, reply, zone, zoneDirection } = flowText(flow);
+  return [flow.family, protocol, original, reply, zone, zone === 0 ? 0 : zoneDirection].join();
 }

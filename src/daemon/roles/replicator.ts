@@ -9,8 +9,11 @@ import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { ConntrackEvents } from "../../linux/conntrack-reader.ts";
+import { FlowLookup } from "../../linux/flow-lookup.ts";
 import { PollSet } from "../../linux/poll.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
+import type { ExpectationFields } from "../../wire/expectation-fields.ts";
+import type { FlowFields } from "../../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { ResumeFile } from "../drivers/resume-file.ts";
 import { SinkLink } from "../drivers/sink-link.ts";
@@ -74,6 +77,7 @@ class ReplicatorRole {
   readonly #events = new ConntrackEvents({ receiveBufferBytes: EVENT_BUFFER_BYTES });
   readonly #eventPoll = new PollSet([this.#events.fd]);
   readonly #injector = new ConntrackInjector();
+  readonly #lookup = new FlowLookup();
   readonly #writer = new FlowRecordWriter(RECORDS_BYTES);
   readonly #changes = new ChangeLog({
     capacityBytes: LOG_BYTES,
@@ -103,7 +107,8 @@ class ReplicatorRole {
     this.#settings = settings;
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
     this.#resume = new ResumeFile(join(settings.runDirectory, "resume.json"));
-    this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses());
+    const { shortExchanges } = settings.document.replication;
+    this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses(), { shortExchanges });
     this.#sources = settings.peers.map(
       (peer) =>
         new SourceLink({
@@ -223,16 +228,28 @@ class ReplicatorRole {
     while (this.#readEvents() === "more");
   }
 
+  readonly #visitFlow = (fields: FlowFields, destroyed: boolean): void => {
+    if (!this.#filter.accepts(fields)) return;
+    if (!this.#writer.hasRoom) this.#flush();
+    for (const source of this.#sources) source.touch(fields);
+    if (destroyed) this.#writer.writeDelete(fields);
+    else this.#writer.writeUpsert(fields);
+  };
+
+  readonly #visitExpectation = (fields: ExpectationFields, ended: boolean): void => {
+    if (!this.#filter.acceptsExpectation(fields)) return;
+    // Its helper may just have shifted the sequence numbers of its flow, of which there is no event.
+    const master = this.#lookup.masterOf(fields);
+    if (master !== undefined) this.#visitFlow(master, false);
+    if (!this.#writer.hasRoom) this.#flush();
+    if (ended) this.#writer.writeUnexpect(fields);
+    else this.#writer.writeExpect(fields);
+  };
+
   #readEvents(): "more" | "empty" {
     let result: "more" | "empty" = "more";
     for (let batch = 0; batch < BATCHES_PER_TURN && result === "more"; batch++) {
-      const count = this.#events.readBatch((fields, destroyed) => {
-        if (!this.#filter.accepts(fields)) return;
-        if (!this.#writer.hasRoom) this.#flush();
-        for (const source of this.#sources) source.touch(fields);
-        if (destroyed) this.#writer.writeDelete(fields);
-        else this.#writer.writeUpsert(fields);
-      }, this.#injector.portId);
+      const count = this.#events.readBatch(this.#visitFlow, this.#injector.portId, this.#visitExpectation);
       if (count === "overrun") {
         this.#channel.log(
           "warning",
