@@ -79,6 +79,11 @@ const tracking: readonly Sysctl[] = [
     value: 1,
     why: "A node that becomes active again has entries whose window history ended when it was active last: without this, their packets would be out of window and dropped.",
   },
+  {
+    name: `${conntrack}_checksum`,
+    value: 0,
+    why: "Checksums are for the ends to verify, not for routers. Linux verifies those of UDPLITE as if they were UDP's (RFC 3828 3.1), and would take every packet of it for invalid.",
+  },
 ];
 
 /** Seconds. Linux's defaults are shorter than what the RFCs on NAT behaviour ask for. */

@@ -20,6 +20,7 @@ import {
   IPCTNL_MSG_CT_DELETE,
   IPCTNL_MSG_CT_GET,
   IPCTNL_MSG_CT_NEW,
+  IPPROTO_GRE,
   IPS_ASSURED,
   IPS_CONFIRMED,
   IPS_EXPECTED,
@@ -74,8 +75,7 @@ function beginCreate(writer: NetlinkWriter, fields: FlowFields, sequence: number
 }
 
 function endCreate(writer: NetlinkWriter, fields: FlowFields): void {
-  // IPS_EXPECTED comes with the master; as a status it would be refused.
-  writeState(writer, fields, 0);
+  writeFirstState(writer, fields);
   if (fields.mark !== 0) writer.attributeU32(CTA_MARK, fields.mark);
   writeZoneOfBoth(writer, fields);
   writer.end();
@@ -97,7 +97,7 @@ export function writeUpdateOtherwise(writer: NetlinkWriter, fields: FlowFields, 
 function update(writer: NetlinkWriter, fields: FlowFields, sequence: number, expected: number): void {
   beginFlow(writer, IPCTNL_MSG_CT_NEW, NLM_F_REQUEST, sequence, fields);
   writeOriginal(writer, fields);
-  writeState(writer, fields, expected);
+  writeNextState(writer, fields, expected);
   writer.attributeU32(CTA_MARK, fields.mark);
   writeZoneOfBoth(writer, fields);
   writer.end();
@@ -198,10 +198,27 @@ function writeTranslation(
 
 const REPLICATED_STATUS = IPS_SEEN_REPLY | IPS_ASSURED | IPS_FIXED_TIMEOUT;
 
-/** Writes what may be set at creation and later. @param expected IPS_EXPECTED, where the kernel's flow has that bit */
-function writeState(writer: NetlinkWriter, fields: FlowFields, expected: number): void {
+/**
+ * The kernel keeps the timers of a GRE flow in the flow, and sets them when a packet creates it. One that was created over
+ * ctnetlink has zeros there, and ends with its first packet, unless packets leave its timer alone; so it gets a long one.
+ */
+const GRE_LIFE_SECONDS = 86_400;
+
+/** Writes status, timer and state of a flow that is created. IPS_EXPECTED comes with the master, not with the status. */
+function writeFirstState(writer: NetlinkWriter, fields: FlowFields): void {
+  const isGre = fields.protocol === IPPROTO_GRE;
+  const fixed = isGre ? IPS_FIXED_TIMEOUT : 0;
+  writer.attributeU32(CTA_STATUS, (fields.status & REPLICATED_STATUS) | IPS_CONFIRMED | fixed);
+  writer.attributeU32(CTA_TIMEOUT, isGre ? GRE_LIFE_SECONDS : fields.timeoutSeconds);
+  writeProtocolInfo(writer, fields);
+  if (fields.extras !== 0) writeExtras(writer, fields);
+}
+
+/** The same of a flow that is there. A fixed timer cannot be set any more: EPERM. @param expected IPS_EXPECTED, where the kernel's flow has that bit */
+function writeNextState(writer: NetlinkWriter, fields: FlowFields, expected: number): void {
   writer.attributeU32(CTA_STATUS, (fields.status & REPLICATED_STATUS) | IPS_CONFIRMED | expected);
-  writer.attributeU32(CTA_TIMEOUT, fields.timeoutSeconds);
+  const isFixed = fields.protocol === IPPROTO_GRE || (fields.status & IPS_FIXED_TIMEOUT) !== 0;
+  if (!isFixed) writer.attributeU32(CTA_TIMEOUT, fields.timeoutSeconds);
   writeProtocolInfo(writer, fields);
   if (fields.extras !== 0) writeExtras(writer, fields);
 }

@@ -1,16 +1,17 @@
 // One half of what replication does, for tests in which a gateway is replaced:
 //
-//   move-flows.ts read           prints the records of all flows of this namespace, in hexadecimal digits
+//   move-flows.ts read           prints the records of all flows and expectations of this namespace, in hexadecimal digits
 //   move-flows.ts write          takes such records from standard input into this namespace's kernel
 import { readFileSync } from "node:fs";
 import { ConntrackInjector } from "../../src/linux/conntrack-injector.ts";
-import { ConntrackDump } from "../../src/linux/conntrack-reader.ts";
+import { ConntrackDump, visitExpectations } from "../../src/linux/conntrack-reader.ts";
 import { FlowRecordWriter } from "../../src/wire/flow-record.ts";
 
 if (process.argv[2] === "read") {
   const writer = new FlowRecordWriter(1 << 16);
   const dump = new ConntrackDump();
   while (dump.step((fields) => writer.writeUpsert(fields)) === "more");
+  visitExpectations((fields) => writer.writeExpect(fields));
   process.stdout.write(Buffer.from(writer.take()).toString("hex"));
 } else {
   const records = Buffer.from(readFileSync(0, "utf8"), "hex");
