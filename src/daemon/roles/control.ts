@@ -13,6 +13,7 @@ import {
 } from "../../contract/status.ts";
 import { composeClusterStatus } from "../../core/status/cluster-status.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
+import { ConnectionAnswers } from "../drivers/connection-answers.ts";
 import { type ControlRequest, listenForPeers, listenLocally } from "../drivers/control-server.ts";
 import { loadGateway } from "../drivers/gateway-loader.ts";
 import { askPeer } from "../drivers/peer-client.ts";
@@ -33,6 +34,7 @@ class ControlRole {
   readonly #channel: RoleChannel;
   readonly #settings: NodeSettings;
   readonly #keys: NodeKeys;
+  readonly #connections: ConnectionAnswers;
   readonly #waiting = new Map<number, (message: RoleMessage) => void>();
   #lastRequest = 0;
   #gatewayReady = false;
@@ -42,8 +44,13 @@ class ControlRole {
     this.#channel = channel;
     this.#settings = settings;
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
+    this.#connections = new ConnectionAnswers(settings);
     const onError = (text: string) => channel.log("error", text);
-    listenLocally(join(settings.runDirectory, "control.sock"), (request) => this.#handle(request), onError);
+    listenLocally(
+      join(settings.runDirectory, "control.sock"),
+      async (request) => this.#handleLocal(request) ?? (await this.#handle(request)),
+      onError,
+    );
     listenForPeers(settings, this.#keys, (request) => this.#handle(request), onError);
     void this.#loadGateway();
   }
@@ -74,6 +81,20 @@ class ControlRole {
     }
     for (const failure of this.#gatewayFailures) this.#channel.log("error", failure);
     setTimeout(() => void this.#loadGateway(), GATEWAY_RETRY_MS);
+  }
+
+  /** What is not for other nodes: it is much, or of this node alone. */
+  #handleLocal({ method, path, query }: ControlRequest): unknown {
+    switch (`${method} ${path}`) {
+      case "GET /v1/connections":
+        return this.#connections.list(query);
+      case "GET /v1/connections/count":
+        return this.#connections.count(query);
+      case "GET /v1/connections/top":
+        return this.#connections.top(query);
+      default:
+        return undefined;
+    }
   }
 
   async #handle(request: ControlRequest): Promise<unknown> {
