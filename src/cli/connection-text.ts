@@ -14,6 +14,8 @@ const titles = [
 ] as const;
 /** Columns whose texts stand to the right. */
 const right: ReadonlySet<number> = new Set([5]);
+/** What IPv4 connections need at most. */
+const usualWidths = [5, 11, 21, 24, 21, 7, 8, 0] as const;
 /** Connections whose widths are looked at before the first line is printed. */
 const SAMPLE = 256;
 
@@ -31,7 +33,7 @@ export class ConnectionLines {
     this.#paper = paper;
   }
 
-  /** @returns what can be printed now; the first ones are held back until `flush` or until there are enough */
+  /** @returns what can be printed now; the first ones are held back until `flush` `end`, or until there are enough */
   add(connection: Connection): string {
     const cells = cellsOf(connection);
     for (const [column, text] of cells.entries()) {
@@ -42,8 +44,18 @@ export class ConnectionLines {
     return this.#held.length < SAMPLE ? "" : this.flush();
   }
 
-  /** @returns what was held back */
+  /** @returns what was held back; more will follow */
   flush(): string {
+    if (this.#held.length < SAMPLE) {
+      // These few may say little about those to come.
+      for (const [column, width] of usualWidths.entries())
+        this.#widths[column] = Math.max(width, this.#widths[column] ?? 0);
+    }
+    return this.end();
+  }
+
+  /** @returns what was held back; that was all */
+  end(): string {
     const lines = this.#held.map((cells) => this.#line(cells));
     this.#held = [];
     if (this.#begun || lines.length === 0) return lines.join("");

@@ -42,8 +42,9 @@ export async function listConnections(options: ListOptions): Promise<ExitStatus>
       continue;
     }
     // What was found so far is shown, also when it is little.
-    if (!json) await print(lines.flush(), progress);
-    if (line.walk.end !== undefined) return ended(line.walk, progress);
+    const isEnd = line.walk.end !== undefined;
+    if (!json) await print(isEnd ? lines.end() : lines.flush(), progress);
+    if (isEnd) return ended(line.walk, progress);
     progress.show(line.walk, performance.now());
   }
   throw new Error("a walk has a last line");

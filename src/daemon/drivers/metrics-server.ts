@@ -1,0 +1,83 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { isLinkLocal, validIp } from "../../base/ip.ts";
+import { openTcpListener } from "../../linux/tcp-listener.ts";
+import type { NodeSettings } from "../node-settings.ts";
+import type { TextAnswer } from "./control-server.ts";
+
+/** Some Prometheus servers, and a curious human. */
+const CONNECTIONS_MAX = 16;
+const REQUEST_LIMIT_MS = 5_000;
+/** A connection on which nothing moves. */
+const IDLE_LIMIT_MS = 30_000;
+const LISTEN_RETRY_MS = 1_000;
+
+/**
+ * Metrics for Prometheus over plain HTTP, where the document asks for them: on this node's own addresses of one
+ * interface, and only for who comes in by its device. Reads only; whatever else is asked is refused.
+ *
+ * IPv6 link-local addresses are left out: they mean nothing to a server elsewhere.
+ */
+export function listenForScrapes(
+  { device, addresses, port }: NonNullable<NodeSettings["metrics"]>,
+  scrape: () => Promise<TextAnswer>,
+  onError: (text: string) => void,
+): void {
+  for (const address of addresses.filter((one) => !isLinkLocal(validIp(one))))
+    listenOn(
+      address,
+      () => openTcpListener({ address: validIp(address), port, device }),
+      scrape,
+      (text) => onError(`cannot serve metrics on ${address} port ${port}: ${text}`),
+    );
+}
+
+function listenOn(
+  address: string,
+  open: () => number,
+  scrape: () => Promise<TextAnswer>,
+  onError: (text: string) => void,
+): void {
+  const retry = (error: unknown) => {
+    onError(error instanceof Error ? error.message : String(error));
+    setTimeout(() => listenOn(address, open, scrape, onError), LISTEN_RETRY_MS);
+  };
+  const server = createServer(
+    { requestTimeout: REQUEST_LIMIT_MS, connectionsCheckingInterval: 1_000 },
+    (request, response) => {
+      void respond(request, response, scrape);
+    },
+  );
+  server.maxConnections = CONNECTIONS_MAX;
+  server.timeout = IDLE_LIMIT_MS;
+  server.keepAliveTimeout = IDLE_LIMIT_MS;
+  server.on("error", retry);
+  try {
+    server.listen({ fd: open() });
+  } catch (error) {
+    retry(error);
+  }
+}
+
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  scrape: () => Promise<TextAnswer>,
+): Promise<void> {
+  const { method = "", url = "" } = request;
+  // A body is of no interest, and whoever sends one is not heard to the end.
+  request.resume();
+  if (url.split("?")[0] !== "/metrics") return refuse(response, 404, "There is only /metrics here.\n");
+  if (method !== "GET" && method !== "HEAD") return refuse(response, 405, "Metrics can only be read.\n");
+  try {
+    const { contentType, text } = await scrape();
+    response.writeHead(200, { "content-type": contentType, "content-length": Buffer.byteLength(text) });
+    response.end(method === "HEAD" ? undefined : text);
+  } catch {
+    // What went wrong is nobody's business on the network; the same question on the control socket tells.
+    refuse(response, 500, "The metrics could not be gathered.\n");
+  }
+}
+
+function refuse(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { "content-type": "text/plain", connection: "close" }).end(text);
+}
