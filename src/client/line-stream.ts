@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 
 /** A line longer than this is no line of ours. */
@@ -5,13 +6,13 @@ const LINE_CHARACTERS_MAX = 1 << 20;
 
 /**
  * Cuts a stream into lines, as fast as the caller takes them. Throws when the next bytes do not come within the limit;
- * what the caller itself takes for a line does not count.
+ * what the caller itself takes for a line does not count. The stream is destroyed in the end.
  */
 export async function* linesOf(
-  source: AsyncIterable<Buffer>,
+  source: Readable,
   silenceLimitMs: number,
 ): AsyncGenerator<string, void, void> {
-  const chunks = source[Symbol.asyncIterator]();
+  const chunks: AsyncIterator<Buffer> = source[Symbol.asyncIterator]();
   const decoder = new StringDecoder("utf8");
   let held = "";
   try {
@@ -25,7 +26,8 @@ export async function* linesOf(
     }
     if (held !== "") yield held;
   } finally {
-    await chunks.return?.();
+    // Not chunks.return(): it would wait for the bytes that do not come.
+    source.destroy();
   }
 }
 
