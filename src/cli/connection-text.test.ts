@@ -29,17 +29,12 @@ describe("ConnectionLines", () => {
     const lines = new ConnectionLines(plainPaper);
     assert.equal([web, web6, ping].map((one) => lines.add(one)).join(""), "");
     const expected = `
-PROTO  STATE        SOURCE                DESTINATION                     TRANSLATED             EXPIRES  MIRRORED
-tcp    ESTABLISHED  10.1.0.7:40000     -> 203.0.113.9:443                 192.0.2.1:50000       119h 59m  yes
-tcp    SYN_SENT     [fd00:1::7]:40000  -> [2001:db8::1]:80                -> [fd00:1::80]:8080       12s  no        mark 0x10 zone 3
-icmp   REPLIED      10.1.0.7           -> 203.0.113.9 type 8 id 77        192.0.2.1 id 78            59s  no
+PROTO  STATE        SOURCE                DESTINATION               TRANSLATED             EXPIRES  MIRRORED
+tcp    ESTABLISHED  10.1.0.7:40000     -> 203.0.113.9:443           192.0.2.1:50000       119h 59m  yes
+tcp    SYN_SENT     [fd00:1::7]:40000  -> [2001:db8::1]:80          -> [fd00:1::80]:8080       12s  no        mark 0x10 zone 3
+icmp   REPLIED      10.1.0.7           -> 203.0.113.9 type 8 id 77  192.0.2.1 id 78            59s  no
 `;
-    assert.equal(`\n${lines.end()}`.replace(/ +/g, " "), expected.replace(/ +/g, " "));
-    const places = expected
-      .split("\n")
-      .slice(1, 4)
-      .map((line) => line.indexOf("-> "));
-    assert.equal(new Set(places.slice(1)).size, 1);
+    assert.equal(`\n${lines.end()}`, expected);
   });
 
   it("goes on with widths that fit what comes, once the first ones are printed", () => {
@@ -126,7 +121,6 @@ describe("connectionTopText", () => {
 
   it("draws bars where they are wished for, within the paper's width", () => {
     const text = connectionTopText(top, walk, plainPaper, { bar: "#" });
-    const [, ...rows] = text.split("\n").filter((line) => line.startsWith("10."));
     assert.match(text, /^gw1: 1,000 connections, 3 source addresses\n\nSOURCE/);
     assert.match(text, /^10\.1\.0\.7 +800 {2}80\.0% {2}#+$/m);
     const bars = ["10.1.0.7", "10.1.0.8", "10.1.0.9"].map(
@@ -134,7 +128,6 @@ describe("connectionTopText", () => {
     );
     assert.equal(bars[1], Math.round((bars[0] ?? 0) / 4));
     assert.equal(bars[2], 1);
-    assert.equal(rows.length, 2);
     for (const line of text.split("\n")) assert.ok(line.length <= 80, line);
     assert.doesNotMatch(connectionTopText(top, walk, plainPaper, { bar: undefined }), /#/);
   });

@@ -8,10 +8,7 @@ const LINE_CHARACTERS_MAX = 1 << 20;
  * Cuts a stream into lines, as fast as the caller takes them. Throws when the next bytes do not come within the limit;
  * what the caller itself takes for a line does not count. The stream is destroyed in the end.
  */
-export async function* linesOf(
-  source: Readable,
-  silenceLimitMs: number,
-): AsyncGenerator<string, void, void> {
+export async function* linesOf(source: Readable, silenceLimitMs: number): AsyncGenerator<string, void, void> {
   const chunks: AsyncIterator<Buffer> = source[Symbol.asyncIterator]();
   const decoder = new StringDecoder("utf8");
   let held = "";

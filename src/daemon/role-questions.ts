@@ -21,10 +21,15 @@ export class RoleQuestions {
   readonly #waiting = new Map<number, (message: RoleMessage) => void>();
   readonly #reports = new Map<RoleName, Report>();
   readonly #questions = new Map<RoleName, Question>();
+  readonly #forgottenMs: number;
   #lastRequest = 0;
 
-  constructor(send: (role: RoleName, message: RoleMessage) => void) {
+  constructor(
+    send: (role: RoleName, message: RoleMessage) => void,
+    { forgottenMs = FORGOTTEN_MS }: { readonly forgottenMs?: number } = {},
+  ) {
     this.#send = send;
+    this.#forgottenMs = forgottenMs;
   }
 
   /** What other roles say; only answers are of interest here. */
@@ -79,7 +84,7 @@ export class RoleQuestions {
   }
 
   #askInBackground(role: RoleName): Question {
-    const answer = this.ask(role, FORGOTTEN_MS).finally(() => this.#questions.delete(role));
+    const answer = this.ask(role, this.#forgottenMs).finally(() => this.#questions.delete(role));
     const question = { answer, sinceMs: performance.now() };
     this.#questions.set(role, question);
     return question;
