@@ -36,6 +36,33 @@ gw2   from gw1  live     3  2ms     1.2M     41  -           -
     );
   });
 
+  it("says what comparisons found, and how far a pass is", () => {
+    const status = healthyStatus();
+    const sweeps = {
+      ended: 12,
+      bucketsDiffering: 0,
+      flowsMended: 0,
+      flowsPurged: 0,
+      timersRefreshed: 9,
+      resumed: 0,
+      periodMs: 60_000,
+    };
+    const stream = status.nodes[0]!.replication.streams[0]!;
+    Object.assign(stream, { sweeps });
+    assert.equal(
+      summarizeSync(status).sentences[2],
+      "The tables were compared with gw2 12 times (every 1m 0s): they were equal.",
+    );
+    Object.assign(stream, {
+      sweeps: { ...sweeps, bucketsDiffering: 3, flowsMended: 5, flowsPurged: 2 },
+      pass: { what: "compare", seen: 25_000, total: 100_000 },
+    });
+    assert.deepEqual(summarizeSync(status).sentences.slice(2), [
+      "The tables were compared with gw2 12 times (every 1m 0s): 3 parts differed; 5 connections sent anew, 2 removed there.",
+      "The table is being compared with gw2: 25,000 of about 100,000 (25%).",
+    ]);
+  });
+
   it("says what is not protected, and why", () => {
     const status = healthyStatus();
     const [gw1, gw2] = status.nodes;
@@ -76,16 +103,16 @@ gw2   from gw1  live     3  2ms     1.2M     41  -           -
   it("shows by name what a newer node says beyond what this version knows", () => {
     const status = healthyStatus();
     const { streams } = status.nodes[1]!.replication;
-    Object.assign(streams[1]!, { sweep: { buckets: 65_536, differing: 3 }, version: "2" });
+    Object.assign(streams[1]!, { ring: { bytes: 65_536, used: 3 }, version: "2" });
     Object.assign(status.nodes[1]!.replication, { divergence: 0.5 });
     const seen = clusterStatusSchema.parse(JSON.parse(JSON.stringify(status)));
     const text = syncText(seen, plainPaper);
     const expected = `
-NODE  STREAM    FIGURE           VALUE
-gw2             divergence       0.5
-gw2   from gw1  sweep.buckets    65,536
-gw2   from gw1  sweep.differing  3
-gw2   from gw1  version          2
+NODE  STREAM    FIGURE      VALUE
+gw2             divergence  0.5
+gw2   from gw1  ring.bytes  65,536
+gw2   from gw1  ring.used   3
+gw2   from gw1  version     2
 `;
     assert.ok(text.endsWith(expected), text);
   });

@@ -27,6 +27,7 @@ export function summarizeSync({ nodes, activeNode, summary }: ClusterStatus): Sy
   const sentences = [
     `${active.name} is active with ${counted(active.flows, "connection")} in its table.`,
     ...others.filter(isComplete).map((node) => completeSentence(node, active)),
+    ...active.replication.streams.flatMap((stream) => [...sweepSentences(stream), ...passSentences(stream)]),
   ];
   const unprotected = [
     ...(others.length === 0 ? [`${active.name} is the only node: nobody could take over.`] : []),
@@ -56,6 +57,31 @@ function completeSentence(node: NodeStatus, active: NodeStatus): string {
   if (stream === undefined || stream.lagRecords === 0) return `${all}, and nothing is on its way.`;
   const age = stream.lagMs === null ? "" : `, the oldest for ${formatDurationMs(stream.lagMs)}`;
   return `${all}, but for ${counted(stream.lagRecords, "record")} on the way${age}.`;
+}
+
+function sweepSentences({ peer, sweeps }: ReplicationStreamStatus): string[] {
+  if (sweeps === undefined || sweeps.ended === 0) return [];
+  const { ended, bucketsDiffering, flowsMended, flowsPurged, periodMs } = sweeps;
+  const often = `The tables were compared with ${peer} ${counted(ended, "time")} (every ${formatDurationMs(periodMs)})`;
+  if (bucketsDiffering === 0) return [`${often}: they were equal.`];
+  return [
+    `${often}: ${counted(bucketsDiffering, "part")} differed; ${counted(flowsMended, "connection")} sent anew, ${grouped(flowsPurged)} removed there.`,
+  ];
+}
+
+const passWords: Readonly<Record<string, string>> = {
+  compare: "compared with",
+  copy: "copied to",
+  purge: "tidied up for",
+};
+
+function passSentences({ peer, pass }: ReplicationStreamStatus): string[] {
+  if (pass === undefined) return [];
+  const percent = Math.min(100, Math.floor((100 * pass.seen) / Math.max(1, pass.total)));
+  const word = passWords[pass.what] ?? `read (${pass.what}) for`;
+  return [
+    `The table is being ${word} ${peer}: ${grouped(pass.seen)} of about ${grouped(pass.total)} (${percent}%).`,
+  ];
 }
 
 function unprotectedBy(node: NodeStatus, active: NodeStatus): string[] {

@@ -25,8 +25,26 @@ export const replicationStreamSchema = z.looseObject({
   lagMs: z.number().nullable(),
   /** Refused records by errno and kind. */
   refused: counters,
-  /** Full copies by cause. */
+  /** Times that the tables were compared or copied, by cause. */
   resyncs: counters,
+  /** Direction `to`: what regular comparisons of the two tables found and mended. */
+  sweeps: z
+    .looseObject({
+      ended: z.number(),
+      /** Parts of the tables that were not equal. */
+      bucketsDiffering: z.number(),
+      /** Connections that were sent anew, and that the standby removed. */
+      flowsMended: z.number(),
+      flowsPurged: z.number(),
+      timersRefreshed: z.number(),
+      /** Times that a stream went on where it had been cut. */
+      resumed: z.number(),
+      /** From one comparison to the next. */
+      periodMs: z.number(),
+    })
+    .optional(),
+  /** A pass over the node's table that is under way: entries seen, of about so many. */
+  pass: z.looseObject({ what: z.string(), seen: z.number(), total: z.number() }).optional(),
 });
 
 export const replicationSchema = z.looseObject({

@@ -16,7 +16,7 @@ const settings = nodeSettings({ document, ...where }, new Uint8Array(32));
 
 const stream = (direction: "to" | "from", more: object = {}): StreamReport => ({
   ...{ peer: "gw2", direction, connected: true, state: "live", records: 1_000, bytes: 27_000 },
-  ...{ lagRecords: 3, lagMs: 2.5, complete: true, resyncs: { joined: 1, refresh: 7 } },
+  ...{ lagRecords: 3, lagMs: 2.5, complete: true, resyncs: { joined: 1, overrun: 7 } },
   ...more,
 });
 
@@ -32,6 +32,11 @@ const replicator = (more: object = {}): ReplicatorReport => ({
   streamsRefused: 9,
   ...more,
 });
+
+const sweeps = {
+  ...{ ended: 12, bucketsDiffering: 3, flowsMended: 5, flowsPurged: 2, timersRefreshed: 900 },
+  ...{ resumed: 1, periodMs: 60_000, skipped: 4 },
+};
 
 // Of the election only what is shown.
 const view = {
@@ -96,7 +101,7 @@ describe("renderNodeMetrics", () => {
       'tocha_replication_bytes_total{peer="gw2",direction="from"} 27000',
       'tocha_replication_lag_records{peer="gw2",direction="to"} 3',
       'tocha_replication_lag_seconds{peer="gw2",direction="to"} 0.0025',
-      'tocha_replication_resyncs_total{peer="gw2",direction="to",cause="refresh"} 7',
+      'tocha_replication_resyncs_total{peer="gw2",direction="to",cause="overrun"} 7',
       'tocha_replication_refused_total{errno="ENOMEM",operation="create"} 12',
       'tocha_replication_refused_total{errno="EBUSY",operation="update"} 1',
       'tocha_replication_applied_total{result="purged"} 6',
@@ -106,6 +111,29 @@ describe("renderNodeMetrics", () => {
       'tocha_process_up{process="control"} 1',
       'tocha_process_cpu_seconds_total{process="control"} 1.5',
       'tocha_process_private_memory_bytes{process="control"} 40',
+    ];
+    assert.deepEqual(
+      expected.filter((line) => !found.includes(line)),
+      [],
+    );
+  });
+
+  it("tells of comparisons and what they mended", async () => {
+    const pass = { what: "compare", seen: 5, total: 20 };
+    const found = await lines(
+      source({ replicator: replicator({ streams: [stream("to", { sweeps, pass })] }) }),
+    );
+    const labels = 'peer="gw2",direction="to"';
+    const expected = [
+      `tocha_replication_sweeps_total{${labels}} 12`,
+      `tocha_replication_sweep_period_seconds{${labels}} 60`,
+      `tocha_replication_diverged_buckets_total{${labels}} 3`,
+      `tocha_replication_mended_total{${labels},action="sent"} 5`,
+      `tocha_replication_mended_total{${labels},action="removed"} 2`,
+      `tocha_replication_mended_total{${labels},action="prolonged"} 900`,
+      `tocha_replication_resumed_total{${labels}} 1`,
+      `tocha_replication_pass_ratio{${labels},pass="compare"} 0.25`,
+      'tocha_replication_figure{peer="gw2",direction="to",figure="sweeps.skipped"} 4',
     ];
     assert.deepEqual(
       expected.filter((line) => !found.includes(line)),
@@ -146,7 +174,8 @@ describe("renderNodeMetrics", () => {
   });
 
   it("is described in the guide, metric for metric, with the same kind", async () => {
-    const replicated = replicator({ diverged: 3 });
+    const streams = [stream("to", { sweeps, pass: { what: "compare", seen: 5, total: 20 } })];
+    const replicated = replicator({ diverged: 3, streams });
     const { text } = await renderNodeMetrics(source({ replicator: replicated }));
     const kinds = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => `${name} ${kind}`);
     const guide = readFileSync(

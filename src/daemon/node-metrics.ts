@@ -1,5 +1,5 @@
-import { Counter, Gauge, Registry } from "prom-client";
 import { nodeRoles } from "../contract/status.ts";
+import { type MetricLabels, MetricSet, type RenderedMetrics } from "./metric-set.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import type { ProcessUsage } from "./process-usage.ts";
 import type { FailoverReport, ReplicatorReport, StreamReport, SupervisorReport } from "./role-report.ts";
@@ -16,11 +16,6 @@ export interface NodeMetricsSource {
   usageOf(pid: number): ProcessUsage | undefined;
 }
 
-export interface RenderedMetrics {
-  readonly contentType: string;
-  readonly text: string;
-}
-
 /** Everything that the node knows of itself in figures, in the text format of Prometheus (docs/guide/metrics.md). */
 export async function renderNodeMetrics(source: NodeMetricsSource): Promise<RenderedMetrics> {
   const metrics = new MetricSet();
@@ -29,38 +24,6 @@ export async function renderNodeMetrics(source: NodeMetricsSource): Promise<Rend
   if (source.replicator !== undefined) addReplicator(metrics, source.replicator);
   addProcesses(metrics, source);
   return await metrics.render();
-}
-
-type Labels = Readonly<Record<string, string>>;
-
-/** Metrics of one answer: made anew each time, so that nothing of a peer or process that is gone stays behind. */
-class MetricSet {
-  readonly #registry = new Registry();
-  readonly #gauges = new Map<string, Gauge>();
-  readonly #counters = new Map<string, Counter>();
-
-  gauge(name: string, help: string, value: number, labels: Labels = {}): void {
-    let gauge = this.#gauges.get(name);
-    if (gauge === undefined) {
-      gauge = new Gauge({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
-      this.#gauges.set(name, gauge);
-    }
-    gauge.set(labels, value);
-  }
-
-  /** Streams of the same peer that follow one another add up. */
-  counter(name: string, help: string, value: number, labels: Labels = {}): void {
-    let counter = this.#counters.get(name);
-    if (counter === undefined) {
-      counter = new Counter({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
-      this.#counters.set(name, counter);
-    }
-    counter.inc(labels, value);
-  }
-
-  async render(): Promise<RenderedMetrics> {
-    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
-  }
 }
 
 function addNode(metrics: MetricSet, { settings, connections, gatewayLoaded }: NodeMetricsSource): void {
@@ -164,7 +127,7 @@ function addReplicator(metrics: MetricSet, report: ReplicatorReport): void {
 
 function addStream(metrics: MetricSet, stream: StreamReport): void {
   const { peer, direction, connected, state, problem, complete, ...figures } = stream;
-  const { records, bytes, lagRecords, lagMs, resyncs, ...rest } = figures;
+  const { records, bytes, lagRecords, lagMs, resyncs, sweeps, pass, ...rest } = figures;
   const labels = { peer, direction };
   metrics.gauge("tocha_replication_connected", "1 when the stream is connected.", Number(connected), labels);
   metrics.gauge(
@@ -201,7 +164,54 @@ function addStream(metrics: MetricSet, stream: StreamReport): void {
       count ?? 0,
       { ...labels, cause },
     );
+  if (sweeps !== undefined) addSweeps(metrics, sweeps, labels);
+  if (pass !== undefined) {
+    const name = "tocha_replication_pass_ratio";
+    const part = Math.min(1, pass.seen / Math.max(1, pass.total));
+    metrics.gauge(name, "How far a pass over the table is, while there is one.", part, {
+      ...labels,
+      pass: pass.what,
+    });
+  }
   addFigures(metrics, rest, labels);
+}
+
+/** Regular comparisons of the tables: divergence must be seen, not only mended. */
+function addSweeps(
+  metrics: MetricSet,
+  sweeps: NonNullable<StreamReport["sweeps"]>,
+  labels: MetricLabels,
+): void {
+  const { ended, bucketsDiffering, flowsMended, flowsPurged, timersRefreshed, resumed, periodMs, ...rest } =
+    sweeps;
+  metrics.counter("tocha_replication_sweeps_total", "Comparisons of the tables that ended.", ended, labels);
+  metrics.gauge(
+    "tocha_replication_sweep_period_seconds",
+    "Time from one comparison to the next.",
+    periodMs / 1_000,
+    labels,
+  );
+  metrics.counter(
+    "tocha_replication_diverged_buckets_total",
+    "Parts of the tables that were not equal.",
+    bucketsDiffering,
+    labels,
+  );
+  const mended = { sent: flowsMended, removed: flowsPurged, prolonged: timersRefreshed };
+  for (const [action, count] of Object.entries(mended))
+    metrics.counter(
+      "tocha_replication_mended_total",
+      "Connections of the standby that were mended, by what was done.",
+      count,
+      { ...labels, action },
+    );
+  metrics.counter(
+    "tocha_replication_resumed_total",
+    "Times that the stream went on where it had been cut.",
+    resumed,
+    labels,
+  );
+  addFigures(metrics, rest, { peer: labels["peer"] ?? "", direction: labels["direction"] ?? "" }, "sweeps.");
 }
 
 /** Figures that the replicator reports and this file does not know by name: none is lost. */

@@ -29,6 +29,24 @@ export interface StreamReport {
   /** The stream's standby (direction "to") or this node (direction "from") holds everything. */
   readonly complete: boolean;
   readonly resyncs: Partial<Record<ResyncCause, number>>;
+  /** Direction "to": what regular comparisons of the tables found and mended (SourceCounters). */
+  readonly sweeps?: {
+    readonly ended: number;
+    readonly bucketsDiffering: number;
+    readonly flowsMended: number;
+    readonly flowsPurged: number;
+    readonly timersRefreshed: number;
+    /** Streams that went on where they had been cut. */
+    readonly resumed: number;
+    /** The time from one to the next, in milliseconds. */
+    readonly periodMs: number;
+  };
+  /** A pass over this node's table that is under way: flows seen, of about so many. */
+  readonly pass?: {
+    readonly what: "compare" | "copy" | "purge";
+    readonly seen: number;
+    readonly total: number;
+  };
   /** Why it is not connected, if that is known. */
   readonly problem?: string;
 }
