@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isLinkLocal, validIp } from "../../base/ip.ts";
 import { openTcpListener } from "../../linux/tcp-listener.ts";
 import type { NodeSettings } from "../node-settings.ts";
@@ -17,44 +17,57 @@ const LISTEN_RETRY_MS = 1_000;
  *
  * IPv6 link-local addresses are left out: they mean nothing to a server elsewhere.
  */
-export function listenForScrapes(
-  { device, addresses, port }: NonNullable<NodeSettings["metrics"]>,
-  scrape: () => Promise<TextAnswer>,
-  onError: (text: string) => void,
-): void {
-  for (const address of addresses.filter((one) => !isLinkLocal(validIp(one))))
-    listenOn(
-      address,
-      () => openTcpListener({ address: validIp(address), port, device }),
-      scrape,
-      (text) => onError(`cannot serve metrics on ${address} port ${port}: ${text}`),
-    );
-}
+export class MetricsServer {
+  readonly #settings: NonNullable<NodeSettings["metrics"]>;
+  readonly #scrape: () => Promise<TextAnswer>;
+  readonly #onError: (text: string) => void;
+  readonly #servers = new Map<string, Server>();
+  #closed = false;
 
-function listenOn(
-  address: string,
-  open: () => number,
-  scrape: () => Promise<TextAnswer>,
-  onError: (text: string) => void,
-): void {
-  const retry = (error: unknown) => {
-    onError(error instanceof Error ? error.message : String(error));
-    setTimeout(() => listenOn(address, open, scrape, onError), LISTEN_RETRY_MS);
-  };
-  const server = createServer(
-    { requestTimeout: REQUEST_LIMIT_MS, connectionsCheckingInterval: 1_000 },
-    (request, response) => {
-      void respond(request, response, scrape);
-    },
-  );
-  server.maxConnections = CONNECTIONS_MAX;
-  server.timeout = IDLE_LIMIT_MS;
-  server.keepAliveTimeout = IDLE_LIMIT_MS;
-  server.on("error", retry);
-  try {
-    server.listen({ fd: open() });
-  } catch (error) {
-    retry(error);
+  constructor(
+    settings: NonNullable<NodeSettings["metrics"]>,
+    scrape: () => Promise<TextAnswer>,
+    onError: (text: string) => void,
+  ) {
+    this.#settings = settings;
+    this.#scrape = scrape;
+    this.#onError = onError;
+    for (const address of settings.addresses) if (!isLinkLocal(validIp(address))) this.#listen(address);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const server of this.#servers.values()) {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  #listen(address: string): void {
+    if (this.#closed) return;
+    const { device, port } = this.#settings;
+    const server = createServer(
+      // How often connections are looked at that are too slow.
+      { requestTimeout: REQUEST_LIMIT_MS, connectionsCheckingInterval: 1_000 },
+      (request, response) => {
+        void respond(request, response, this.#scrape);
+      },
+    );
+    server.maxConnections = CONNECTIONS_MAX;
+    server.timeout = IDLE_LIMIT_MS;
+    server.keepAliveTimeout = IDLE_LIMIT_MS;
+    const retry = (error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#onError(`cannot serve metrics on ${address} port ${port}: ${reason}`);
+      setTimeout(() => this.#listen(address), LISTEN_RETRY_MS);
+    };
+    server.on("error", retry);
+    this.#servers.set(address, server);
+    try {
+      server.listen({ fd: openTcpListener({ address: validIp(address), port, device }) });
+    } catch (error) {
+      retry(error);
+    }
   }
 }
 

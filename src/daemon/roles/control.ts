@@ -16,7 +16,7 @@ import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
 import { type ControlRequest, listenForPeers, listenLocally, TextAnswer } from "../drivers/control-server.ts";
 import { loadGateway } from "../drivers/gateway-loader.ts";
-import { listenForScrapes } from "../drivers/metrics-server.ts";
+import { MetricsServer } from "../drivers/metrics-server.ts";
 import { askPeer } from "../drivers/peer-client.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import { composeNodeStatus, unreachableNode } from "../node-status.ts";
@@ -57,7 +57,7 @@ class ControlRole {
       onError,
     );
     listenForPeers(settings, this.#keys, (request) => this.#handle(request), onError);
-    if (settings.metrics !== undefined) listenForScrapes(settings.metrics, () => this.#metrics(), onError);
+    if (settings.metrics !== undefined) new MetricsServer(settings.metrics, () => this.#metrics(), onError);
     void this.#loadGateway();
   }
 
