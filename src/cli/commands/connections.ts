@@ -57,8 +57,8 @@ function ended(walk: ConnectionWalk, progress: WalkProgress): ExitStatus {
   if (!process.stderr.isTTY) return exitStatus.ok;
   if (walk.end === "limit")
     process.stderr.write(`${walk.node}: ended at the limit of ${grouped(walk.matched)}; there may be more\n`);
-  else if (walk.matched === 0)
-    process.stderr.write(`${walk.node}: none of ${counted(walk.read, "connection")} fits\n`);
+  else if (walk.matched > 0) process.stderr.write(`${walk.node}: ${counted(walk.matched, "connection")}\n`);
+  else process.stderr.write(`${walk.node}: none of ${counted(walk.read, "connection")} fits\n`);
   return exitStatus.ok;
 }
 

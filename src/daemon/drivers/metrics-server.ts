@@ -32,7 +32,10 @@ export class MetricsServer {
     this.#settings = settings;
     this.#scrape = scrape;
     this.#onError = onError;
-    for (const address of settings.addresses) if (!isLinkLocal(validIp(address))) this.#listen(address);
+    const addresses = settings.addresses.filter((address) => !isLinkLocal(validIp(address)));
+    if (addresses.length === 0)
+      onError(`metrics: ${settings.device} has only link-local addresses: nothing listens`);
+    for (const address of addresses) this.#listen(address);
   }
 
   close(): void {
