@@ -56,6 +56,16 @@ describe("RoleQuestions", () => {
     assert.equal(await roles.questions.latest("replicator", patience), 4);
   });
 
+  it("asks a role that was started again at once", async () => {
+    const roles = new Roles();
+    roles.hang = true;
+    assert.equal(await roles.questions.latest("replicator", patience), undefined);
+    roles.hang = false;
+    assert.equal(await roles.questions.latest("replicator", patience), undefined);
+    roles.questions.receive({ kind: "role-started", role: "replicator" });
+    assert.equal(await roles.questions.latest("replicator", patience), 2);
+  });
+
   it("does not pass off an old report as the truth", async () => {
     const roles = new Roles();
     assert.equal(await roles.questions.latest("replicator", patience), 1);

@@ -32,8 +32,10 @@ export class RoleQuestions {
     this.#forgottenMs = forgottenMs;
   }
 
-  /** What other roles say; only answers are of interest here. */
+  /** What other roles say, and what is said of them. */
   receive(message: RoleMessage): void {
+    // What the process before it was asked is not answered any more.
+    if (message.kind === "role-started") this.#questions.delete(message.role);
     if (message.kind === "answer" || message.kind === "switchover-answer")
       this.#waiting.get(message.request)?.(message);
   }
@@ -84,8 +86,10 @@ export class RoleQuestions {
   }
 
   #askInBackground(role: RoleName): Question {
-    const answer = this.ask(role, this.#forgottenMs).finally(() => this.#questions.delete(role));
-    const question = { answer, sinceMs: performance.now() };
+    const answer = this.ask(role, this.#forgottenMs).finally(() => {
+      if (this.#questions.get(role) === question) this.#questions.delete(role);
+    });
+    const question: Question = { answer, sinceMs: performance.now() };
     this.#questions.set(role, question);
     return question;
   }

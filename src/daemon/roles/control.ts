@@ -62,13 +62,13 @@ class ControlRole {
   }
 
   receive({ message }: Envelope): void {
+    this.#roles.receive(message);
     switch (message.kind) {
       case "role-started":
         if (message.role === "failover" && this.#gatewayReady)
           this.#channel.send("failover", { kind: "gateway-ready" });
         break;
       default:
-        this.#roles.receive(message);
         break;
     }
   }
