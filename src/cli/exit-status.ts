@@ -31,6 +31,7 @@ const unavailableCodes: ReadonlySet<string> = new Set<ProblemCode>([
 const inputCodes: ReadonlySet<string> = new Set<ProblemCode>([
   "unreadable-file",
   "bad-usage",
+  "bad-filter",
   "bad-name",
   "node-not-in-document",
   "keys-exist",

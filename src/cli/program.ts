@@ -1,5 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { type Problem, ProblemError } from "../base/problem.ts";
+import { exits, outputOption, socketOptions } from "./command-options.ts";
+import { connectionsCommand, metricsCommand } from "./connections-program.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
 import { problemText } from "./problem-text.ts";
@@ -30,6 +32,7 @@ function wantsJson(args: readonly string[]): boolean {
     return (
       arg === "-ojson" ||
       arg === "--output=json" ||
+      (arg === "--json" && args[0] === "connections") ||
       (arg === "json" && ["-o", "--output"].includes(args[index - 1] ?? ""))
     );
   });
@@ -64,15 +67,23 @@ Examples:
   tocha keys init --node gw1               make the keys of a new cluster
   tocha run --config cluster.yaml          be a gateway
   tocha status                             how is the cluster?
+  tocha connections top                    who has the most connections?
   tocha switchover --reason "new kernel"   hand over before maintenance
   tocha lab up                             try all of it on this machine alone
 
 Exit status: 0 all is well; 1 the cluster is degraded or refused the request; 2 the command line, the
 document or a key is wrong; 69 something needed is not there (a running node, root, a tool); 70 a defect.`,
     );
-  for (const command of [runCommand(), checkCommand(), statusCommand(), switchoverCommand(), keysCommand()]) {
-    program.addCommand(inherit(command));
-  }
+  const commands = [
+    runCommand(),
+    checkCommand(),
+    statusCommand(),
+    connectionsCommand(),
+    metricsCommand(),
+    switchoverCommand(),
+    keysCommand(),
+  ];
+  for (const command of commands) program.addCommand(inherit(command));
   program.addCommand(lab.name() === "lab" ? inherit(lab) : lab);
   program.addCommand(inherit(versionCommand()));
   return program;
@@ -87,28 +98,6 @@ function inherit(command: Command): Command {
   command.helpOption("-h, --help", "show this help");
   for (const child of command.commands) inherit(child as Command);
   return command;
-}
-
-/** An action's result becomes the exit status. */
-function exits<A extends unknown[]>(
-  action: (...args: A) => Promise<ExitStatus>,
-): (...args: A) => Promise<void> {
-  return async (...args) => {
-    process.exitCode = await action(...args);
-  };
-}
-
-function outputOption(): Option {
-  return new Option("-o, --output <format>", "text for people, json for programs")
-    .choices(["text", "json"])
-    .default("text");
-}
-
-function socketOptions(command: Command): Command {
-  return command
-    .option("--socket <path>", "the control socket of the node to ask")
-    .option("--node <name>", "the node of this machine to ask, where several run")
-    .option("--lab <name>", "ask a node of this lab");
 }
 
 function runCommand(): Command {

@@ -6,6 +6,7 @@ import type {
   StatusProblem,
   Verdict,
 } from "../contract/status.ts";
+import { grouped, short } from "./number-text.ts";
 import { type Cell, type Column, tableLines } from "./table.ts";
 import { indent, type Paper, type Style, wrap } from "./terminal.ts";
 
@@ -108,16 +109,4 @@ function problemLines({ severity, node, code, message, hint }: StatusProblem, pa
     text += `  ${paper.paint("cyan", "->")} ${firstHint}\n${indent(restHint, "     ")}`;
   }
   return text;
-}
-
-/** 1,234,567 */
-function grouped(count: number): string {
-  return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ",");
-}
-
-/** 987, 12.3k, 4.5M: for narrow columns. */
-function short(count: number): string {
-  if (count < 10_000) return grouped(count);
-  if (count < 1_000_000) return `${(count / 1_000).toFixed(1)}k`;
-  return `${(count / 1_000_000).toFixed(1)}M`;
 }

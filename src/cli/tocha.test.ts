@@ -48,6 +48,17 @@ async function tocha(
 let folder = "";
 let server: Server;
 /** What the pretended node answers next. */
+/** Several values, one a line. */
+class Lines {
+  readonly values: readonly unknown[];
+
+  constructor(values: readonly unknown[]) {
+    this.values = values;
+  }
+}
+
+/** What it was asked last. */
+let asked: string | undefined;
 let answer: { status: number; body: unknown } = { status: 200, body: healthyStatus() };
 const socket = () => join(folder, "control.sock");
 
@@ -58,9 +69,12 @@ before(async () => {
     join(folder, "bad.yaml"),
     goodDocument.replace("interval: 100ms", "intervall: 100ms").replace("gw2: 100", "gw2: 110"),
   );
-  server = createServer((_request, response) =>
-    response.writeHead(answer.status).end(JSON.stringify(answer.body)),
-  );
+  server = createServer((request, response) => {
+    asked = request.url;
+    const { status, body } = answer;
+    const values = body instanceof Lines ? body.values : [body];
+    response.writeHead(status).end(values.map((value) => `${JSON.stringify(value)}\n`).join(""));
+  });
   const { promise, resolve } = Promise.withResolvers<void>();
   server.listen(socket(), resolve);
   await promise;
@@ -75,13 +89,21 @@ describe("tocha", () => {
   it("has help for everything, with examples", async () => {
     const { status, out } = await tocha(["--help"]);
     assert.equal(status, 0);
-    for (const command of ["run", "check", "status", "switchover", "keys", "lab", "version"]) {
+    for (const command of [
+      ...["run", "check", "status", "connections", "metrics", "switchover", "keys", "lab", "version"],
+    ]) {
       assert.match(out, new RegExp(`^ {2}${command}\\b`, "m"));
     }
     const commands = [
       ["run"],
       ["check"],
       ["status"],
+      ["connections"],
+      ["connections", "list"],
+      ["connections", "count"],
+      ["connections", "top"],
+      ["connections", "sync"],
+      ["metrics"],
       ["switchover"],
       ["keys"],
       ["keys", "init"],
@@ -241,6 +263,69 @@ describe("tocha status", () => {
     assert.ok(looks.length >= 2);
     for (const look of looks) assert.equal(JSON.parse(look).verdict, "ok");
     assert.equal((await tocha(["status", "--watch", "often"])).status, 2);
+  });
+});
+
+describe("tocha connections", () => {
+  const connection = {
+    ...{
+      protocol: "tcp",
+      state: "ESTABLISHED",
+      source: "10.1.0.7",
+      sourcePort: 1,
+      destination: "203.0.113.9",
+    },
+    ...{ destinationPort: 443, timeoutSeconds: 9, assured: true, mirrored: true },
+  };
+  const walk = { node: "gw1", read: 2, entries: 2, matched: 1, end: "done" };
+  /** The pretended node's answer is one line of JSON; several make a stream. */
+  const stream = (...values: readonly unknown[]) => ({ status: 200, body: new Lines(values) });
+
+  it("lists one connection a line, in text and as NDJSON", async () => {
+    answer = stream({ walk: { ...walk, end: undefined } }, connection, { walk });
+    const text = await tocha(["connections", "list", "--from", "10.1.0.0/24", "--socket", socket()]);
+    assert.deepEqual({ status: text.status, err: text.err }, { status: 0, err: "" });
+    assert.match(
+      text.out,
+      /^PROTO .*\ntcp +ESTABLISHED +10\.1\.0\.7:1 +-> 203\.0\.113\.9:443 +- +9s +yes\n$/,
+    );
+    assert.equal(asked, "/v1/connections?source=10.1.0.0%2F24");
+    for (const json of [["-o", "json"], ["--json"]]) {
+      const { out } = await tocha(["connections", "list", ...json, "--socket", socket()]);
+      assert.deepEqual(
+        out
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line)),
+        [connection],
+      );
+    }
+  });
+
+  it("ends with 1 when the kernel broke off, and with 2 for a wrong filter or limit", async () => {
+    answer = stream({ walk: { ...walk, end: "failed" } });
+    for (const command of ["list", "count", "top"]) {
+      const { status, err } = await tocha(["connections", command, "--socket", socket()]);
+      assert.equal(status, 1, command);
+      assert.match(err, /broke off after 2 connections \[walk-failed\]/);
+    }
+    answer = { status: 400, body: { code: "bad-filter", message: '"x" is no port', hint: "Write a port." } };
+    const wrong = await tocha(["connections", "top", "--port", "x", "--socket", socket(), "--json"]);
+    assert.equal(wrong.status, 2);
+    assert.equal(JSON.parse(wrong.out).problems[0].code, "bad-filter");
+    assert.equal((await tocha(["connections", "list", "--limit", "0", "--socket", socket()])).status, 2);
+    assert.equal((await tocha(["connections", "top", "--by", "colour"])).status, 2);
+  });
+
+  it("says how the connections are mirrored, and ends with 1 when they are not", async () => {
+    answer = { status: 200, body: healthyStatus() };
+    const well = await tocha(["connections", "sync", "--socket", socket()]);
+    assert.equal(well.status, 0);
+    assert.match(well.out, /^campus PROTECTED\n/);
+    answer = { status: 200, body: degradedStatus() };
+    const bad = await tocha(["connections", "sync", "--socket", socket(), "-o", "json"]);
+    assert.equal(bad.status, 1);
+    assert.equal(JSON.parse(bad.out).protected, false);
   });
 });
 

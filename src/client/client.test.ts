@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { ProblemError } from "../base/problem.ts";
+import type { Connection, WalkLine } from "../contract/connections.ts";
 import type { ProblemCode } from "../contract/problem-codes.ts";
 import { healthyStatus } from "../contract/status.test-data.ts";
 import { ControlClient } from "./control-client.ts";
@@ -127,6 +128,107 @@ describe("ControlClient", () => {
     );
     stopServers();
     await assert.rejects(client.status(), problem("unavailable", "tocha run"));
+  });
+});
+
+describe("ControlClient.walk", () => {
+  const path = () => join(root, "walk.sock");
+  const connection: Connection = {
+    ...{
+      protocol: "tcp",
+      state: "ESTABLISHED",
+      source: "10.1.0.7",
+      sourcePort: 1,
+      destination: "203.0.113.9",
+    },
+    ...{ destinationPort: 443, timeoutSeconds: 9, assured: true, mirrored: true },
+  };
+  const walkLine = (end?: "done"): WalkLine => ({
+    walk: { node: "gw1", read: 2, entries: 2, matched: 2, ...(end === undefined ? {} : { end }) },
+  });
+  const lines = (...values: readonly unknown[]) =>
+    values.map((value) => `${JSON.stringify(value)}\n`).join("");
+
+  async function walked(query = ""): Promise<(Connection | WalkLine)[]> {
+    const seen: (Connection | WalkLine)[] = [];
+    const client = new ControlClient(path(), { timeoutMs: 300 });
+    for await (const line of client.walk("list", new URLSearchParams(query))) seen.push(line);
+    return seen;
+  }
+
+  it("passes lines on as they come, however they are cut", async () => {
+    let asked: string | undefined;
+    const text = lines(walkLine(), connection, { ...connection, weather: "fine" }, walkLine("done"));
+    await serve(path(), (request, response) => {
+      asked = request.url;
+      for (let at = 0; at < text.length; at += 7) response.write(text.slice(at, at + 7));
+      response.end();
+    });
+    assert.deepEqual(await walked("source=fd00::/8&limit=2"), [
+      walkLine(),
+      connection,
+      connection,
+      walkLine("done"),
+    ]);
+    assert.equal(asked, "/v1/connections?source=fd00%3A%3A%2F8&limit=2");
+  });
+
+  it("takes an answer without its end for cut off, and lines that it does not know for a bad answer", async () => {
+    const answers: readonly (readonly [string, string])[] = [
+      [lines(walkLine(), connection), "cut off"],
+      [`${lines(walkLine())}{"walk`, "not JSON"],
+      [lines({ protocol: "tcp" }), "state"],
+      [lines({ walk: {} }), "walk"],
+    ];
+    for (const [text, part] of answers) {
+      await serve(path(), (_request, response) => response.end(text));
+      await assert.rejects(walked(), problem("bad-answer", part));
+      stopServers();
+    }
+  });
+
+  it("passes a refusal on, and gives up on silence before and within the answer", async () => {
+    await serve(path(), json(400, { code: "bad-filter", message: "no", hint: "Write another." }));
+    await assert.rejects(walked(), problem("bad-filter", "Write another"));
+    stopServers();
+    await serve(path(), () => {});
+    await assert.rejects(walked(), problem("unavailable", "within 0.3 s"));
+    stopServers();
+    await serve(path(), (_request, response) => response.write(lines(walkLine())));
+    await assert.rejects(walked(), problem("unavailable", "within 0.3 s"));
+    stopServers();
+    await serve(path(), (_request, response) => {
+      response.write(lines(walkLine()), () => response.destroy());
+    });
+    await assert.rejects(walked(), problem("unavailable", "cannot be asked"));
+  });
+
+  it("a slow caller is no silence of the node", async () => {
+    await serve(path(), (_request, response) =>
+      response.end(lines(walkLine(), connection, walkLine("done"))),
+    );
+    let count = 0;
+    for await (const _line of new ControlClient(path(), { timeoutMs: 150 }).walk(
+      "list",
+      new URLSearchParams(),
+    )) {
+      count++;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    assert.equal(count, 3);
+  });
+
+  it("ends the node's work when the caller leaves", async () => {
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    await serve(path(), (_request, response) => {
+      const more = setInterval(() => response.write(lines(connection)), 5);
+      response.on("close", () => {
+        clearInterval(more);
+        resolve();
+      });
+    });
+    for await (const _line of new ControlClient(path()).walk("list", new URLSearchParams())) break;
+    await closed;
   });
 });
 

@@ -1,6 +1,7 @@
 import { type IncomingMessage, request } from "node:http";
 import type * as z from "zod";
 import { type Problem, ProblemError } from "../base/problem.ts";
+import { type Connection, connectionSchema, type WalkLine, walkLineSchema } from "../contract/connections.ts";
 import {
   type ClusterStatus,
   clusterStatusSchema,
@@ -9,6 +10,7 @@ import {
   type SwitchoverRequest,
   switchoverAnswerSchema,
 } from "../contract/status.ts";
+import { linesOf, SilenceError } from "./line-stream.ts";
 
 export interface ControlClientOptions {
   /** The time within which a question about the state must be answered; default 5 s. */
@@ -45,6 +47,70 @@ export class ControlClient {
     return this.#validate(reply, switchoverAnswerSchema);
   }
 
+  /** The node's metrics in the text format of Prometheus. */
+  async metrics(): Promise<string> {
+    const reply = await this.#ask("GET", "/metrics", { timeoutMs: this.#timeoutMs });
+    if (reply.status !== 200) throw this.#refusal(reply);
+    return reply.body;
+  }
+
+  /**
+   * Walks through the connections in the node's kernel (src/contract/connections.ts), no faster than the caller takes
+   * them. Leaving the loop ends the walk.
+   *
+   * @param kind what is wanted of them; the query goes with it
+   */
+  async *walk(
+    kind: "list" | "count" | "top",
+    query: URLSearchParams,
+  ): AsyncGenerator<Connection | WalkLine, void, void> {
+    const path = `/v1/connections${kind === "list" ? "" : `/${kind}`}?${query.toString()}`;
+    const leave = new AbortController();
+    const silence = setTimeout(() => leave.abort(new SilenceError()), this.#timeoutMs);
+    try {
+      const incoming = await open({
+        socketPath: this.socketPath,
+        method: "GET",
+        path,
+        signal: leave.signal,
+        text: undefined,
+      });
+      clearTimeout(silence);
+      if (incoming.statusCode !== 200) throw this.#refusal(await collect(incoming));
+      let ended = false;
+      for await (const line of linesOf(incoming, this.#timeoutMs)) {
+        const value = this.#walkLine(line);
+        if ("walk" in value && value.walk.end !== undefined) ended = true;
+        yield value;
+      }
+      if (!ended) throw this.#badAnswer("its answer was cut off");
+    } catch (error) {
+      if (error instanceof ProblemError) throw error;
+      const silent = error instanceof SilenceError || leave.signal.aborted;
+      throw new ProblemError(unavailable(this.socketPath, error, silent ? this.#timeoutMs : undefined));
+    } finally {
+      clearTimeout(silence);
+      leave.abort();
+    }
+  }
+
+  #walkLine(line: string): Connection | WalkLine {
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      throw this.#badAnswer("a line of its answer is not JSON");
+    }
+    const schema =
+      typeof value === "object" && value !== null && "walk" in value ? walkLineSchema : connectionSchema;
+    const answer = schema.safeParse(value);
+    if (answer.success) return answer.data;
+    const [issue] = answer.error.issues;
+    throw this.#badAnswer(
+      `a line of its answer is wrong at ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "?"}`,
+    );
+  }
+
   #validate<T extends z.ZodType>({ status, body }: Reply, schema: T): z.output<T> {
     let value: unknown;
     try {
@@ -60,9 +126,14 @@ export class ControlClient {
         `its answer is wrong at ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "?"}`,
       );
     }
-    const problem = problemSchema.safeParse(value);
-    if (problem.success) throw new ProblemError(withoutUndefined(problem.data));
-    throw this.#badAnswer(`it answered with status ${status} and no reason`);
+    throw this.#refusal({ status, body });
+  }
+
+  /** Why the node did not do what was asked. */
+  #refusal({ status, body }: Reply): ProblemError {
+    const problem = problemSchema.safeParse(jsonOrNothing(body));
+    if (problem.success) return new ProblemError(withoutUndefined(problem.data));
+    return this.#badAnswer(`it answered with status ${status} and no reason`);
   }
 
   #badAnswer(message: string): ProblemError {
@@ -106,19 +177,29 @@ interface Exchange {
 /** A status of 16 nodes has about 100 KiB. */
 const maxBodyLength = 4 * 1_048_576;
 
-function exchange({ socketPath, method, path, signal, text }: Exchange): Promise<Reply> {
-  const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+async function exchange(wish: Exchange): Promise<Reply> {
+  return await collect(await open(wish));
+}
+
+function open({ socketPath, method, path, signal, text }: Exchange): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const headers =
     text === undefined
       ? {}
       : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
   // One connection per request: the process ends after a few.
-  const outgoing = request({ socketPath, method, path, headers, signal, agent: false }, (incoming) => {
-    collect(incoming).then(resolve, reject);
-  });
+  const outgoing = request({ socketPath, method, path, headers, signal, agent: false }, resolve);
   outgoing.on("error", reject);
   outgoing.end(text);
   return promise;
+}
+
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
 }
 
 async function collect(incoming: IncomingMessage): Promise<Reply> {

@@ -583,6 +583,39 @@ export const badDocuments: readonly BadDocument[] = [
     path: "control.port",
     says: "replication",
   },
+  // Metrics.
+  {
+    name: "metrics on an unknown interface",
+    replace: "control: { port: 7846 }",
+    by: "control: { port: 7846 }\nmetrics: { interface: §lam }",
+    code: "unknown-interface",
+    path: "metrics.interface",
+    says: 'Did you mean "lan"?',
+  },
+  {
+    name: "metrics on no interface",
+    replace: "control: { port: 7846 }",
+    by: "control: { port: 7846 }\n§metrics: { port: 9845 }",
+    code: "missing-key",
+    path: "metrics.interface",
+    says: "on whose own addresses",
+  },
+  {
+    name: "metrics on a port that is taken",
+    replace: "control: { port: 7846 }",
+    by: "control: { port: 7846 }\nmetrics: { interface: lan, port: §7846 }",
+    code: "duplicate-port",
+    path: "metrics.port",
+    says: "control",
+  },
+  {
+    name: "an unknown key of metrics",
+    replace: "control: { port: 7846 }",
+    by: "control: { port: 7846 }\nmetrics: { interface: lan, §prot: 9845 }",
+    code: "unknown-key",
+    path: "metrics.prot",
+    says: 'Did you mean "port"?',
+  },
   // The group.
   {
     name: "two groups",

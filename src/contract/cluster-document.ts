@@ -140,6 +140,18 @@ export const clusterDocumentSchema = z
       .strictObject({ port: port(7846, "The TCP port of the control interface between the nodes.") })
       .prefault({})
       .meta({ description: "The control interface between the nodes." }),
+    metrics: z
+      .strictObject({
+        interface: nameOf("an interface").meta({
+          description: "The interface on whose own addresses every node answers. Nowhere else.",
+        }),
+        port: port(9845, "The TCP port that Prometheus asks."),
+      })
+      .optional()
+      .meta({
+        description:
+          "Metrics for Prometheus over plain HTTP, readable by everybody on that interface. Without this key nothing listens.",
+      }),
     keys: z
       .strictObject({
         directory: z.string().min(1).max(4096).default(defaultKeysDirectory()).meta({

@@ -15,6 +15,7 @@ export interface DocumentFacts {
   readonly groups: readonly GroupFacts[];
   readonly sourceRules: readonly SourceRuleFacts[];
   readonly syncInterface: Fact<string> | undefined;
+  readonly metricsInterface: Fact<string> | undefined;
   readonly ports: readonly { readonly name: string; readonly port: Fact<number> }[];
 }
 
@@ -65,10 +66,12 @@ export interface SourceRuleFacts {
 }
 
 export function documentFacts(root: unknown): DocumentFacts {
-  const ports = [
+  const ports: (readonly [string, number])[] = [
     ["replication", 7844],
     ["control", 7846],
-  ] as const;
+    // Nothing listens where the document does not ask for it.
+    ...(isMap(child(root, "metrics")) ? [["metrics", 9845] as const] : []),
+  ];
   return {
     nodesPath: isMap(child(root, "nodes")) ? ["nodes"] : undefined,
     nodes: entries(root, ["nodes"]).map(nodeFacts),
@@ -76,6 +79,7 @@ export function documentFacts(root: unknown): DocumentFacts {
     groups: entries(root, ["groups"]).map(groupFacts),
     sourceRules: items(root, ["nat", "source"]).map(sourceRuleFacts),
     syncInterface: textFact(child(child(root, "replication"), "interface"), ["replication", "interface"]),
+    metricsInterface: textFact(child(child(root, "metrics"), "interface"), ["metrics", "interface"]),
     ports: ports.map(([name, byDefault]) => {
       const port = child(child(root, name), "port") ?? byDefault;
       return { name, port: { value: typeof port === "number" ? port : Number.NaN, path: [name, "port"] } };

@@ -18,6 +18,7 @@ export function checkNodes(facts: DocumentFacts): Finding[] {
     ...facts.nodes.flatMap(checkOverlaps),
     ...checkPrefixLengths(facts.nodes),
     ...checkSync(facts),
+    ...checkMetrics(facts),
     ...checkPorts(facts),
   ];
 }
@@ -178,24 +179,30 @@ function checkPrefixLengths(nodes: readonly NodeFacts[]): Finding[] {
 
 function checkSync({ nodes, syncInterface }: DocumentFacts): Finding[] {
   if (syncInterface === undefined || nodes.length === 0) return [];
+  return checkRoleExists(nodes, syncInterface) ?? checkSyncAddresses(nodes, syncInterface.value);
+}
+
+function checkMetrics({ nodes, metricsInterface }: DocumentFacts): Finding[] {
+  if (metricsInterface === undefined || nodes.length === 0) return [];
+  return checkRoleExists(nodes, metricsInterface) ?? [];
+}
+
+/** @returns undefined when the interface exists */
+function checkRoleExists(nodes: readonly NodeFacts[], { value, path }: Fact<string>): Finding[] | undefined {
   const roles = new Set(nodes.flatMap((node) => node.interfaces.map((one) => one.role)));
-  if (!roles.has(syncInterface.value)) {
-    if (nodes.some((node) => node.interfacesPath === undefined)) return [];
-    const meant = closestName(syncInterface.value, roles);
-    return [
-      {
-        code: "unknown-interface",
-        path: syncInterface.path,
-        on: "value",
-        message: `no node has an interface "${clip(syncInterface.value)}"`,
-        hint:
-          meant === undefined
-            ? `Interfaces: ${[...roles].map(clip).join(", ")}.`
-            : `Did you mean "${meant}"?`,
-      },
-    ];
-  }
-  return checkSyncAddresses(nodes, syncInterface.value);
+  if (roles.has(value)) return undefined;
+  if (nodes.some((node) => node.interfacesPath === undefined)) return [];
+  const meant = closestName(value, roles);
+  const known = `Interfaces: ${[...roles].map(clip).join(", ")}.`;
+  return [
+    {
+      code: "unknown-interface",
+      path,
+      on: "value",
+      message: `no node has an interface "${clip(value)}"`,
+      hint: meant === undefined ? known : `Did you mean "${meant}"?`,
+    },
+  ];
 }
 
 /** Nodes speak to each other by the first address of the interface. */

@@ -214,9 +214,13 @@ function unwrap(schema: z.core.$ZodType | undefined): z.core.$ZodType | undefine
   let bare = schema;
   for (;;) {
     if (bare instanceof z.ZodPipe) bare = bare.in;
-    else if (bare instanceof z.ZodDefault || bare instanceof z.ZodPrefault) bare = bare.unwrap();
+    else if (isWrapper(bare)) bare = bare.unwrap();
     else return bare;
   }
+}
+
+function isWrapper(schema: unknown): schema is z.ZodDefault | z.ZodPrefault | z.ZodOptional {
+  return schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional;
 }
 
 function scalarKindAt(path: DocumentPath): ScalarKind | undefined {
@@ -226,7 +230,7 @@ function scalarKindAt(path: DocumentPath): ScalarKind | undefined {
     const entry = scalarKinds.get(schema);
     if (entry !== undefined) return entry.kind;
     if (schema instanceof z.ZodPipe) schema = schema.in;
-    else if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) schema = schema.unwrap();
+    else if (isWrapper(schema)) schema = schema.unwrap();
     else return undefined;
   }
 }
@@ -244,7 +248,7 @@ function describe(path: DocumentPath): string {
     const description = z.globalRegistry.get(schema)?.description;
     if (description !== undefined) return description;
     if (schema instanceof z.ZodPipe) schema = schema.in;
-    else if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) schema = schema.unwrap();
+    else if (isWrapper(schema)) schema = schema.unwrap();
     else return "";
   }
 }

@@ -75,6 +75,9 @@ export const problemCodes = {
   "already-running": "A daemon of this node runs already.",
   // Requests to a node.
   "bad-request": "A request has unknown keys or wrong types.",
+  "bad-filter": "A filter for connections is not understood.",
+  "walks-busy": "Too many walks through the connection table are under way.",
+  "walk-failed": "The kernel broke off the walk through its connection table.",
   "no-such-operation": "This version of the daemon does not know the request.",
   "not-a-node": "A certificate is not that of a node of this cluster.",
   "no-answer": "The role of the daemon that decides did not answer in time.",

@@ -10,7 +10,8 @@ export const nodeRoles = ["active", "standby", "init", "fault", "stopped", "unkn
 
 const counters = z.record(z.string(), z.number());
 
-const replicationStream = z.object({
+/** What a newer node says beyond this is kept, and shown by its name. */
+export const replicationStreamSchema = z.looseObject({
   peer: z.string(),
   direction: z.enum(["to", "from"]),
   connected: z.boolean(),
@@ -24,8 +25,33 @@ const replicationStream = z.object({
   lagMs: z.number().nullable(),
   /** Refused records by errno and kind. */
   refused: counters,
-  /** Full copies by cause. */
+  /** Times that the tables were compared or copied, by cause. */
   resyncs: counters,
+  /** Direction `to`: what regular comparisons of the two tables found and mended. */
+  sweeps: z
+    .looseObject({
+      ended: z.number(),
+      /** Parts of the tables that were not equal. */
+      bucketsDiffering: z.number(),
+      /** Connections that were sent anew, and that the standby removed. */
+      flowsMended: z.number(),
+      flowsPurged: z.number(),
+      timersRefreshed: z.number(),
+      /** Times that a stream went on where it had been cut. */
+      resumed: z.number(),
+      /** From one comparison to the next. */
+      periodMs: z.number(),
+    })
+    .optional(),
+  /** A pass over the node's table that is under way: entries seen, of about so many. */
+  pass: z.looseObject({ what: z.string(), seen: z.number(), total: z.number() }).optional(),
+});
+
+export const replicationSchema = z.looseObject({
+  complete: z.boolean(),
+  streams: z.array(replicationStreamSchema),
+  /** Times that the kernel dropped events, because they were not read fast enough. */
+  overruns: z.number(),
 });
 
 export const nodeStatusSchema = z.object({
@@ -47,7 +73,7 @@ export const nodeStatusSchema = z.object({
   /** Entries in its connection table. */
   flows: z.number(),
   flowsMax: z.number(),
-  replication: z.object({ complete: z.boolean(), streams: z.array(replicationStream), overruns: z.number() }),
+  replication: replicationSchema,
   peers: z.array(
     z.object({
       name: z.string(),
@@ -92,7 +118,8 @@ export const clusterStatusSchema = z.object({
 
 export type ClusterStatus = z.output<typeof clusterStatusSchema>;
 export type NodeStatus = z.output<typeof nodeStatusSchema>;
-export type ReplicationStreamStatus = z.output<typeof replicationStream>;
+export type ReplicationStreamStatus = z.output<typeof replicationStreamSchema>;
+export type ReplicationStatus = z.output<typeof replicationSchema>;
 export type StatusProblem = z.output<typeof statusProblem>;
 export type NodeRole = NodeStatus["role"];
 export type Verdict = ClusterStatus["verdict"];

@@ -42,6 +42,10 @@ export interface NodeSettings {
   readonly sync: { readonly name: string; readonly device: string; readonly address: string };
   readonly ports: { readonly pulses: number; readonly replication: number; readonly control: number };
   readonly refreshMs: number;
+  /** Where Prometheus may ask: this node's own addresses on one interface. Undefined when nothing shall listen. */
+  readonly metrics:
+    | { readonly device: string; readonly addresses: readonly string[]; readonly port: number }
+    | undefined;
 }
 
 export interface NodeSettingsSource {
@@ -104,7 +108,14 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
       control: document.control.port,
     },
     refreshMs: document.replication.refreshMs,
+    metrics: metricsSettings(document, node),
   };
+}
+
+function metricsSettings(document: ClusterDocument, node: string): NodeSettings["metrics"] {
+  if (document.metrics === undefined) return undefined;
+  const { device, addresses } = interfaceOf(document, node, document.metrics.interface);
+  return { device, addresses, port: document.metrics.port };
 }
 
 function interfaceOf(document: ClusterDocument, node: string, name: string) {

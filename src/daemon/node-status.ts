@@ -1,4 +1,4 @@
-import type { NodeStatus, ReplicationStreamStatus } from "../contract/status.ts";
+import type { NodeStatus, ReplicationStatus, ReplicationStreamStatus } from "../contract/status.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import type { FailoverReport, ReplicatorReport, StreamReport, SupervisorReport } from "./role-report.ts";
 import { version } from "./version.ts";
@@ -30,11 +30,7 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
     interfaces: failover?.faces.map((face) => ({ ...face })) ?? [],
     flows: kernel.flows,
     flowsMax: kernel.flowsMax,
-    replication: {
-      complete: replicator?.complete ?? false,
-      streams: replicator?.streams.map((stream) => streamStatus(stream, replicator)) ?? [],
-      overruns: replicator?.overruns ?? 0,
-    },
+    replication: replicationStatus(replicator),
     peers:
       failover?.view.peers.map((peer) => ({
         name: peer.name,
@@ -55,20 +51,21 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
   };
 }
 
+/** What the replicator reports beyond what is known here goes through as it is. */
+function replicationStatus(replicator: ReplicatorReport | undefined): ReplicationStatus {
+  if (replicator === undefined) return { complete: false, streams: [], overruns: 0 };
+  const { role, injected, refused, purged, malformed, streamsRefused, streams, ...rest } = replicator;
+  return { ...rest, streams: streams.map((stream) => streamStatus(stream, replicator)) };
+}
+
 function streamStatus(stream: StreamReport, replicator: ReplicatorReport): ReplicationStreamStatus {
-  const { peer, direction, connected, state, records, bytes, lagRecords, lagMs, resyncs } = stream;
+  const { state, problem, complete, lagMs, ...rest } = stream;
   return {
-    peer,
-    direction,
-    connected,
-    state: stream.problem === undefined ? state : `${state}: ${stream.problem}`,
-    records,
-    bytes,
-    lagRecords,
-    lagMs: connected ? lagMs : null,
+    ...rest,
+    state: problem === undefined ? state : `${state}: ${problem}`,
+    lagMs: stream.connected ? lagMs : null,
     // Refusals are this node's kernel's, so they belong to the streams that come in.
-    refused: direction === "from" ? replicator.refused : {},
-    resyncs,
+    refused: stream.direction === "from" ? replicator.refused : {},
   };
 }
 

@@ -23,7 +23,7 @@ const runtimeOptions = {
   // A collection on several threads would wait for helpers of ordinary priority.
   failover: ["--max-old-space-size=48", "--max-semi-space-size=1", "--single-threaded-gc"],
   replicator: ["--max-old-space-size=512"],
-  control: ["--max-old-space-size=128"],
+  control: ["--max-old-space-size=128", "--max-semi-space-size=2"],
 } as const satisfies Record<WorkerRole, readonly string[]>;
 
 const RESTART_DELAY_MS_MIN = 50;

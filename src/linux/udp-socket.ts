@@ -81,7 +81,7 @@ export class UdpSocket {
 }
 
 /** struct sockaddr_in or sockaddr_in6. */
-function socketAddress(address: IpAddress, port: number): Uint8Array {
+export function socketAddress(address: IpAddress, port: number): Uint8Array {
   const v4 = ipFamily(address) === 4;
   const bytes = new Uint8Array(v4 ? 16 : 28);
   const view = new DataView(bytes.buffer);

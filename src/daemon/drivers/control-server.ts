@@ -16,16 +16,46 @@ const BODY_BYTES_MAX = 64 << 10;
 const REQUEST_LIMIT_MS = 10_000;
 const LISTEN_RETRY_MS = 1_000;
 
+/** Whoever reads a long answer may pause, as in a pager; but what it holds is given back some time. */
+const STALL_LIMIT_MS = 300_000;
+
 export interface ControlRequest {
   readonly method: string;
+  /** Without the query. */
   readonly path: string;
+  readonly query: URLSearchParams;
   /** Parsed JSON, or undefined when there was none. */
   readonly body: unknown;
   /** `local` for the UNIX socket, otherwise the node that asks. */
   readonly from: string;
 }
 
-/** Answers a request; a thrown ProblemError becomes an answer of status 409, an undefined answer 404. */
+/** An answer that is not JSON. */
+export class TextAnswer {
+  readonly contentType: string;
+  readonly text: string;
+
+  constructor(contentType: string, text: string) {
+    this.contentType = contentType;
+    this.text = text;
+  }
+}
+
+/** An answer of any length, which is made while it is read: no faster, and not at all once the reader has gone. */
+export class StreamAnswer {
+  readonly contentType: string;
+  readonly pieces: AsyncGenerator<string, void, void>;
+
+  constructor(contentType: string, pieces: AsyncGenerator<string, void, void>) {
+    this.contentType = contentType;
+    this.pieces = pieces;
+  }
+}
+
+/**
+ * Answers a request, usually with what becomes JSON. A thrown ProblemError becomes an answer of status 409 (400 when the
+ * request is wrong in itself), an undefined answer 404.
+ */
 export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
 
 /** HTTP on a UNIX socket that only its owner may open. */
@@ -94,15 +124,56 @@ async function respond(
   }
   try {
     const body = await readBody(request);
-    const result = await handle({ method: request.method ?? "GET", path: request.url ?? "/", body, from });
+    const [path = "/", ...query] = (request.url ?? "/").split("?");
+    const method = request.method ?? "GET";
+    const result = await handle({ method, path, query: new URLSearchParams(query.join("?")), body, from });
     if (result === undefined)
-      answer(response, 404, problem("no-such-operation", `there is no ${request.method} ${request.url}`));
+      answer(response, 404, problem("no-such-operation", `there is no ${method} ${path}`));
+    else if (result instanceof StreamAnswer) await stream(response, result);
+    else if (result instanceof TextAnswer)
+      response.writeHead(200, { "content-type": result.contentType }).end(result.text);
     else answer(response, 200, result);
   } catch (error) {
+    if (response.headersSent) {
+      // What was sent is no whole answer: the reader sees that it was cut off.
+      response.destroy();
+      return;
+    }
     if (error instanceof ProblemError)
-      answer(response, error.problem.code === "bad-request" ? 400 : 409, error.problem);
+      answer(response, wrongRequests.has(error.problem.code) ? 400 : 409, error.problem);
     else answer(response, 500, problem("internal", error instanceof Error ? error.message : String(error)));
   }
+}
+
+const wrongRequests: ReadonlySet<string> = new Set(["bad-request", "bad-filter"]);
+
+async function stream(response: ServerResponse, { contentType, pieces }: StreamAnswer): Promise<void> {
+  try {
+    for await (const piece of pieces) {
+      // Only now: what goes wrong before the first piece is answered with its own status.
+      if (!response.headersSent) response.writeHead(200, { "content-type": contentType });
+      if (response.closed) return;
+      if (!response.write(piece) && !(await drained(response))) return;
+    }
+    response.end();
+  } finally {
+    if (response.headersSent && !response.writableEnded) response.destroy();
+  }
+}
+
+/** @returns false when the reader has gone, or stood still for too long */
+function drained(response: ServerResponse): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => settle(false), STALL_LIMIT_MS);
+  const onDrain = () => settle(true);
+  const onClose = () => settle(false);
+  const settle = (result: boolean) => {
+    clearTimeout(timer);
+    response.off("drain", onDrain).off("close", onClose);
+    resolve(result);
+  };
+  response.once("drain", onDrain).once("close", onClose);
+  return promise;
 }
 
 async function readBody(request: IncomingMessage): Promise<unknown> {

@@ -13,28 +13,34 @@ import {
 } from "../../contract/status.ts";
 import { composeClusterStatus } from "../../core/status/cluster-status.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
-import { type ControlRequest, listenForPeers, listenLocally } from "../drivers/control-server.ts";
+import { ConnectionAnswers } from "../drivers/connection-answers.ts";
+import { type ControlRequest, listenForPeers, listenLocally, TextAnswer } from "../drivers/control-server.ts";
 import { loadGateway } from "../drivers/gateway-loader.ts";
+import { MetricsServer } from "../drivers/metrics-server.ts";
 import { askPeer } from "../drivers/peer-client.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import { composeNodeStatus, unreachableNode } from "../node-status.ts";
+import { processUsage } from "../process-usage.ts";
 import { RoleChannel } from "../role-channel.ts";
-import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
+import type { Envelope } from "../role-message.ts";
+import { RoleQuestions } from "../role-questions.ts";
 import type { FailoverReport, ReplicatorReport, SupervisorReport } from "../role-report.ts";
 
-const ROLE_ANSWER_LIMIT_MS = 500;
 const PEER_ANSWER_LIMIT_MS = 1_000;
 const SWITCHOVER_LIMIT_MS = 5_000;
 const SWITCHOVER_POLL_MS = 20;
 const GATEWAY_RETRY_MS = 5_000;
+/** A scrape takes the roles' last reports where new ones are not there at once; older ones would be a lie. */
+const SCRAPE_REPORTS = { waitMs: 100, ageMsMax: 10_000 };
 
 /** The control role: loads rules and sysctls, answers questions about the node and the cluster, passes on wishes. */
 class ControlRole {
   readonly #channel: RoleChannel;
   readonly #settings: NodeSettings;
   readonly #keys: NodeKeys;
-  readonly #waiting = new Map<number, (message: RoleMessage) => void>();
-  #lastRequest = 0;
+  readonly #connections: ConnectionAnswers;
+  readonly #roles: RoleQuestions;
+  #scrape: Promise<TextAnswer> | undefined;
   #gatewayReady = false;
   #gatewayFailures: readonly string[] = [];
 
@@ -42,21 +48,25 @@ class ControlRole {
     this.#channel = channel;
     this.#settings = settings;
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
+    this.#roles = new RoleQuestions((role, message) => channel.send(role, message));
+    this.#connections = new ConnectionAnswers(settings);
     const onError = (text: string) => channel.log("error", text);
-    listenLocally(join(settings.runDirectory, "control.sock"), (request) => this.#handle(request), onError);
+    listenLocally(
+      join(settings.runDirectory, "control.sock"),
+      async (request) => (await this.#handleLocal(request)) ?? (await this.#handle(request)),
+      onError,
+    );
     listenForPeers(settings, this.#keys, (request) => this.#handle(request), onError);
+    if (settings.metrics !== undefined) new MetricsServer(settings.metrics, () => this.#metrics(), onError);
     void this.#loadGateway();
   }
 
   receive({ message }: Envelope): void {
+    this.#roles.receive(message);
     switch (message.kind) {
       case "role-started":
         if (message.role === "failover" && this.#gatewayReady)
           this.#channel.send("failover", { kind: "gateway-ready" });
-        break;
-      case "answer":
-      case "switchover-answer":
-        this.#waiting.get(message.request)?.(message);
         break;
       default:
         break;
@@ -74,6 +84,22 @@ class ControlRole {
     }
     for (const failure of this.#gatewayFailures) this.#channel.log("error", failure);
     setTimeout(() => void this.#loadGateway(), GATEWAY_RETRY_MS);
+  }
+
+  /** What is not for other nodes: it is much, or of this node alone. */
+  #handleLocal({ method, path, query }: ControlRequest): unknown {
+    switch (`${method} ${path}`) {
+      case "GET /metrics":
+        return this.#metrics();
+      case "GET /v1/connections":
+        return this.#connections.list(query);
+      case "GET /v1/connections/count":
+        return this.#connections.count(query);
+      case "GET /v1/connections/top":
+        return this.#connections.top(query);
+      default:
+        return undefined;
+    }
   }
 
   async #handle(request: ControlRequest): Promise<unknown> {
@@ -95,7 +121,7 @@ class ControlRole {
     const others = settings.peers.map((peer) => this.#peerStatus(peer));
     const [nodes, failover] = await Promise.all([
       Promise.all([own, ...others]),
-      this.#ask<FailoverReport>("failover"),
+      this.#roles.ask<FailoverReport>("failover"),
     ]);
     const order = Object.keys(settings.document.nodes);
     return composeClusterStatus({
@@ -121,9 +147,9 @@ class ControlRole {
 
   async #nodeStatus(): Promise<NodeStatus> {
     const [failover, replicator, supervisor] = await Promise.all([
-      this.#ask<FailoverReport>("failover"),
-      this.#ask<ReplicatorReport>("replicator"),
-      this.#ask<SupervisorReport>("supervisor"),
+      this.#roles.ask<FailoverReport>("failover"),
+      this.#roles.ask<ReplicatorReport>("replicator"),
+      this.#roles.ask<SupervisorReport>("supervisor"),
     ]);
     return composeNodeStatus({
       settings: this.#settings,
@@ -132,6 +158,37 @@ class ControlRole {
       supervisor,
       kernel: readKernel(supervisor),
     });
+  }
+
+  /** One answer serves everybody who asks while it is made. */
+  #metrics(): Promise<TextAnswer> {
+    this.#scrape ??= this.#renderMetrics().finally(() => {
+      this.#scrape = undefined;
+    });
+    return this.#scrape;
+  }
+
+  async #renderMetrics(): Promise<TextAnswer> {
+    // The library is loaded when somebody asks for the first time: a node without Prometheus does not pay for it.
+    const [{ renderNodeMetrics }, failover, replicator, supervisor] = await Promise.all([
+      import("../node-metrics.ts"),
+      this.#roles.latest<FailoverReport>("failover", SCRAPE_REPORTS),
+      this.#roles.latest<ReplicatorReport>("replicator", SCRAPE_REPORTS),
+      this.#roles.latest<SupervisorReport>("supervisor", SCRAPE_REPORTS),
+    ]);
+    const { contentType, text } = await renderNodeMetrics({
+      settings: this.#settings,
+      failover,
+      replicator,
+      supervisor,
+      connections: {
+        count: readNumber("/proc/sys/net/netfilter/nf_conntrack_count"),
+        max: readNumber("/proc/sys/net/netfilter/nf_conntrack_max"),
+      },
+      gatewayLoaded: this.#gatewayReady,
+      usageOf: processUsage,
+    });
+    return new TextAnswer(contentType, text);
   }
 
   async #peerStatus(peer: PeerSettings): Promise<NodeStatus> {
@@ -194,7 +251,11 @@ class ControlRole {
   }
 
   async #beginSwitchover(reason: string): Promise<Problem | undefined> {
-    const answer = await this.#request("failover", (request) => ({ kind: "switchover", request, reason }));
+    const answer = await this.#roles.request("failover", (request) => ({
+      kind: "switchover",
+      request,
+      reason,
+    }));
     if (answer?.kind !== "switchover-answer") {
       return {
         code: "no-answer",
@@ -208,7 +269,7 @@ class ControlRole {
   async #waitForSwitchover(): Promise<SwitchoverAnswer> {
     const deadline = Date.now() + SWITCHOVER_LIMIT_MS;
     while (Date.now() < deadline) {
-      const report = await this.#ask<FailoverReport>("failover");
+      const report = await this.#roles.ask<FailoverReport>("failover");
       const view = report?.view;
       if (
         view !== undefined &&
@@ -244,26 +305,6 @@ class ControlRole {
       path,
       limitMs,
       ...(body === undefined ? {} : { body }),
-    });
-  }
-
-  async #ask<T>(role: RoleName): Promise<T | undefined> {
-    const answer = await this.#request(role, (request) => ({ kind: "ask", request }));
-    return answer?.kind === "answer" ? (answer.report as T) : undefined;
-  }
-
-  /** @returns undefined when the role does not answer in time: it has just died, or it hangs */
-  #request(role: RoleName, message: (request: number) => RoleMessage): Promise<RoleMessage | undefined> {
-    const request = ++this.#lastRequest;
-    return new Promise((resolve) => {
-      const finish = (answer: RoleMessage | undefined) => {
-        clearTimeout(timer);
-        this.#waiting.delete(request);
-        resolve(answer);
-      };
-      const timer = setTimeout(() => finish(undefined), ROLE_ANSWER_LIMIT_MS);
-      this.#waiting.set(request, finish);
-      this.#channel.send(role, message(request));
     });
   }
 }

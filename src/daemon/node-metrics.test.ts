@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { goodDocument } from "../contract/bad-documents.test-data.ts";
+import { readDocument } from "../contract/read-document.ts";
+import type { ElectionView } from "../core/election/election-types.ts";
+import { type NodeMetricsSource, renderNodeMetrics } from "./node-metrics.ts";
+import { nodeSettings } from "./node-settings.ts";
+import type { FailoverReport, ReplicatorReport, StreamReport } from "./role-report.ts";
+
+const { document } = readDocument(goodDocument, "good.yaml");
+assert.ok(document !== undefined);
+const where = { documentDirectory: "/", runDirectory: "/run", node: "gw1" };
+const settings = nodeSettings({ document, ...where }, new Uint8Array(32));
+
+const stream = (direction: "to" | "from", more: object = {}): StreamReport => ({
+  ...{ peer: "gw2", direction, connected: true, state: "live", records: 1_000, bytes: 27_000 },
+  ...{ lagRecords: 3, lagMs: 2.5, complete: true, resyncs: { joined: 1, overrun: 7 } },
+  ...more,
+});
+
+const replicator = (more: object = {}): ReplicatorReport => ({
+  role: "replicator",
+  complete: true,
+  streams: [stream("to"), stream("from")],
+  overruns: 2,
+  injected: { created: 5, updated: 4, deleted: 3, kept: 2, replaced: 1, absent: 0 },
+  refused: { "create ENOMEM": 12, "EBUSY update": 1 },
+  purged: 6,
+  malformed: 0,
+  streamsRefused: 9,
+  ...more,
+});
+
+const sweeps = {
+  ...{ ended: 12, bucketsDiffering: 3, flowsMended: 5, flowsPurged: 2, timersRefreshed: 900 },
+  ...{ resumed: 1, periodMs: 60_000, skipped: 4 },
+};
+
+// Of the election only what is shown.
+const view = {
+  ...{ role: "active", sinceMs: 1_000, priority: 110, effectivePriority: 100, counters: { conflict: 1 } },
+  peers: [
+    {
+      name: "gw2",
+      alive: true,
+      paths: [
+        { name: "sync", lastHeardMs: 8_990 },
+        { name: "lan", lastHeardMs: undefined },
+      ],
+    },
+  ],
+} as unknown as ElectionView;
+const failover: FailoverReport = {
+  ...{ role: "failover", nowMs: 9_000, addresses: [], realTime: true, latenessMsMax: 1.5 },
+  view: view as unknown as FailoverReport["view"],
+  faces: [{ name: "lan", device: "eth0", up: false }],
+  counters: { pulseReplayed: 4 },
+};
+
+const source = (more: Partial<NodeMetricsSource> = {}): NodeMetricsSource => ({
+  settings,
+  failover,
+  replicator: replicator(),
+  supervisor: {
+    role: "supervisor",
+    processes: [
+      { role: "control", pid: 42, restarts: 1 },
+      { role: "failover", pid: 0, restarts: 3 },
+    ],
+  },
+  connections: { count: 102_334, max: 1_048_576 },
+  gatewayLoaded: true,
+  usageOf: () => ({ cpuSeconds: 1.5, residentBytes: 100, privateBytes: 40 }),
+  ...more,
+});
+
+async function lines(given: NodeMetricsSource): Promise<string[]> {
+  const { contentType, text } = await renderNodeMetrics(given);
+  assert.match(contentType, /^text\/plain; version=0\.0\.4/);
+  return text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+describe("renderNodeMetrics", () => {
+  it("has every figure under its name", async () => {
+    const found = await lines(source());
+    const expected = [
+      "tocha_connections 102334",
+      "tocha_connections_max 1048576",
+      'tocha_role{role="active"} 1',
+      'tocha_role{role="standby"} 0',
+      "tocha_role_held_seconds 8",
+      'tocha_interface_up{interface="lan",device="eth0"} 0',
+      'tocha_peer_heard_seconds{peer="gw2",path="sync"} 0.01',
+      "tocha_failover_lateness_max_seconds 0.0015",
+      'tocha_failover_events_total{event="conflict"} 1',
+      'tocha_failover_events_total{event="pulseReplayed"} 4',
+      "tocha_replication_complete 1",
+      'tocha_replication_records_total{peer="gw2",direction="to"} 1000',
+      'tocha_replication_bytes_total{peer="gw2",direction="from"} 27000',
+      'tocha_replication_lag_records{peer="gw2",direction="to"} 3',
+      'tocha_replication_lag_seconds{peer="gw2",direction="to"} 0.0025',
+      'tocha_replication_resyncs_total{peer="gw2",direction="to",cause="overrun"} 7',
+      'tocha_replication_refused_total{errno="ENOMEM",operation="create"} 12',
+      'tocha_replication_refused_total{errno="EBUSY",operation="update"} 1',
+      'tocha_replication_applied_total{result="purged"} 6',
+      "tocha_replication_overruns_total 2",
+      'tocha_process_restarts_total{process="failover"} 3',
+      'tocha_process_up{process="failover"} 0',
+      'tocha_process_up{process="control"} 1',
+      'tocha_process_cpu_seconds_total{process="control"} 1.5',
+      'tocha_process_private_memory_bytes{process="control"} 40',
+    ];
+    assert.deepEqual(
+      expected.filter((line) => !found.includes(line)),
+      [],
+    );
+  });
+
+  it("tells of comparisons and what they mended", async () => {
+    const pass = { what: "compare", seen: 5, total: 20 };
+    const found = await lines(
+      source({ replicator: replicator({ streams: [stream("to", { sweeps, pass })] }) }),
+    );
+    const labels = 'peer="gw2",direction="to"';
+    const expected = [
+      `tocha_replication_sweeps_total{${labels}} 12`,
+      `tocha_replication_sweep_period_seconds{${labels}} 60`,
+      `tocha_replication_diverged_buckets_total{${labels}} 3`,
+      `tocha_replication_mended_total{${labels},action="sent"} 5`,
+      `tocha_replication_mended_total{${labels},action="removed"} 2`,
+      `tocha_replication_mended_total{${labels},action="prolonged"} 900`,
+      `tocha_replication_resumed_total{${labels}} 1`,
+      `tocha_replication_pass_ratio{${labels},pass="compare"} 0.25`,
+      'tocha_replication_figure{peer="gw2",direction="to",figure="sweeps.skipped"} 4',
+    ];
+    assert.deepEqual(
+      expected.filter((line) => !found.includes(line)),
+      [],
+    );
+  });
+
+  it("leaves out what is not known, instead of a value that looks healthy", async () => {
+    const found = await lines(source({ replicator: undefined, failover: undefined }));
+    assert.ok(found.includes('tocha_process_answering{process="replicator"} 0'));
+    assert.ok(found.includes('tocha_process_answering{process="supervisor"} 1'));
+    assert.ok(!found.some((line) => /^tocha_(replication|role)/.test(line)));
+    const cut = await lines(
+      source({ replicator: replicator({ streams: [stream("to", { connected: false })] }) }),
+    );
+    assert.ok(cut.includes('tocha_replication_connected{peer="gw2",direction="to"} 0'));
+    assert.ok(!cut.some((line) => line.startsWith("tocha_replication_lag")));
+  });
+
+  it("adds up two streams of one peer, while one follows the other", async () => {
+    const found = await lines(
+      source({ replicator: replicator({ streams: [stream("from"), stream("from")] }) }),
+    );
+    assert.ok(found.includes('tocha_replication_records_total{peer="gw2",direction="from"} 2000'));
+  });
+
+  it("loses no figure that it does not know by name", async () => {
+    const streams = [stream("to", { sweep: { buckets: 64, done: true }, note: "text" })];
+    const found = await lines(source({ replicator: replicator({ streams, diverged: 3 }) }));
+    assert.deepEqual(
+      found.filter((line) => line.startsWith("tocha_replication_figure")),
+      [
+        'tocha_replication_figure{peer="gw2",direction="to",figure="sweep.buckets"} 64',
+        'tocha_replication_figure{peer="gw2",direction="to",figure="sweep.done"} 1',
+        'tocha_replication_figure{peer="",direction="",figure="diverged"} 3',
+      ],
+    );
+  });
+
+  it("is described in the guide, metric for metric, with the same kind", async () => {
+    const streams = [stream("to", { sweeps, pass: { what: "compare", seen: 5, total: 20 } })];
+    const replicated = replicator({ diverged: 3, streams });
+    const { text } = await renderNodeMetrics(source({ replicator: replicated }));
+    const kinds = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => `${name} ${kind}`);
+    const guide = readFileSync(
+      fileURLToPath(new URL("../../docs/guide/metrics.md", import.meta.url)),
+      "utf8",
+    );
+    const rows = [...guide.matchAll(/^\| `(tocha_[a-z_]+)[`{][^|]*\| (gauge|counter) +\|/gm)];
+    assert.deepEqual(rows.map(([, name, kind]) => `${name} ${kind}`).sort(), kinds.sort());
+  });
+});

@@ -1,0 +1,285 @@
+import { nodeRoles } from "../contract/status.ts";
+import { type MetricLabels, MetricSet, type RenderedMetrics } from "./metric-set.ts";
+import type { NodeSettings } from "./node-settings.ts";
+import type { ProcessUsage } from "./process-usage.ts";
+import type { FailoverReport, ReplicatorReport, StreamReport, SupervisorReport } from "./role-report.ts";
+import { version } from "./version.ts";
+
+export interface NodeMetricsSource {
+  readonly settings: NodeSettings;
+  /** Undefined when the role does not answer: what only it knows is left out then, for an old value would look healthy. */
+  readonly failover: FailoverReport | undefined;
+  readonly replicator: ReplicatorReport | undefined;
+  readonly supervisor: SupervisorReport | undefined;
+  readonly connections: { readonly count: number; readonly max: number };
+  readonly gatewayLoaded: boolean;
+  usageOf(pid: number): ProcessUsage | undefined;
+}
+
+/** Everything that the node knows of itself in figures, in the text format of Prometheus (docs/guide/metrics.md). */
+export async function renderNodeMetrics(source: NodeMetricsSource): Promise<RenderedMetrics> {
+  const metrics = new MetricSet();
+  addNode(metrics, source);
+  if (source.failover !== undefined) addFailover(metrics, source.failover);
+  if (source.replicator !== undefined) addReplicator(metrics, source.replicator);
+  addProcesses(metrics, source);
+  return await metrics.render();
+}
+
+function addNode(metrics: MetricSet, { settings, connections, gatewayLoaded }: NodeMetricsSource): void {
+  const { cluster, node, revision } = settings;
+  const runtime = process.version;
+  metrics.gauge("tocha_info", "What runs here; always 1.", 1, { cluster, node, version, revision, runtime });
+  metrics.gauge("tocha_connections", "Entries in the kernel's connection table.", connections.count);
+  metrics.gauge("tocha_connections_max", "Entries that the table may have.", connections.max);
+  metrics.gauge(
+    "tocha_gateway_loaded",
+    "1 when the rules and sysctls are in the kernel.",
+    Number(gatewayLoaded),
+  );
+}
+
+function addFailover(
+  metrics: MetricSet,
+  { view, nowMs, faces, realTime, latenessMsMax, counters }: FailoverReport,
+): void {
+  for (const role of nodeRoles) {
+    if (role === "unknown") continue;
+    metrics.gauge("tocha_role", "1 for the role that the node has.", Number(view.role === role), { role });
+  }
+  const heldSeconds = Math.max(0, nowMs - view.sinceMs) / 1_000;
+  metrics.gauge("tocha_role_held_seconds", "How long the node has had its role.", heldSeconds);
+  metrics.gauge("tocha_priority", "The node's priority by the document.", view.priority);
+  metrics.gauge("tocha_priority_effective", "The priority after health.", view.effectivePriority);
+  for (const { name, device, up } of faces)
+    metrics.gauge("tocha_interface_up", "1 when the interface has a carrier.", Number(up), {
+      interface: name,
+      device,
+    });
+  for (const peer of view.peers) {
+    metrics.gauge("tocha_peer_alive", "1 when the peer was heard lately.", Number(peer.alive), {
+      peer: peer.name,
+    });
+    for (const { name, lastHeardMs } of peer.paths) {
+      if (lastHeardMs === undefined) continue;
+      metrics.gauge(
+        "tocha_peer_heard_seconds",
+        "Since the peer was last heard on a path.",
+        (nowMs - lastHeardMs) / 1_000,
+        {
+          peer: peer.name,
+          path: name,
+        },
+      );
+    }
+  }
+  metrics.gauge(
+    "tocha_failover_real_time",
+    "1 when the failover role has real-time priority.",
+    Number(realTime),
+  );
+  metrics.gauge(
+    "tocha_failover_lateness_max_seconds",
+    "How late the failover loop woke up at most.",
+    latenessMsMax / 1_000,
+  );
+  for (const [event, count] of Object.entries({ ...view.counters, ...counters }))
+    metrics.counter(
+      "tocha_failover_events_total",
+      "What was ignored, and what should be rare, by kind.",
+      count,
+      { event },
+    );
+}
+
+function addReplicator(metrics: MetricSet, report: ReplicatorReport): void {
+  const { role, complete, streams, overruns, injected, refused, purged, malformed, streamsRefused, ...rest } =
+    report;
+  metrics.gauge(
+    "tocha_replication_complete",
+    "1 when the kernel holds every mirrored connection.",
+    Number(complete),
+  );
+  metrics.counter("tocha_replication_overruns_total", "Times that the kernel dropped events.", overruns);
+  for (const [result, count] of [...Object.entries(injected), ["purged", purged] as const])
+    metrics.counter(
+      "tocha_replication_applied_total",
+      "Records put into this kernel, by what became of them.",
+      count,
+      { result },
+    );
+  for (const [kind, count] of Object.entries(refused)) {
+    const { errno, operation } = refusalLabels(kind);
+    metrics.counter("tocha_replication_refused_total", "Records that this kernel refused.", count, {
+      errno,
+      operation,
+    });
+  }
+  metrics.counter("tocha_replication_malformed_total", "Messages that were not understood.", malformed);
+  metrics.counter(
+    "tocha_replication_streams_refused_total",
+    "Connections that were no stream of a node.",
+    streamsRefused,
+  );
+  for (const stream of streams) addStream(metrics, stream);
+  addFigures(metrics, rest, { peer: "", direction: "" });
+}
+
+function addStream(metrics: MetricSet, stream: StreamReport): void {
+  const { peer, direction, connected, state, problem, complete, ...figures } = stream;
+  const { records, bytes, lagRecords, lagMs, resyncs, sweeps, pass, ...rest } = figures;
+  const labels = { peer, direction };
+  metrics.gauge("tocha_replication_connected", "1 when the stream is connected.", Number(connected), labels);
+  metrics.gauge(
+    "tocha_replication_stream_complete",
+    "1 when its standby holds every mirrored connection.",
+    Number(complete),
+    labels,
+  );
+  metrics.counter(
+    "tocha_replication_records_total",
+    "Records sent to or received from the peer.",
+    records,
+    labels,
+  );
+  metrics.counter(
+    "tocha_replication_bytes_total",
+    "Bytes of these streams, before encryption.",
+    bytes,
+    labels,
+  );
+  if (connected) {
+    metrics.gauge(
+      "tocha_replication_lag_records",
+      "Records that the standby's kernel does not hold yet.",
+      lagRecords,
+      labels,
+    );
+    metrics.gauge("tocha_replication_lag_seconds", "Age of the oldest of them.", lagMs / 1_000, labels);
+  }
+  for (const [cause, count] of Object.entries(resyncs))
+    metrics.counter(
+      "tocha_replication_resyncs_total",
+      "Times that the whole table was copied or compared, by cause.",
+      count ?? 0,
+      { ...labels, cause },
+    );
+  if (sweeps !== undefined) addSweeps(metrics, sweeps, labels);
+  if (pass !== undefined) {
+    const name = "tocha_replication_pass_ratio";
+    const part = Math.min(1, pass.seen / Math.max(1, pass.total));
+    metrics.gauge(name, "How far a pass over the table is, while there is one.", part, {
+      ...labels,
+      pass: pass.what,
+    });
+  }
+  addFigures(metrics, rest, labels);
+}
+
+/** Regular comparisons of the tables: divergence must be seen, not only mended. */
+function addSweeps(
+  metrics: MetricSet,
+  sweeps: NonNullable<StreamReport["sweeps"]>,
+  labels: MetricLabels,
+): void {
+  const { ended, bucketsDiffering, flowsMended, flowsPurged, timersRefreshed, resumed, periodMs, ...rest } =
+    sweeps;
+  metrics.counter("tocha_replication_sweeps_total", "Comparisons of the tables that ended.", ended, labels);
+  metrics.gauge(
+    "tocha_replication_sweep_period_seconds",
+    "Time from one comparison to the next.",
+    periodMs / 1_000,
+    labels,
+  );
+  metrics.counter(
+    "tocha_replication_diverged_buckets_total",
+    "Parts of the tables that were not equal.",
+    bucketsDiffering,
+    labels,
+  );
+  const mended = { sent: flowsMended, removed: flowsPurged, prolonged: timersRefreshed };
+  for (const [action, count] of Object.entries(mended))
+    metrics.counter(
+      "tocha_replication_mended_total",
+      "Connections of the standby that were mended, by what was done.",
+      count,
+      { ...labels, action },
+    );
+  metrics.counter(
+    "tocha_replication_resumed_total",
+    "Times that the stream went on where it had been cut.",
+    resumed,
+    labels,
+  );
+  addFigures(metrics, rest, { peer: labels["peer"] ?? "", direction: labels["direction"] ?? "" }, "sweeps.");
+}
+
+/** Figures that the replicator reports and this file does not know by name: none is lost. */
+function addFigures(
+  metrics: MetricSet,
+  values: object,
+  labels: { peer: string; direction: string },
+  path = "",
+): void {
+  for (const [key, value] of Object.entries(values) as [string, unknown][]) {
+    const figure = `${path}${key}`;
+    if (typeof value === "object" && value !== null) addFigures(metrics, value, labels, `${figure}.`);
+    if (typeof value !== "number" && typeof value !== "boolean") continue;
+    metrics.gauge("tocha_replication_figure", "Further figures of the replication, by name.", Number(value), {
+      ...labels,
+      figure,
+    });
+  }
+}
+
+/** `create ENOMEM`, in whatever order. */
+function refusalLabels(kind: string): { errno: string; operation: string } {
+  const words = kind.split(" ");
+  const errno = words.find((word) => /^E[A-Z0-9]+$/.test(word)) ?? "";
+  return { errno, operation: words.filter((word) => word !== errno).join(" ") };
+}
+
+function addProcesses(metrics: MetricSet, source: NodeMetricsSource): void {
+  const answering = {
+    failover: source.failover,
+    replicator: source.replicator,
+    supervisor: source.supervisor,
+  };
+  for (const [role, report] of Object.entries(answering))
+    metrics.gauge(
+      "tocha_process_answering",
+      "1 when the process answered lately.",
+      Number(report !== undefined),
+      { process: role },
+    );
+  for (const { role, pid, restarts } of source.supervisor?.processes ?? []) {
+    const labels = { process: role };
+    metrics.counter(
+      "tocha_process_restarts_total",
+      "Times that the process was started again.",
+      restarts,
+      labels,
+    );
+    const usage = pid > 0 ? source.usageOf(pid) : undefined;
+    metrics.gauge("tocha_process_up", "1 when the process runs.", Number(usage !== undefined), labels);
+    if (usage === undefined) continue;
+    metrics.counter(
+      "tocha_process_cpu_seconds_total",
+      "Processor time, user and system.",
+      usage.cpuSeconds,
+      labels,
+    );
+    metrics.gauge(
+      "tocha_process_resident_memory_bytes",
+      "Memory, what is shared included.",
+      usage.residentBytes,
+      labels,
+    );
+    metrics.gauge(
+      "tocha_process_private_memory_bytes",
+      "Memory that is shared with nobody.",
+      usage.privateBytes,
+      labels,
+    );
+  }
+}
