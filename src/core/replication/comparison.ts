@@ -14,6 +14,8 @@ export class Comparison {
   readonly bucketing: Bucketing;
   /** True for a regular sweep: nothing is known to be lost. */
   readonly regular: boolean;
+  /** When it is given up. */
+  readonly deadlineMs: number;
   readonly touched: BucketSet;
   readonly #theirs: Uint32Array;
   #theirsUntil = 0;
@@ -25,10 +27,12 @@ export class Comparison {
     readonly bits: number;
     readonly seed: number;
     readonly regular: boolean;
+    readonly deadlineMs: number;
   }) {
     this.number = options.number;
     this.bucketing = new Bucketing(options.bits, options.seed);
     this.regular = options.regular;
+    this.deadlineMs = options.deadlineMs;
     this.touched = new BucketSet(options.bits);
     this.#theirs = new Uint32Array(2 ** options.bits);
   }

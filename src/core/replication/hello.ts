@@ -3,21 +3,35 @@ import { FLOW_SYNC_VERSION, FLOW_SYNC_VERSION_OLDEST, type SyncFrame } from "../
 /** A peer that says nothing for this long is gone, whatever TCP believes. */
 export const SILENCE_MS = 3_000;
 
+/** What a node says first. @param flows entries in its connection table */
+export function hello(
+  { cluster, node }: { readonly cluster: string; readonly node: string },
+  flows: number,
+): SyncFrame & { type: "hello" } {
+  return {
+    ...({ type: "hello", version: FLOW_SYNC_VERSION, oldestVersion: FLOW_SYNC_VERSION_OLDEST } as const),
+    ...{ cluster, node, flows },
+  };
+}
+
 /** Why these two nodes must not replicate to each other, or undefined. */
 export function helloMismatch(
-  hello: SyncFrame & { type: "hello" },
+  theirHello: SyncFrame & { type: "hello" },
   own: { readonly cluster: string; readonly expected: string },
 ): string | undefined {
   // Both speak every version from their oldest to their newest: the lower of the newest is the one to use.
-  if (Math.min(hello.version, FLOW_SYNC_VERSION) < Math.max(hello.oldestVersion, FLOW_SYNC_VERSION_OLDEST)) {
-    const theirs = versions(hello.oldestVersion, hello.version);
+  if (
+    Math.min(theirHello.version, FLOW_SYNC_VERSION) <
+    Math.max(theirHello.oldestVersion, FLOW_SYNC_VERSION_OLDEST)
+  ) {
+    const theirs = versions(theirHello.oldestVersion, theirHello.version);
     const ours = versions(FLOW_SYNC_VERSION_OLDEST, FLOW_SYNC_VERSION);
-    return `${hello.node} speaks flow-sync ${theirs}, this node ${ours}: install the same release on both`;
+    return `${theirHello.node} speaks flow-sync ${theirs}, this node ${ours}: install the same release on both`;
   }
-  if (hello.cluster !== own.cluster)
-    return `${hello.node} belongs to cluster ${hello.cluster}, not ${own.cluster}`;
-  if (hello.node !== own.expected)
-    return `the peer calls itself ${hello.node}, its certificate says ${own.expected}`;
+  if (theirHello.cluster !== own.cluster)
+    return `${theirHello.node} belongs to cluster ${theirHello.cluster}, not ${own.cluster}`;
+  if (theirHello.node !== own.expected)
+    return `the peer calls itself ${theirHello.node}, its certificate says ${own.expected}`;
   return undefined;
 }
 

@@ -1,13 +1,6 @@
-import {
-  type CopyBuckets,
-  encodeSyncFrame,
-  FLOW_SYNC_VERSION,
-  FLOW_SYNC_VERSION_OLDEST,
-  type LogPlace,
-  type SyncFrame,
-} from "../../wire/flow-sync.ts";
+import { type CopyBuckets, encodeSyncFrame, type LogPlace, type SyncFrame } from "../../wire/flow-sync.ts";
 import { BucketSet } from "./bucket-set.ts";
-import { helloMismatch, SILENCE_MS } from "./hello.ts";
+import { hello, helloMismatch, SILENCE_MS } from "./hello.ts";
 import { Bucketing, type TableDigest } from "./table-digest.ts";
 
 // The sink's end of a stream from one source.
@@ -235,14 +228,13 @@ export class SinkStream {
     return effects;
   }
 
-  #greeted(hello: SyncFrame & { type: "hello" }): readonly SinkEffect[] {
-    const mismatch = helloMismatch(hello, { ...this.#settings, expected: this.#settings.peer });
+  #greeted(theirs: SyncFrame & { type: "hello" }): readonly SinkEffect[] {
+    const mismatch = helloMismatch(theirs, { ...this.#settings, expected: this.#settings.peer });
     if (mismatch !== undefined) return this.#refuse(mismatch);
     this.#state = "idle";
-    const { cluster, node, flows, resume } = this.#settings;
-    const versions = { version: FLOW_SYNC_VERSION, oldestVersion: FLOW_SYNC_VERSION_OLDEST };
+    const { flows, resume } = this.#settings;
     const place = resume === undefined || this.#selfActive ? {} : { resume };
-    return [send({ type: "hello", ...versions, cluster, node, flows, ...place })];
+    return [send({ ...hello(this.#settings, flows), ...place })];
   }
 
   #apply(nowMs: number, frame: SyncFrame & { type: "records" }): readonly SinkEffect[] {

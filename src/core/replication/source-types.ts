@@ -1,6 +1,22 @@
 import type { BucketSet } from "./bucket-set.ts";
 import type { Bucketing } from "./table-digest.ts";
 
+// The source's end of one stream to one standby.
+//
+//              connected              hello         active, nothing known          sweep due
+//   offline --------------> greeting ------> idle ------------------+    +------------------------+
+//      ^                                      | |                   v    |                        |
+//      |                     standby is empty | | log goes on   comparing --- buckets differ --+  |
+//      | disconnected                         | +---------------> | tables are equal           |  |
+//      |                                      v                   v                            v  |
+//      +---------------------------------- copying ----------> live -----------------------------+
+//                                             ^                                             |
+//                                             +--------------------------------- copying <--+  (these buckets)
+//
+// Changes are sent from the log, each stream at its own pace. While a copy is taken from the kernel, a chunk of it may have
+// been read before a change that we have seen already: a flow in it may be destroyed by now. So while a copy runs,
+// changes go out only *after* the chunk that was under way when they were read.
+
 export type SourceState = "offline" | "greeting" | "idle" | "comparing" | "copying" | "live";
 
 /** Why what the standby has may differ from the truth, so that tables are compared or copied. */

@@ -147,7 +147,9 @@ export class ConnectionAnswers {
       const virtual = this.#settings.faces.flatMap((face) =>
         face.virtualAddresses.map(({ address }) => validIp(address)),
       );
-      const filter = new FlowFilter(own, virtual);
+      const filter = new FlowFilter(own, virtual, {
+        shortExchanges: this.#settings.document.replication.shortExchanges,
+      });
       return (fields) => filter.accepts(fields);
     } finally {
       route.close();

@@ -1,46 +1,23 @@
 import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createServer, type Server, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { validIp } from "../../base/ip.ts";
-import { RateLimit } from "../../base/rate-limit.ts";
 import { ChangeLog } from "../../core/replication/change-log.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
-import { ConntrackEvents } from "../../linux/conntrack-reader.ts";
-import { FlowLookup } from "../../linux/flow-lookup.ts";
-import { PollSet } from "../../linux/poll.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
-import type { ExpectationFields } from "../../wire/expectation-fields.ts";
-import type { FlowFields } from "../../wire/flow-fields.ts";
-import { FlowRecordWriter } from "../../wire/flow-record.ts";
+import { FlowEvents } from "../drivers/flow-events.ts";
 import { ResumeFile } from "../drivers/resume-file.ts";
 import { SinkLink } from "../drivers/sink-link.ts";
 import { SourceLink } from "../drivers/source-link.ts";
-import { peerNode } from "../drivers/tls-name.ts";
+import { StreamListener } from "../drivers/stream-listener.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { RoleChannel } from "../role-channel.ts";
 import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
 import type { ReplicatorReport } from "../role-report.ts";
 
-/** Room for about 30,000 events that wait to be read: most of a second at 40,000 new connections a second. */
-const EVENT_BUFFER_BYTES = 32 << 20;
-/**
- * Changes that come together travel together; a fresh connection is unprotected for this much longer. What a turn costs
- * beside its events (a system call, a TLS record, a segment, work for the standby) is worth more than they under load.
- */
-const COALESCE_MS = 1;
-const COALESCE_BUSY_MS = 5;
-/** A turn with more events than this is followed by a busy one. */
-const BUSY_EVENTS = 16;
-/** Turns without an event before the kernel is asked to wake this process: a wake-up by another thread is dear. */
-const IDLE_TURNS = 8;
-/** Batches of events that are read before other work of this process has its turn. */
-const BATCHES_PER_TURN = 32;
-/** A frame's worth of records. */
-const RECORDS_BYTES = 32 << 10;
-const EVENT_WAIT_MS = 1_000;
 /**
  * The log of changes: a standby that was away for less than this gets what it missed. 16 MiB hold 80 s at 5,000 new
  * connections a second, opened and closed.
@@ -53,12 +30,6 @@ const LOG_BATCHES = 1 << 16;
  */
 const WHOLE_AFTER_MS = 10_000;
 const FAREWELL_MS_MIN = 1_000;
-const LISTEN_RETRY_MS = 1_000;
-const HANDSHAKE_LIMIT_MS = 3_000;
-/** A handshake costs about a millisecond; peers begin one at a time, and wait between. */
-const HANDSHAKES = { burst: 20, perSecond: 10 } as const;
-/** Whoever knocks again and again shall not fill the log: refusals in between are only counted. */
-const REFUSAL_LOG_MS = 5_000;
 
 interface Drain {
   readonly token: number;
@@ -74,11 +45,8 @@ class ReplicatorRole {
   readonly #keys: NodeKeys;
   readonly #route = new RouteSocket();
   readonly #filter: FlowFilter;
-  readonly #events = new ConntrackEvents({ receiveBufferBytes: EVENT_BUFFER_BYTES });
-  readonly #eventPoll = new PollSet([this.#events.fd]);
+  readonly #events: FlowEvents;
   readonly #injector = new ConntrackInjector();
-  readonly #lookup = new FlowLookup();
-  readonly #writer = new FlowRecordWriter(RECORDS_BYTES);
   readonly #changes = new ChangeLog({
     capacityBytes: LOG_BYTES,
     batches: LOG_BATCHES,
@@ -87,8 +55,7 @@ class ReplicatorRole {
   readonly #resume: ResumeFile;
   readonly #sources: readonly SourceLink[];
   readonly #sinks = new Set<SinkLink>();
-  readonly #handshakes = new RateLimit(HANDSHAKES);
-  #idleTurns = 0;
+  readonly #listener: StreamListener;
   #active = false;
   /** Active, with a table that is the truth. */
   #whole = false;
@@ -99,8 +66,6 @@ class ReplicatorRole {
   #drain: Drain | undefined;
   #purgedBefore = 0;
   #malformedBefore = 0;
-  #streamsRefused = 0;
-  #refusalLoggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(channel: RoleChannel, settings: NodeSettings) {
     this.#channel = channel;
@@ -118,13 +83,29 @@ class ReplicatorRole {
           filter: this.#filter,
           changes: this.#changes,
           countFlows,
-          drain: () => this.#drainEvents(),
+          drain: () => this.#events.drain(),
           onMarked: (name, token) => this.#marked(name, token),
           log: (level, text) => this.#channel.log(level, text),
         }),
     );
-    this.#listen();
-    this.#waitForEvents();
+    this.#events = new FlowEvents({
+      filter: this.#filter,
+      ignorePortId: this.#injector.portId,
+      onFlow: (fields) => {
+        for (const source of this.#sources) source.touch(fields);
+      },
+      onRecords: (records, count) => {
+        this.#changes.append(records, count);
+        for (const source of this.#sources) source.changed();
+      },
+      onOverrun: () => this.#overrun(),
+    });
+    this.#listener = new StreamListener({
+      settings,
+      keys: this.#keys,
+      onStream: (peer, socket) => this.#accept(peer, socket),
+      log: (level, text) => this.#channel.log(level, text),
+    });
   }
 
   receive({ from, message }: Envelope): void {
@@ -165,7 +146,7 @@ class ReplicatorRole {
       this.#events.subscribe(true);
     } else {
       // The last changes under this node still go out.
-      this.#readEvents();
+      this.#events.drain();
       this.#events.subscribe(false);
     }
     for (const source of this.#sources) source.setActive(active, this.#whole);
@@ -175,7 +156,7 @@ class ReplicatorRole {
 
   /** The last changes go out before this process ends. */
   async #stop(): Promise<void> {
-    this.#drainEvents();
+    this.#events.drain();
     await Promise.all(this.#sources.map((source) => source.finish()));
     this.#channel.send("supervisor", { kind: "stopped" });
   }
@@ -204,79 +185,15 @@ class ReplicatorRole {
     );
   }
 
-  #waitForEvents(): void {
-    this.#eventPoll.waitInBackground(EVENT_WAIT_MS, () => {
-      this.#idleTurns = 0;
-      if (this.#eventPoll.readable(0)) setTimeout(() => this.#eventTurn(), COALESCE_MS);
-      else this.#waitForEvents();
-    });
-  }
-
-  #eventTurn(): void {
-    const before = this.#events.counters.messages;
-    if (this.#readEvents() === "more") {
-      setImmediate(() => this.#eventTurn());
-      return;
-    }
-    const events = this.#events.counters.messages - before;
-    this.#idleTurns = events === 0 ? this.#idleTurns + 1 : 0;
-    if (this.#idleTurns > IDLE_TURNS) this.#waitForEvents();
-    else setTimeout(() => this.#eventTurn(), events > BUSY_EVENTS ? COALESCE_BUSY_MS : COALESCE_MS);
-  }
-
-  #drainEvents(): void {
-    while (this.#readEvents() === "more");
-  }
-
-  readonly #visitFlow = (fields: FlowFields, destroyed: boolean): void => {
-    if (!this.#filter.accepts(fields)) return;
-    if (!this.#writer.hasRoom) this.#flush();
-    for (const source of this.#sources) source.touch(fields);
-    if (destroyed) this.#writer.writeDelete(fields);
-    else this.#writer.writeUpsert(fields);
-  };
-
-  readonly #visitExpectation = (fields: ExpectationFields, ended: boolean): void => {
-    if (!this.#filter.acceptsExpectation(fields)) return;
-    // Its helper may just have shifted the sequence numbers of its flow, of which there is no event.
-    const master = this.#lookup.masterOf(fields);
-    if (master !== undefined) this.#visitFlow(master, false);
-    if (!this.#writer.hasRoom) this.#flush();
-    if (ended) this.#writer.writeUnexpect(fields);
-    else this.#writer.writeExpect(fields);
-  };
-
-  #readEvents(): "more" | "empty" {
-    let result: "more" | "empty" = "more";
-    for (let batch = 0; batch < BATCHES_PER_TURN && result === "more"; batch++) {
-      const count = this.#events.readBatch(this.#visitFlow, this.#injector.portId, this.#visitExpectation);
-      if (count === "overrun") {
-        this.#channel.log(
-          "warning",
-          "the kernel dropped connection events (ENOBUFS): the tables are compared",
-        );
-        this.#flush();
-        this.#changes.restart(newSession());
-        for (const source of this.#sources) source.overrun();
-      } else if (count < this.#events.batchSize) {
-        // There was no more: to ask again would only cost another system call.
-        result = "empty";
-      }
-    }
-    this.#flush();
-    return result;
-  }
-
-  #flush(): void {
-    const { count } = this.#writer;
-    if (count === 0) return;
-    this.#changes.append(this.#writer.take(), count);
-    for (const source of this.#sources) source.changed();
+  #overrun(): void {
+    this.#channel.log("warning", "the kernel dropped connection events (ENOBUFS): the tables are compared");
+    this.#changes.restart(newSession());
+    for (const source of this.#sources) source.overrun();
   }
 
   #startDrain(from: RoleName, message: RoleMessage & { kind: "drain" }): void {
     this.#endDrain(false);
-    this.#drainEvents();
+    this.#events.drain();
     const ready = this.#sources.filter(({ stream }) => stream.complete);
     const { token, limitMs } = message;
     if (ready.length === 0) {
@@ -308,53 +225,7 @@ class ReplicatorRole {
     this.#channel.send(drain.from, { kind: "drained", token: drain.token, complete });
   }
 
-  #listen(): void {
-    const { sync, ports, peers } = this.#settings;
-    const server: Server = createServer({
-      key: this.#keys.privateKey,
-      cert: this.#keys.certificate,
-      ca: this.#keys.caCertificate,
-      requestCert: true,
-      rejectUnauthorized: true,
-      minVersion: "TLSv1.3",
-      handshakeTimeout: HANDSHAKE_LIMIT_MS,
-    });
-    server.maxConnections = 4 * Math.max(1, peers.length);
-    server.on("connection", (socket) => {
-      if (!peers.some(({ syncAddress }) => syncAddress === socket.remoteAddress))
-        this.#refuse(`${socket.remoteAddress} is not the address of a node`);
-      else if (!this.#handshakes.take(performance.now()))
-        this.#refuse("too many connections in a short time");
-      else return;
-      socket.destroy();
-    });
-    server.on("secureConnection", (socket) => this.#accept(socket));
-    server.on("tlsClientError", (error) => this.#refuse(error.message));
-    server.on("error", (error) => {
-      this.#channel.log(
-        "error",
-        `cannot listen on ${sync.address} port ${ports.replication}: ${error.message}`,
-      );
-      setTimeout(() => this.#listen(), LISTEN_RETRY_MS);
-    });
-    server.listen({ host: sync.address, port: ports.replication });
-  }
-
-  #refuse(reason: string): void {
-    this.#streamsRefused++;
-    const now = performance.now();
-    if (now - this.#refusalLoggedMs < REFUSAL_LOG_MS) return;
-    this.#refusalLoggedMs = now;
-    this.#channel.log("warning", `refused a stream: ${reason} (${this.#streamsRefused} so far)`);
-  }
-
-  #accept(socket: TLSSocket): void {
-    const peer = peerNode(socket);
-    if (peer === undefined || !this.#settings.peers.some(({ name }) => name === peer)) {
-      this.#refuse(`the certificate from ${socket.remoteAddress} is not that of a node of this cluster`);
-      socket.destroy();
-      return;
-    }
+  #accept(peer: string, socket: TLSSocket): void {
     // The newest stream of a peer counts: an older one is half open.
     for (const sink of this.#sinks) if (sink.peer === peer) sink.close();
     const link = new SinkLink({
@@ -418,7 +289,7 @@ class ReplicatorRole {
         this.#malformedBefore +
         this.#events.counters.malformed +
         sum([...this.#sinks].map(({ malformed }) => malformed)),
-      streamsRefused: this.#streamsRefused,
+      streamsRefused: this.#listener.refused,
     };
   }
 }

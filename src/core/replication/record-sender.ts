@@ -1,0 +1,88 @@
+import { encodeSyncFrame } from "../../wire/flow-sync.ts";
+import type { ChangeLog } from "./change-log.ts";
+import type { SourceCounters, SourceEffect } from "./source-types.ts";
+
+/** Records of one frame: small enough to be encrypted and applied without a pause for others. */
+const FRAME_RECORDS_BYTES = 32 << 10;
+
+/** How far the records of one stream have gone: read from the log, sent, and acknowledged. */
+export class RecordSender {
+  readonly #log: ChangeLog;
+  readonly #counters: SourceCounters;
+  /** How far the log has been sent. */
+  #cursor = 0;
+  /** Too much waits in the socket: nothing is taken from the log meanwhile. */
+  pressed = false;
+  #sequence = 0;
+  #acknowledged = 0;
+  #oldestUnacknowledgedMs: number | undefined;
+
+  constructor(log: ChangeLog, counters: SourceCounters) {
+    this.#log = log;
+    this.#counters = counters;
+  }
+
+  /** A new connection: nothing has been sent on it. */
+  restart(): void {
+    this.pressed = false;
+    this.#sequence = 0;
+    this.#acknowledged = 0;
+    this.#oldestUnacknowledgedMs = undefined;
+  }
+
+  /** Records that were sent and not acknowledged. */
+  get unacknowledged(): number {
+    return this.#sequence - this.#acknowledged;
+  }
+
+  /** Records of the log that were not sent. */
+  get unsent(): number {
+    return this.#log.head - this.#cursor;
+  }
+
+  /** Age of the oldest record that was not acknowledged; 0 when all were. */
+  ageMs(nowMs: number): number {
+    return this.#oldestUnacknowledgedMs === undefined ? 0 : Math.max(0, nowMs - this.#oldestUnacknowledgedMs);
+  }
+
+  /** Goes on from a place in the log, and tells the standby so. */
+  beginLog(position: number, resumed = false): SourceEffect {
+    this.#cursor = position;
+    const { session, head } = this.#log;
+    return {
+      do: "send",
+      frame: encodeSyncFrame({ type: "log", place: { session, position }, head, resumed }),
+    };
+  }
+
+  /** The next frame of the log; undefined when there is nothing to send now; "gone" when the standby was too slow for too long. */
+  next(nowMs: number): SourceEffect | "gone" | undefined {
+    if (this.pressed) return undefined;
+    const batch = this.#log.read(this.#cursor, FRAME_RECORDS_BYTES);
+    if (batch === undefined || batch === "gone") return batch;
+    const count = batch.next - this.#cursor;
+    this.#cursor = batch.next;
+    return this.send(nowMs, batch.records, count);
+  }
+
+  send(nowMs: number, records: Uint8Array, count: number): SourceEffect {
+    this.#sequence += count;
+    this.#oldestUnacknowledgedMs ??= nowMs;
+    const frame = encodeSyncFrame({
+      ...({ type: "records", sequence: this.#sequence, position: this.#cursor } as const),
+      sentAtMs: nowMs,
+      records,
+    });
+    this.#counters.recordsSent += count;
+    this.#counters.bytesSent += frame.length;
+    return { do: "send", frame };
+  }
+
+  acknowledge(sequence: number, sentAtMs: number): void {
+    // An acknowledgement of what was never sent proves nothing.
+    if (sequence <= this.#acknowledged || sequence > this.#sequence) return;
+    this.#counters.recordsAcknowledged += sequence - this.#acknowledged;
+    this.#acknowledged = sequence;
+    this.#oldestUnacknowledgedMs = sequence === this.#sequence ? undefined : sentAtMs;
+  }
+}
