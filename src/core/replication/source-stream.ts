@@ -32,15 +32,13 @@ export class SourceStream {
   #active = false;
   #whole = false;
   #copy = 0;
-  /** Whether the copy under way follows a regular sweep. */
-  #copyIsRefresh = false;
-  #copyIsWhole = false;
+  #copyOf: "everything" | "what a sweep found" | "what may be missing" = "everything";
   readonly #loss = new PendingLoss();
   #comparison: Comparison | undefined;
   #comparisons = 0;
   readonly #sender: RecordSender;
-  /** It has confirmed a whole copy, or that it has all of the log. A regular sweep does not change that. */
-  #standbyComplete = false;
+  /** The standby's kernel holds all that ours does, as it has confirmed. A regular sweep does not change that. */
+  complete = false;
   /** Flows of this node when they were counted last. */
   #flows = 0;
   #heardMs = 0;
@@ -58,11 +56,6 @@ export class SourceStream {
 
   get state(): SourceState {
     return this.#state;
-  }
-
-  /** The standby's kernel holds a whole copy of ours, and changes since then go there one by one. */
-  get complete(): boolean {
-    return this.#standbyComplete;
   }
 
   /** Records that the standby has not confirmed, sent or not. */
@@ -99,14 +92,14 @@ export class SourceStream {
     this.#heartbeatDueMs = nowMs + HEARTBEAT_MS;
     this.#sender.restart();
     this.#copy = 0;
-    this.#standbyComplete = false;
+    this.complete = false;
     return [send(hello(this.#settings, flows))];
   }
 
   disconnected(): readonly SourceEffect[] {
     const effects = this.#abortPass();
     this.#state = "offline";
-    this.#standbyComplete = false;
+    this.complete = false;
     this.#loss.forget();
     this.#heartbeatDueMs = Number.POSITIVE_INFINITY;
     this.#sweep.stop();
@@ -122,7 +115,7 @@ export class SourceStream {
   setActive(nowMs: number, active: boolean): readonly SourceEffect[] {
     if (active === this.#active) return [];
     this.#active = active;
-    this.#standbyComplete = false;
+    this.complete = false;
     if (this.#state === "offline" || this.#state === "greeting") return [];
     if (active) {
       return [
@@ -157,14 +150,9 @@ export class SourceStream {
       case "heartbeat":
         return [];
       case "refuse":
-        return [{ do: "close", reason: `${this.#settings.peer} refused: ${frame.reason}` }];
+        return this.#close(`refused: ${frame.reason}`);
       default:
-        return [
-          {
-            do: "close",
-            reason: `${this.#settings.peer} sent a ${frame.type} frame, which only a source may send`,
-          },
-        ];
+        return this.#close(`sent a ${frame.type} frame, which only a source may send`);
     }
   }
 
@@ -216,7 +204,7 @@ export class SourceStream {
   /** A chunk of the copy was read. */
   copied(nowMs: number, records: Uint8Array, count: number): readonly SourceEffect[] {
     if (this.#state !== "copying") return [];
-    if (this.#copyIsRefresh) this.counters.flowsMended += count;
+    if (this.#copyIsSweep) this.counters.flowsMended += count;
     const chunk = count > 0 ? [this.#sender.send(nowMs, records, count)] : [];
     return [...chunk, ...this.#pump(nowMs)];
   }
@@ -251,7 +239,7 @@ export class SourceStream {
   timeout(nowMs: number): readonly SourceEffect[] {
     if (this.#state === "offline") return [];
     if (nowMs >= this.#heardMs + SILENCE_MS) {
-      return [{ do: "close", reason: `${this.#settings.peer} said nothing for ${SILENCE_MS / 1_000} s` }];
+      return this.#close(`said nothing for ${SILENCE_MS / 1_000} s`);
     }
     const effects: SourceEffect[] = [];
     if (nowMs >= this.#heartbeatDueMs) effects.push(this.#heartbeat(nowMs));
@@ -290,7 +278,7 @@ export class SourceStream {
     const before = this.#pump(nowMs);
     if (cause !== undefined) {
       this.counters.resyncs[cause]++;
-      this.#standbyComplete = false;
+      this.complete = false;
     }
     this.#loss.forget();
     this.#state = "comparing";
@@ -332,12 +320,12 @@ export class SourceStream {
     part: { readonly set: Comparison["touched"]; readonly comparison: Comparison } | undefined,
   ): readonly SourceEffect[] {
     this.#state = "copying";
-    this.#copyIsRefresh = part?.comparison.regular === true;
-    this.#copyIsWhole = part === undefined;
+    if (part === undefined) this.#copyOf = "everything";
+    else this.#copyOf = part.comparison.regular ? "what a sweep found" : "what may be missing";
     this.#copy++;
     const common = {
       ...({ type: "copy-begin", copy: this.#copy } as const),
-      refresh: this.#copyIsRefresh,
+      refresh: this.#copyIsSweep,
       whole: this.#whole,
     };
     if (part === undefined) return [send(common), { do: "start-copy", buckets: undefined }];
@@ -349,7 +337,7 @@ export class SourceStream {
 
   #endCopy(nowMs: number): readonly SourceEffect[] {
     this.#state = "live";
-    if (this.#copyIsWhole) this.#sweep.soon(nowMs);
+    if (this.#copyOf === "everything") this.#sweep.soon(nowMs);
     else this.#sweep.next(nowMs);
     return [send({ type: "copy-end", copy: this.#copy }), ...this.#pump(nowMs)];
   }
@@ -358,14 +346,18 @@ export class SourceStream {
     // Copy 0 is the log from where it had been cut. What was lost since then is not in it.
     const lost = this.#loss.cause !== undefined || this.#comparison?.regular === false;
     if (copy !== this.#copy || lost) return;
-    this.#standbyComplete = true;
+    this.complete = true;
     this.#sweep.theirPasses(busyMs);
     this.counters.timersRefreshed += refreshed;
-    if (this.#copyIsRefresh) this.counters.flowsPurged += purged;
+    if (this.#copyIsSweep) this.counters.flowsPurged += purged;
+  }
+
+  #close(what: string): readonly SourceEffect[] {
+    return [{ do: "close", reason: `${this.#settings.peer} ${what}` }];
   }
 
   #lost(nowMs: number, cause: ResyncCause): void {
-    this.#standbyComplete = false;
+    this.complete = false;
     this.#loss.add(nowMs, cause);
   }
 
@@ -373,6 +365,10 @@ export class SourceStream {
     const running = this.#state === "copying" || this.#comparison !== undefined;
     this.#comparison = undefined;
     return running ? [{ do: "abort-pass" }] : [];
+  }
+
+  get #copyIsSweep(): boolean {
+    return this.#copyOf === "what a sweep found";
   }
 
   get #followsLog(): boolean {
