@@ -118,11 +118,8 @@ export class SourceStream {
     this.complete = false;
     if (this.#state === "offline" || this.#state === "greeting") return [];
     if (active) {
-      return [
-        this.#heartbeat(nowMs),
-        this.#sender.beginLog(this.#log.head),
-        ...this.#compare(nowMs, "became-active"),
-      ];
+      const begin = [this.#heartbeat(nowMs), this.#sender.beginLog(this.#log.head)];
+      return [...begin, ...this.#compare(nowMs, "became-active")];
     }
     // What was read before goes out still: the flows' last changes under this node. A copy of ours ends unfinished.
     this.#sender.pressed = false;
