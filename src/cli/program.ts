@@ -179,6 +179,7 @@ Examples:
 function switchoverCommand(): Command {
   return socketOptions(new Command("switchover"))
     .description("hand the addresses over to another node, as planned")
+    .option("-g, --group <name>", "the failover group (needed where there are several)")
     .option("-t, --to <node>", "the node that takes over (default: the best standby)")
     .option("-r, --reason <text>", "why, for the log")
     .addOption(outputOption())

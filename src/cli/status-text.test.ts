@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { degradedStatus, healthyStatus } from "../contract/status.test-data.ts";
+import { bothActiveStatus, degradedStatus, healthyStatus } from "../contract/status.test-data.ts";
 import { statusText } from "./status-text.ts";
 import { plainPaper, wrap } from "./terminal.ts";
 
@@ -19,6 +19,17 @@ gw2   standby   2h 5m  -               102,330  complete
                                                   1.2M records
 `;
     assert.equal(`\n${statusText(healthyStatus(), plainPaper)}`, expected);
+  });
+
+  it("shows several groups in a table of their own", () => {
+    const text = statusText(bothActiveStatus(), plainPaper);
+    const table = `
+GROUP   GW1                GW2
+campus  active             standby, complete
+guests  standby, complete  active
+`;
+    assert.ok(text.endsWith(table), text);
+    assert.match(text, /^campus OK {2}campus is active on gw1, guests is active on gw2/);
   });
 
   it("shows what is wrong and what helps", () => {

@@ -1,10 +1,11 @@
 import { formatDurationMs } from "../base/duration.ts";
-import type {
-  ClusterStatus,
-  NodeStatus,
-  ReplicationStreamStatus,
-  StatusProblem,
-  Verdict,
+import {
+  type ClusterStatus,
+  type NodeStatus,
+  nodeInGroup,
+  type ReplicationStreamStatus,
+  type StatusProblem,
+  type Verdict,
 } from "../contract/status.ts";
 import { grouped, short } from "./number-text.ts";
 import { type Cell, type Column, tableLines } from "./table.ts";
@@ -16,6 +17,7 @@ import { indent, type Paper, type Style, wrap } from "./terminal.ts";
  */
 export function statusText(status: ClusterStatus, paper: Paper): string {
   const parts = [verdictText(status, paper), nodeTable(status, paper)];
+  if (status.groups.length > 1) parts.push(groupTable(status, paper));
   if (status.problems.length > 0) parts.push(status.problems.map((one) => problemLines(one, paper)).join(""));
   return parts.join("\n");
 }
@@ -53,6 +55,27 @@ function nodeTable({ nodes }: ClusterStatus, paper: Paper): string {
     return column === 1 && node !== undefined ? paper.paint(roleStyle(node), text) : text;
   });
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/** Who does what in each group; only where there are several. */
+function groupTable({ groups, nodes }: ClusterStatus, paper: Paper): string {
+  const titles = [{ title: "GROUP" }, ...nodes.map(({ name }) => ({ title: name.toUpperCase() }))];
+  const inGroup = groups.map(({ name }) => nodes.map((node) => nodeInGroup(node, name)));
+  const rows = groups.map(({ name }, row): Cell[] => [
+    [name],
+    ...(inGroup[row] ?? []).map((node): Cell => [groupRole(node)]),
+  ]);
+  const lines = tableLines(titles, rows, (text, row, column) => {
+    if (row < 0) return paper.paint("dim", text);
+    const node = column === 0 ? undefined : inGroup[row]?.[column - 1];
+    return node === undefined ? text : paper.paint(roleStyle(node), text);
+  });
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function groupRole({ role, replication }: NodeStatus): string {
+  if (role !== "standby") return role;
+  return replication.complete ? "standby, complete" : "standby, incomplete";
 }
 
 function roleStyle({ role, reachable }: NodeStatus): Style {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { degradedStatus, healthyStatus } from "../contract/status.test-data.ts";
+import { bothActiveStatus, degradedStatus, healthyStatus } from "../contract/status.test-data.ts";
 import { clusterStatusSchema } from "../contract/status.ts";
 import { isProtected, summarizeSync, syncText } from "./sync-text.ts";
 import { plainPaper } from "./terminal.ts";
@@ -93,11 +93,33 @@ gw2   from gw1  live     3  2ms     1.2M     41  -           -
       "gw1 does not answer: what it holds is not known.",
     ]);
     assert.equal(isProtected(degradedStatus()), false);
-    const nobody = { ...healthyStatus(), activeNode: null, summary: "no node is active" };
+    const nobody = {
+      ...{ ...healthyStatus(), activeNode: null, summary: "no node is active" },
+      groups: [{ name: "gateway", activeNode: null }],
+    };
     assert.deepEqual(summarizeSync(nobody).unprotected, ["No single node is active: no node is active."]);
     assert.equal(isProtected(nobody), false);
     const [alone] = healthyStatus().nodes;
     assert.equal(isProtected({ ...healthyStatus(), nodes: [alone!] }), false);
+  });
+
+  it("tells of each group, and is protected only when all are", () => {
+    const status = bothActiveStatus();
+    assert.equal(isProtected(status), true);
+    assert.deepEqual(
+      summarizeSync(status).sentences.filter((sentence) => sentence.includes("is active with")),
+      [
+        "campus: gw1 is active with 102,334 connections in its table.",
+        "guests: gw2 is active with 102,330 connections in its table.",
+      ],
+    );
+    const guests = status.nodes[0]?.groups[1];
+    assert.ok(guests !== undefined);
+    guests.complete = false;
+    assert.equal(isProtected(status), false);
+    assert.deepEqual(summarizeSync(status).unprotected.slice(0, 1), [
+      "guests: gw1 does not hold every connection: the stream to it is idle.",
+    ]);
   });
 
   it("shows by name what a newer node says beyond what this version knows", () => {

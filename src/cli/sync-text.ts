@@ -2,6 +2,7 @@ import { formatDurationMs } from "../base/duration.ts";
 import {
   type ClusterStatus,
   type NodeStatus,
+  nodeInGroup,
   type ReplicationStreamStatus,
   replicationSchema,
   replicationStreamSchema,
@@ -20,7 +21,25 @@ export interface SyncSummary {
 /** A table with less room than this will soon refuse flows. */
 const TABLE_FULL = 0.95;
 
-export function summarizeSync({ nodes, activeNode, summary }: ClusterStatus): SyncSummary {
+export function summarizeSync(status: ClusterStatus): SyncSummary {
+  const { groups, summary } = status;
+  if (groups.length === 1) return summarizeGroup(status.nodes, status.activeNode, summary);
+  const all = groups.map(({ name, activeNode }) => {
+    const one = summarizeGroup(nodesIn(status, name), activeNode, summary);
+    const named = (sentence: string) => `${name}: ${sentence}`;
+    return { sentences: one.sentences.map(named), unprotected: one.unprotected.map(named) };
+  });
+  return {
+    sentences: all.flatMap(({ sentences }) => sentences),
+    unprotected: all.flatMap(({ unprotected }) => unprotected),
+  };
+}
+
+function summarizeGroup(
+  nodes: readonly NodeStatus[],
+  activeNode: string | null,
+  summary: string,
+): SyncSummary {
   const active = nodes.find(({ name }) => name === activeNode);
   if (active === undefined) return { sentences: [], unprotected: [`No single node is active: ${summary}.`] };
   const others = nodes.filter((node) => node !== active);
@@ -39,12 +58,18 @@ export function summarizeSync({ nodes, activeNode, summary }: ClusterStatus): Sy
 
 /** Whether a takeover now would keep all that is mirrored: what happened before and was made up for does not count. */
 export function isProtected(status: ClusterStatus): boolean {
-  const others = status.nodes.filter(({ name }) => name !== status.activeNode);
-  return (
-    status.activeNode !== null &&
-    others.length > 0 &&
-    others.every((node) => isComplete(node) && refusals(node).length === 0)
-  );
+  return status.groups.every(({ name, activeNode }) => {
+    const others = nodesIn(status, name).filter((node) => node.name !== activeNode);
+    return (
+      activeNode !== null &&
+      others.length > 0 &&
+      others.every((node) => isComplete(node) && refusals(node).length === 0)
+    );
+  });
+}
+
+function nodesIn({ groups, nodes }: ClusterStatus, group: string): readonly NodeStatus[] {
+  return groups.length === 1 ? nodes : nodes.map((node) => nodeInGroup(node, group));
 }
 
 function isComplete({ reachable, replication }: NodeStatus): boolean {

@@ -331,7 +331,7 @@ describe("tocha connections", () => {
 
 describe("tocha switchover", () => {
   it("says who took over", async () => {
-    answer = { status: 200, body: { ok: true, from: "gw1", to: "gw2" } };
+    answer = { status: 200, body: { ok: true, group: "gateway", from: "gw1", to: "gw2" } };
     const { status, out } = await tocha([
       "switchover",
       "--socket",

@@ -73,11 +73,12 @@ describe("ControlClient", () => {
       });
       request.on("end", () => {
         asked = `${request.method} ${request.url} ${asked}`;
-        response.end(JSON.stringify({ ok: true, from: "gw1", to: "gw2" }));
+        response.end(JSON.stringify({ ok: true, group: "gateway", from: "gw1", to: "gw2" }));
       });
     });
     assert.deepEqual(await new ControlClient(path()).switchover({ to: "gw2" }), {
       ok: true,
+      group: "gateway",
       from: "gw1",
       to: "gw2",
     });

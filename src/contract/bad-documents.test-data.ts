@@ -618,12 +618,28 @@ export const badDocuments: readonly BadDocument[] = [
   },
   // The group.
   {
-    name: "two groups",
+    name: "nine groups",
     replace: "nat:\n",
-    by: `  §other:\n    virtualRouterId: 52\n    priorities: { gw1: 1, gw2: 2 }\n    addresses: { lan: [10.1.0.9/24] }\nnat:\n`,
-    code: "one-group",
-    path: "groups.other",
-    says: "more than one",
+    by: `${moreGroups(8)}nat:\n`,
+    code: "too-many-groups",
+    path: "groups.g8",
+    says: "9 failover groups",
+  },
+  {
+    name: "two groups with one router number",
+    replace: "nat:\n",
+    by: `  other:\n    virtualRouterId: §51\n    priorities: { gw1: 1, gw2: 2 }\n    addresses: { lan: [10.1.0.9/24] }\nnat:\n`,
+    code: "duplicate-router-id",
+    path: "groups.other.virtualRouterId",
+    says: 'the group "gateway" on "lan"',
+  },
+  {
+    name: "two groups with one address",
+    replace: "nat:\n",
+    by: `  other:\n    virtualRouterId: 52\n    priorities: { gw1: 1, gw2: 2 }\n    addresses: { lan: [§10.1.0.1/24] }\nnat:\n`,
+    code: "duplicate-address",
+    path: "groups.other.addresses.lan[0]",
+    says: 'in the group "gateway" already',
   },
   {
     name: "an unknown node",
@@ -811,3 +827,12 @@ export const badDocuments: readonly BadDocument[] = [
     says: '"lan-out"',
   },
 ];
+
+/** Further groups, each in order; the last one is marked. */
+function moreGroups(count: number): string {
+  return Array.from({ length: count }, (_, index) => {
+    const number = index + 1;
+    const mark = number === count ? "§" : "";
+    return `  ${mark}g${number}:\n    virtualRouterId: ${100 + number}\n    priorities: { gw1: 1, gw2: 2 }\n    addresses: { lan: [10.1.0.${100 + number}/24] }\n`;
+  }).join("");
+}

@@ -129,7 +129,7 @@ export const clusterDocumentSchema = z
     nodes: z.record(nameOf("a node"), node).meta({ description: "The gateways by name." }),
     groups: z
       .record(nameOf("a group"), group)
-      .meta({ description: "The failover group. Exactly one for now." }),
+      .meta({ description: "The failover groups by name, 1 to 8: each has an active node of its own." }),
     nat: nat.prefault({}),
     replication,
     pulses: z
@@ -174,10 +174,29 @@ export type ClusterNode = ClusterDocument["nodes"][string];
 export type ClusterGroup = ClusterDocument["groups"][string];
 export type SourceRule = ClusterDocument["nat"]["source"][number];
 
-/** The one group of a document, with its name. */
-export function groupOf(document: ClusterDocument): ClusterGroup & { readonly name: string } {
-  for (const [name, group] of Object.entries(document.groups)) return { name, ...group };
-  throw new Error("a valid document has a group");
+/** So many failover groups fit into the set of groups that the nodes tell each other: one byte, one bit each. */
+export const GROUPS_MAX = 8;
+
+/**
+ * The groups of a document, by name in the order of their code units: the same on every node, whatever the order in the file. A
+ * group's place here is its bit in sets of groups (docs/protocol/flow-sync.md).
+ */
+export function groupsOf(document: ClusterDocument): readonly (ClusterGroup & { readonly name: string })[] {
+  const names = Object.keys(document.groups).sort();
+  return names.flatMap((name) => {
+    const group = document.groups[name];
+    return group === undefined ? [] : [{ name, ...group }];
+  });
+}
+
+/** The virtual addresses of all groups by interface, with their prefix lengths, as in the document. */
+export function virtualAddressesOf(document: ClusterDocument): ReadonlyMap<string, readonly string[]> {
+  const faces = new Map<string, string[]>();
+  for (const { addresses } of Object.values(document.groups)) {
+    for (const [role, list] of Object.entries(addresses))
+      faces.set(role, [...(faces.get(role) ?? []), ...list]);
+  }
+  return faces;
 }
 
 /** The JSON Schema of what people write (draft 2020-12), for editors. */

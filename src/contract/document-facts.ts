@@ -48,6 +48,7 @@ export interface AddressList {
 export interface GroupFacts {
   readonly name: string;
   readonly path: DocumentPath;
+  readonly virtualRouterId: Fact<number> | undefined;
   readonly priorities: readonly (Fact<number> & { readonly node: string })[];
   readonly prioritiesPath: DocumentPath | undefined;
   readonly addressesPath: DocumentPath | undefined;
@@ -111,6 +112,7 @@ function groupFacts({ key, value, path }: Entry): GroupFacts {
   return {
     name: key,
     path,
+    virtualRouterId: numberFact(child(value, "virtualRouterId"), [...path, "virtualRouterId"]),
     prioritiesPath: isMap(child(value, "priorities")) ? [...path, "priorities"] : undefined,
     priorities: entries(value, ["priorities"], path).flatMap((entry) => [
       {
@@ -156,6 +158,10 @@ function networkFact(value: unknown, path: DocumentPath, parse: Parse): Fact<IpN
 
 function textFact(value: unknown, path: DocumentPath): Fact<string> | undefined {
   return typeof value === "string" ? { value, path } : undefined;
+}
+
+function numberFact(value: unknown, path: DocumentPath): Fact<number> | undefined {
+  return typeof value === "number" ? { value, path } : undefined;
 }
 
 function entries(root: unknown, below: readonly string[], base: DocumentPath = []): Entry[] {

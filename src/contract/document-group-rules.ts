@@ -1,37 +1,73 @@
 import { formatIp, formatNetwork, type IpNetwork, isLinkLocal, networkContains } from "../base/ip.ts";
 import { closestName } from "./closest-name.ts";
+import { GROUPS_MAX } from "./cluster-document.ts";
 import type { DocumentFacts, Fact, GroupFacts, NodeFacts } from "./document-facts.ts";
 import { clip } from "./document-scalars.ts";
 import type { Finding } from "./finding.ts";
 
-/** What must hold for the failover group: its priorities and its virtual addresses. */
+/** What must hold for the failover groups: their priorities, router numbers and virtual addresses. */
 export function checkGroup(facts: DocumentFacts): Finding[] {
+  const seen: SeenAddresses = new Map();
   return [
     ...checkGroupCount(facts),
+    ...checkRouterIds(facts.groups),
     ...facts.groups.flatMap((group) => [
       ...checkPriorities(group, facts.nodes),
       ...checkRoles(group, facts),
-      ...checkVirtualAddresses(group, facts.nodes),
+      ...checkVirtualAddresses(group, facts.nodes, seen),
     ]),
   ];
 }
 
 function checkGroupCount({ groups, groupsPath }: DocumentFacts): Finding[] {
-  if (groupsPath === undefined || groups.length === 1) return [];
-  const second = groups[1];
+  if (groupsPath === undefined) return [];
+  if (groups.length === 0) {
+    return [
+      {
+        code: "too-few-groups",
+        path: groupsPath,
+        on: "key",
+        message: "the cluster has no failover group",
+        hint: "Add a group with the virtual addresses that move between the nodes.",
+      },
+    ];
+  }
+  const surplus = groups[GROUPS_MAX];
+  if (surplus === undefined) return [];
   return [
     {
-      code: "one-group",
-      path: second?.path ?? groupsPath,
+      code: "too-many-groups",
+      path: surplus.path,
       on: "key",
-      message:
-        second === undefined ? "the cluster has no failover group" : "there is more than one failover group",
-      hint:
-        second === undefined
-          ? "Add a group with the virtual addresses that move between the nodes."
-          : "This version moves all virtual addresses together: put the addresses of all interfaces into one group.",
+      message: `there are ${groups.length} failover groups, and ${GROUPS_MAX} are possible`,
+      hint: "Put addresses that may move together into one group.",
     },
   ];
+}
+
+/** Routers of one number on one link would take each other for one router (RFC 9568 1.2). */
+function checkRouterIds(groups: readonly GroupFacts[]): Finding[] {
+  const holders = new Map<string, string>();
+  return groups.flatMap(({ name, virtualRouterId, addresses }): Finding[] => {
+    if (virtualRouterId === undefined) return [];
+    const { value, path } = virtualRouterId;
+    const places = addresses.map(({ role }) => ({ role, place: `${value} ${role}` }));
+    const taken = places.find(({ place }) => holders.has(place));
+    if (taken === undefined) {
+      for (const { place } of places) holders.set(place, name);
+      return [];
+    }
+    const other = clip(holders.get(taken.place) ?? "");
+    return [
+      {
+        code: "duplicate-router-id",
+        path,
+        on: "value",
+        message: `${value} is the router number of the group "${other}" on "${clip(taken.role)}" already`,
+        hint: "Give every group that shares an interface a virtualRouterId of its own, 1 to 255.",
+      },
+    ];
+  });
 }
 
 function checkPriorities(group: GroupFacts, nodes: readonly NodeFacts[]): Finding[] {
@@ -116,20 +152,27 @@ function checkRoles(group: GroupFacts, { nodes, syncInterface }: DocumentFacts):
   return findings;
 }
 
-function checkVirtualAddresses(group: GroupFacts, nodes: readonly NodeFacts[]): Finding[] {
-  const seen = new Map<string, string>();
+/** Where a virtual address stands: its group and interface. */
+type SeenAddresses = Map<string, { readonly group: string; readonly role: string }>;
+
+function checkVirtualAddresses(
+  group: GroupFacts,
+  nodes: readonly NodeFacts[],
+  seen: SeenAddresses,
+): Finding[] {
   return group.addresses.flatMap(({ role, list }) =>
     list.items.flatMap((fact): Finding[] => {
       const address = formatIp(fact.value.address);
       const key = isLinkLocal(fact.value.address) ? `${role} ${address}` : address;
       const other = seen.get(key);
       if (other !== undefined) {
-        const message = `${address} is a virtual address of "${clip(other)}" already`;
+        const where = other.group === group.name ? "" : ` in the group "${clip(other.group)}"`;
+        const message = `${address} is a virtual address of "${clip(other.role)}"${where} already`;
         return [
           { code: "duplicate-address", path: fact.path, on: "value", message, hint: "Keep it in one place." },
         ];
       }
-      seen.set(key, role);
+      seen.set(key, { group: group.name, role });
       return checkVirtualAddress(role, fact, nodes).slice(0, 1);
     }),
   );

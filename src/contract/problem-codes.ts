@@ -27,8 +27,10 @@ export const problemCodes = {
   "duplicate-device": "Two interfaces of one node use the same device.",
   "duplicate-address": "An address is used twice.",
   "overlapping-networks": "Two interfaces of one node have networks that overlap.",
-  // The group.
-  "one-group": "There is exactly one failover group.",
+  // The groups.
+  "too-few-groups": "A cluster has at least one failover group.",
+  "too-many-groups": "A cluster has at most 8 failover groups.",
+  "duplicate-router-id": "Two groups have the same virtual router id on one interface.",
   "unknown-node": "A name is not that of a node.",
   "unknown-interface": "A name is not that of an interface.",
   "missing-priority": "A node has no priority in the group.",
@@ -83,6 +85,8 @@ export const problemCodes = {
   "no-answer": "The role of the daemon that decides did not answer in time.",
   internal: "A defect of the daemon ended the request.",
   "already-active": "The node that should take over is active already.",
+  "which-group": "The cluster has several failover groups: one must be named.",
+  "no-such-group": "There is no failover group of this name.",
   "not-active": "The node that was asked is not active.",
   "switchover-not-active": "The node has nothing to hand over, for it is not active.",
   "switchover-no-standby": "No living standby has a complete connection table.",

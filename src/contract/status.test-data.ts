@@ -4,6 +4,7 @@ import type { ClusterStatus, NodeStatus } from "./status.ts";
 export function healthyStatus(): ClusterStatus {
   return {
     cluster: "campus",
+    groups: [{ name: "gateway", activeNode: "gw1" }],
     group: "gateway",
     verdict: "ok",
     summary: "gw1 is active, gw2 is ready with every connection",
@@ -53,18 +54,21 @@ export function degradedStatus(): ClusterStatus {
     ...gw1,
     ...{ reachable: false, role: "unknown", sinceSeconds: 0, addresses: [], flows: 0 },
     replication: { complete: false, overruns: 0, streams: [] },
+    groups: [],
   };
-  const survivor: NodeStatus = {
+  const active = {
     ...gw2,
-    ...{ role: "active", sinceSeconds: 7, addresses: ["10.1.0.1/24", "192.0.2.1/24"] },
+    ...({ role: "active", sinceSeconds: 7, addresses: ["10.1.0.1/24", "192.0.2.1/24"] } as const),
     replication: {
       complete: true,
       overruns: 0,
       streams: [{ ...stream("gw1", "to"), connected: false, refused: { "EEXIST create": 12 } }],
     },
   };
+  const survivor = inGroup({ ...active, addresses: [...active.addresses] }, "gateway");
   return {
     ...status,
+    groups: [{ name: "gateway", activeNode: "gw2" }],
     verdict: "degraded",
     summary: "gw2 is active, and no standby could take over its connections",
     activeNode: "gw2",
@@ -92,7 +96,7 @@ function stream(peer: string, direction: "to" | "from", rest: Partial<Stream> = 
 }
 
 function node(name: string, rest: Partial<NodeStatus>): NodeStatus {
-  return {
+  const whole: Omit<NodeStatus, "groups"> = {
     ...{ name, reachable: true, role: "standby", sinceSeconds: 7_503, cause: "gw1 is active", priority: 110 },
     ...{ effectivePriority: 110, version: "0.1.0", revision: "c1a397d8a92bc19b", addresses: [] },
     interfaces: [
@@ -104,5 +108,52 @@ function node(name: string, rest: Partial<NodeStatus>): NodeStatus {
     processes: [{ role: "failover", pid: 4_711, restarts: 0, realTime: true }],
     ...{ memoryKiB: 181_000, lateness: { maxMs: 0.4 }, counters: {} },
     ...rest,
+  };
+  return inGroup(whole, "gateway");
+}
+
+/** The node as it is when all that it does is in one group. */
+function inGroup(node: Omit<NodeStatus, "groups">, name: string): NodeStatus {
+  const { role, sinceSeconds, cause, priority, effectivePriority, addresses } = node;
+  const own = { role, sinceSeconds, cause, priority, effectivePriority, addresses };
+  return { ...node, groups: [{ name, ...own, complete: node.replication.complete }] };
+}
+
+/** Both nodes at work: gw1 for the group `campus`, gw2 for `guests`. */
+export function bothActiveStatus(): ClusterStatus {
+  const status = healthyStatus();
+  const [gw1, gw2] = status.nodes;
+  if (gw1 === undefined || gw2 === undefined) throw new Error("two nodes");
+  const [active] = gw1.groups;
+  const [standby] = gw2.groups;
+  if (active === undefined || standby === undefined) throw new Error("a group each");
+  const own = { role: "active" as const, addresses: ["10.1.0.1/24"] };
+  return {
+    ...status,
+    summary:
+      "campus is active on gw1, guests is active on gw2; every other node is ready with every connection",
+    activeNode: null,
+    group: "campus",
+    groups: [
+      { name: "campus", activeNode: "gw1" },
+      { name: "guests", activeNode: "gw2" },
+    ],
+    nodes: [
+      {
+        ...gw1,
+        ...own,
+        groups: [
+          { ...active, name: "campus" },
+          { ...standby, name: "guests" },
+        ],
+      },
+      {
+        ...{ ...gw2, ...own, addresses: ["10.2.0.1/24"] },
+        groups: [
+          { ...standby, name: "campus" },
+          { ...active, name: "guests", addresses: ["10.2.0.1/24"] },
+        ],
+      },
+    ],
   };
 }

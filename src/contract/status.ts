@@ -54,9 +54,24 @@ export const replicationSchema = z.looseObject({
   overruns: z.number(),
 });
 
+/** What a node is in one failover group. */
+export const nodeGroupSchema = z.object({
+  name: z.string(),
+  role: z.enum(nodeRoles),
+  sinceSeconds: z.number(),
+  cause: z.string(),
+  priority: z.number(),
+  effectivePriority: z.number(),
+  /** The virtual addresses of the group that it holds now. */
+  addresses: z.array(z.string()),
+  /** Its kernel holds every connection of the group. */
+  complete: z.boolean(),
+});
+
 export const nodeStatusSchema = z.object({
   name: z.string(),
   reachable: z.boolean(),
+  /** With several groups: active if it is that for any; sinceSeconds, cause and priorities are of that group. */
   role: z.enum(nodeRoles),
   /** How long it has had this role. */
   sinceSeconds: z.number(),
@@ -65,6 +80,8 @@ export const nodeStatusSchema = z.object({
   priority: z.number(),
   /** After health: lower than `priority` while an interface is down. */
   effectivePriority: z.number(),
+  /** In every group; empty when it could not be asked. */
+  groups: z.array(nodeGroupSchema),
   version: z.string(),
   revision: z.string(),
   /** The virtual addresses that it holds now. */
@@ -102,11 +119,15 @@ const statusProblem = z.object({
 
 export const clusterStatusSchema = z.object({
   cluster: z.string(),
+  /** The failover groups; `activeNode` is null where none or several are active. */
+  groups: z.array(z.object({ name: z.string(), activeNode: z.string().nullable() })),
+  /** The first of them. */
   group: z.string(),
   /** `degraded`: the service runs, but something must be repaired. `down`: nobody holds the addresses. */
   verdict: z.enum(["ok", "degraded", "down"]),
   /** One sentence. */
   summary: z.string(),
+  /** The node that is active for all groups; null where there is none. */
   activeNode: z.string().nullable(),
   /** When this was true: ISO 8601, UTC. */
   asOf: z.string(),
@@ -121,16 +142,25 @@ export type NodeStatus = z.output<typeof nodeStatusSchema>;
 export type ReplicationStreamStatus = z.output<typeof replicationStreamSchema>;
 export type ReplicationStatus = z.output<typeof replicationSchema>;
 export type StatusProblem = z.output<typeof statusProblem>;
+export type ClusterGroupStatus = ClusterStatus["groups"][number];
+export type NodeGroupStatus = z.output<typeof nodeGroupSchema>;
 export type NodeRole = NodeStatus["role"];
 export type Verdict = ClusterStatus["verdict"];
 
 /** The body of POST /v1/switchover: without `to`, the best standby takes over. */
 export const switchoverRequestSchema = z.strictObject({
+  /** Needed where there are several. */
+  group: z.string().optional(),
   to: z.string().optional(),
   reason: z.string().max(200).optional(),
 });
 
-export const switchoverAnswerSchema = z.object({ ok: z.literal(true), from: z.string(), to: z.string() });
+export const switchoverAnswerSchema = z.object({
+  ok: z.literal(true),
+  group: z.string(),
+  from: z.string(),
+  to: z.string(),
+});
 
 /** The body of every 4xx and 5xx answer. */
 export const problemSchema = z.object({
@@ -145,3 +175,16 @@ export const problemSchema = z.object({
 
 export type SwitchoverRequest = z.output<typeof switchoverRequestSchema>;
 export type SwitchoverAnswer = z.output<typeof switchoverAnswerSchema>;
+
+/** A node as it is in one group: its role there, and whether it holds the connections of that group. */
+export function nodeInGroup(node: NodeStatus, group: string): NodeStatus {
+  const found = node.groups.find(({ name }) => name === group);
+  if (found === undefined) {
+    return {
+      ...{ ...node, role: "unknown", sinceSeconds: 0, addresses: [] },
+      replication: { ...node.replication, complete: false },
+    };
+  }
+  const { name, complete, ...own } = found;
+  return { ...node, ...own, replication: { ...node.replication, complete } };
+}

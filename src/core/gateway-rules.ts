@@ -2,8 +2,8 @@ import { type IpFamily, ipFamily, networkContains, parseIp, parseNetwork } from 
 import {
   type ClusterDocument,
   type ClusterNode,
-  groupOf,
   type SourceRule,
+  virtualAddressesOf,
 } from "../contract/cluster-document.ts";
 import { eventRules, type Helper, helperObjects, helperRules } from "./gateway-event-rules.ts";
 import type { Rule } from "./gateway-rule.ts";
@@ -116,7 +116,7 @@ const families = [
 
 /** The virtual addresses of one family on all interfaces; a link-local one may stand on several. */
 function virtualAddresses(document: ClusterDocument, family: IpFamily): string[] {
-  const all = Object.values(groupOf(document).addresses).flat().filter(isFamily(family));
+  const all = [...virtualAddressesOf(document).values()].flat().filter(isFamily(family));
   return [...new Set(all.map((address) => address.split("/")[0] ?? ""))];
 }
 
@@ -156,7 +156,7 @@ function controlRules(document: ClusterDocument, node: string, direction: "in" |
           notTracked(`${between} tcp sport ${tcpPorts}`, "flow-sync and control, to the client"),
         ];
   // VRRP goes to 224.0.0.18 and ff02::12 (RFC 9568 5.1.1.2, 5.1.2.2), on the interfaces with virtual addresses.
-  const faces = Object.entries(groupOf(document).addresses).flatMap(([face, addresses]) => {
+  const faces = [...virtualAddressesOf(document)].flatMap(([face, addresses]) => {
     const name = document.nodes[node]?.interfaces[face]?.device ?? "";
     return [
       { group: "ip daddr 224.0.0.18", present: addresses.some(isFamily(4)) },

@@ -1,4 +1,4 @@
-import { type ClusterDocument, groupOf } from "../contract/cluster-document.ts";
+import { type ClusterDocument, virtualAddressesOf } from "../contract/cluster-document.ts";
 
 /** A kernel setting that a node needs, and why. */
 export interface Sysctl {
@@ -14,7 +14,7 @@ export interface Sysctl {
  */
 export function gatewaySysctls(document: ClusterDocument, node: string): readonly Sysctl[] {
   const interfaces = document.nodes[node]?.interfaces ?? {};
-  const devices = Object.keys(groupOf(document).addresses).flatMap((role) => {
+  const devices = [...virtualAddressesOf(document).keys()].flatMap((role) => {
     const device = interfaces[role]?.device;
     return device === undefined ? [] : [device];
   });

@@ -7,7 +7,7 @@ import { readDocument } from "../contract/read-document.ts";
 import type { ElectionView } from "../core/election/election-types.ts";
 import { type NodeMetricsSource, renderNodeMetrics } from "./node-metrics.ts";
 import { nodeSettings } from "./node-settings.ts";
-import type { FailoverReport, ReplicatorReport, StreamReport } from "./role-report.ts";
+import type { FailoverReport, GroupReport, ReplicatorReport, StreamReport } from "./role-report.ts";
 
 const { document } = readDocument(goodDocument, "good.yaml");
 assert.ok(document !== undefined);
@@ -23,6 +23,7 @@ const stream = (direction: "to" | "from", more: object = {}): StreamReport => ({
 const replicator = (more: object = {}): ReplicatorReport => ({
   role: "replicator",
   complete: true,
+  groups: { gateway: true },
   streams: [stream("to"), stream("from")],
   overruns: 2,
   injected: { created: 5, updated: 4, deleted: 3, kept: 2, replaced: 1, absent: 0 },
@@ -52,10 +53,15 @@ const view = {
     },
   ],
 } as unknown as ElectionView;
-const failover: FailoverReport = {
-  ...{ role: "failover", nowMs: 9_000, addresses: [], realTime: true, latenessMsMax: 1.5 },
-  view: view as unknown as FailoverReport["view"],
+const group = (name: string, of: ElectionView): GroupReport => ({
+  ...{ name, addresses: [], counters: { "advertisement-not-sent": 1 } },
+  view: of as unknown as GroupReport["view"],
   faces: [{ name: "lan", device: "eth0", up: false }],
+});
+
+const failover: FailoverReport = {
+  ...{ role: "failover", nowMs: 9_000, realTime: true, latenessMsMax: 1.5 },
+  groups: [group("gateway", view), group("guests", { ...view, role: "standby" })],
   counters: { pulseReplayed: 4 },
 };
 
@@ -88,13 +94,16 @@ describe("renderNodeMetrics", () => {
     const expected = [
       "tocha_connections 102334",
       "tocha_connections_max 1048576",
-      'tocha_role{role="active"} 1',
-      'tocha_role{role="standby"} 0',
-      "tocha_role_held_seconds 8",
+      'tocha_role{group="gateway",role="active"} 1',
+      'tocha_role{group="gateway",role="standby"} 0',
+      'tocha_role{group="guests",role="active"} 0',
+      'tocha_role{group="guests",role="standby"} 1',
+      'tocha_role_held_seconds{group="gateway"} 8',
+      'tocha_replication_group_complete{group="gateway"} 1',
       'tocha_interface_up{interface="lan",device="eth0"} 0',
       'tocha_peer_heard_seconds{peer="gw2",path="sync"} 0.01',
       "tocha_failover_lateness_max_seconds 0.0015",
-      'tocha_failover_events_total{event="conflict"} 1',
+      'tocha_failover_events_total{event="conflict"} 2',
       'tocha_failover_events_total{event="pulseReplayed"} 4',
       "tocha_replication_complete 1",
       'tocha_replication_records_total{peer="gw2",direction="to"} 1000',

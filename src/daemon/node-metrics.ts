@@ -1,6 +1,7 @@
 import { nodeRoles } from "../contract/status.ts";
 import { type MetricLabels, MetricSet, type RenderedMetrics } from "./metric-set.ts";
 import type { NodeSettings } from "./node-settings.ts";
+import { nodeView } from "./node-view.ts";
 import type { ProcessUsage } from "./process-usage.ts";
 import type { FailoverReport, ReplicatorReport, StreamReport, SupervisorReport } from "./role-report.ts";
 import { version } from "./version.ts";
@@ -39,24 +40,28 @@ function addNode(metrics: MetricSet, { settings, connections, gatewayLoaded }: N
   );
 }
 
-function addFailover(
-  metrics: MetricSet,
-  { view, nowMs, faces, realTime, latenessMsMax, counters }: FailoverReport,
-): void {
-  for (const role of nodeRoles) {
-    if (role === "unknown") continue;
-    metrics.gauge("tocha_role", "1 for the role that the node has.", Number(view.role === role), { role });
+function addFailover(metrics: MetricSet, report: FailoverReport): void {
+  const { nowMs, realTime, latenessMsMax } = report;
+  for (const { name: group, view } of report.groups) {
+    for (const role of nodeRoles) {
+      if (role === "unknown") continue;
+      const held = Number(view.role === role);
+      metrics.gauge("tocha_role", "1 for the role that the node has in the group.", held, { group, role });
+    }
+    const heldSeconds = Math.max(0, nowMs - view.sinceMs) / 1_000;
+    metrics.gauge("tocha_role_held_seconds", "How long the node has had its role.", heldSeconds, { group });
+    metrics.gauge("tocha_priority", "The node's priority by the document.", view.priority, { group });
+    metrics.gauge("tocha_priority_effective", "The priority after health.", view.effectivePriority, {
+      group,
+    });
   }
-  const heldSeconds = Math.max(0, nowMs - view.sinceMs) / 1_000;
-  metrics.gauge("tocha_role_held_seconds", "How long the node has had its role.", heldSeconds);
-  metrics.gauge("tocha_priority", "The node's priority by the document.", view.priority);
-  metrics.gauge("tocha_priority_effective", "The priority after health.", view.effectivePriority);
+  const { faces, peers, counters } = nodeView(report);
   for (const { name, device, up } of faces)
     metrics.gauge("tocha_interface_up", "1 when the interface has a carrier.", Number(up), {
       interface: name,
       device,
     });
-  for (const peer of view.peers) {
+  for (const peer of peers) {
     metrics.gauge("tocha_peer_alive", "1 when the peer was heard lately.", Number(peer.alive), {
       peer: peer.name,
     });
@@ -83,7 +88,7 @@ function addFailover(
     "How late the failover loop woke up at most.",
     latenessMsMax / 1_000,
   );
-  for (const [event, count] of Object.entries({ ...view.counters, ...counters }))
+  for (const [event, count] of Object.entries(counters))
     metrics.counter(
       "tocha_failover_events_total",
       "What was ignored, and what should be rare, by kind.",
@@ -92,7 +97,14 @@ function addFailover(
     );
 }
 
-function addReplicator(metrics: MetricSet, report: ReplicatorReport): void {
+function addReplicator(metrics: MetricSet, { groups, ...report }: ReplicatorReport): void {
+  for (const [group, complete] of Object.entries(groups))
+    metrics.gauge(
+      "tocha_replication_group_complete",
+      "1 when this kernel holds every connection of the group.",
+      Number(complete),
+      { group },
+    );
   const { role, complete, streams, overruns, injected, refused, purged, malformed, streamsRefused, ...rest } =
     report;
   metrics.gauge(

@@ -1,10 +1,10 @@
 import { hkdfSync } from "node:crypto";
 import { isAbsolute, resolve } from "node:path";
 import { formatIp, parseNetwork } from "../base/ip.ts";
-import { type ClusterDocument, groupOf } from "../contract/cluster-document.ts";
+import { type ClusterDocument, groupsOf, virtualAddressesOf } from "../contract/cluster-document.ts";
 import { documentRevision } from "../contract/document-revision.ts";
 
-/** An interface that carries virtual addresses: one face of the group. */
+/** An interface that carries virtual addresses of a group: one face of it. */
 export interface FaceSettings {
   readonly name: string;
   readonly device: string;
@@ -20,6 +20,15 @@ export interface PeerSettings {
   readonly addresses: readonly string[];
 }
 
+export interface GroupSettings {
+  readonly name: string;
+  readonly virtualRouterId: number;
+  readonly priority: number;
+  readonly intervalMs: number;
+  readonly preempt: boolean;
+  readonly faces: readonly FaceSettings[];
+}
+
 /** What the document says for one node, made ready for its roles: plain values, nothing left to look up. */
 export interface NodeSettings {
   readonly node: string;
@@ -30,14 +39,8 @@ export interface NodeSettings {
   readonly keysDirectory: string;
   /** Hexadecimal; derived from the cluster's key for the pulses alone. */
   readonly pulseKey: string;
-  readonly group: {
-    readonly name: string;
-    readonly virtualRouterId: number;
-    readonly priority: number;
-    readonly intervalMs: number;
-    readonly preempt: boolean;
-  };
-  readonly faces: readonly FaceSettings[];
+  /** In the order of groupsOf(), which all nodes share. */
+  readonly groups: readonly GroupSettings[];
   readonly peers: readonly PeerSettings[];
   readonly sync: { readonly name: string; readonly device: string; readonly address: string };
   readonly ports: { readonly pulses: number; readonly replication: number; readonly control: number };
@@ -64,8 +67,7 @@ export function keysDirectory(document: ClusterDocument, documentDirectory: stri
 
 export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array): NodeSettings {
   const { document, node } = source;
-  const group = groupOf(document);
-  const faceNames = Object.keys(group.addresses);
+  const faceNames = [...virtualAddressesOf(document).keys()];
   const sync = interfaceOf(document, node, document.replication.interface);
   return {
     node,
@@ -77,18 +79,18 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
     pulseKey: Buffer.from(hkdfSync("sha256", clusterKey, document.cluster, "tocha pulse v1", 32)).toString(
       "hex",
     ),
-    group: {
+    groups: groupsOf(document).map((group) => ({
       name: group.name,
       virtualRouterId: group.virtualRouterId,
       priority: group.priorities[node] ?? 1,
       intervalMs: group.intervalMs,
       preempt: group.preempt,
-    },
-    faces: faceNames.map((name) => ({
-      name,
-      device: interfaceOf(document, node, name).device,
-      addresses: interfaceOf(document, node, name).addresses,
-      virtualAddresses: (group.addresses[name] ?? []).map(splitNetwork),
+      faces: Object.entries(group.addresses).map(([name, virtual]) => ({
+        name,
+        device: interfaceOf(document, node, name).device,
+        addresses: interfaceOf(document, node, name).addresses,
+        virtualAddresses: virtual.map(splitNetwork),
+      })),
     })),
     peers: Object.keys(document.nodes)
       .filter((peer) => peer !== node)
@@ -110,6 +112,13 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
     refreshMs: document.replication.refreshMs,
     metrics: metricsSettings(document, node),
   };
+}
+
+/** The virtual addresses of all groups. */
+export function allVirtualAddresses({ groups }: NodeSettings): readonly string[] {
+  return groups.flatMap(({ faces }) =>
+    faces.flatMap(({ virtualAddresses }) => virtualAddresses.map(({ address }) => address)),
+  );
 }
 
 function metricsSettings(document: ClusterDocument, node: string): NodeSettings["metrics"] {

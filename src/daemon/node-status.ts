@@ -1,5 +1,12 @@
-import type { NodeStatus, ReplicationStatus, ReplicationStreamStatus } from "../contract/status.ts";
+import { groupsOf } from "../contract/cluster-document.ts";
+import type {
+  NodeGroupStatus,
+  NodeStatus,
+  ReplicationStatus,
+  ReplicationStreamStatus,
+} from "../contract/status.ts";
 import type { NodeSettings } from "./node-settings.ts";
+import { nodeView } from "./node-view.ts";
 import type { FailoverReport, ReplicatorReport, StreamReport, SupervisorReport } from "./role-report.ts";
 import { version } from "./version.ts";
 
@@ -15,29 +22,32 @@ export interface NodeStatusSource {
 /** Composes what the roles of this node report into the node's status. */
 export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
   const { settings, failover, replicator, supervisor, kernel } = source;
-  const view = failover?.view;
+  const view = failover === undefined ? undefined : nodeView(failover);
+  const groups = groupStatus(failover, replicator);
+  const main = mainGroup(groups);
   return {
     name: settings.node,
     reachable: true,
-    role: view?.role ?? "unknown",
-    sinceSeconds: failover === undefined ? 0 : Math.max(0, (failover.nowMs - failover.view.sinceMs) / 1_000),
-    cause: view?.cause ?? "the failover role does not answer",
-    priority: settings.group.priority,
-    effectivePriority: view?.effectivePriority ?? 0,
+    role: main?.role ?? "unknown",
+    sinceSeconds: main?.sinceSeconds ?? 0,
+    cause: main?.cause ?? "the failover role does not answer",
+    priority: main?.priority ?? settings.groups[0]?.priority ?? 0,
+    effectivePriority: main?.effectivePriority ?? 0,
+    groups,
     version,
     revision: settings.revision,
-    addresses: [...(failover?.addresses ?? [])],
-    interfaces: failover?.faces.map((face) => ({ ...face })) ?? [],
+    addresses: groups.flatMap(({ addresses }) => addresses),
+    interfaces: view?.faces.map((face) => ({ ...face })) ?? [],
     flows: kernel.flows,
     flowsMax: kernel.flowsMax,
     replication: replicationStatus(replicator),
     peers:
-      failover?.view.peers.map((peer) => ({
+      view?.peers.map((peer) => ({
         name: peer.name,
         alive: peer.alive,
         paths: peer.paths.map(({ name, lastHeardMs }) => ({
           name,
-          lastHeardMs: lastHeardMs === undefined ? null : Math.round(failover.nowMs - lastHeardMs),
+          lastHeardMs: lastHeardMs === undefined ? null : Math.round((failover?.nowMs ?? 0) - lastHeardMs),
         })),
       })) ?? [],
     processes:
@@ -47,14 +57,38 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
       })) ?? [],
     memoryKiB: kernel.memoryKiB,
     lateness: { maxMs: failover?.latenessMsMax ?? 0 },
-    counters: { ...failover?.view.counters, ...failover?.counters, ...replicationCounters(replicator) },
+    counters: { ...view?.counters, ...replicationCounters(replicator) },
   };
+}
+
+function groupStatus(
+  failover: FailoverReport | undefined,
+  replicator: ReplicatorReport | undefined,
+): NodeGroupStatus[] {
+  if (failover === undefined) return [];
+  return failover.groups.map(({ name, view, addresses }) => ({
+    name,
+    role: view.role,
+    sinceSeconds: Math.max(0, (failover.nowMs - view.sinceMs) / 1_000),
+    cause: view.cause,
+    priority: view.priority,
+    effectivePriority: view.effectivePriority,
+    addresses: [...addresses],
+    complete: replicator?.groups[name] ?? false,
+  }));
+}
+
+/** The group that stands for the node: one that it is active for, else one that is not as it should be. */
+function mainGroup(groups: readonly NodeGroupStatus[]): NodeGroupStatus | undefined {
+  return (
+    groups.find(({ role }) => role === "active") ?? groups.find(({ role }) => role !== "standby") ?? groups[0]
+  );
 }
 
 /** What the replicator reports beyond what is known here goes through as it is. */
 function replicationStatus(replicator: ReplicatorReport | undefined): ReplicationStatus {
   if (replicator === undefined) return { complete: false, streams: [], overruns: 0 };
-  const { role, injected, refused, purged, malformed, streamsRefused, streams, ...rest } = replicator;
+  const { role, injected, refused, purged, malformed, streamsRefused, streams, groups, ...rest } = replicator;
   return { ...rest, streams: streams.map((stream) => streamStatus(stream, replicator)) };
 }
 
@@ -102,8 +136,9 @@ export function unreachableNode(settings: NodeSettings, name: string): NodeStatu
     role: "unknown",
     sinceSeconds: 0,
     cause: "it does not answer",
-    priority: settings.document.groups[settings.group.name]?.priorities[name] ?? 0,
+    priority: groupsOf(settings.document)[0]?.priorities[name] ?? 0,
     effectivePriority: 0,
+    groups: [],
     version: "",
     revision: "",
     addresses: [],

@@ -18,26 +18,36 @@ export type RoleMessage =
   | { readonly kind: "role-started"; readonly role: WorkerRole }
   /** supervisor → role: end in an orderly way. */
   | { readonly kind: "stop" }
-  /** failover → supervisor, again and again while it is active: renew the lifetimes of the virtual addresses. */
-  | { readonly kind: "holding" }
+  /** failover → supervisor, again and again while it is active for the group: renew the lifetimes of its virtual addresses. */
+  | { readonly kind: "holding"; readonly group: string }
   /** failover → supervisor: it has just removed them. */
-  | { readonly kind: "released" }
+  | { readonly kind: "released"; readonly group: string }
   /** failover → supervisor: the addresses are gone and the peers know. replicator → supervisor: all is sent. */
   | { readonly kind: "stopped" }
   /** role → supervisor, which writes it. */
   | { readonly kind: "log"; readonly level: LogLevel; readonly text: string }
   /** control → failover: the rules and sysctls are in the kernel. */
   | { readonly kind: "gateway-ready" }
-  /** failover → replicator: whether this node is active. */
-  | { readonly kind: "active"; readonly active: boolean }
-  /** replicator → failover: whether this node's kernel holds all of the active node's flows. */
-  | { readonly kind: "table"; readonly complete: boolean; readonly watermark: number }
+  /** failover → replicator: whether this node is active for the group. */
+  | { readonly kind: "active"; readonly group: string; readonly active: boolean }
+  /** replicator → failover: whether this node's kernel holds all of the group's flows. */
+  | {
+      readonly kind: "table";
+      readonly group: string;
+      readonly complete: boolean;
+      readonly watermark: number;
+    }
   /** failover → replicator: flush what the kernel reported, and have the standby confirm it. */
-  | { readonly kind: "drain"; readonly token: number; readonly limitMs: number }
+  | { readonly kind: "drain"; readonly group: string; readonly token: number; readonly limitMs: number }
   /** replicator → failover. */
-  | { readonly kind: "drained"; readonly token: number; readonly complete: boolean }
+  | { readonly kind: "drained"; readonly group: string; readonly token: number; readonly complete: boolean }
   /** control → failover. */
-  | { readonly kind: "switchover"; readonly request: number; readonly reason: string }
+  | {
+      readonly kind: "switchover";
+      readonly group: string;
+      readonly request: number;
+      readonly reason: string;
+    }
   /** failover → control: why it will not happen, or nothing when it has begun. */
   | { readonly kind: "switchover-answer"; readonly request: number; readonly problem?: Problem }
   /** control → any: what is your state? */

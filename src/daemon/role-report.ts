@@ -2,16 +2,23 @@ import type { ElectionView, PeerView } from "../core/election/election-types.ts"
 import type { ResyncCause, SourceState } from "../core/replication/source-types.ts";
 import type { WorkerRole } from "./role-message.ts";
 
-/** What the failover role answers when it is asked. */
-export interface FailoverReport {
-  readonly role: "failover";
+/** One group, as the failover role sees it. */
+export interface GroupReport {
+  readonly name: string;
   readonly view: Omit<ElectionView, "peers"> & {
     readonly peers: readonly (Omit<PeerView, "watermark"> & { readonly watermark: number })[];
   };
-  readonly nowMs: number;
-  /** Virtual addresses that this node holds now, with their prefix lengths. */
+  /** Virtual addresses of the group that this node holds now, with their prefix lengths. */
   readonly addresses: readonly string[];
   readonly faces: readonly { readonly name: string; readonly device: string; readonly up: boolean }[];
+  readonly counters: Record<string, number>;
+}
+
+/** What the failover role answers when it is asked. */
+export interface FailoverReport {
+  readonly role: "failover";
+  readonly groups: readonly GroupReport[];
+  readonly nowMs: number;
   readonly realTime: boolean;
   readonly latenessMsMax: number;
   readonly counters: Record<string, number>;
@@ -54,7 +61,10 @@ export interface StreamReport {
 /** What the replicator role answers when it is asked. */
 export interface ReplicatorReport {
   readonly role: "replicator";
+  /** This node holds every connection of every group. */
   readonly complete: boolean;
+  /** The same by group. */
+  readonly groups: Readonly<Record<string, boolean>>;
   readonly streams: readonly StreamReport[];
   readonly overruns: number;
   readonly injected: {

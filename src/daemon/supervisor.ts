@@ -51,7 +51,7 @@ interface Worker {
 export class Supervisor {
   readonly #settings: NodeSettings;
   readonly #log: Log;
-  readonly #addresses: VirtualAddresses;
+  readonly #addresses: ReadonlyMap<string, VirtualAddresses>;
   readonly #workers: readonly Worker[] = workerRoles.map((role) => ({
     role,
     process: undefined,
@@ -66,11 +66,12 @@ export class Supervisor {
   constructor(settings: NodeSettings, log: Log) {
     this.#settings = settings;
     this.#log = log;
-    this.#addresses = new VirtualAddresses(settings);
+    this.#addresses = new Map(settings.groups.map((group) => [group.name, new VirtualAddresses(group)]));
   }
 
   start(): void {
-    writeFileSync(join(this.#settings.runDirectory, RELEASE_FILE), this.#addresses.releaseBatch());
+    const batches = [...this.#addresses.values()].map((addresses) => addresses.releaseBatch());
+    writeFileSync(join(this.#settings.runDirectory, RELEASE_FILE), batches.join(""));
     for (const worker of this.#workers) this.#start(worker);
   }
 
@@ -85,7 +86,7 @@ export class Supervisor {
     const deadline = Date.now() + STOP_LIMIT_MS;
     while (this.#workers.some(isRunning) && Date.now() < deadline) await sleep(10);
     for (const worker of this.#workers) if (isRunning(worker)) worker.process?.kill("SIGKILL");
-    this.#addresses.remove();
+    this.#removeAddresses();
   }
 
   /** Asks a role to end its work in order, and gives it a limited time for that. */
@@ -134,15 +135,22 @@ export class Supervisor {
     this.#broadcast({ kind: "role-started", role }, role);
   }
 
-  /** Of what the failover role said about the addresses, only the last word counts. */
+  /** Of what the failover role said about the addresses of a group, only the last word counts. */
   #followAddresses(envelopes: readonly Envelope[]): void {
-    const last = envelopes.findLast(
-      ({ message }) => message.kind === "holding" || message.kind === "released",
-    );
-    // A renewal that was under way while the role removed the addresses may have brought them back.
-    if (last?.message.kind === "released") this.#addresses.remove();
-    if (last?.message.kind !== "holding") return;
-    for (const refusal of this.#addresses.renew()) this.#log.write("supervisor", "error", `renew ${refusal}`);
+    for (const [group, addresses] of this.#addresses) {
+      const last = envelopes.findLast(
+        ({ message }) =>
+          (message.kind === "holding" || message.kind === "released") && message.group === group,
+      );
+      // A renewal that was under way while the role removed the addresses may have brought them back.
+      if (last?.message.kind === "released") addresses.remove();
+      if (last?.message.kind !== "holding") continue;
+      for (const refusal of addresses.renew()) this.#log.write("supervisor", "error", `renew ${refusal}`);
+    }
+  }
+
+  #removeAddresses(): void {
+    for (const addresses of this.#addresses.values()) addresses.remove();
   }
 
   #ended(worker: Worker, child: ChildProcess, code: number | null, signal: string | null): void {
@@ -150,14 +158,17 @@ export class Supervisor {
     worker.process = undefined;
     worker.channel = undefined;
     if (worker.role === "failover") {
-      this.#addresses.remove();
-      this.#broadcast({ kind: "active", active: false }, "failover");
+      this.#removeAddresses();
+      for (const group of this.#addresses.keys())
+        this.#broadcast({ kind: "active", group, active: false }, "failover");
       this.#onStopped?.();
     }
     if (worker.role === "replicator") {
       // It cannot say so itself: what reaches the standby from here on is missed.
-      const message = { kind: "table", complete: false, watermark: 0 } as const;
-      this.#deliver({ to: "failover", from: "replicator", message });
+      for (const group of this.#addresses.keys()) {
+        const message = { kind: "table", group, complete: false, watermark: 0 } as const;
+        this.#deliver({ to: "failover", from: "replicator", message });
+      }
     }
     if (this.#stopping) return;
     const cause = signal ?? `exit status ${code}`;

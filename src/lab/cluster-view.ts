@@ -78,7 +78,7 @@ function refuseDeadNodes(settings: LabSettings): void {
 export function isWell(status: ClusterStatus): boolean {
   return (
     status.verdict === "ok" &&
-    status.activeNode !== null &&
+    status.groups.every(({ activeNode }) => activeNode !== null) &&
     status.nodes.every((node) => node.reachable && node.replication.complete)
   );
 }

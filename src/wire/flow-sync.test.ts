@@ -16,37 +16,53 @@ import {
 /** The protocol in bytes, as docs/protocol/flow-sync.md tells it: other nodes of this version depend on it. */
 const samples: readonly [SyncFrame, string][] = [
   [
-    { type: "hello", version: 2, cluster: "campus", node: "gw1", oldestVersion: 2, flows: 300 },
-    "00000015 01 0002 06 63616d707573 03 677731 0002 0000012c 00",
+    {
+      type: "hello",
+      version: 2,
+      cluster: "campus",
+      node: "gw1",
+      oldestVersion: 2,
+      flows: 300,
+      groupNames: 0xa1b2c3d4,
+    },
+    "00000019 01 0002 06 63616d707573 03 677731 0002 0000012c a1b2c3d4 00",
   ],
   [
     {
-      ...({ type: "hello", version: 2, cluster: "c", node: "n", oldestVersion: 2, flows: 1 } as const),
+      ...({
+        type: "hello",
+        version: 2,
+        cluster: "c",
+        node: "n",
+        oldestVersion: 2,
+        flows: 1,
+        groupNames: 9,
+      } as const),
       resume: { session: 255, position: 16 },
     },
-    "0000001e 01 0002 01 63 01 6e 0002 00000001 01 00000000000000ff 0000000000000010",
+    "00000022 01 0002 01 63 01 6e 0002 00000001 00000009 01 00000000000000ff 0000000000000010",
   ],
   [
     { type: "records", sequence: 258, position: 200, sentAtMs: 1.5, records: Uint8Array.of(9, 8, 7) },
     "0000001c 02 0000000000000102 00000000000000c8 3ff8000000000000 090807",
   ],
-  [{ type: "copy-begin", copy: 3, refresh: false, whole: false }, "00000006 03 00000003 00"],
-  [{ type: "copy-begin", copy: 4, refresh: true, whole: true }, "00000006 03 00000004 03"],
+  [{ type: "copy-begin", copy: 3, groups: 1, refresh: false, whole: false }, "00000007 03 00000003 01 00"],
+  [{ type: "copy-begin", copy: 4, groups: 3, refresh: true, whole: true }, "00000007 03 00000004 03 03"],
   [
     {
-      ...({ type: "copy-begin", copy: 5, refresh: true, whole: true } as const),
+      ...({ type: "copy-begin", copy: 5, groups: 0x80, refresh: true, whole: true } as const),
       buckets: {
         bits: 8,
         seed: 7,
         set: Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 5 : 0)),
       },
     },
-    `0000002b 03 00000005 07 08 00000007 05${"00".repeat(31)}`,
+    `0000002c 03 00000005 80 07 08 00000007 05${"00".repeat(31)}`,
   ],
   [{ type: "copy-end", copy: 3 }, "00000005 04 00000003"],
   [{ type: "mark", token: 77 }, "00000005 05 0000004d"],
-  [{ type: "heartbeat", active: true, sweepSeconds: 60 }, "00000004 06 01 003c"],
-  [{ type: "heartbeat", active: false, sweepSeconds: 0 }, "00000004 06 00 0000"],
+  [{ type: "heartbeat", groups: 1, sweepSeconds: 60 }, "00000004 06 01 003c"],
+  [{ type: "heartbeat", groups: 0, sweepSeconds: 0 }, "00000004 06 00 0000"],
   [{ type: "acknowledge", sequence: 258, sentAtMs: 1.5 }, "00000011 07 0000000000000102 3ff8000000000000"],
   [{ type: "marked", token: 77 }, "00000005 08 0000004d"],
   [
@@ -59,8 +75,8 @@ const samples: readonly [SyncFrame, string][] = [
     "0000001a 0b 00000000000000ff 0000000000000010 0000000000000020 01",
   ],
   [
-    { type: "compare", sweep: 1, seed: 0xfeedbeef, bits: 18, paced: true },
-    "0000000b 0c 00000001 feedbeef 12 01",
+    { type: "compare", groups: 2, sweep: 1, seed: 0xfeedbeef, bits: 18, paced: true },
+    "0000000c 0c 02 00000001 feedbeef 12 01",
   ],
   [
     { type: "digest", sweep: 1, first: 2, last: true, sums: Uint8Array.of(0, 0, 0, 9) },
@@ -82,19 +98,31 @@ const anyFrame: fc.Arbitrary<SyncFrame> = plain(
     fc.record(
       {
         ...{ type: type("hello"), version: fc.integer({ min: 2, max: 0xffff }), cluster: text, node: text },
-        ...{ oldestVersion: fc.nat(0xffff), flows: u32, resume: place },
+        ...{ oldestVersion: fc.nat(0xffff), flows: u32, groupNames: u32, resume: place },
       },
-      { requiredKeys: ["type", "version", "cluster", "node", "oldestVersion", "flows"] },
+      { requiredKeys: ["type", "version", "cluster", "node", "oldestVersion", "flows", "groupNames"] },
     ),
     fc.record({
       ...{ type: type("records"), sequence: fc.maxSafeNat(), position: fc.maxSafeNat(), sentAtMs: number },
       records: fc.uint8Array({ maxLength: 500 }),
     }),
     fc.record({ type: type("acknowledge"), sequence: fc.maxSafeNat(), sentAtMs: number }),
-    fc.record({ type: type("copy-begin"), copy: u32, refresh: fc.boolean(), whole: fc.boolean() }),
+    fc.record({
+      type: type("copy-begin"),
+      copy: u32,
+      groups: fc.nat(255),
+      refresh: fc.boolean(),
+      whole: fc.boolean(),
+    }),
     fc.integer({ min: BUCKET_BITS_MIN, max: 10 }).chain((bits) =>
       fc.record({
-        ...{ type: type("copy-begin"), copy: u32, refresh: fc.boolean(), whole: fc.boolean() },
+        ...{
+          type: type("copy-begin"),
+          copy: u32,
+          groups: fc.nat(255),
+          refresh: fc.boolean(),
+          whole: fc.boolean(),
+        },
         buckets: fc.record({
           ...{ bits: fc.constant(bits), seed: u32 },
           set: fc.uint8Array({ minLength: 2 ** bits / 8, maxLength: 2 ** bits / 8 }),
@@ -104,11 +132,11 @@ const anyFrame: fc.Arbitrary<SyncFrame> = plain(
     fc.record({ type: type("copy-end"), copy: u32 }),
     fc.record({ type: type("complete"), copy: u32, purged: u32, refreshed: u32, busyMs: u32 }),
     fc.record({ type: fc.constantFrom("mark" as const, "marked" as const), token: u32 }),
-    fc.record({ type: type("heartbeat"), active: fc.boolean(), sweepSeconds: fc.nat(0xffff) }),
+    fc.record({ type: type("heartbeat"), groups: fc.nat(255), sweepSeconds: fc.nat(0xffff) }),
     fc.record({ type: type("refuse"), reason: text }),
     fc.record({ type: type("log"), place, head: fc.maxSafeNat(), resumed: fc.boolean() }),
     fc.record({
-      ...{ type: type("compare"), sweep: u32, seed: u32, paced: fc.boolean() },
+      ...{ type: type("compare"), groups: fc.nat(255), sweep: u32, seed: u32, paced: fc.boolean() },
       bits: fc.integer({ min: BUCKET_BITS_MIN, max: BUCKET_BITS_MAX }),
     }),
     fc.record({
@@ -234,14 +262,14 @@ describe("SyncFrameSplitter", () => {
   });
 
   it("hands over the frames before a fault, and stops there", () => {
-    const good = encodeSyncFrame({ type: "heartbeat", active: true, sweepSeconds: 9 });
+    const good = encodeSyncFrame({ type: "heartbeat", groups: 1, sweepSeconds: 9 });
     const bad = hex("00000001 63");
     const heard: SyncFrame[] = [];
     const fault = new SyncFrameSplitter().push(Buffer.concat([good, bad, good]), (frame) =>
       heard.push(frame),
     );
     assert.deepEqual(fault, new DecodeError("frame-type", 0));
-    assert.deepEqual(heard, [{ type: "heartbeat", active: true, sweepSeconds: 9 }]);
+    assert.deepEqual(heard, [{ type: "heartbeat", groups: 1, sweepSeconds: 9 }]);
   });
 
   it("never throws on random bytes", () => {

@@ -71,6 +71,8 @@ export type SyncFrame =
       readonly oldestVersion: number;
       /** Entries in the sender's connection table. */
       readonly flows: number;
+      /** Stands for the names of the failover groups of the sender's document: sets of groups mean the same on both sides. */
+      readonly groupNames: number;
       /** A sink: what of this source's log is in its kernel already. */
       readonly resume?: LogPlace;
     }
@@ -94,6 +96,8 @@ export type SyncFrame =
   | {
       readonly type: "copy-begin";
       readonly copy: number;
+      /** Flows of these groups, one bit each. */
+      readonly groups: number;
       readonly refresh: boolean;
       readonly whole: boolean;
       readonly buckets?: CopyBuckets;
@@ -102,8 +106,8 @@ export type SyncFrame =
   | { readonly type: "copy-end"; readonly copy: number }
   /** Asks for `marked` once everything before is in the sink's kernel. */
   | { readonly type: "mark"; readonly token: number }
-  /** Says that the sender lives, and whether it is active; a source adds how often it compares the tables. */
-  | { readonly type: "heartbeat"; readonly active: boolean; readonly sweepSeconds: number }
+  /** Says that the sender lives, and for which groups it is active (a bit each); a source adds how often it compares the tables. */
+  | { readonly type: "heartbeat"; readonly groups: number; readonly sweepSeconds: number }
   | { readonly type: "acknowledge"; readonly sequence: number; readonly sentAtMs: number }
   | { readonly type: "marked"; readonly token: number }
   /** The copy (0: what was missed of the log) is in the sink's kernel, and nothing else is. */
@@ -122,9 +126,10 @@ export type SyncFrame =
    * to `head`; otherwise a comparison or a copy follows.
    */
   | { readonly type: "log"; readonly place: LogPlace; readonly head: number; readonly resumed: boolean }
-  /** Asks for digests of the sink's table. */
+  /** Asks for digests of what the sink's table holds of these groups, one bit each. */
   | {
       readonly type: "compare";
+      readonly groups: number;
       readonly sweep: number;
       readonly seed: number;
       readonly bits: number;
@@ -165,6 +170,7 @@ function encodeBody(writer: ByteWriter, frame: SyncFrame): void {
       writer
         .u16(frame.oldestVersion)
         .u32(frame.flows)
+        .u32(frame.groupNames)
         .u8(frame.resume === undefined ? 0 : HELLO_RESUME);
       if (frame.resume !== undefined) putPlace(writer, frame.resume);
       break;
@@ -173,9 +179,9 @@ function encodeBody(writer: ByteWriter, frame: SyncFrame): void {
       writer.f64(frame.sentAtMs).put(frame.records);
       break;
     case "copy-begin": {
-      const { copy, refresh, whole, buckets } = frame;
+      const { copy, groups, refresh, whole, buckets } = frame;
       const partial = buckets === undefined ? 0 : COPY_PARTIAL;
-      writer.u8(frameType.copyBegin).u32(copy);
+      writer.u8(frameType.copyBegin).u32(copy).u8(groups);
       writer.u8((refresh ? COPY_REFRESH : 0) | (whole ? COPY_WHOLE : 0) | partial);
       if (buckets !== undefined) writer.u8(buckets.bits).u32(buckets.seed).put(buckets.set);
       break;
@@ -187,10 +193,7 @@ function encodeBody(writer: ByteWriter, frame: SyncFrame): void {
       writer.u8(frameType.mark).u32(frame.token);
       break;
     case "heartbeat":
-      writer
-        .u8(frameType.heartbeat)
-        .u8(frame.active ? 1 : 0)
-        .u16(frame.sweepSeconds);
+      writer.u8(frameType.heartbeat).u8(frame.groups).u16(frame.sweepSeconds);
       break;
     case "acknowledge":
       writer.u8(frameType.acknowledge).u64(BigInt(frame.sequence)).f64(frame.sentAtMs);
@@ -210,7 +213,7 @@ function encodeBody(writer: ByteWriter, frame: SyncFrame): void {
       writer.u64(BigInt(frame.head)).u8(frame.resumed ? LOG_RESUMED : 0);
       break;
     case "compare":
-      writer.u8(frameType.compare).u32(frame.sweep).u32(frame.seed).u8(frame.bits);
+      writer.u8(frameType.compare).u8(frame.groups).u32(frame.sweep).u32(frame.seed).u8(frame.bits);
       writer.u8(frame.paced ? COMPARE_PACED : 0);
       break;
     case "digest":
@@ -256,7 +259,7 @@ function decodeBody(type: number, reader: ByteReader): SyncFrame | DecodeError |
     case frameType.mark:
       return { type: "mark", token: reader.u32() };
     case frameType.heartbeat:
-      return { type: "heartbeat", active: reader.u8() !== 0, sweepSeconds: reader.u16() };
+      return { type: "heartbeat", groups: reader.u8(), sweepSeconds: reader.u16() };
     case frameType.acknowledge:
       return { type: "acknowledge", sequence: Number(reader.u64()), sentAtMs: reader.f64() };
     case frameType.marked:
@@ -277,12 +280,13 @@ function decodeBody(type: number, reader: ByteReader): SyncFrame | DecodeError |
       return { type: "log", place, head, resumed: (reader.u8() & LOG_RESUMED) !== 0 };
     }
     case frameType.compare: {
+      const groups = reader.u8();
       const sweep = reader.u32();
       const seed = reader.u32();
       const bits = reader.u8();
       const paced = (reader.u8() & COMPARE_PACED) !== 0;
       if (!reader.failed && !areBits(bits)) return new DecodeError("bucket-bits", reader.offset);
-      return { type: "compare", sweep, seed, bits, paced };
+      return { type: "compare", groups, sweep, seed, bits, paced };
     }
     case frameType.digest:
       return decodeDigest(reader);
@@ -296,18 +300,21 @@ function decodeHello(reader: ByteReader): SyncFrame {
   const cluster = reader.text();
   const node = reader.text();
   // Version 1 ended here.
-  if (version < 2) return { type: "hello", version, cluster, node, oldestVersion: version, flows: 0 };
+  if (version < 2)
+    return { type: "hello", version, cluster, node, oldestVersion: version, flows: 0, groupNames: 0 };
   const oldestVersion = reader.u16();
   const flows = reader.u32();
+  const groupNames = reader.u32();
   const resume = (reader.u8() & HELLO_RESUME) !== 0 ? { resume: takePlace(reader) } : {};
-  return { type: "hello", version, cluster, node, oldestVersion, flows, ...resume };
+  return { type: "hello", version, cluster, node, oldestVersion, flows, groupNames, ...resume };
 }
 
 function decodeCopyBegin(reader: ByteReader): SyncFrame | DecodeError {
   const copy = reader.u32();
+  const groups = reader.u8();
   const flags = reader.u8();
   const frame = {
-    ...({ type: "copy-begin", copy } as const),
+    ...({ type: "copy-begin", copy, groups } as const),
     refresh: (flags & COPY_REFRESH) !== 0,
     whole: (flags & COPY_WHOLE) !== 0,
   };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { DecodeError } from "../../src/base/decode-error.ts";
+import { groupNamesHash } from "../../src/core/replication/hello.ts";
 import { SinkStream } from "../../src/core/replication/sink-stream.ts";
 import { TableDigest } from "../../src/core/replication/table-digest.ts";
 import { flowParse, parseFlow } from "../../src/wire/conntrack-message.ts";
@@ -151,9 +152,9 @@ const SOURCE = "gw1";
 function syncStreams(): Uint8Array[] {
   const hello: SyncFrame = {
     ...({ type: "hello", version: FLOW_SYNC_VERSION, cluster: CLUSTER, node: SOURCE } as const),
-    ...{ oldestVersion: FLOW_SYNC_VERSION, flows: 5 },
+    ...{ oldestVersion: FLOW_SYNC_VERSION, flows: 5, groupNames: groupNamesHash(["gateway"]) },
   };
-  const active: SyncFrame = { type: "heartbeat", active: true, sweepSeconds: 60 };
+  const active = { type: "heartbeat" as const, groups: 1, sweepSeconds: 60 };
   const some: SyncFrame = {
     type: "records",
     sequence: 12,
@@ -162,17 +163,24 @@ function syncStreams(): Uint8Array[] {
     records: records(),
   };
   const log: SyncFrame = { type: "log", place: { session: 77, position: 3 }, head: 12, resumed: false };
-  const compare: SyncFrame = { type: "compare", sweep: 1, seed: 5, bits: 8, paced: false };
+  const compare: SyncFrame = { type: "compare", groups: 1, sweep: 1, seed: 5, bits: 8, paced: false };
   const copy: SyncFrame[] = [
-    { type: "copy-begin", copy: 1, refresh: false, whole: true },
+    { type: "copy-begin", copy: 1, groups: 1, refresh: false, whole: true },
     some,
     { type: "copy-end", copy: 1 },
   ];
   const buckets = { bits: 8, seed: 5, set: new Uint8Array(32).fill(0x11) };
   const streams: SyncFrame[][] = [
     [hello, active, ...copy, { type: "mark", token: 9 }],
-    [hello, active, log, compare, { type: "copy-begin", copy: 1, refresh: true, whole: true, buckets }, some],
-    [hello, active, { ...log, resumed: true }, some, { ...active, active: false }],
+    [
+      hello,
+      active,
+      log,
+      compare,
+      { type: "copy-begin", copy: 1, groups: 1, refresh: true, whole: true, buckets },
+      some,
+    ],
+    [hello, active, { ...log, resumed: true }, some, { ...active, groups: 0 }],
     [some],
     [{ ...hello, cluster: "other" }],
     [hello, { type: "acknowledge", sequence: 3, sentAtMs: 1 }],
@@ -203,7 +211,7 @@ export function flowSyncTarget(): FuzzTarget {
 function receive(chunks: readonly Uint8Array[]): { heard: string; reason: string } {
   const splitter = new SyncFrameSplitter();
   const sink = new SinkStream(
-    { cluster: CLUSTER, node: "gw2", peer: SOURCE, flows: 0, resume: undefined },
+    { cluster: CLUSTER, node: "gw2", peer: SOURCE, groups: ["gateway"], flows: 0, resume: undefined },
     0,
   );
   const frames: SyncFrame[] = [];

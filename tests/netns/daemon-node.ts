@@ -125,8 +125,8 @@ export class TestLab {
 }
 
 /** All nodes are there, one is active, and every other one could take over with every connection. */
-function isReady({ verdict, activeNode, nodes }: ClusterStatus): boolean {
-  if (verdict !== "ok" || activeNode === null) return false;
+function isReady({ verdict, groups, activeNode, nodes }: ClusterStatus): boolean {
+  if (verdict !== "ok" || groups.some((group) => group.activeNode === null)) return false;
   return nodes.every(({ name, reachable, replication }) => {
     return reachable && (name === activeNode || replication.complete);
   });

@@ -5,6 +5,7 @@ import { DecodeError } from "../../src/base/decode-error.ts";
 import { validIp } from "../../src/base/ip.ts";
 import { seededRandom } from "../../src/base/prng.ts";
 import type { NodeStatus } from "../../src/contract/status.ts";
+import { groupNamesHash } from "../../src/core/replication/hello.ts";
 import { labFolder } from "../../src/lab/lab-folder.ts";
 import { nodeNames, virtualAddresses } from "../../src/lab/lab-plan.ts";
 import { encodeSyncFrame, FLOW_SYNC_VERSION } from "../../src/wire/flow-sync.ts";
@@ -274,7 +275,7 @@ test("garbage inside a stream of a node that has a right certificate is malforme
   ] as const) {
     const hello = encodeSyncFrame({
       ...({ type: "hello", version: FLOW_SYNC_VERSION, cluster: lab.name, node: from } as const),
-      ...{ oldestVersion: FLOW_SYNC_VERSION, flows: 0 },
+      ...{ oldestVersion: FLOW_SYNC_VERSION, flows: 0, groupNames: groupNamesHash(["gateway"]) },
     });
     const contents = Array.from({ length: CONNECTIONS / 3 }, (_, index) => {
       // The length of a frame that is too long, or a frame of no known type; every other one behind a right hello.

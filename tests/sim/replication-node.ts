@@ -36,7 +36,7 @@ export class SimulatedSource {
 
   constructor(node: SimulatedNode, peer: string) {
     this.peer = peer;
-    const settings = { cluster: "sim", node: node.name, peer, sweepMs: SWEEP_MS };
+    const settings = { cluster: "sim", node: node.name, peer, groups: ["group"], sweepMs: SWEEP_MS };
     this.stream = new SourceStream(settings, node.log, () => Math.floor(node.random() * 2 ** 32));
   }
 }
@@ -102,7 +102,7 @@ export class SimulatedNode {
     }
     for (const source of this.sources) {
       source.stream.setWhole(true);
-      this.perform(source, source.stream.setActive(nowMs, active));
+      this.perform(source, source.stream.setGroups(nowMs, Number(active)));
     }
   }
 

@@ -199,7 +199,10 @@ export class ReplicationWorld {
 
   #open(from: SimulatedNode, to: SimulatedNode, source: SimulatedSource): void {
     const resume = to.active ? undefined : to.places.get(from.name);
-    const settings = { cluster: "sim", node: to.name, peer: from.name, flows: to.kernel.flows.size, resume };
+    const settings = {
+      ...{ cluster: "sim", node: to.name, peer: from.name, groups: ["group"] },
+      ...{ flows: to.kernel.flows.size, resume },
+    };
     const connection: Connection = {
       ...{ from, to, source },
       sink: new SinkStream(settings, this.#nowMs),
@@ -211,7 +214,7 @@ export class ReplicationWorld {
       purge: undefined,
       digest: undefined,
     };
-    connection.sink.setSelfActive(to.active);
+    connection.sink.setSelfGroups(Number(to.active));
     this.#connections.push(connection);
     from.perform(source, source.stream.connected(this.#nowMs, from.kernel.flows.size));
   }
@@ -258,14 +261,14 @@ export class ReplicationWorld {
   }
 
   #becomeStandby(connection: Connection): void {
-    this.#performSink(connection, connection.sink.setSelfActive(false));
+    this.#performSink(connection, connection.sink.setSelfGroups(0));
     if (connection.sink.missedCopy) this.#disconnect(connection);
   }
 
   #activate(node: SimulatedNode): void {
     this.#corrupted.clear();
     for (const one of this.#connections)
-      if (one.to === node) this.#performSink(one, one.sink.setSelfActive(true));
+      if (one.to === node) this.#performSink(one, one.sink.setSelfGroups(1));
     node.setActive(this.#nowMs, true);
   }
 

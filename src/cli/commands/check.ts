@@ -1,5 +1,5 @@
 import { formatDurationMs } from "../../base/duration.ts";
-import { groupOf } from "../../contract/cluster-document.ts";
+import { groupsOf } from "../../contract/cluster-document.ts";
 import { documentRevision } from "../../contract/document-revision.ts";
 import { readDocumentFile } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
@@ -29,13 +29,15 @@ export function check(file: string, { output }: { output: string }): ExitStatus 
     return exitStatus.badInput;
   }
   if (notices.length > 0) process.stderr.write(`${notices.map(show("notice")).join("\n")}\n`);
-  const group = groupOf(document);
-  const virtual = Object.values(group.addresses).flat().length;
+  const groups = groupsOf(document).map(({ name, addresses, intervalMs }) => {
+    const virtual = Object.values(addresses).flat().length;
+    return `    group ${name}: ${virtual} virtual address${virtual === 1 ? "" : "es"}, interval ${formatDurationMs(intervalMs)}\n`;
+  });
   const paper = paperOf(process.stdout);
   process.stdout.write(
     `${paper.paint("green", "ok")}  ${file} is valid: revision ${revision}\n` +
       `    cluster ${document.cluster}, nodes ${Object.keys(document.nodes).join(", ")}\n` +
-      `    group ${group.name}: ${virtual} virtual address${virtual === 1 ? "" : "es"}, interval ${formatDurationMs(group.intervalMs)}\n` +
+      groups.join("") +
       `    ${document.nat.source.length} source translation${document.nat.source.length === 1 ? "" : "s"}\n`,
   );
   return exitStatus.ok;

@@ -102,6 +102,7 @@ export async function syncStatus({
       cluster: status.cluster,
       protected: kept,
       activeNode: status.activeNode,
+      groups: status.groups,
       asOf: status.asOf,
       nodes,
     };

@@ -55,8 +55,18 @@ export class RecordSender {
     };
   }
 
-  /** The next frame of the log; undefined when there is nothing to send now; "gone" when the standby was too slow for too long. */
-  next(nowMs: number): SourceEffect | "gone" | undefined {
+  /** Sends what the log has; `gone`: not all of it, for the standby was too slow for too long, and the log goes on later. */
+  rest(nowMs: number): { readonly effects: SourceEffect[]; readonly gone: boolean } {
+    const effects: SourceEffect[] = [];
+    for (;;) {
+      const next = this.#next(nowMs);
+      if (next === "gone") return { effects: [...effects, this.beginLog(this.#log.head)], gone: true };
+      if (next === undefined) return { effects, gone: false };
+      effects.push(next);
+    }
+  }
+
+  #next(nowMs: number): SourceEffect | "gone" | undefined {
     if (this.pressed) return undefined;
     const batch = this.#log.read(this.#cursor, FRAME_RECORDS_BYTES);
     if (batch === undefined || batch === "gone") return batch;

@@ -1,5 +1,6 @@
 import { type CopyBuckets, encodeSyncFrame, type LogPlace, type SyncFrame } from "../../wire/flow-sync.ts";
 import { BucketSet } from "./bucket-set.ts";
+import type { GroupSet } from "./flow-owner.ts";
 import { hello, helloMismatch, SILENCE_MS } from "./hello.ts";
 import { Bucketing, type TableDigest } from "./table-digest.ts";
 
@@ -23,7 +24,9 @@ export type SinkState = "greeting" | "idle" | "resuming" | "copying" | "purging"
 /** What one pass over this node's table, after a copy, has to do. */
 export interface Purge {
   readonly copy: number;
-  /** The copy was about these buckets only; all flows of others stay, and get longer timers where they need them. */
+  /** The copy was about these groups only: flows of others, and of none, are left alone. */
+  readonly groups: GroupSet;
+  /** … and about these buckets only; all flows of others stay, and get longer timers where they need them. */
   readonly buckets: { readonly set: BucketSet; readonly bucketing: Bucketing };
   /** Flows that the copy should have contained and did not are stale. (Not so when the source itself lacks some.) */
   readonly remove: boolean;
@@ -36,8 +39,8 @@ export type SinkEffect =
       readonly do: "apply";
       readonly records: Uint8Array;
       /**
-       * A flow whose place is taken: on a standby `replace` what is there, for it is stale (an end that we were not
-       * told of, and the addresses and ports used again); on an active node `keep` it, for it is the truth.
+       * A flow whose place is taken: on a standby of the source's groups `replace` what is there, for it is stale (an end that we were not
+       * told of, and the addresses and ports used again); on a node that is active for one of them `keep` it, for it is the truth.
        */
       readonly taken: "replace" | "keep";
       /**
@@ -53,7 +56,13 @@ export type SinkEffect =
   | { readonly do: "purge"; readonly purge: Purge }
   | { readonly do: "abort-purge" }
   /** Make a pass over the table, then call digested(). */
-  | { readonly do: "start-digest"; readonly bits: number; readonly seed: number; readonly paced: boolean }
+  | {
+      readonly do: "start-digest";
+      readonly groups: GroupSet;
+      readonly bits: number;
+      readonly seed: number;
+      readonly paced: boolean;
+    }
   | { readonly do: "abort-digest" }
   | { readonly do: "close"; readonly reason: string };
 
@@ -62,6 +71,8 @@ export interface SinkSettings {
   readonly node: string;
   /** The source's name, as its certificate says. */
   readonly peer: string;
+  /** The names of the document's groups, in the order of their bits. */
+  readonly groups: readonly string[];
   /** Entries in this node's table. */
   readonly flows: number;
   /** What an earlier stream from this source has left in this node's kernel. */
@@ -86,19 +97,23 @@ export class SinkStream {
   #state: SinkState = "greeting";
   #copy = 0;
   #buckets: Purge["buckets"] | undefined;
-  #everComplete = false;
+  #copyGroups: GroupSet = 0;
+  /** This node's kernel holds everything that the source's does of these groups. */
+  #completeGroups: GroupSet = 0;
   #whole = false;
-  #sourceActive = false;
-  #selfActive = false;
+  /** The source is active for these, and this node for those. */
+  #sourceGroups: GroupSet = 0;
+  #selfGroups: GroupSet = 0;
   #session: number | undefined;
   #position = 0;
   /** Resuming: complete when this position is reached. */
   #head = 0;
   #sweep: number | undefined;
+  #sweepGroups: GroupSet = 0;
   /** The last digest found flows whose timers run down. */
   #refreshNeeded = true;
-  /** This node was active itself since the last comparison or copy that it took part in. */
-  #missed = false;
+  /** This node was active for these itself since the last comparison or copy of them that it took part in. */
+  #missedGroups: GroupSet = 0;
   #digestBusyMs = 0;
   #heardMs: number;
   /** What is to be acknowledged, and the soonest time for it. */
@@ -118,20 +133,27 @@ export class SinkStream {
     return this.#state;
   }
 
-  /** This node's kernel holds everything that the source's does. A regular sweep under way does not change that. */
+  /** This node's kernel holds everything that the source's does of these groups. A regular sweep under way does not change that. */
+  get completeGroups(): GroupSet {
+    return this.#state === "closed" ? 0 : this.#completeGroups & this.#sourceGroups;
+  }
+
+  /** … of all groups that the source is active for. */
   get complete(): boolean {
-    return this.#everComplete && this.#sourceActive && this.#state !== "closed";
+    return this.#sourceGroups !== 0 && this.completeGroups === this.#sourceGroups;
   }
 
   /** What of the source's log is in this node's kernel, if nothing is missing before it. */
   get resumePoint(): LogPlace | undefined {
-    if (!this.#everComplete || this.#selfActive || this.#session === undefined) return undefined;
+    const missing = this.#sourceGroups & ~this.#completeGroups;
+    if (this.#sourceGroups === 0 || missing !== 0 || this.#contests(this.#sourceGroups)) return undefined;
+    if (this.#session === undefined) return undefined;
     return { session: this.#session, position: this.#position };
   }
 
   /** The source is active and this node lacks what it would not take while it was active itself. */
   get missedCopy(): boolean {
-    return this.#sourceActive && this.#missed && !this.#everComplete;
+    return (this.#sourceGroups & this.#missedGroups & ~this.#completeGroups & ~this.#selfGroups) !== 0;
   }
 
   get deadline(): number {
@@ -141,15 +163,25 @@ export class SinkStream {
     return Math.min(acknowledge, this.#heardMs + SILENCE_MS);
   }
 
-  /** This node became active or standby: an active node's own table is the truth, nothing is purged from it. */
-  setSelfActive(active: boolean): readonly SinkEffect[] {
-    this.#selfActive = active;
-    if (!active) return [];
-    this.#everComplete = false;
-    this.#missed = true;
-    const effects = this.#abortPasses();
-    if (this.#state === "purging") this.#state = "idle";
+  /** This node is active for other groups: its own table is the truth about them, nothing of them is purged. */
+  setSelfGroups(groups: GroupSet): readonly SinkEffect[] {
+    this.#selfGroups = groups;
+    this.#completeGroups &= ~groups;
+    this.#missedGroups |= groups;
+    const effects: SinkEffect[] = [];
+    if (this.#state === "purging" && this.#contests(this.#copyGroups)) {
+      effects.push({ do: "abort-purge" });
+      this.#state = "idle";
+    }
+    if (this.#sweep !== undefined && this.#contests(this.#sweepGroups)) {
+      effects.push({ do: "abort-digest" });
+      this.#sweep = undefined;
+    }
     return effects;
+  }
+
+  #contests(groups: GroupSet): boolean {
+    return (this.#selfGroups & groups) !== 0;
   }
 
   receive(nowMs: number, frame: SyncFrame): readonly SinkEffect[] {
@@ -171,7 +203,7 @@ export class SinkStream {
       case "mark":
         return [...this.#acknowledge(nowMs), send({ type: "marked", token: frame.token })];
       case "heartbeat":
-        return this.#heartbeat(frame.active, frame.sweepSeconds);
+        return this.#heartbeat(frame.groups, frame.sweepSeconds);
       default:
         return this.#refuse(`a source may not send a ${frame.type} frame now`);
     }
@@ -208,7 +240,7 @@ export class SinkStream {
   purged(copy: number, { purged, refreshed, busyMs }: PurgeResult): readonly SinkEffect[] {
     if (this.#state !== "purging" || copy !== this.#copy) return [];
     this.#state = "live";
-    this.#everComplete = true;
+    this.#completeGroups = this.#copyGroups & ~this.#selfGroups;
     const all = Math.round(busyMs + this.#digestBusyMs);
     this.#digestBusyMs = 0;
     return [send({ type: "complete", copy, purged, refreshed, busyMs: all })];
@@ -233,7 +265,7 @@ export class SinkStream {
     if (mismatch !== undefined) return this.#refuse(mismatch);
     this.#state = "idle";
     const { flows, resume } = this.#settings;
-    const place = resume === undefined || this.#selfActive ? {} : { resume };
+    const place = resume === undefined ? {} : { resume };
     return [send({ ...hello(this.#settings, flows), ...place })];
   }
 
@@ -242,12 +274,14 @@ export class SinkStream {
     this.bytesReceived += frame.records.length;
     this.#position = frame.position;
     this.#unacknowledged = { sequence: frame.sequence, sentAtMs: frame.sentAtMs };
+    // Of a source that says nothing of its groups, everything may be about ours.
+    const contested = this.#contests(this.#sourceGroups === 0 ? this.#selfGroups : this.#sourceGroups);
     return [
       {
         do: "apply",
         records: frame.records,
-        taken: this.#selfActive ? "keep" : "replace",
-        provisional: this.#selfActive,
+        taken: contested ? "keep" : "replace",
+        provisional: contested,
         remember: this.#buckets !== undefined && (this.#state === "copying" || this.#state === "purging"),
       },
       ...(nowMs < this.#acknowledgeDueMs ? [] : this.#acknowledge(nowMs)),
@@ -268,7 +302,7 @@ export class SinkStream {
     this.#position = place.position;
     if (!resumed) {
       // What was between is missing until a comparison or a copy makes up for it.
-      this.#everComplete = false;
+      this.#completeGroups = 0;
       if (this.#state === "resuming") this.#state = "idle";
       return [];
     }
@@ -280,27 +314,30 @@ export class SinkStream {
   #checkResumed(): readonly SinkEffect[] {
     if (this.#state !== "resuming" || this.#position < this.#head) return [];
     this.#state = "live";
-    if (this.#selfActive) return [];
-    this.#everComplete = true;
+    if (this.#contests(this.#sourceGroups)) return [];
+    this.#completeGroups = this.#sourceGroups;
     return [send({ type: "complete", copy: 0, purged: 0, refreshed: 0, busyMs: 0 })];
   }
 
-  #compare({ sweep, bits, seed, paced }: SyncFrame & { type: "compare" }): readonly SinkEffect[] {
+  #compare({ groups, sweep, bits, seed, paced }: SyncFrame & { type: "compare" }): readonly SinkEffect[] {
     const abort: SinkEffect[] = this.#sweep === undefined ? [] : [{ do: "abort-digest" }];
     this.#sweep = undefined;
     // An active node's table is its own; the source gives up by itself.
-    if (this.#selfActive) return abort;
-    this.#missed = false;
+    if (this.#contests(groups)) return abort;
+    this.#missedGroups &= ~groups;
     this.#sweep = sweep;
-    return [...abort, { do: "start-digest", bits, seed, paced }];
+    this.#sweepGroups = groups;
+    return [...abort, { do: "start-digest", groups, bits, seed, paced }];
   }
 
-  #beginCopy({ copy, refresh, whole, buckets }: SyncFrame & { type: "copy-begin" }): readonly SinkEffect[] {
+  #beginCopy(frame: SyncFrame & { type: "copy-begin" }): readonly SinkEffect[] {
+    const { copy, groups, refresh, whole, buckets } = frame;
     const abort = this.#abortPasses();
     this.#whole = whole;
-    if (!this.#selfActive) this.#missed = false;
-    if (!refresh) this.#everComplete = false;
+    if (!this.#contests(groups)) this.#missedGroups &= ~groups;
+    if (!refresh) this.#completeGroups = 0;
     this.#copy = copy;
+    this.#copyGroups = groups;
     this.#buckets = buckets === undefined ? undefined : ownBuckets(buckets);
     this.#state = "copying";
     return [...abort, { do: "begin-copy" }];
@@ -308,7 +345,7 @@ export class SinkStream {
 
   #endCopy(copy: number): readonly SinkEffect[] {
     if (this.#state !== "copying" || copy !== this.#copy) return [];
-    if (this.#selfActive) {
+    if (this.#contests(this.#copyGroups)) {
       this.#state = "idle";
       return [];
     }
@@ -316,15 +353,15 @@ export class SinkStream {
     const buckets = this.#buckets;
     const nothing = buckets === undefined || (buckets.set.isEmpty && !this.#refreshNeeded);
     if (nothing) return this.purged(copy, { purged: 0, refreshed: 0, busyMs: 0 });
-    return [{ do: "purge", purge: { copy, buckets, remove: this.#whole } }];
+    return [{ do: "purge", purge: { copy, groups: this.#copyGroups, buckets, remove: this.#whole } }];
   }
 
-  #heartbeat(active: boolean, sweepSeconds: number): readonly SinkEffect[] {
-    // A source that is no longer active compares again when it is: until then its stream proves nothing.
-    if (!active) this.#everComplete = false;
-    this.#sourceActive = active;
+  #heartbeat(groups: GroupSet, sweepSeconds: number): readonly SinkEffect[] {
+    // A source that is no longer active for a group compares again when it is: until then its stream proves nothing of that.
+    this.#completeGroups &= groups;
+    this.#sourceGroups = groups;
     this.sweepSeconds = sweepSeconds;
-    return [send({ type: "heartbeat", active: this.#selfActive, sweepSeconds: 0 })];
+    return [send({ type: "heartbeat", groups: this.#selfGroups, sweepSeconds: 0 })];
   }
 
   #abortPasses(): SinkEffect[] {

@@ -2,6 +2,7 @@ import type { FlowFields } from "../../wire/flow-fields.ts";
 import { encodeSyncFrame, type SyncFrame } from "../../wire/flow-sync.ts";
 import type { ChangeLog } from "./change-log.ts";
 import { Comparison } from "./comparison.ts";
+import type { GroupSet } from "./flow-owner.ts";
 import { hello, helloMismatch, SILENCE_MS } from "./hello.ts";
 import { PendingLoss } from "./pending-loss.ts";
 import { RecordSender } from "./record-sender.ts";
@@ -29,7 +30,8 @@ export class SourceStream {
   readonly #log: ChangeLog;
   readonly #nextSeed: () => number;
   #state: SourceState = "offline";
-  #active = false;
+  /** This node is active for these. */
+  #groups: GroupSet = 0;
   #whole = false;
   #copy = 0;
   #copyOf: "everything" | "what a sweep found" | "what may be missing" = "everything";
@@ -37,7 +39,7 @@ export class SourceStream {
   #comparison: Comparison | undefined;
   #comparisons = 0;
   readonly #sender: RecordSender;
-  /** The standby's kernel holds all that ours does, as it has confirmed. A regular sweep does not change that. */
+  /** The standby's kernel holds all that ours does of the groups that we are active for, as it has confirmed. A regular sweep does not change that. */
   complete = false;
   /** Flows of this node when they were counted last. */
   #flows = 0;
@@ -111,19 +113,24 @@ export class SourceStream {
     this.#whole = whole;
   }
 
-  /** This node became active (the log has been restarted before) or standby. */
-  setActive(nowMs: number, active: boolean): readonly SourceEffect[] {
-    if (active === this.#active) return [];
-    this.#active = active;
+  /** Sends what the log has, however much waits: it is about to be restarted. */
+  flush(nowMs: number): readonly SourceEffect[] {
+    this.#sender.pressed = false;
+    return this.#pump(nowMs);
+  }
+
+  /** This node is active for other groups. If for any, the log was restarted, after a flush: a place in it is of these very groups. */
+  setGroups(nowMs: number, groups: GroupSet): readonly SourceEffect[] {
+    if (groups === this.#groups) return [];
+    this.#groups = groups;
     this.complete = false;
     if (this.#state === "offline" || this.#state === "greeting") return [];
-    if (active) {
-      const begin = [this.#heartbeat(nowMs), this.#sender.beginLog(this.#log.head)];
+    if (groups !== 0) {
+      const begin = [...this.#abortPass(), this.#heartbeat(nowMs), this.#sender.beginLog(this.#log.head)];
       return [...begin, ...this.#compare(nowMs, "became-active")];
     }
     // What was read before goes out still: the flows' last changes under this node. A copy of ours ends unfinished.
-    this.#sender.pressed = false;
-    const effects = [...this.#abortPass(), ...this.#pump(nowMs), this.#heartbeat(nowMs)];
+    const effects = [...this.#abortPass(), ...this.flush(nowMs), this.#heartbeat(nowMs)];
     this.#state = "idle";
     this.#sweep.stop();
     return effects;
@@ -229,8 +236,7 @@ export class SourceStream {
   /** Asks the standby to confirm that everything so far is in its kernel; the answer is a `marked` effect. */
   mark(nowMs: number, token: number): readonly SourceEffect[] {
     if (this.#state === "offline" || this.#state === "greeting") return [];
-    this.#sender.pressed = false;
-    return [...this.#pump(nowMs), send({ type: "mark", token })];
+    return [...this.flush(nowMs), send({ type: "mark", token })];
   }
 
   timeout(nowMs: number): readonly SourceEffect[] {
@@ -254,7 +260,7 @@ export class SourceStream {
     if (mismatch !== undefined) return [{ do: "close", reason: mismatch }];
     this.#state = "idle";
     const heartbeat = this.#heartbeat(nowMs);
-    if (!this.#active) return [heartbeat];
+    if (this.#groups === 0) return [heartbeat];
     const { resume, flows } = theirs;
     if (resume !== undefined && resume.session === this.#log.session && this.#log.has(resume.position)) {
       this.counters.resumed++;
@@ -271,8 +277,7 @@ export class SourceStream {
   /** Compares the tables: because of a loss, or (without a cause) as the regular sweep. */
   #compare(nowMs: number, cause: ResyncCause | undefined): readonly SourceEffect[] {
     // Everything that happened before the question must be at the standby when it gets it.
-    this.#sender.pressed = false;
-    const before = this.#pump(nowMs);
+    const before = this.flush(nowMs);
     if (cause !== undefined) {
       this.counters.resyncs[cause]++;
       this.complete = false;
@@ -290,10 +295,11 @@ export class SourceStream {
     this.#comparison = comparison;
     const { bits, seed } = comparison.bucketing;
     const paced = comparison.regular;
+    const groups = this.#groups;
     return [
       ...before,
-      send({ type: "compare", sweep: comparison.number, seed, bits, paced }),
-      { do: "start-digest", bits, seed, paced },
+      send({ type: "compare", groups, sweep: comparison.number, seed, bits, paced }),
+      { do: "start-digest", groups, bits, seed, paced },
     ];
   }
 
@@ -321,15 +327,17 @@ export class SourceStream {
     else this.#copyOf = part.comparison.regular ? "what a sweep found" : "what may be missing";
     this.#copy++;
     const common = {
-      ...({ type: "copy-begin", copy: this.#copy } as const),
+      ...({ type: "copy-begin", copy: this.#copy, groups: this.#groups } as const),
       refresh: this.#copyIsSweep,
       whole: this.#whole,
     };
-    if (part === undefined) return [send(common), { do: "start-copy", buckets: undefined }];
+    if (part === undefined)
+      return [send(common), { do: "start-copy", groups: this.#groups, buckets: undefined }];
     const { bits, seed } = part.comparison.bucketing;
     const begin = send({ ...common, buckets: { bits, seed, set: part.set.bytes } });
     if (part.set.isEmpty) return [begin, ...this.#endCopy(nowMs)];
-    return [begin, { do: "start-copy", buckets: { set: part.set, bucketing: part.comparison.bucketing } }];
+    const buckets = { set: part.set, bucketing: part.comparison.bucketing };
+    return [begin, { do: "start-copy", groups: this.#groups, buckets }];
   }
 
   #endCopy(nowMs: number): readonly SourceEffect[] {
@@ -374,24 +382,16 @@ export class SourceStream {
 
   /** Sends what the log has beyond what was sent. */
   #pump(nowMs: number): SourceEffect[] {
-    const effects: SourceEffect[] = [];
-    while (this.#followsLog) {
-      const next = this.#sender.next(nowMs);
-      if (next === undefined) break;
-      if (next === "gone") {
-        effects.push(this.#sender.beginLog(this.#log.head));
-        this.#lost(nowMs, "backpressure");
-        break;
-      }
-      effects.push(next);
-    }
+    if (!this.#followsLog) return [];
+    const { effects, gone } = this.#sender.rest(nowMs);
+    if (gone) this.#lost(nowMs, "backpressure");
     return effects;
   }
 
   #heartbeat(nowMs: number): SourceEffect {
     this.#heartbeatDueMs = nowMs + HEARTBEAT_MS;
     const sweepSeconds = Math.min(0xffff, Math.ceil(this.sweepMs / 1_000));
-    return send({ type: "heartbeat", active: this.#active, sweepSeconds });
+    return send({ type: "heartbeat", groups: this.#groups, sweepSeconds });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { BucketSet } from "./bucket-set.ts";
+import type { GroupSet } from "./flow-owner.ts";
 import type { Bucketing } from "./table-digest.ts";
 
 // The source's end of one stream to one standby.
@@ -30,13 +31,20 @@ export type ResyncCause =
 
 export type SourceEffect =
   | { readonly do: "send"; readonly frame: Uint8Array }
-  /** Begin a pass over the kernel's table and add every mirrored flow to a digest; then call digested(). */
-  | { readonly do: "start-digest"; readonly bits: number; readonly seed: number; readonly paced: boolean }
+  /** Begin a pass over the kernel's table and add every mirrored flow of these groups to a digest; then call digested(). */
+  | {
+      readonly do: "start-digest";
+      readonly groups: GroupSet;
+      readonly bits: number;
+      readonly seed: number;
+      readonly paced: boolean;
+    }
   /** Read all events that the kernel has, then call drained(). */
   | { readonly do: "drain" }
-  /** Begin a pass over the kernel's table; hand the records of these buckets (all, if there are none) to copied(), its end to copyEnded(). */
+  /** Begin a pass over the kernel's table; hand the records of these groups and buckets (all buckets, if there are none) to copied(), its end to copyEnded(). */
   | {
       readonly do: "start-copy";
+      readonly groups: GroupSet;
       readonly buckets: { readonly set: BucketSet; readonly bucketing: Bucketing } | undefined;
     }
   /** End the pass that is under way, if there is one. */
@@ -48,6 +56,8 @@ export interface SourceSettings {
   readonly cluster: string;
   readonly node: string;
   readonly peer: string;
+  /** The names of the document's groups, in the order of their bits. */
+  readonly groups: readonly string[];
   /** The least time from one comparison of the tables to the next. */
   readonly sweepMs: number;
 }

@@ -1,13 +1,19 @@
-import type { ClusterStatus, NodeStatus, StatusProblem, Verdict } from "../../contract/status.ts";
+import {
+  type ClusterStatus,
+  type NodeStatus,
+  nodeInGroup,
+  type StatusProblem,
+} from "../../contract/status.ts";
 
 export interface ClusterStatusSource {
   readonly cluster: string;
-  readonly group: string;
+  /** The names of the document's groups. */
+  readonly groups: readonly string[];
   readonly asOf: string;
   readonly revision: string;
   readonly nodes: readonly NodeStatus[];
-  /** The node that this one hears as active, on whatever path; undefined when it hears none. */
-  readonly heardActive: string | undefined;
+  /** By group, the node that this one hears as active, on whatever path; undefined when it hears none. */
+  readonly heardActive: Readonly<Record<string, string | undefined>>;
   /** What nodes reported about themselves. */
   readonly reported: readonly StatusProblem[];
 }
@@ -15,25 +21,39 @@ export interface ClusterStatusSource {
 /** Lag below this is the pace of the work, not a problem. */
 const LAG_MS_MAX = 1_000;
 
+/** What the nodes say about one group. */
+interface GroupView {
+  readonly name: string;
+  /** Undefined where there is not exactly one. */
+  readonly activeNode: string | undefined;
+  readonly isDown: boolean;
+  readonly actives: readonly NodeStatus[];
+  readonly nodes: readonly NodeStatus[];
+  readonly heard: string | undefined;
+  readonly activeProblems: readonly StatusProblem[];
+  readonly protectionProblems: readonly StatusProblem[];
+}
+
 /** Composes what the nodes say into one answer: a verdict, a sentence, and every problem with what helps. */
 export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus {
-  const actives = source.nodes.filter(({ role }) => role === "active");
-  // A node that cannot be asked may serve all the same: its advertisements say so.
-  const heard = actives.length === 0 ? source.heardActive : undefined;
+  const groups = source.groups.map((name) => viewGroup(source, name));
   const problems = [
     ...source.reported,
-    ...(heard === undefined ? activeProblems(actives) : []),
+    ...groups.flatMap(({ activeProblems }) => activeProblems),
     ...source.nodes.flatMap((node) => nodeProblems(node, source)),
-    ...protectionProblems(source.nodes, actives),
+    ...groups.flatMap(({ protectionProblems }) => protectionProblems),
   ];
-  const verdict =
-    actives.length === 0 && heard === undefined ? "down" : problems.length > 0 ? "degraded" : "ok";
+  const ok = problems.length === 0;
+  const verdict = groups.some(({ isDown }) => isDown) ? "down" : ok ? "ok" : "degraded";
+  const [first] = groups;
+  const common = groups.every(({ activeNode }) => activeNode === first?.activeNode);
   return {
     cluster: source.cluster,
-    group: source.group,
+    groups: groups.map(({ name, activeNode }) => ({ name, activeNode: activeNode ?? null })),
+    group: first?.name ?? "",
     verdict,
-    summary: summarize(verdict, actives, source.nodes, heard),
-    activeNode: actives.length > 1 ? null : (actives[0]?.name ?? heard ?? null),
+    summary: summarizeAll(groups, ok),
+    activeNode: common ? (first?.activeNode ?? null) : null,
     asOf: source.asOf,
     revision: source.revision,
     nodes: [...source.nodes],
@@ -41,12 +61,33 @@ export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus
   };
 }
 
-function summarize(
-  verdict: Verdict,
-  actives: readonly NodeStatus[],
-  nodes: readonly NodeStatus[],
-  heard: string | undefined,
-): string {
+function viewGroup(source: ClusterStatusSource, name: string): GroupView {
+  const nodes = source.nodes.map((node) => nodeInGroup(node, name));
+  const actives = nodes.filter(({ role }) => role === "active");
+  // A node that cannot be asked may serve all the same: its advertisements say so.
+  const heard = actives.length === 0 ? source.heardActive[name] : undefined;
+  // With one group its name says nothing.
+  const named = (problem: StatusProblem): StatusProblem =>
+    source.groups.length === 1 ? problem : { ...problem, message: `group ${name}: ${problem.message}` };
+  return {
+    ...{ name, nodes, actives, heard },
+    activeNode: actives.length > 1 ? undefined : (actives[0]?.name ?? heard),
+    isDown: actives.length === 0 && heard === undefined,
+    activeProblems: heard === undefined ? activeProblems(actives).map(named) : [],
+    protectionProblems: protectionProblems(nodes, actives).map(named),
+  };
+}
+
+function summarizeAll(groups: readonly GroupView[], ok: boolean): string {
+  const [first, ...others] = groups;
+  if (first === undefined) return "there is no group";
+  if (others.length === 0) return summarize(first, ok);
+  if (!ok) return groups.map((group) => `${group.name}: ${summarize(group, true)}`).join("; ");
+  const places = groups.map(({ name, activeNode }) => `${name} is active on ${activeNode}`);
+  return `${places.join(", ")}; every other node is ready with every connection`;
+}
+
+function summarize({ actives, nodes, heard }: GroupView, ok: boolean): string {
   if (heard !== undefined) return `${heard} is heard to be active, but does not answer over the sync network`;
   const names = actives.map(({ name }) => name).join(" and ");
   if (actives.length === 0) return "no node is active: nobody holds the virtual addresses";
@@ -56,7 +97,7 @@ function summarize(
   if (standbys.length === 0) return `${names} is active, and no standby could take over its connections`;
   const standbyNames = standbys.map(({ name }) => name).join(" and ");
   const ready = `${names} is active, ${standbyNames} ${standbys.length === 1 ? "is" : "are"} ready with every connection`;
-  return verdict === "ok" ? ready : `${ready}, but something needs attention`;
+  return ok ? ready : `${ready}, but something needs attention`;
 }
 
 function activeProblems(actives: readonly NodeStatus[]): StatusProblem[] {

@@ -18,7 +18,7 @@ import { FlowTop } from "../../core/connections/flow-top.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
-import type { NodeSettings } from "../node-settings.ts";
+import { allVirtualAddresses, type NodeSettings } from "../node-settings.ts";
 import { StreamAnswer } from "./control-server.ts";
 import { TableWalk } from "./table-walk.ts";
 
@@ -144,9 +144,7 @@ export class ConnectionAnswers {
     const route = new RouteSocket();
     try {
       const own = route.addresses().map(({ address }) => address);
-      const virtual = this.#settings.faces.flatMap((face) =>
-        face.virtualAddresses.map(({ address }) => validIp(address)),
-      );
+      const virtual = allVirtualAddresses(this.#settings).map(validIp);
       const filter = new FlowFilter(own, virtual, {
         shortExchanges: this.#settings.document.replication.shortExchanges,
       });

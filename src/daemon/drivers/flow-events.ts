@@ -1,4 +1,5 @@
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
+import type { FlowOwner, GroupSet } from "../../core/replication/flow-owner.ts";
 import { ConntrackEvents } from "../../linux/conntrack-reader.ts";
 import { FlowLookup } from "../../linux/flow-lookup.ts";
 import { PollSet } from "../../linux/poll.ts";
@@ -26,6 +27,7 @@ const EVENT_WAIT_MS = 1_000;
 
 export interface FlowEventsOptions {
   readonly filter: FlowFilter;
+  readonly owner: FlowOwner;
   /** Events that this netlink socket caused are skipped: our own injection. */
   readonly ignorePortId: number;
   /** A flow has changed; `fields` is used again. */
@@ -44,6 +46,7 @@ export class FlowEvents {
   readonly #lookup = new FlowLookup();
   readonly #writer = new FlowRecordWriter(RECORDS_BYTES);
   #idleTurns = 0;
+  #groups: GroupSet = 0;
 
   constructor(options: FlowEventsOptions) {
     this.#options = options;
@@ -54,8 +57,13 @@ export class FlowEvents {
     return this.#events.counters;
   }
 
-  subscribe(wanted: boolean): void {
-    this.#events.subscribe(wanted);
+  /**
+   * Reports flows of these groups from now on, and subscribes if there are any. The entries of others on this node are copies:
+   * their timers run out here, and nobody must take that for the flow's end.
+   */
+  report(groups: GroupSet): void {
+    this.#groups = groups;
+    this.#events.subscribe(groups !== 0);
   }
 
   /** Reads all events that the kernel has. */
@@ -104,7 +112,8 @@ export class FlowEvents {
   }
 
   readonly #visitFlow = (fields: FlowFields, destroyed: boolean): void => {
-    if (!this.#options.filter.accepts(fields)) return;
+    const { filter, owner } = this.#options;
+    if (!filter.accepts(fields) || !owner.isOneOf(this.#groups, fields)) return;
     if (!this.#writer.hasRoom) this.#flush();
     this.#options.onFlow(fields);
     if (destroyed) this.#writer.writeDelete(fields);
@@ -112,9 +121,12 @@ export class FlowEvents {
   };
 
   readonly #visitExpectation = (fields: ExpectationFields, ended: boolean): void => {
-    if (!this.#options.filter.acceptsExpectation(fields)) return;
+    const { filter, owner } = this.#options;
+    if (!filter.acceptsExpectation(fields)) return;
     // Its helper may just have shifted the sequence numbers of its flow, of which there is no event.
     const master = this.#lookup.masterOf(fields);
+    const group = master === undefined ? owner.groupOfExpectation(fields) : owner.groupOf(master);
+    if ((group & this.#groups) === 0) return;
     if (master !== undefined) this.#visitFlow(master, false);
     if (!this.#writer.hasRoom) this.#flush();
     if (ended) this.#writer.writeUnexpect(fields);

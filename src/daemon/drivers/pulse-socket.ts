@@ -21,7 +21,8 @@ export type PulseContent = Omit<Pulse, "sender" | "recipient" | "group" | "sessi
 interface PulsePeer {
   readonly name: string;
   readonly address: IpAddress;
-  readonly session: PulseSession;
+  /** Every group has an election, and so a conversation, of its own. */
+  readonly sessions: ReadonlyMap<string, PulseSession>;
 }
 
 /** Authenticated pulses to and from all peers on one path. What is forged, replayed or for others is counted and dropped. */
@@ -41,7 +42,7 @@ export class PulseSocket {
     this.#peers = settings.peers.map((peer) => ({
       name: peer.name,
       address: validIp(peer.syncAddress),
-      session: new PulseSession(randomSession()),
+      sessions: new Map(settings.groups.map(({ name }) => [name, new PulseSession(randomSession())])),
     }));
     this.#socket = new UdpSocket({
       address: validIp(settings.sync.address),
@@ -54,16 +55,19 @@ export class PulseSocket {
     return this.#socket.fd;
   }
 
-  sendToAll(content: PulseContent): void {
+  /** Sends a pulse of one group to every peer. */
+  sendToAll(group: string, content: PulseContent): void {
     for (const peer of this.#peers) {
+      const session = peer.sessions.get(group);
+      if (session === undefined) continue;
       this.#writer.offset = 0;
       encodePulse(
         {
           ...content,
-          ...peer.session.nextHeader(),
+          ...session.nextHeader(),
           sender: this.#settings.node,
           recipient: peer.name,
-          group: this.#settings.group.name,
+          group,
         },
         this.#writer,
       );
@@ -94,8 +98,9 @@ export class PulseSocket {
     if (pulse instanceof DecodeError) return this.#drop(pulse.reason);
     const peer = this.#peers.find(({ name }) => name === pulse.sender);
     if (peer === undefined || pulse.recipient !== this.#settings.node) return this.#drop("pulse-for-others");
-    if (pulse.group !== this.#settings.group.name) return this.#drop("pulse-group");
-    const freshness = peer.session.accept(pulse);
+    const session = peer.sessions.get(pulse.group);
+    if (session === undefined) return this.#drop("pulse-group");
+    const freshness = session.accept(pulse);
     return freshness === "fresh" ? pulse : this.#drop(`pulse-${freshness}`);
   }
 

@@ -44,8 +44,8 @@ export class ResumeFile {
 
   /** Remembers a place; undefined: this node's table follows that log no more. */
   set(peer: string, place: LogPlace | undefined): void {
-    if (place === undefined) this.#places.delete(peer);
-    else this.#places.set(peer, { ...place, atMs: Date.now() });
+    if (place === undefined && !this.#places.delete(peer)) return;
+    if (place !== undefined) this.#places.set(peer, { ...place, atMs: Date.now() });
     this.#timer ??= setTimeout(() => this.#write(), WRITE_MS);
   }
 

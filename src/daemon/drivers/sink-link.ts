@@ -2,6 +2,7 @@ import type { TLSSocket } from "node:tls";
 import { DecodeError } from "../../base/decode-error.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowKeySet } from "../../core/replication/flow-key-set.ts";
+import type { FlowOwner, GroupSet } from "../../core/replication/flow-owner.ts";
 import { type Purge, type SinkEffect, SinkStream } from "../../core/replication/sink-stream.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
 import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
@@ -24,7 +25,9 @@ export interface SinkLinkOptions {
   readonly socket: TLSSocket;
   readonly injector: ConntrackInjector;
   readonly filter: FlowFilter;
-  readonly selfActive: boolean;
+  readonly owner: FlowOwner;
+  /** This node is active for these. */
+  readonly selfGroups: GroupSet;
   /** Entries in this node's table. */
   readonly flows: number;
   /** What an earlier stream has left in this node's kernel. */
@@ -58,23 +61,22 @@ export class SinkLink {
     this.peer = options.peer;
     const { settings, socket, flows, resume } = options;
     this.stream = new SinkStream(
-      { cluster: settings.cluster, node: settings.node, peer: options.peer, flows, resume },
+      {
+        ...{ cluster: settings.cluster, node: settings.node, peer: options.peer, flows, resume },
+        groups: settings.groups.map(({ name }) => name),
+      },
       performance.now(),
     );
-    this.setSelfActive(options.selfActive);
+    this.setSelfGroups(options.selfGroups);
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("error", (error) => options.log("warning", `stream from ${this.peer}: ${error.message}`));
     socket.on("close", () => this.#closed());
   }
 
-  get complete(): boolean {
-    return this.stream.complete;
-  }
-
-  setSelfActive(active: boolean): void {
-    this.#perform(this.stream.setSelfActive(active));
-    if (active || !this.stream.missedCopy) return;
+  setSelfGroups(groups: GroupSet): void {
+    this.#perform(this.stream.setSelfGroups(groups));
+    if (!this.stream.missedCopy) return;
     // The other node was active all the time. It compares the tables when a new stream begins; without that, this node
     // would be incomplete until the next sweep.
     this.#options.log("info", `stream from ${this.peer}: begins anew, for this node has become standby`);
@@ -173,8 +175,8 @@ export class SinkLink {
     return Math.max(this.stream.sweepSeconds, Math.ceil(this.#options.settings.refreshMs / 1_000));
   }
 
-  #digest({ bits, seed, paced }: SinkEffect & { do: "start-digest" }): void {
-    const { filter } = this.#options;
+  #digest({ groups, bits, seed, paced }: SinkEffect & { do: "start-digest" }): void {
+    const { filter, owner } = this.#options;
     const digest = new TableDigest(bits, seed);
     const secondsLeftMin = this.#sweepSeconds * SWEEPS_LEFT_MIN;
     let refreshNeeded = false;
@@ -182,7 +184,7 @@ export class SinkLink {
     this.#digestPass = new TablePass({
       paced,
       visit: (fields) => {
-        if (!filter.accepts(fields)) return;
+        if (!filter.accepts(fields) || !owner.isOneOf(groups, fields)) return;
         digest.add(fields);
         if (fields.timeoutSeconds < secondsLeftMin) refreshNeeded = true;
       },
@@ -194,15 +196,15 @@ export class SinkLink {
   }
 
   /** Removes established flows through this node that the copy should have contained and did not; refreshes the others. */
-  #purge({ copy, buckets, remove }: Purge): void {
-    const { filter, injector } = this.#options;
+  #purge({ copy, groups, buckets, remove }: Purge): void {
+    const { filter, owner, injector } = this.#options;
     const secondsLeftMin = this.#sweepSeconds * SWEEPS_LEFT_MIN;
     let purged = 0;
     let refreshed = 0;
     this.#purgePass?.abort();
     this.#purgePass = new TablePass({
       visit: (fields) => {
-        if (!filter.accepts(fields)) return;
+        if (!filter.accepts(fields) || !owner.isOneOf(groups, fields)) return;
         const copied = buckets.set.has(buckets.bucketing.bucket(fields));
         const stale = copied && remove && !this.#keys.has(fields);
         if (stale) {

@@ -4,6 +4,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { DecodeError } from "../../base/decode-error.ts";
 import type { ChangeLog } from "../../core/replication/change-log.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
+import type { FlowOwner, GroupSet } from "../../core/replication/flow-owner.ts";
 import { SourceStream } from "../../core/replication/source-stream.ts";
 import type { SourceEffect } from "../../core/replication/source-types.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
@@ -33,6 +34,7 @@ export interface SourceLinkOptions {
   readonly peer: PeerSettings;
   readonly keys: NodeKeys;
   readonly filter: FlowFilter;
+  readonly owner: FlowOwner;
   readonly changes: ChangeLog;
   /** Entries in this node's table. */
   readonly countFlows: () => number;
@@ -64,6 +66,7 @@ export class SourceLink {
         cluster: settings.cluster,
         node: settings.node,
         peer: peer.name,
+        groups: settings.groups.map(({ name }) => name),
         sweepMs: settings.refreshMs,
       },
       options.changes,
@@ -76,13 +79,18 @@ export class SourceLink {
     return this.#options.peer.name;
   }
 
-  setActive(active: boolean, whole: boolean): void {
-    this.stream.setWhole(whole);
-    this.#perform(this.stream.setActive(performance.now(), active));
+  /** Before the log is restarted. */
+  flush(): void {
+    this.#perform(this.stream.flush(performance.now()));
   }
 
-  setWhole(): void {
-    this.stream.setWhole(true);
+  setGroups(groups: GroupSet, whole: boolean): void {
+    this.stream.setWhole(whole);
+    this.#perform(this.stream.setGroups(performance.now(), groups));
+  }
+
+  setWhole(whole: boolean): void {
+    this.stream.setWhole(whole);
   }
 
   touch(fields: FlowFields): void {
@@ -223,7 +231,7 @@ export class SourceLink {
         if ((this.#socket?.writableLength ?? 0) > UNSENT_BYTES_MAX) this.stream.pressed();
         break;
       case "start-copy":
-        this.#startCopy(effect.buckets);
+        this.#startCopy(effect);
         break;
       case "start-digest":
         this.#startDigest(effect);
@@ -246,13 +254,14 @@ export class SourceLink {
     }
   }
 
-  #startDigest({ bits, seed, paced }: SourceEffect & { do: "start-digest" }): void {
+  #startDigest({ groups, bits, seed, paced }: SourceEffect & { do: "start-digest" }): void {
+    const { filter, owner } = this.#options;
     const digest = new TableDigest(bits, seed);
     this.#pass?.abort();
     this.#pass = new TablePass({
       paced,
       visit: (fields) => {
-        if (this.#options.filter.accepts(fields)) digest.add(fields);
+        if (filter.accepts(fields) && owner.isOneOf(groups, fields)) digest.add(fields);
       },
       onEnd: (whole, busyMs) => {
         this.#pass = undefined;
@@ -261,13 +270,14 @@ export class SourceLink {
     });
   }
 
-  #startCopy(buckets: (SourceEffect & { do: "start-copy" })["buckets"]): void {
+  #startCopy({ groups, buckets }: SourceEffect & { do: "start-copy" }): void {
+    const { filter, owner } = this.#options;
     this.#pass?.abort();
     const writer = this.#copyWriter;
     writer.take();
     this.#pass = new TablePass({
       visit: (fields) => {
-        if (!this.#options.filter.accepts(fields)) return;
+        if (!filter.accepts(fields) || !owner.isOneOf(groups, fields)) return;
         if (buckets !== undefined && !buckets.set.has(buckets.bucketing.bucket(fields))) return;
         if (!writer.hasRoom) this.#flushCopy();
         writer.writeUpsert(fields);

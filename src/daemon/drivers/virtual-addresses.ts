@@ -3,7 +3,7 @@ import { deviceIndex, errorName } from "../../linux/libc.ts";
 import type { Refusal } from "../../linux/netlink-socket.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import type { AddressChange } from "../../wire/route-message.ts";
-import type { NodeSettings } from "../node-settings.ts";
+import type { GroupSettings } from "../node-settings.ts";
 
 /** An active node that was silent for this many intervals has been replaced (RFC 9568 6.1: three, and a skew below one). */
 const INTERVALS_UNTIL_REPLACED = 4;
@@ -21,22 +21,22 @@ export function validSeconds(intervalMs: number): number {
 export const RENEW_MS = 250;
 
 /**
- * The group's addresses in the kernel, added and removed in one system call for all.
+ * One group's addresses in the kernel, added and removed in one system call for all.
  *
  * Every such call waits for the kernel's one lock for network configuration, which others may hold for tens of
  * milliseconds. The failover role therefore adds and removes, but leaves renewing to the supervisor.
  */
 export class VirtualAddresses {
   readonly #route = new RouteSocket();
-  readonly #settings: NodeSettings;
+  readonly #group: GroupSettings;
 
-  constructor(settings: NodeSettings) {
-    this.#settings = settings;
+  constructor(group: GroupSettings) {
+    this.#group = group;
   }
 
   /** The addresses as text, with their prefix lengths. */
   list(): string[] {
-    return this.#settings.faces.flatMap(({ virtualAddresses }) =>
+    return this.#group.faces.flatMap(({ virtualAddresses }) =>
       virtualAddresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
     );
   }
@@ -46,7 +46,7 @@ export class VirtualAddresses {
    * killed, nobody else is left to remove the addresses before their lifetimes end.
    */
   releaseBatch(): string {
-    const lines = this.#settings.faces.flatMap(({ device, virtualAddresses }) =>
+    const lines = this.#group.faces.flatMap(({ device, virtualAddresses }) =>
       virtualAddresses.map(
         ({ address, prefixLength }) => `address del ${address}/${prefixLength} dev ${device}\n`,
       ),
@@ -73,14 +73,14 @@ export class VirtualAddresses {
   }
 
   #changes(): AddressChange[] {
-    return this.#settings.faces.flatMap(({ device, virtualAddresses }) => {
+    return this.#group.faces.flatMap(({ device, virtualAddresses }) => {
       const index = deviceIndex(device);
       if (index === undefined) return [];
       return virtualAddresses.map(({ address, prefixLength }) => ({
         deviceIndex: index,
         address: validIp(address),
         prefixLength,
-        validSeconds: validSeconds(this.#settings.group.intervalMs),
+        validSeconds: validSeconds(this.#group.intervalMs),
       }));
     });
   }

@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Problem, ProblemError } from "../../base/problem.ts";
 import {
+  type ClusterGroupStatus,
   type ClusterStatus,
   type NodeStatus,
   nodeStatusSchema,
   problemSchema,
   type StatusProblem,
   type SwitchoverAnswer,
+  type SwitchoverRequest,
   switchoverAnswerSchema,
   switchoverRequestSchema,
 } from "../../contract/status.ts";
@@ -126,10 +128,12 @@ class ControlRole {
     const order = Object.keys(settings.document.nodes);
     return composeClusterStatus({
       cluster: settings.cluster,
-      group: settings.group.name,
+      groups: settings.groups.map(({ name }) => name),
       asOf: new Date().toISOString(),
       revision: settings.revision,
-      heardActive: failover?.view.activeNode,
+      heardActive: Object.fromEntries(
+        failover?.groups.map(({ name, view }) => [name, view.activeNode]) ?? [],
+      ),
       nodes: nodes.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)),
       reported: this.#gatewayFailures.map((message) => this.#gatewayProblem(message)),
     });
@@ -206,7 +210,8 @@ class ControlRole {
     if (!wish.success)
       throw new ProblemError({ code: "bad-request", message: "the request has unknown keys or wrong types" });
     const status = await this.#clusterStatus();
-    const { activeNode } = status;
+    const group = chooseGroup(status, wish.data);
+    const { activeNode } = group;
     if (activeNode === null)
       throw new ProblemError({
         code: "no-active-node",
@@ -225,9 +230,9 @@ class ControlRole {
       });
     }
     if (activeNode !== this.#settings.node) return await this.#passOn(activeNode, from, wish.data);
-    const problem = await this.#beginSwitchover(wish.data.reason ?? "asked for");
+    const problem = await this.#beginSwitchover(group.name, wish.data.reason ?? "asked for");
     if (problem !== undefined) throw new ProblemError(problem);
-    return await this.#waitForSwitchover();
+    return await this.#waitForSwitchover(group.name);
   }
 
   async #passOn(activeNode: string, from: string, wish: unknown): Promise<SwitchoverAnswer> {
@@ -250,9 +255,10 @@ class ControlRole {
     });
   }
 
-  async #beginSwitchover(reason: string): Promise<Problem | undefined> {
+  async #beginSwitchover(group: string, reason: string): Promise<Problem | undefined> {
     const answer = await this.#roles.request("failover", (request) => ({
       kind: "switchover",
+      group,
       request,
       reason,
     }));
@@ -266,18 +272,18 @@ class ControlRole {
     return answer.problem;
   }
 
-  async #waitForSwitchover(): Promise<SwitchoverAnswer> {
+  async #waitForSwitchover(group: string): Promise<SwitchoverAnswer> {
     const deadline = Date.now() + SWITCHOVER_LIMIT_MS;
     while (Date.now() < deadline) {
       const report = await this.#roles.ask<FailoverReport>("failover");
-      const view = report?.view;
+      const view = report?.groups.find(({ name }) => name === group)?.view;
       if (
         view !== undefined &&
         view.role !== "active" &&
         view.activeNode !== undefined &&
         view.activeNode !== this.#settings.node
       ) {
-        return { ok: true, from: this.#settings.node, to: view.activeNode };
+        return { ok: true, group, from: this.#settings.node, to: view.activeNode };
       }
       if (view?.role === "active" && !view.draining && view.handoverRefused !== undefined)
         throw new ProblemError(view.handoverRefused);
@@ -307,6 +313,24 @@ class ControlRole {
       ...(body === undefined ? {} : { body }),
     });
   }
+}
+
+/** @throws ProblemError when the wish does not say which, or names one that does not exist */
+function chooseGroup({ groups }: ClusterStatus, { group: wished }: SwitchoverRequest): ClusterGroupStatus {
+  const names = groups.map(({ name }) => name).join(", ");
+  const [first, ...others] = groups;
+  if (wished === undefined) {
+    if (first !== undefined && others.length === 0) return first;
+    throw new ProblemError({
+      code: "which-group",
+      message: `there are several failover groups: ${names}`,
+      hint: `Say which: tocha switchover --group ${first?.name ?? "NAME"}`,
+    });
+  }
+  const found = groups.find(({ name }) => name === wished);
+  if (found !== undefined) return found;
+  const message = `there is no failover group ${wished}`;
+  throw new ProblemError({ code: "no-such-group", message, hint: `Groups: ${names}.` });
 }
 
 /** What only /proc knows. */

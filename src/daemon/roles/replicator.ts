@@ -5,17 +5,20 @@ import type { TLSSocket } from "node:tls";
 import { validIp } from "../../base/ip.ts";
 import { ChangeLog } from "../../core/replication/change-log.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
+import { FlowOwner, type GroupSet } from "../../core/replication/flow-owner.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
+import { DrainRequests } from "../drivers/drain-requests.ts";
 import { FlowEvents } from "../drivers/flow-events.ts";
+import { GroupTables } from "../drivers/group-tables.ts";
 import { ResumeFile } from "../drivers/resume-file.ts";
 import { SinkLink } from "../drivers/sink-link.ts";
 import { SourceLink } from "../drivers/source-link.ts";
 import { StreamListener } from "../drivers/stream-listener.ts";
-import type { NodeSettings } from "../node-settings.ts";
+import { allVirtualAddresses, type NodeSettings } from "../node-settings.ts";
 import { RoleChannel } from "../role-channel.ts";
-import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
+import type { Envelope } from "../role-message.ts";
 import type { ReplicatorReport } from "../role-report.ts";
 
 /**
@@ -24,27 +27,15 @@ import type { ReplicatorReport } from "../role-report.ts";
  */
 const LOG_BYTES = 16 << 20;
 const LOG_BATCHES = 1 << 16;
-/**
- * A node that had to take over without every connection gives way to one that has them, if such a one shows up within this
- * time: an active node that had only stalled.
- */
-const WHOLE_AFTER_MS = 10_000;
-const FAREWELL_MS_MIN = 1_000;
 
-interface Drain {
-  readonly token: number;
-  readonly from: RoleName;
-  readonly waitingFor: Set<string>;
-  readonly timer: NodeJS.Timeout;
-}
-
-/** The replicator role: kernel events to the standbys while this node is active, and their flows into this kernel. */
+/** The replicator role: kernel events to the standbys, of the groups that this node is active for, and their flows into this kernel. */
 class ReplicatorRole {
   readonly #channel: RoleChannel;
   readonly #settings: NodeSettings;
   readonly #keys: NodeKeys;
   readonly #route = new RouteSocket();
   readonly #filter: FlowFilter;
+  readonly #owner: FlowOwner;
   readonly #events: FlowEvents;
   readonly #injector = new ConntrackInjector();
   readonly #changes = new ChangeLog({
@@ -56,14 +47,8 @@ class ReplicatorRole {
   readonly #sources: readonly SourceLink[];
   readonly #sinks = new Set<SinkLink>();
   readonly #listener: StreamListener;
-  #active = false;
-  /** Active, with a table that is the truth. */
-  #whole = false;
-  #wholeTimer: NodeJS.Timeout | undefined;
-  /** When this node, as a standby, was last known to hold everything. */
-  #lastCompleteMs = Number.NEGATIVE_INFINITY;
-  #toldComplete = false;
-  #drain: Drain | undefined;
+  readonly #tables: GroupTables;
+  readonly #drains: DrainRequests;
   #purgedBefore = 0;
   #malformedBefore = 0;
 
@@ -73,7 +58,10 @@ class ReplicatorRole {
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
     this.#resume = new ResumeFile(join(settings.runDirectory, "resume.json"));
     const { shortExchanges } = settings.document.replication;
-    this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses(), { shortExchanges });
+    this.#filter = new FlowFilter(this.#ownAddresses(), allVirtualAddresses(settings).map(validIp), {
+      shortExchanges,
+    });
+    this.#owner = flowOwner(settings);
     this.#sources = settings.peers.map(
       (peer) =>
         new SourceLink({
@@ -81,15 +69,27 @@ class ReplicatorRole {
           peer,
           keys: this.#keys,
           filter: this.#filter,
+          owner: this.#owner,
           changes: this.#changes,
           countFlows,
           drain: () => this.#events.drain(),
-          onMarked: (name, token) => this.#marked(name, token),
+          onMarked: (name, token) => this.#drains.marked(name, token),
           log: (level, text) => this.#channel.log(level, text),
         }),
     );
+    this.#tables = new GroupTables({
+      groups: settings.groups,
+      alone: settings.peers.length === 0,
+      completeGroups: () => this.#completeOnStreams,
+      onWhole: () => {
+        for (const source of this.#sources) source.setWhole(this.#tables.isWhole);
+      },
+      tell: (group, complete) => this.#tellTable(group, complete),
+    });
+    this.#drains = new DrainRequests(this.#sources, (to, message) => this.#channel.send(to, message));
     this.#events = new FlowEvents({
       filter: this.#filter,
+      owner: this.#owner,
       ignorePortId: this.#injector.portId,
       onFlow: (fields) => {
         for (const source of this.#sources) source.touch(fields);
@@ -111,16 +111,17 @@ class ReplicatorRole {
   receive({ from, message }: Envelope): void {
     switch (message.kind) {
       case "active":
-        this.#setActive(message.active);
+        this.#setActive(message.group, message.active);
         break;
       case "stop":
         void this.#stop();
         break;
       case "drain":
-        this.#startDrain(from, message);
+        this.#events.drain();
+        this.#drains.start(from, message);
         break;
       case "role-started":
-        if (message.role === "failover") this.#tellTable();
+        if (message.role === "failover") this.#tables.tellAll();
         break;
       case "ask":
         this.#channel.send(from, { kind: "answer", request: message.request, report: this.#report() });
@@ -130,28 +131,25 @@ class ReplicatorRole {
     }
   }
 
-  #setActive(active: boolean): void {
-    if (active === this.#active) return;
-    // The old active's farewell may come before the word that this node is active now.
-    const wasComplete = performance.now() - this.#lastCompleteMs < this.#farewellMs;
-    this.#whole = active && (this.#complete || wasComplete || this.#settings.peers.length === 0);
-    this.#active = active;
-    clearTimeout(this.#wholeTimer);
-    if (active && !this.#whole) this.#wholeTimer = setTimeout(() => this.#becomeWhole(), WHOLE_AFTER_MS);
-    if (active) {
-      // Other nodes' places in this node's earlier logs, and its own in theirs, are of another time.
+  /**
+   * Changes under the groups of before go out first. If this node is active for any group then, its log begins anew: other nodes'
+   * places in the earlier one, and its own in theirs, are of another time.
+   */
+  #setActive(group: string, active: boolean): void {
+    const before = this.#tables.active;
+    if (!this.#tables.setActive(group, active)) return;
+    const groups = this.#tables.active;
+    if (before !== 0) this.#events.drain();
+    if (groups !== 0) {
+      for (const source of this.#sources) source.flush();
       this.#changes.restart(newSession());
-      for (const { name } of this.#settings.peers) this.#resume.set(name, undefined);
+      if (active) for (const { name } of this.#settings.peers) this.#resume.set(name, undefined);
       this.#filter.setOwnAddresses(this.#ownAddresses());
-      this.#events.subscribe(true);
-    } else {
-      // The last changes under this node still go out.
-      this.#events.drain();
-      this.#events.subscribe(false);
     }
-    for (const source of this.#sources) source.setActive(active, this.#whole);
-    for (const sink of this.#sinks) sink.setSelfActive(active);
-    this.#tellTable();
+    this.#events.report(groups);
+    for (const source of this.#sources) source.setGroups(groups, this.#tables.isWhole);
+    for (const sink of this.#sinks) sink.setSelfGroups(groups);
+    this.#tables.tellAll();
   }
 
   /** The last changes go out before this process ends. */
@@ -161,68 +159,16 @@ class ReplicatorRole {
     this.#channel.send("supervisor", { kind: "stopped" });
   }
 
-  /** Nobody with more connections has shown up: what this node has is the truth now. */
-  #becomeWhole(): void {
-    this.#whole = true;
-    for (const source of this.#sources) source.setWhole();
-    this.#tellTable();
-  }
-
-  /** A takeover follows the loss of the stream within some intervals; a stream that was lost earlier has left a gap. */
-  get #farewellMs(): number {
-    return Math.max(FAREWELL_MS_MIN, 4 * this.#settings.group.intervalMs);
-  }
-
   /** Of all nodes: what is mirrored must not depend on the node that looks at the table. */
   #ownAddresses() {
     const peers = this.#settings.peers.flatMap(({ addresses, syncAddress }) => [...addresses, syncAddress]);
     return [...this.#route.addresses().map(({ address }) => address), ...peers.map(validIp)];
   }
 
-  #virtualAddresses() {
-    return this.#settings.faces.flatMap((face) =>
-      face.virtualAddresses.map(({ address }) => validIp(address)),
-    );
-  }
-
   #overrun(): void {
     this.#channel.log("warning", "the kernel dropped connection events (ENOBUFS): the tables are compared");
     this.#changes.restart(newSession());
     for (const source of this.#sources) source.overrun();
-  }
-
-  #startDrain(from: RoleName, message: RoleMessage & { kind: "drain" }): void {
-    this.#endDrain(false);
-    this.#events.drain();
-    const ready = this.#sources.filter(({ stream }) => stream.complete);
-    const { token, limitMs } = message;
-    if (ready.length === 0) {
-      this.#channel.send(from, { kind: "drained", token, complete: false });
-      return;
-    }
-    const timer = setTimeout(() => this.#endDrain(false), limitMs);
-    this.#drain = { token, from, timer, waitingFor: new Set(ready.map(({ peer }) => peer)) };
-    for (const source of ready) source.mark(token);
-  }
-
-  #marked(peer: string, token: number): void {
-    if (this.#drain?.token !== token) return;
-    // What it confirmed is worth nothing if changes were dropped meanwhile.
-    const source = this.#sources.find((one) => one.peer === peer);
-    if (source?.stream.complete !== true) {
-      this.#endDrain(false);
-      return;
-    }
-    this.#drain.waitingFor.delete(peer);
-    if (this.#drain.waitingFor.size === 0) this.#endDrain(true);
-  }
-
-  #endDrain(complete: boolean): void {
-    const drain = this.#drain;
-    if (drain === undefined) return;
-    this.#drain = undefined;
-    clearTimeout(drain.timer);
-    this.#channel.send(drain.from, { kind: "drained", token: drain.token, complete });
   }
 
   #accept(peer: string, socket: TLSSocket): void {
@@ -234,12 +180,13 @@ class ReplicatorRole {
       socket,
       injector: this.#injector,
       filter: this.#filter,
-      selfActive: this.#active,
+      owner: this.#owner,
+      selfGroups: this.#tables.active,
       flows: countFlows(),
-      resume: this.#active ? undefined : this.#resume.get(peer, this.#settings.refreshMs),
+      resume: this.#resume.get(peer, this.#settings.refreshMs),
       onChange: (changed) => {
-        if (!this.#active) this.#followLog(changed);
-        this.#checkTable();
+        this.#followLog(changed);
+        this.#tables.check();
       },
       onClose: (closed) => {
         this.#sinks.delete(closed);
@@ -258,20 +205,16 @@ class ReplicatorRole {
     else if (stream.state !== "greeting" && stream.state !== "closed") this.#resume.set(peer, undefined);
   }
 
-  /** This node's kernel holds every connection of the cluster, as far as anybody can know. */
-  get #complete(): boolean {
-    return this.#active ? this.#whole : [...this.#sinks].some(({ complete }) => complete);
+  /** Groups of which a stream from their active node has brought everything. */
+  get #completeOnStreams(): GroupSet {
+    let groups = 0;
+    for (const { stream } of this.#sinks) groups |= stream.completeGroups;
+    return groups;
   }
 
-  #checkTable(): void {
-    if (this.#toldComplete && !this.#active) this.#lastCompleteMs = performance.now();
-    if (this.#complete !== this.#toldComplete) this.#tellTable();
-  }
-
-  #tellTable(): void {
-    this.#toldComplete = this.#complete;
+  #tellTable(group: string, complete: boolean): void {
     const watermark = Math.max(0, ...[...this.#sinks].map(({ stream }) => stream.recordsReceived));
-    this.#channel.send("failover", { kind: "table", complete: this.#toldComplete, watermark });
+    this.#channel.send("failover", { kind: "table", group, complete, watermark });
   }
 
   #report(): ReplicatorReport {
@@ -279,7 +222,8 @@ class ReplicatorRole {
     const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
     return {
       role: "replicator",
-      complete: this.#complete,
+      complete: this.#tables.isComplete,
+      groups: this.#tables.completeByGroup(),
       streams: [...this.#sources, ...this.#sinks].map((link) => link.report()),
       overruns: this.#events.counters.overruns,
       injected: { created, updated, deleted, kept, replaced, absent },
@@ -292,6 +236,16 @@ class ReplicatorRole {
       streamsRefused: this.#listener.refused,
     };
   }
+}
+
+function flowOwner({ groups }: NodeSettings): FlowOwner {
+  return new FlowOwner(
+    groups.map(({ faces }) => ({
+      virtualAddresses: faces.flatMap(({ virtualAddresses }) =>
+        virtualAddresses.map(({ address, prefixLength }) => ({ address: validIp(address), prefixLength })),
+      ),
+    })),
+  );
 }
 
 function newSession(): number {

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parseNetwork, validIp } from "../../base/ip.ts";
+import { FlowFields } from "../../wire/flow-fields.ts";
+import { FlowOwner } from "./flow-owner.ts";
+
+const networks = (...texts: string[]) => ({
+  virtualAddresses: texts.flatMap((text) => parseNetwork(text) ?? []),
+});
+const campus = networks("10.1.0.1/24", "192.0.2.1/24", "fd00:1::1/64", "fe80::1/64");
+const guests = networks("10.2.0.1/22", "192.0.2.2/24", "fd00:2::1/64");
+const owner = new FlowOwner([campus, guests]);
+const CAMPUS = 1;
+const GUESTS = 2;
+
+function flow(
+  source: string,
+  destination: string,
+  translated: { source?: string; destination?: string } = {},
+) {
+  const fields = new FlowFields();
+  const from = validIp(source);
+  fields.family = from.length === 4 ? 4 : 6;
+  fields.protocol = 6;
+  fields.original.source.set(from);
+  fields.original.destination.set(validIp(destination));
+  fields.invertOriginal();
+  if (translated.source !== undefined) fields.reply.destination.set(validIp(translated.source));
+  if (translated.destination !== undefined) fields.reply.source.set(validIp(translated.destination));
+  return fields;
+}
+
+describe("FlowOwner", () => {
+  it("gives a translated flow to the group of the address that it is translated to, wherever it comes from", () => {
+    assert.equal(owner.groupOf(flow("10.1.0.7", "198.51.100.1", { source: "192.0.2.1" })), CAMPUS);
+    assert.equal(owner.groupOf(flow("10.1.0.7", "198.51.100.1", { source: "192.0.2.2" })), GUESTS);
+    assert.equal(owner.groupOf(flow("172.16.0.9", "198.51.100.1", { source: "192.0.2.2" })), GUESTS);
+  });
+
+  it("gives a port forward to the group of the address that it was sent to", () => {
+    const forward = flow("198.51.100.1", "192.0.2.2", { destination: "10.1.0.80" });
+    assert.equal(owner.groupOf(forward), GUESTS);
+  });
+
+  it("gives an untranslated flow to the group of its source's network, else of its destination's", () => {
+    assert.equal(owner.groupOf(flow("10.2.3.255", "198.51.100.1")), GUESTS);
+    assert.equal(owner.groupOf(flow("10.2.4.0", "198.51.100.1")), 0);
+    assert.equal(owner.groupOf(flow("10.1.0.7", "10.2.0.9")), CAMPUS);
+    assert.equal(owner.groupOf(flow("2001:db8::9", "fd00:2::5")), GUESTS);
+  });
+
+  it("gives to nobody what lies in no network, or in one that groups share", () => {
+    assert.equal(owner.groupOf(flow("198.51.100.1", "203.0.113.1")), 0);
+    assert.equal(owner.groupOf(flow("192.0.2.77", "203.0.113.1")), 0);
+    // Link-local networks are the same on every link.
+    assert.equal(owner.groupOf(flow("fe80::9", "2001:db8::1")), 0);
+  });
+
+  it("gives everything to the only group", () => {
+    const only = new FlowOwner([campus]);
+    assert.equal(only.all, 1);
+    assert.equal(only.groupOf(flow("198.51.100.1", "203.0.113.1")), CAMPUS);
+    assert.equal(only.isOneOf(0, flow("10.1.0.7", "198.51.100.1")), false);
+  });
+});

@@ -1,0 +1,102 @@
+import { type IpAddress, type IpNetwork, isLinkLocal } from "../../base/ip.ts";
+import type { ExpectationFields } from "../../wire/expectation-fields.ts";
+import type { FlowFields, TupleFields } from "../../wire/flow-fields.ts";
+
+/** A set of failover groups: bit i is the i-th group of the document, in the order of the names (groupsOf). At most 8. */
+export type GroupSet = number;
+
+export interface OwnerGroup {
+  /** The group's virtual addresses, each with the prefix length of its network. */
+  readonly virtualAddresses: readonly IpNetwork[];
+}
+
+/**
+ * Says which failover group a flow belongs to. All nodes must say the same of a flow, so only the document and the flow's own tuples
+ * count, and not where it was seen:
+ *
+ * 1. with one group, that one;
+ * 2. the group that has the address that it is translated to, or that it was sent to (a port forward);
+ * 3. else the group whose networks contain its source, or if that are several or none, its destination;
+ * 4. else none.
+ */
+export class FlowOwner {
+  readonly #groups: readonly {
+    readonly set: GroupSet;
+    readonly addresses: readonly IpAddress[];
+    readonly networks: readonly IpNetwork[];
+  }[];
+
+  constructor(groups: readonly OwnerGroup[]) {
+    this.#groups = groups.map(({ virtualAddresses }, index) => ({
+      set: 1 << index,
+      addresses: virtualAddresses.map(({ address }) => address),
+      networks: virtualAddresses.filter(({ address }) => !isLinkLocal(address)),
+    }));
+  }
+
+  /** All groups. */
+  get all(): GroupSet {
+    return (1 << this.#groups.length) - 1;
+  }
+
+  /** The flow belongs to one of these groups. Allocates nothing. */
+  isOneOf(groups: GroupSet, fields: FlowFields): boolean {
+    return (this.groupOf(fields) & groups) !== 0;
+  }
+
+  /** @returns a set of one group, or of none */
+  groupOf(fields: FlowFields): GroupSet {
+    if (this.#groups.length === 1) return 1;
+    const { original, reply, addressBytes } = fields;
+    return (
+      this.#holderOf(reply.destination, addressBytes) ||
+      this.#holderOf(original.destination, addressBytes) ||
+      this.#neighbourOf(original.source, addressBytes) ||
+      this.#neighbourOf(original.destination, addressBytes)
+    );
+  }
+
+  /** As groupOf, of an expectation whose flow is not known any more: by what it says of that. */
+  groupOfExpectation({ master, addressBytes }: ExpectationFields): GroupSet {
+    if (this.#groups.length === 1) return 1;
+    return this.#groupOfTuple(master, addressBytes);
+  }
+
+  #groupOfTuple({ source, destination }: TupleFields, length: number): GroupSet {
+    return (
+      this.#holderOf(destination, length) ||
+      this.#neighbourOf(source, length) ||
+      this.#neighbourOf(destination, length)
+    );
+  }
+
+  #holderOf(address: Uint8Array, length: number): GroupSet {
+    for (const { set, addresses } of this.#groups) {
+      for (const own of addresses)
+        if (own.length === length && sameBits(own, address, 8 * length)) return set;
+    }
+    return 0;
+  }
+
+  /** The one group with a network that contains the address; none when several have one. */
+  #neighbourOf(address: Uint8Array, length: number): GroupSet {
+    let found: GroupSet = 0;
+    for (const { set, networks } of this.#groups) {
+      for (const network of networks) {
+        if (network.address.length === length && sameBits(network.address, address, network.prefixLength))
+          found |= set;
+      }
+    }
+    const isOne = (found & (found - 1)) === 0;
+    return isOne ? found : 0;
+  }
+}
+
+/** Of arrays that may be longer than the address. */
+function sameBits(a: Uint8Array, b: Uint8Array, bits: number): boolean {
+  const whole = bits >> 3;
+  for (let i = 0; i < whole; i++) if (a[i] !== b[i]) return false;
+  const rest = bits & 7;
+  if (rest === 0) return true;
+  return (((a[whole] ?? 0) ^ (b[whole] ?? 0)) & (0xff00 >> rest) & 0xff) === 0;
+}

@@ -1,0 +1,114 @@
+import type { GroupSet } from "../../core/replication/flow-owner.ts";
+import type { GroupSettings } from "../node-settings.ts";
+
+/**
+ * A node that had to take over without every connection gives way to one that has them, if such a one shows up within this
+ * time: an active node that had only stalled.
+ */
+const WHOLE_AFTER_MS = 10_000;
+const FAREWELL_MS_MIN = 1_000;
+
+interface GroupTable {
+  readonly name: string;
+  readonly bit: GroupSet;
+  /** A takeover follows the loss of the stream within some intervals; a stream that was lost earlier has left a gap. */
+  readonly farewellMs: number;
+  active: boolean;
+  /** Active, with a table that is the truth. */
+  whole: boolean;
+  wholeTimer: NodeJS.Timeout | undefined;
+  /** When this node, as a standby, was last known to hold everything. */
+  lastCompleteMs: number;
+  toldComplete: boolean;
+}
+
+export interface GroupTablesOptions {
+  readonly groups: readonly GroupSettings[];
+  /** There are no other nodes. */
+  readonly alone: boolean;
+  /** Groups of which a stream from their active node has brought everything. */
+  readonly completeGroups: () => GroupSet;
+  /** A group's table has become the truth by time. */
+  readonly onWhole: () => void;
+  readonly tell: (group: string, complete: boolean) => void;
+}
+
+/** What this node's connection table is worth, group by group, and which groups the node is active for. */
+export class GroupTables {
+  readonly #options: GroupTablesOptions;
+  readonly #tables: readonly GroupTable[];
+
+  constructor(options: GroupTablesOptions) {
+    this.#options = options;
+    this.#tables = options.groups.map(({ name, intervalMs }, index) => ({
+      name,
+      bit: 1 << index,
+      farewellMs: Math.max(FAREWELL_MS_MIN, 4 * intervalMs),
+      active: false,
+      whole: false,
+      wholeTimer: undefined,
+      lastCompleteMs: Number.NEGATIVE_INFINITY,
+      toldComplete: false,
+    }));
+  }
+
+  /** The groups that this node is active for. */
+  get active(): GroupSet {
+    return this.#tables.reduce((set, { active, bit }) => (active ? set | bit : set), 0);
+  }
+
+  /** The table is the truth about all groups that this node is active for. */
+  get isWhole(): boolean {
+    return this.#tables.every(({ active, whole }) => !active || whole);
+  }
+
+  /** This node's kernel holds every connection of the cluster, as far as anybody can know. */
+  get isComplete(): boolean {
+    return this.#tables.every((table) => this.#isComplete(table));
+  }
+
+  completeByGroup(): Record<string, boolean> {
+    return Object.fromEntries(this.#tables.map((table) => [table.name, this.#isComplete(table)]));
+  }
+
+  /** @returns false when nothing changed */
+  setActive(group: string, active: boolean): boolean {
+    const table = this.#tables.find(({ name }) => name === group);
+    if (table === undefined || table.active === active) return false;
+    // The old active's farewell may come before the word that this node is active now.
+    const wasComplete = performance.now() - table.lastCompleteMs < table.farewellMs;
+    table.whole = active && (this.#isComplete(table) || wasComplete || this.#options.alone);
+    table.active = active;
+    clearTimeout(table.wholeTimer);
+    if (active && !table.whole) table.wholeTimer = setTimeout(() => this.#becomeWhole(table), WHOLE_AFTER_MS);
+    return true;
+  }
+
+  /** Streams may have become complete, or have ceased to be. */
+  check(): void {
+    for (const table of this.#tables) {
+      if (table.toldComplete && !table.active) table.lastCompleteMs = performance.now();
+      if (this.#isComplete(table) !== table.toldComplete) this.#tell(table);
+    }
+  }
+
+  tellAll(): void {
+    for (const table of this.#tables) this.#tell(table);
+  }
+
+  /** Nobody with more connections has shown up: what this node has is the truth now. */
+  #becomeWhole(table: GroupTable): void {
+    table.whole = true;
+    this.#options.onWhole();
+    this.#tell(table);
+  }
+
+  #isComplete({ active, whole, bit }: GroupTable): boolean {
+    return active ? whole : (this.#options.completeGroups() & bit) !== 0;
+  }
+
+  #tell(table: GroupTable): void {
+    table.toldComplete = this.#isComplete(table);
+    this.#options.tell(table.name, table.toldComplete);
+  }
+}
