@@ -15,6 +15,8 @@ export interface LabSettings {
   readonly helpers: readonly string[];
   /** `replication.shortExchanges` of the document. */
   readonly shortExchanges: boolean;
+  /** Failover groups. With two, the client's second address uses the gateway of the second one, which prefers the last node. */
+  readonly groups: 1 | 2;
 }
 
 export const defaultLabSettings: LabSettings = {
@@ -26,6 +28,7 @@ export const defaultLabSettings: LabSettings = {
   refreshMs: 60_000,
   helpers: [],
   shortExchanges: false,
+  groups: 1,
 };
 
 /** The switches of the lab, and so the interface roles of every gateway. */
@@ -40,6 +43,8 @@ export type LabSwitch = (typeof labSwitches)[number];
  */
 export const labAddresses = {
   virtual: { lan: ["10.1.0.1/24", "fd00:1::1/64"], wan: ["192.0.2.1/24", "2001:db8::1/64"] },
+  /** Those of the second group. */
+  second: { lan: ["10.1.0.100/24", "fd00:1::100/64"], wan: ["192.0.2.100/24", "2001:db8::100/64"] },
   client: ["10.1.0.10/24", "10.1.0.11/24", "fd00:1::10/64", "fd00:1::11/64"],
   server: ["192.0.2.9/24", "2001:db8::9/64"],
   lanNetworks: ["10.1.0.0/24", "fd00:1::/64"],
@@ -102,8 +107,14 @@ export function nodeAddresses(
 }
 
 /** All virtual addresses of the lab, with prefix lengths. */
-export function virtualAddresses(settings: { readonly ipv6: boolean }): string[] {
-  return withFamilies([...labAddresses.virtual.lan, ...labAddresses.virtual.wan], settings.ipv6);
+export function virtualAddresses({ ipv6, groups }: Pick<LabSettings, "ipv6" | "groups">): string[] {
+  const { virtual, second } = labAddresses;
+  const all: string[] = [
+    ...virtual.lan,
+    ...virtual.wan,
+    ...(groups === 2 ? [...second.lan, ...second.wan] : []),
+  ];
+  return withFamilies(all, ipv6);
 }
 
 export function withFamilies(addresses: readonly string[], ipv6: boolean): string[] {

@@ -93,6 +93,20 @@ async function buildClient(settings: LabSettings, signal?: AbortSignal): Promise
     ],
     signal,
   );
+  if (settings.groups === 2) await useSecondGroup(settings, namespace, signal);
+}
+
+/** The client's second addresses have default routes of their own. */
+async function useSecondGroup(settings: LabSettings, namespace: string, signal?: AbortSignal): Promise<void> {
+  const [, from4 = "", , from6 = ""] = labAddresses.client.map(bareAddress);
+  const table = ["table", "2"];
+  for (const gateway of withFamilies(labAddresses.second.lan, settings.ipv6).map(bareAddress)) {
+    const isV6 = gateway.includes(":");
+    // A batch cannot change the family that a rule is for.
+    const ip = ["-n", namespace, isV6 ? "-6" : "-4"];
+    await runCommand("ip", [...ip, "rule", "add", "from", isV6 ? from6 : from4, ...table], { signal });
+    await runCommand("ip", [...ip, "route", "add", "default", "via", gateway, ...table], { signal });
+  }
 }
 
 async function buildServer(settings: LabSettings, signal?: AbortSignal): Promise<void> {
