@@ -1,7 +1,7 @@
 import { FlowFields } from "../../src/wire/flow-fields.ts";
 import { FlowRecordReader, FlowRecordWriter } from "../../src/wire/flow-record.ts";
 
-/** A flow in a simulation: its number makes the original tuple, `natPort` is the translation. */
+/** A flow in a simulation: its number makes the original tuple and chooses one of two public addresses, `natPort` is the translation. */
 export interface FakeFlow {
   readonly id: number;
   readonly natPort: number;
@@ -25,8 +25,13 @@ export function fillFields(fields: FlowFields, flow: FakeFlow): void {
   fields.original.sourcePort = 1_024 + flow.id;
   fields.original.destinationPort = 443;
   fields.invertOriginal();
-  fields.reply.destination.set([192, 0, 2, 1]);
+  fields.reply.destination.set([192, 0, 2, publicAddressOf(flow.id)]);
   fields.reply.destinationPort = flow.natPort;
+}
+
+/** The last byte of the address that a flow is translated to. */
+function publicAddressOf(id: number): number {
+  return 1 + (id & 1);
 }
 
 export function flowOf(fields: FlowFields): FakeFlow {
@@ -130,7 +135,7 @@ export class FakeKernel {
 
   /** A create fails where the id or the translated port is taken. */
   #upsert(flow: FakeFlow, options: FakeInjectOptions): void {
-    const holder = [...this.flows.values()].find(({ natPort }) => natPort === flow.natPort);
+    const holder = [...this.flows.values()].find((one) => isSamePort(one, flow));
     const isTaken = this.flows.has(flow.id) || holder !== undefined;
     if (isTaken && options.taken === "keep") return;
     if (holder !== undefined) this.flows.delete(holder.id);
@@ -142,6 +147,11 @@ export class FakeKernel {
     if (this.#events.length >= this.#eventsMax) this.#overrun = true;
     else this.#events.push(event);
   }
+}
+
+/** Replies to both would have the same tuple. */
+export function isSamePort(a: FakeFlow, b: FakeFlow): boolean {
+  return a.natPort === b.natPort && publicAddressOf(a.id) === publicAddressOf(b.id);
 }
 
 export function encodeUpserts(flows: readonly FakeFlow[]): Uint8Array {

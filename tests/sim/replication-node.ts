@@ -1,4 +1,5 @@
 import { ChangeLog } from "../../src/core/replication/change-log.ts";
+import type { FlowOwner, GroupSet } from "../../src/core/replication/flow-owner.ts";
 import { SourceStream } from "../../src/core/replication/source-stream.ts";
 import type { SourceEffect } from "../../src/core/replication/source-types.ts";
 import { TableDigest } from "../../src/core/replication/table-digest.ts";
@@ -36,9 +37,16 @@ export class SimulatedSource {
 
   constructor(node: SimulatedNode, peer: string) {
     this.peer = peer;
-    const settings = { cluster: "sim", node: node.name, peer, groups: ["group"], sweepMs: SWEEP_MS };
+    const settings = { cluster: "sim", node: node.name, peer, groups: node.groupNames, sweepMs: SWEEP_MS };
     this.stream = new SourceStream(settings, node.log, () => Math.floor(node.random() * 2 ** 32));
   }
+}
+
+export interface SimulatedNodeOptions {
+  readonly random: () => number;
+  readonly eventsMax: number;
+  readonly groupNames: readonly string[];
+  readonly owner: FlowOwner;
 }
 
 /** What the driver of the replicator role does, on virtual time: a node with its kernel and its streams' sources. */
@@ -50,7 +58,10 @@ export class SimulatedNode {
   kernel: FakeKernel;
   log: ChangeLog;
   sources: readonly SimulatedSource[] = [];
-  active = false;
+  readonly groupNames: readonly string[];
+  readonly owner: FlowOwner;
+  /** It is active for these. */
+  groups: GroupSet = 0;
   /** What the resume file holds, by peer, and what stood in it some time ago. */
   readonly places = new Map<string, LogPlace>();
   /** What the present log says, for a checker. */
@@ -59,11 +70,13 @@ export class SimulatedNode {
   /** Performs effects: the world's, for they go over its network. */
   perform: (source: SimulatedSource, effects: readonly SourceEffect[]) => void = () => undefined;
 
-  constructor(name: string, peers: readonly string[], options: { random: () => number; eventsMax: number }) {
+  constructor(name: string, peers: readonly string[], options: SimulatedNodeOptions) {
     this.name = name;
     this.random = options.random;
     this.#peers = peers;
     this.#eventsMax = options.eventsMax;
+    this.groupNames = options.groupNames;
+    this.owner = options.owner;
     this.kernel = new FakeKernel(options.eventsMax);
     this.log = this.#newLog();
     this.#newSources();
@@ -73,7 +86,7 @@ export class SimulatedNode {
   boot(): void {
     this.kernel = new FakeKernel(this.#eventsMax);
     this.places.clear();
-    this.active = false;
+    this.groups = 0;
     this.restartRole();
   }
 
@@ -90,29 +103,37 @@ export class SimulatedNode {
     this.entries = [];
   }
 
-  setActive(nowMs: number, active: boolean): void {
-    this.active = active;
-    if (active) {
+  /** As the replicator role does it. */
+  setGroups(nowMs: number, groups: GroupSet): void {
+    const before = this.groups;
+    if (before !== 0) this.readEvents(nowMs, Number.POSITIVE_INFINITY);
+    this.groups = groups;
+    if (groups !== 0) {
+      for (const source of this.sources) this.perform(source, source.stream.flush(nowMs));
       this.restartLog();
-      this.places.clear();
-      this.kernel.subscribe(true);
-    } else {
-      this.readEvents(nowMs, Number.POSITIVE_INFINITY);
-      this.kernel.subscribe(false);
+      if ((groups & ~before) !== 0) this.places.clear();
     }
+    this.kernel.subscribe(groups !== 0);
     for (const source of this.sources) {
       source.stream.setWhole(true);
-      this.perform(source, source.stream.setGroups(nowMs, Number(active)));
+      this.perform(source, source.stream.setGroups(nowMs, groups));
     }
   }
 
+  /** The group that a flow belongs to. */
+  groupOf(flow: FakeFlow): GroupSet {
+    fillFields(this.#fields, flow);
+    return this.owner.groupOf(this.#fields);
+  }
+
   readEvents(nowMs: number, most = EVENTS_PER_READ): void {
-    const events = this.kernel.readEvents(most);
-    if (events === "overrun") {
+    const all = this.kernel.readEvents(most);
+    if (all === "overrun") {
       this.restartLog();
       for (const source of this.sources) this.perform(source, source.stream.overrun(nowMs));
       return;
     }
+    const events = all.filter(({ flow }) => (this.groupOf(flow) & this.groups) !== 0);
     if (events.length === 0) return;
     for (const { flow } of events) {
       fillFields(this.#fields, flow);
@@ -137,26 +158,30 @@ export class SimulatedNode {
   startDigest(
     nowMs: number,
     source: SimulatedSource,
-    { bits, seed }: SourceEffect & { do: "start-digest" },
+    { groups, bits, seed }: SourceEffect & { do: "start-digest" },
   ): void {
     const digest = new TableDigest(bits, seed);
     source.pass = {
       parts: this.kernel.dump(DUMP_PART),
-      take: (flows) => addAll(digest, flows, this.#fields),
+      take: (flows) => {
+        const owned = flows.filter((flow) => (this.groupOf(flow) & groups) !== 0);
+        addAll(digest, owned, this.#fields);
+      },
       end: () => this.perform(source, source.stream.digested(nowMs, digest, 1)),
     };
   }
 
   startCopy(
     source: SimulatedSource,
-    buckets: (SourceEffect & { do: "start-copy" })["buckets"],
+    { groups, buckets }: SourceEffect & { do: "start-copy" },
     now: () => number,
   ): void {
     source.pass = {
       parts: this.kernel.dump(DUMP_PART),
       take: (flows) => {
         const chosen = flows.filter((flow) => {
-          fillFields(this.#fields, flow);
+          // This fills the fields, too.
+          if ((this.groupOf(flow) & groups) === 0) return false;
           return buckets === undefined || buckets.set.has(buckets.bucketing.bucket(this.#fields));
         });
         this.perform(source, source.stream.copied(now(), encodeUpserts(chosen), chosen.length));

@@ -1,11 +1,13 @@
+import { parseNetwork } from "../../src/base/ip.ts";
 import { seededRandom } from "../../src/base/prng.ts";
 import { FlowKeySet } from "../../src/core/replication/flow-key-set.ts";
+import { FlowOwner, type GroupSet } from "../../src/core/replication/flow-owner.ts";
 import { type Purge, type SinkEffect, SinkStream } from "../../src/core/replication/sink-stream.ts";
 import type { SourceEffect } from "../../src/core/replication/source-types.ts";
 import { TableDigest } from "../../src/core/replication/table-digest.ts";
 import { FlowFields } from "../../src/wire/flow-fields.ts";
 import { SyncFrameSplitter } from "../../src/wire/flow-sync.ts";
-import { type FakeFlow, type FakeKernel, fillFields, flowOf } from "./fake-kernel.ts";
+import { type FakeFlow, type FakeKernel, fillFields, flowOf, isSamePort } from "./fake-kernel.ts";
 import { addAll, SimulatedNode, type SimulatedSource } from "./replication-node.ts";
 
 type Queue = { atMs: number; bytes: Uint8Array }[];
@@ -54,6 +56,8 @@ const PLACE_AGE = 0.1;
 /** Nodes whose replication machines run against fake kernels over a network that is cut, slow, and comes back. */
 export class ReplicationWorld {
   readonly nodes: readonly SimulatedNode[];
+  /** Sets of one group each. */
+  readonly groups: readonly GroupSet[];
   readonly #random: () => number;
   #nowMs = 0;
   #connections: Connection[] = [];
@@ -65,11 +69,21 @@ export class ReplicationWorld {
   /** Flows of a standby that somebody laid hands on: nothing is promised until the next sweep. */
   #corrupted = new Set<number>();
   takeovers = 0;
+  /** … of which the other group was on another node, which went on. */
+  takeoversOfOne = 0;
   corruptions = 0;
 
   constructor(seed: number) {
     this.#random = seededRandom(seed);
-    const options = { random: this.#random, eventsMax: 5 + Math.floor(this.#random() * 60) };
+    const groupNames = this.#random() < 0.5 ? ["campus"] : ["campus", "guests"];
+    this.groups = groupNames.map((_, index) => 1 << index);
+    const owner = new FlowOwner(
+      groupNames.map((_, index) => ({
+        virtualAddresses: [parseNetwork(`192.0.2.${index + 1}/24`) ?? []].flat(),
+      })),
+    );
+    const eventsMax = 5 + Math.floor(this.#random() * 60);
+    const options = { random: this.#random, eventsMax, groupNames, owner };
     const names = this.#random() < 0.3 ? ["a", "b", "c"] : ["a", "b"];
     this.nodes = names.map(
       (name) =>
@@ -81,21 +95,33 @@ export class ReplicationWorld {
     );
     for (const node of this.nodes)
       node.perform = (source, effects) => this.#performSource(node, source, effects);
-    const [first] = this.nodes;
-    if (first !== undefined) this.#activate(first);
+    for (const [index, group] of this.groups.entries()) {
+      const node = this.nodes[index % this.nodes.length];
+      if (node !== undefined) this.#activate(node, group);
+    }
   }
 
-  get active(): SimulatedNode | undefined {
-    return this.nodes.find(({ active }) => active);
+  activeFor(group: GroupSet): SimulatedNode | undefined {
+    return this.nodes.find(({ groups }) => (groups & group) !== 0);
   }
 
-  get standbys(): readonly SimulatedNode[] {
-    return this.nodes.filter(({ active }) => !active);
+  standbysOf(group: GroupSet): readonly SimulatedNode[] {
+    return this.nodes.filter(({ groups }) => (groups & group) === 0);
   }
 
-  /** The standby says that it has everything. */
-  isComplete(standby: SimulatedNode): boolean {
-    return this.#streamTo(standby)?.sink.complete === true;
+  /** The standby says that it has everything of the group. */
+  isComplete(standby: SimulatedNode, group: GroupSet): boolean {
+    const stream = this.#stream(this.activeFor(group), standby);
+    return stream !== undefined && (stream.sink.completeGroups & group) !== 0;
+  }
+
+  /** What a node's kernel holds of a group. */
+  flowsOf(node: SimulatedNode | undefined, group: GroupSet): readonly FakeFlow[] {
+    return [...(node?.kernel.flows.values() ?? [])].filter((flow) => node?.groupOf(flow) === group);
+  }
+
+  #groupOf(id: number): GroupSet {
+    return this.nodes[0]?.groupOf({ id, natPort: 0, mark: 0 }) ?? 0;
   }
 
   /** How many streams went on where they had been cut. */
@@ -127,15 +153,15 @@ export class ReplicationWorld {
   }
 
   #makeTraffic(): void {
-    const kernel = this.active?.kernel;
-    if (kernel === undefined) return;
     for (let i = Math.floor(this.#random() * 6); i > 0; i--) {
       const id = Math.floor(this.#random() * FLOW_IDS);
+      const kernel = this.activeFor(this.#groupOf(id))?.kernel;
+      if (kernel === undefined) continue;
       if (kernel.flows.has(id)) {
         kernel.destroy(id);
         this.#alive.delete(id);
       } else {
-        const flow = { id, natPort: this.#freePort(kernel), mark: Math.floor(this.#random() * 2) };
+        const flow = { id, natPort: this.#freePort(kernel, id), mark: Math.floor(this.#random() * 2) };
         kernel.create(flow);
         this.#alive.set(id, flow.natPort);
       }
@@ -145,40 +171,52 @@ export class ReplicationWorld {
   #expireProvisional(): void {
     for (const { kernel, id } of this.#provisional) {
       const flow = kernel.flows.get(id);
-      if (flow !== undefined && kernel === this.active?.kernel && this.#alive.get(id) !== flow.natPort)
+      if (
+        flow !== undefined &&
+        kernel === this.activeFor(this.#groupOf(id))?.kernel &&
+        this.#alive.get(id) !== flow.natPort
+      )
         kernel.destroy(id);
     }
     this.#provisional = [];
   }
 
   /** Ports are used again soon, as on a busy gateway. */
-  #freePort(kernel: FakeKernel): number {
-    const used = new Set([...kernel.flows.values()].map(({ natPort }) => natPort));
+  #freePort(kernel: FakeKernel, id: number): number {
+    const flows = [...kernel.flows.values()];
+    const isUsed = (natPort: number) => flows.some((flow) => isSamePort(flow, { id, natPort, mark: 0 }));
     let port = Math.floor(this.#random() * NAT_PORTS);
-    while (used.has(port)) port = (port + 1) % NAT_PORTS;
+    while (isUsed(port)) port = (port + 1) % NAT_PORTS;
     return port;
   }
 
   #corrupt(): void {
-    const standby = this.standbys[Math.floor(this.#random() * this.standbys.length)];
-    const flows = [...(standby?.kernel.flows.values() ?? [])];
+    const group = this.#anyGroup();
+    const standbys = this.standbysOf(group);
+    const standby = standbys[Math.floor(this.#random() * standbys.length)];
+    const flows = this.flowsOf(standby, group);
     const flow = flows[Math.floor(this.#random() * flows.length)];
     if (standby === undefined || flow === undefined) return;
     this.corruptions++;
     this.#corrupted.add(flow.id);
     const kind = this.#random();
     if (kind < 0.4) {
-      standby.kernel.flows.delete(flow.id);
+      // Its kernel reports that, as it does when a copy's timer runs out: it must not count as the flow's end.
+      standby.kernel.destroy(flow.id);
     } else if (kind < 0.7) {
       standby.kernel.flows.set(flow.id, { ...flow, mark: flow.mark + 2 });
     } else {
-      const id = FLOW_IDS + Math.floor(this.#random() * 20);
+      const id = FLOW_IDS + 2 * Math.floor(this.#random() * 20) + (flow.id & 1);
       standby.kernel.flows.set(id, { id, natPort: NAT_PORTS + id, mark: 0 });
     }
   }
 
+  #anyGroup(): GroupSet {
+    return this.groups[Math.floor(this.#random() * this.groups.length)] ?? 1;
+  }
+
   #runNode(node: SimulatedNode, faults: WorldFaults): void {
-    if (node.active && this.#random() >= faults.readDelay) node.readEvents(this.#nowMs);
+    if (node.groups !== 0 && this.#random() >= faults.readDelay) node.readEvents(this.#nowMs);
     for (const source of node.sources) {
       if (this.#random() < faults.pressure) source.stream.pressed();
       else if (this.#random() < 0.5) node.perform(source, source.stream.relieved(this.#nowMs));
@@ -198,9 +236,9 @@ export class ReplicationWorld {
   }
 
   #open(from: SimulatedNode, to: SimulatedNode, source: SimulatedSource): void {
-    const resume = to.active ? undefined : to.places.get(from.name);
+    const resume = to.places.get(from.name);
     const settings = {
-      ...{ cluster: "sim", node: to.name, peer: from.name, groups: ["group"] },
+      ...{ cluster: "sim", node: to.name, peer: from.name, groups: to.groupNames },
       ...{ flows: to.kernel.flows.size, resume },
     };
     const connection: Connection = {
@@ -214,7 +252,7 @@ export class ReplicationWorld {
       purge: undefined,
       digest: undefined,
     };
-    connection.sink.setSelfGroups(Number(to.active));
+    connection.sink.setSelfGroups(to.groups);
     this.#connections.push(connection);
     from.perform(source, source.stream.connected(this.#nowMs, from.kernel.flows.size));
   }
@@ -235,55 +273,71 @@ export class ReplicationWorld {
     if (node === undefined) return;
     for (const one of this.#connections) if (one.from === node || one.to === node) this.#disconnect(one);
     node.restartRole();
-    if (node.active) node.setActive(this.#nowMs, true);
+    const { groups } = node;
+    node.groups = 0;
+    if (groups !== 0) node.setGroups(this.#nowMs, groups);
   }
 
+  /** A node dies, and others take over its groups: possibly not the same for all. */
   #takeOver(): void {
-    const dead = this.active;
-    const heir = this.standbys.find((standby) => this.isComplete(standby));
-    if (dead === undefined || heir === undefined) return;
-    this.#checkAcknowledged(dead, heir);
+    const dead = this.activeFor(this.#anyGroup());
+    if (dead === undefined) return;
+    const heirs = this.groups
+      .filter((group) => (dead.groups & group) !== 0)
+      .map((group) => ({
+        group,
+        heir: this.standbysOf(group).find((standby) => this.isComplete(standby, group)),
+      }));
+    if (heirs.some(({ heir }) => heir === undefined)) return;
+    for (const { group, heir } of heirs) if (heir !== undefined) this.#checkAcknowledged(dead, heir, group);
     this.takeovers++;
+    if (heirs.length < this.groups.length) this.takeoversOfOne++;
     for (const one of this.#connections) if (one.from === dead || one.to === dead) this.#disconnect(one);
     dead.boot();
-    // Connections that the heir does not know are gone.
-    this.#alive = new Map([...heir.kernel.flows.values()].map(({ id, natPort }) => [id, natPort]));
-    this.#activate(heir);
+    for (const { group, heir } of heirs) {
+      if (heir === undefined) continue;
+      // Connections that the heir does not know are gone.
+      for (const id of this.#alive.keys()) if (this.#groupOf(id) === group) this.#alive.delete(id);
+      for (const { id, natPort } of this.flowsOf(heir, group)) this.#alive.set(id, natPort);
+      this.#activate(heir, group);
+    }
   }
 
   #switchOver(): void {
-    const from = this.active;
-    const to = this.standbys.find((standby) => this.isComplete(standby));
+    const group = this.#anyGroup();
+    const from = this.activeFor(group);
+    const to = this.standbysOf(group).find((standby) => this.isComplete(standby, group));
     if (from === undefined || to === undefined) return;
-    from.setActive(this.#nowMs, false);
-    for (const one of this.#connections) if (one.to === from) this.#becomeStandby(one);
-    this.#activate(to);
+    this.#setGroups(from, from.groups & ~group);
+    this.#activate(to, group);
   }
 
-  #becomeStandby(connection: Connection): void {
-    this.#performSink(connection, connection.sink.setSelfGroups(0));
-    if (connection.sink.missedCopy) this.#disconnect(connection);
+  #activate(node: SimulatedNode, group: GroupSet): void {
+    for (const id of this.#corrupted) if (this.#groupOf(id) === group) this.#corrupted.delete(id);
+    this.#setGroups(node, node.groups | group);
   }
 
-  #activate(node: SimulatedNode): void {
-    this.#corrupted.clear();
-    for (const one of this.#connections)
-      if (one.to === node) this.#performSink(one, one.sink.setSelfGroups(1));
-    node.setActive(this.#nowMs, true);
+  #setGroups(node: SimulatedNode, groups: GroupSet): void {
+    node.setGroups(this.#nowMs, groups);
+    for (const one of this.#connections.filter(({ to }) => to === node)) {
+      this.#performSink(one, one.sink.setSelfGroups(groups));
+      if (one.sink.missedCopy) this.#disconnect(one);
+    }
   }
 
-  #streamTo(standby: SimulatedNode): Connection | undefined {
-    return this.#connections.find(({ from, to }) => from === this.active && to === standby);
+  #stream(source: SimulatedNode | undefined, standby: SimulatedNode): Connection | undefined {
+    return this.#connections.find(({ from, to }) => from === source && to === standby);
   }
 
   /** The promise: what the standby has acknowledged, or only applied, survives the active node's death. */
-  #checkAcknowledged(dead: SimulatedNode, heir: SimulatedNode): void {
-    const applied = this.#streamTo(heir)?.sink.resumePoint;
+  #checkAcknowledged(dead: SimulatedNode, heir: SimulatedNode, group: GroupSet): void {
+    const applied = this.#stream(dead, heir)?.sink.resumePoint;
     if (applied?.session !== dead.log.session) return;
     const last = new Map<number, { position: number; flow: FakeFlow; destroyed: boolean }>();
     for (const entry of dead.entries) last.set(entry.flow.id, entry);
     for (const { position, flow, destroyed } of last.values()) {
       if (position > applied.position || destroyed || this.#corrupted.has(flow.id)) continue;
+      if (dead.groupOf(flow) !== group) continue;
       if (this.#alive.get(flow.id) !== flow.natPort) continue;
       const held = heir.kernel.flows.get(flow.id);
       if (held?.natPort !== flow.natPort)
@@ -304,7 +358,7 @@ export class ReplicationWorld {
           node.startDigest(this.#nowMs, source, effect);
           break;
         case "start-copy":
-          node.startCopy(source, effect.buckets, () => this.#nowMs);
+          node.startCopy(source, effect, () => this.#nowMs);
           break;
         case "drain":
           node.drain(this.#nowMs);
@@ -356,7 +410,6 @@ export class ReplicationWorld {
       else pass.take(part.value);
     }
     if (this.#nowMs >= sink.deadline) this.#performSink(connection, sink.timeout(this.#nowMs));
-    if (to.active) return;
     // The file is behind the kernel now and then, never before it.
     if (sink.resumePoint === undefined) to.places.delete(from.name);
     else if (this.#random() < PLACE_AGE) to.places.set(from.name, sink.resumePoint);
@@ -406,11 +459,14 @@ export class ReplicationWorld {
     }
   }
 
-  #startDigest(connection: Connection, { bits, seed }: SinkEffect & { do: "start-digest" }): void {
+  #startDigest(connection: Connection, { groups, bits, seed }: SinkEffect & { do: "start-digest" }): void {
     const digest = new TableDigest(bits, seed);
     connection.digest = {
       parts: connection.to.kernel.dump(DUMP_PART),
-      take: (flows) => addAll(digest, flows, this.#fields),
+      take: (flows) => {
+        const owned = flows.filter((flow) => (connection.to.groupOf(flow) & groups) !== 0);
+        addAll(digest, owned, this.#fields);
+      },
       end: () => {
         connection.digest = undefined;
         const result = { busyMs: 1, refreshNeeded: false };
@@ -419,12 +475,13 @@ export class ReplicationWorld {
     };
   }
 
-  #startPurge(connection: Connection, { copy, buckets, remove }: Purge): void {
+  #startPurge(connection: Connection, { copy, groups, buckets, remove }: Purge): void {
     const { kernel } = connection.to;
     connection.purge = {
       parts: kernel.dump(DUMP_PART),
       take: (flows) => {
         for (const flow of flows) {
+          if ((connection.to.groupOf(flow) & groups) === 0) continue;
           fillFields(this.#fields, flow);
           const copied = buckets.set.has(buckets.bucketing.bucket(this.#fields));
           // This very entry: a part may be older than a flow that has taken the place meanwhile.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { FakeFlow } from "./fake-kernel.ts";
 import type { SimulatedNode } from "./replication-node.ts";
 import { SWEEP_MS } from "./replication-node.ts";
 import { ReplicationWorld, type WorldFaults } from "./replication-world.ts";
@@ -21,6 +22,7 @@ const SETTLE_MS = 2 * SWEEP_MS + 5_000;
 
 interface History {
   readonly takeovers: number;
+  readonly takeoversOfOne: number;
   readonly resumed: number;
   readonly corruptions: number;
 }
@@ -31,24 +33,32 @@ function simulate(seed: number): History {
   world.run(8_000, true, faults);
   const { resumed } = world;
   world.run(SETTLE_MS, false, calm);
-  for (const standby of world.standbys) {
-    assert.ok(world.isComplete(standby), `${standby.name} is complete when everything is quiet`);
-    assert.deepEqual(
-      flowsOf(standby),
-      flowsOf(world.active),
-      `the tables of ${standby.name} and of the active node hold the same flows`,
-    );
+  for (const group of world.groups) {
+    const held = (node: SimulatedNode | undefined) => texts(world.flowsOf(node, group));
+    for (const standby of world.standbysOf(group)) {
+      const what = `group ${group} of ${world.groups.length}`;
+      assert.ok(
+        world.isComplete(standby, group),
+        `${standby.name} is complete when everything is quiet (${what})`,
+      );
+      assert.deepEqual(
+        held(standby),
+        held(world.activeFor(group)),
+        `the tables of ${standby.name} and of the active node hold the same flows (${what})`,
+      );
+    }
   }
-  return { takeovers: world.takeovers, resumed, corruptions: world.corruptions };
+  const { takeovers, takeoversOfOne, corruptions } = world;
+  return { takeovers, takeoversOfOne, resumed, corruptions };
 }
 
-function flowsOf(node: SimulatedNode | undefined): string[] {
-  const flows = [...(node?.kernel.flows.values() ?? [])];
+function texts(flows: readonly FakeFlow[]): string[] {
   return flows.map(({ id, natPort, mark }) => `${id}:${natPort}:${mark}`).sort();
 }
 
 test(`replication: after ${SEEDS} random histories the tables are equal, and nothing acknowledged is lost`, () => {
   let takeovers = 0;
+  let takeoversOfOne = 0;
   let resumed = 0;
   let corruptions = 0;
   const seeds = [...FIXED_SEEDS, ...Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index)];
@@ -56,6 +66,7 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
     try {
       const history = simulate(seed);
       takeovers += history.takeovers;
+      takeoversOfOne += history.takeoversOfOne;
       resumed += history.resumed;
       corruptions += history.corruptions;
     } catch (error) {
@@ -67,6 +78,7 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
   }
   if (SEEDS < 100) return;
   assert.ok(takeovers > SEEDS / 2, `the histories contain takeovers (${takeovers})`);
+  assert.ok(takeoversOfOne > SEEDS / 8, `in some of them the other group's node goes on (${takeoversOfOne})`);
   assert.ok(
     resumed > SEEDS / 2,
     `the histories contain streams that went on where they were cut (${resumed})`,
