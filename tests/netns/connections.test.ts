@@ -308,7 +308,7 @@ describe("metrics", () => {
     const { status, stdout } = await tocha(["metrics"]);
     assert.equal(status, 0);
     assert.match(stdout, /^tocha_connections 40\d{3}$/m);
-    assert.match(stdout, /^tocha_role\{role="active"\} 1$/m);
+    assert.match(stdout, /^tocha_role\{group="gateway",role="active"\} 1$/m);
     assert.match(
       stdout,
       new RegExp(`^tocha_replication_records_total\\{peer="${standby}",direction="to"\\} [1-9]`, "m"),
@@ -359,7 +359,7 @@ describe("metrics", () => {
       const { status, stdout } = await tocha(["metrics"], standby);
       assert.equal(status, 0);
       assert.match(stdout, /^tocha_process_answering\{process="replicator"\} 0$/m);
-      assert.match(stdout, /^tocha_role\{role="standby"\} 1$/m);
+      assert.match(stdout, /^tocha_role\{group="gateway",role="standby"\} 1$/m);
       assert.doesNotMatch(stdout, /^tocha_replication/m);
     } finally {
       process.kill(pid, "SIGCONT");

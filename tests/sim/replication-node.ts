@@ -133,7 +133,10 @@ export class SimulatedNode {
       for (const source of this.sources) this.perform(source, source.stream.overrun(nowMs));
       return;
     }
-    const events = all.filter(({ flow }) => (this.groupOf(flow) & this.groups) !== 0);
+    const events = all.filter(({ flow, destroyed }) => {
+      fillFields(this.#fields, flow);
+      return this.owner.tells(this.groups, this.#fields, destroyed);
+    });
     if (events.length === 0) return;
     for (const { flow } of events) {
       fillFields(this.#fields, flow);

@@ -427,15 +427,7 @@ export class ReplicationWorld {
           this.#send(connection.backward, effect.frame);
           break;
         case "apply":
-          connection.to.kernel.inject(effect.records, {
-            taken: effect.taken,
-            onUpsert: (fields) => {
-              if (effect.remember) connection.keys.add(fields);
-              if (effect.provisional)
-                this.#provisional.push({ kernel: connection.to.kernel, id: flowOf(fields).id });
-            },
-            onKept: (id) => this.#provisional.push({ kernel: connection.to.kernel, id }),
-          });
+          this.#apply(connection, effect);
           break;
         case "begin-copy":
           connection.keys.clear();
@@ -456,6 +448,26 @@ export class ReplicationWorld {
           this.#disconnect(connection);
           break;
       }
+    }
+  }
+
+  /** The promise: what a node is active for is its own, whatever others send of theirs. */
+  #apply(connection: Connection, effect: SinkEffect & { do: "apply" }): void {
+    const { to } = connection;
+    const own = [...to.kernel.flows.values()].filter((flow) => (to.groupOf(flow) & to.groups) !== 0);
+    connection.to.kernel.inject(effect.records, {
+      taken: effect.taken,
+      onUpsert: (fields) => {
+        if (effect.remember) connection.keys.add(fields);
+        if (effect.provisional)
+          this.#provisional.push({ kernel: connection.to.kernel, id: flowOf(fields).id });
+      },
+      onKept: (id) => this.#provisional.push({ kernel: connection.to.kernel, id }),
+    });
+    if (effect.taken === "keep") return;
+    for (const flow of own) {
+      if (to.kernel.flows.get(flow.id) !== flow)
+        throw new Error(`flow ${flow.id} of ${to.name} was changed by ${connection.from.name}`);
     }
   }
 

@@ -12,6 +12,9 @@ const guests = networks("10.2.0.1/22", "192.0.2.2/24", "fd00:2::1/64");
 const owner = new FlowOwner([campus, guests]);
 const CAMPUS = 1;
 const GUESTS = 2;
+// States as conntrack numbers them.
+const ESTABLISHED = 3;
+const TIME_WAIT = 7;
 
 function flow(
   source: string,
@@ -54,6 +57,28 @@ describe("FlowOwner", () => {
     assert.equal(owner.groupOf(flow("192.0.2.77", "203.0.113.1")), 0);
     // Link-local networks are the same on every link.
     assert.equal(owner.groupOf(flow("fe80::9", "2001:db8::1")), 0);
+  });
+
+  it("lets the active node alone tell of a group's flows and of their ends", () => {
+    const ofCampus = flow("10.1.0.7", "198.51.100.1", { source: "192.0.2.1" });
+    for (const ended of [false, true]) {
+      assert.equal(owner.tells(CAMPUS, ofCampus, ended), true);
+      assert.equal(owner.tells(GUESTS, ofCampus, ended), false);
+    }
+    assert.deepEqual([owner.isCopied(CAMPUS, ofCampus), owner.isCopied(GUESTS, ofCampus)], [true, false]);
+  });
+
+  it("lets every node tell of a flow of no group, but of its end only where its packets closed it", () => {
+    const ofNone = flow("198.51.100.1", "203.0.113.1");
+    ofNone.tcpState = ESTABLISHED;
+    assert.equal(owner.tells(GUESTS, ofNone, false), true);
+    assert.equal(owner.tells(GUESTS, ofNone, true), false);
+    ofNone.tcpState = TIME_WAIT;
+    assert.equal(owner.tells(GUESTS, ofNone, true), true);
+    ofNone.protocol = 17;
+    assert.equal(owner.tells(GUESTS, ofNone, true), false);
+    assert.equal(owner.isCopied(GUESTS, ofNone), true);
+    assert.equal(owner.isOneOf(owner.all, ofNone), false);
   });
 
   it("gives everything to the only group", () => {

@@ -1,6 +1,10 @@
 import { type IpAddress, type IpNetwork, isLinkLocal } from "../../base/ip.ts";
+import { IPPROTO_TCP } from "../../wire/conntrack-constants.ts";
 import type { ExpectationFields } from "../../wire/expectation-fields.ts";
 import type { FlowFields, TupleFields } from "../../wire/flow-fields.ts";
+
+/** As conntrack numbers TCP's states (`enum tcp_conntrack`): those after it are states of a connection that ends. */
+const TCP_ESTABLISHED = 3;
 
 /** A set of failover groups: bit i is the i-th group of the document, in the order of the names (groupsOf). At most 8. */
 export type GroupSet = number;
@@ -18,6 +22,9 @@ export interface OwnerGroup {
  * 2. the group that has the address that it is translated to, or that it was sent to (a port forward);
  * 3. else the group whose networks contain its source, or if that are several or none, its destination;
  * 4. else none.
+ *
+ * A flow of no group may be forwarded by any node that is active for something, so no table is the truth about it: nodes tell each
+ * other of it as it happens, and remove nothing because another node does not have it.
  */
 export class FlowOwner {
   readonly #groups: readonly {
@@ -42,6 +49,20 @@ export class FlowOwner {
   /** The flow belongs to one of these groups. Allocates nothing. */
   isOneOf(groups: GroupSet, fields: FlowFields): boolean {
     return (this.groupOf(fields) & groups) !== 0;
+  }
+
+  /** Whether a node that is active for these groups tells the others of a change of the flow, or of its end. */
+  tells(groups: GroupSet, fields: FlowFields, ended: boolean): boolean {
+    const group = this.groupOf(fields);
+    if (group !== 0) return (group & groups) !== 0;
+    // It may be a copy whose time is up, while the flow goes on elsewhere. Only packets through this node close a connection here.
+    return !ended || (fields.protocol === IPPROTO_TCP && fields.tcpState > TCP_ESTABLISHED);
+  }
+
+  /** Whether the flow is part of a copy of everything. */
+  isCopied(groups: GroupSet, fields: FlowFields): boolean {
+    const group = this.groupOf(fields);
+    return group === 0 || (group & groups) !== 0;
   }
 
   /** @returns a set of one group, or of none */

@@ -113,7 +113,7 @@ export class FlowEvents {
 
   readonly #visitFlow = (fields: FlowFields, destroyed: boolean): void => {
     const { filter, owner } = this.#options;
-    if (!filter.accepts(fields) || !owner.isOneOf(this.#groups, fields)) return;
+    if (!filter.accepts(fields) || !owner.tells(this.#groups, fields, destroyed)) return;
     if (!this.#writer.hasRoom) this.#flush();
     this.#options.onFlow(fields);
     if (destroyed) this.#writer.writeDelete(fields);
@@ -126,7 +126,7 @@ export class FlowEvents {
     // Its helper may just have shifted the sequence numbers of its flow, of which there is no event.
     const master = this.#lookup.masterOf(fields);
     const group = master === undefined ? owner.groupOfExpectation(fields) : owner.groupOf(master);
-    if ((group & this.#groups) === 0) return;
+    if (group !== 0 && (group & this.#groups) === 0) return;
     if (master !== undefined) this.#visitFlow(master, false);
     if (!this.#writer.hasRoom) this.#flush();
     if (ended) this.#writer.writeUnexpect(fields);

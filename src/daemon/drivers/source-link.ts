@@ -277,8 +277,12 @@ export class SourceLink {
     writer.take();
     this.#pass = new TablePass({
       visit: (fields) => {
-        if (!filter.accepts(fields) || !owner.isOneOf(groups, fields)) return;
-        if (buckets !== undefined && !buckets.set.has(buckets.bucketing.bucket(fields))) return;
+        if (!filter.accepts(fields)) return;
+        if (buckets === undefined) {
+          if (!owner.isCopied(groups, fields)) return;
+        } else if (!owner.isOneOf(groups, fields) || !buckets.set.has(buckets.bucketing.bucket(fields))) {
+          return;
+        }
         if (!writer.hasRoom) this.#flushCopy();
         writer.writeUpsert(fields);
       },
