@@ -22,6 +22,7 @@ export interface SaturationResult {
   /** Entries at the end. */
   readonly activeHeld: number;
   readonly standbyHeld: number;
+  readonly troubles: Readonly<Record<string, number>>;
 }
 
 export interface ContenderRunOptions {
@@ -73,6 +74,7 @@ async function saturate(lab: BenchLab, quick: boolean): Promise<SaturationResult
   const to = { counts: await lab.generator.counts(), atMs: performance.now(), busyMs: machineBusyMs() };
   const activeHeld = await lab.count(ACTIVE);
   const standbyHeld = await lab.standbyHolds();
+  const troubles = await lab.troubles();
   await lab.generator.stop();
   await lab.generator.settle(SETTLE_LIMIT_MS, lab.signal);
   await lab.drained({ active: 1_000, standby: 1_000 }, DRAIN_LIMIT_MS);
@@ -83,5 +85,6 @@ async function saturate(lab: BenchLab, quick: boolean): Promise<SaturationResult
     busy: round((to.busyMs - from.busyMs) / ms / availableParallelism(), 3),
     activeHeld,
     standbyHeld,
+    troubles,
   };
 }

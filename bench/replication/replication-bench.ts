@@ -1,7 +1,16 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { Interruption } from "../../src/lab/interruption.ts";
-import { readBenchOptions, replicationHelp } from "./bench-options.ts";
+import { labDown } from "../../src/lab/lab.ts";
+import { abandonedLabs } from "../../src/lab/lab-folder.ts";
+import { type BenchOptions, readBenchOptions, replicationHelp } from "./bench-options.ts";
+import { comparisonFigures, summarizeLoads, summarizeSaturation } from "./comparison.ts";
 import { type ContenderRun, runContender } from "./contender-run.ts";
 import { withRoomForConnections } from "./host-limits.ts";
+import { machineFacts } from "./machine-facts.ts";
+import { type ReplicationReport, reportText } from "./report-text.ts";
+
+const installer = fileURLToPath(new URL("../../scripts/install.sh", import.meta.url));
 
 /** `npm run bench -- replication`: see replicationHelp. */
 export async function replicationBench(args: readonly string[]): Promise<void> {
@@ -11,25 +20,57 @@ export async function replicationBench(args: readonly string[]): Promise<void> {
     return;
   }
   const interruption = new Interruption();
-  const { signal } = interruption;
-  const log = (line: string) => process.stderr.write(`${line}\n`);
-  await interruption.during(() =>
-    withRoomForConnections(async () => {
-      const runs: ContenderRun[] = [];
-      const { name, quick, parts } = options;
-      for (let run = 0; run < options.runs; run++) {
-        for (const contender of options.contenders) {
-          log(`run ${run + 1} of ${options.runs}: ${contender}`);
-          runs.push(
-            await runContender({
-              ...{ name, contender, quick, signal, log },
-              cpu: parts.includes("cpu"),
-              rate: parts.includes("rate"),
-            }),
-          );
-        }
-      }
-      process.stdout.write(`${JSON.stringify(runs)}\n`);
-    }),
+  const report = await interruption.during(() =>
+    withRoomForConnections(() => measure(options, args, interruption.signal)),
   );
+  if (report === undefined) return;
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report));
+}
+
+interface RawRuns {
+  readonly contenders: readonly ContenderRun[];
+}
+
+async function measure(
+  options: BenchOptions,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<ReplicationReport & { readonly raw: RawRuns }> {
+  execFileSync("bash", [installer, "conntrackd", "conntrack", "nftables", "iproute2"], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  for (const abandoned of abandonedLabs()) await labDown(abandoned);
+  const machine = await machineFacts();
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  const contenders: ContenderRun[] = [];
+  // In turn, so that a machine whose speed drifts is as fast for all.
+  for (let run = 1; run <= options.runs; run++) {
+    contenders.push(...(await compare(options, run, signal, log)));
+  }
+  return {
+    machine,
+    command: ["npm run bench -- replication", ...args].join(" "),
+    runs: options.runs,
+    figures: comparisonFigures(contenders),
+    loads: summarizeLoads(contenders),
+    saturation: summarizeSaturation(contenders),
+    raw: { contenders },
+  };
+}
+
+async function compare(
+  { name, quick, parts, contenders, runs }: BenchOptions,
+  run: number,
+  signal: AbortSignal,
+  log: (line: string) => void,
+): Promise<ContenderRun[]> {
+  const cpu = parts.includes("cpu");
+  const rate = parts.includes("rate");
+  const results: ContenderRun[] = [];
+  if (!cpu && !rate) return results;
+  for (const contender of contenders) {
+    log(`run ${run} of ${runs}: ${contender}`);
+    results.push(await runContender({ name, contender, quick, cpu, rate, signal, log }));
+  }
+  return results;
 }
