@@ -7,8 +7,11 @@ import { type BenchOptions, readBenchOptions, replicationHelp } from "./bench-op
 import { comparisonFigures, summarizeLoads, summarizeSaturation } from "./comparison.ts";
 import { type ContenderRun, runContender } from "./contender-run.ts";
 import { withRoomForConnections } from "./host-limits.ts";
+import { type LargeTableRun, runLargeTable } from "./large-table-run.ts";
 import { machineFacts } from "./machine-facts.ts";
 import { type ReplicationReport, reportText } from "./report-text.ts";
+import { runTakeover, type TakeoverRun } from "./takeover-run.ts";
+import { largeTableFigures, takeoverFigures } from "./tocha-figures.ts";
 
 const installer = fileURLToPath(new URL("../../scripts/install.sh", import.meta.url));
 
@@ -29,6 +32,8 @@ export async function replicationBench(args: readonly string[]): Promise<void> {
 
 interface RawRuns {
   readonly contenders: readonly ContenderRun[];
+  readonly largeTables: readonly LargeTableRun[];
+  readonly takeovers: readonly TakeoverRun[];
 }
 
 async function measure(
@@ -43,18 +48,35 @@ async function measure(
   const machine = await machineFacts();
   const log = (line: string) => process.stderr.write(`${line}\n`);
   const contenders: ContenderRun[] = [];
+  const largeTables: LargeTableRun[] = [];
+  const takeovers: TakeoverRun[] = [];
+  const { name, flows, parts, quick } = options;
   // In turn, so that a machine whose speed drifts is as fast for all.
   for (let run = 1; run <= options.runs; run++) {
     contenders.push(...(await compare(options, run, signal, log)));
+    if (parts.some((part) => ["memory", "idle", "rejoin"].includes(part))) {
+      log(`run ${run} of ${options.runs}: ${flows} connections`);
+      largeTables.push(await runLargeTable({ name, flows, parts, quick, signal, log }));
+    }
+    if (!parts.includes("takeover")) continue;
+    for (const background of [0, flows]) {
+      log(`run ${run} of ${options.runs}: takeover with ${background} connections`);
+      takeovers.push(await runTakeover({ name, flows: background, signal, log }));
+      log(JSON.stringify(takeovers.at(-1)));
+    }
   }
   return {
     machine,
     command: ["npm run bench -- replication", ...args].join(" "),
     runs: options.runs,
-    figures: comparisonFigures(contenders),
+    figures: [
+      ...comparisonFigures(contenders),
+      ...takeoverFigures(takeovers),
+      ...largeTableFigures(largeTables),
+    ],
     loads: summarizeLoads(contenders),
     saturation: summarizeSaturation(contenders),
-    raw: { contenders },
+    raw: { contenders, largeTables, takeovers },
   };
 }
 
