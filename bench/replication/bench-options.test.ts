@@ -13,7 +13,7 @@ test("everything, three times, with a million connections, unless something else
   const { runs, flows, parts, contenders, json } = read();
   assert.deepEqual([runs, flows, json], [3, 1_000_000, false]);
   assert.deepEqual(parts, ["cpu", "rate", "takeover", "memory", "idle", "rejoin"]);
-  assert.deepEqual(contenders, ["none", "conntrackd-default", "conntrackd-best", "tocha"]);
+  assert.deepEqual([contenders[0], contenders.at(-1), contenders.length], ["none", "tocha", 5]);
 });
 
 test("a quick run is one run with a small table; what is said explicitly counts more", () => {

@@ -35,7 +35,7 @@ export function summarizeLoads(runs: readonly ContenderRun[]): LoadSummary[] {
   const present = [...new Set(runs.map(({ contender }) => contender))];
   return names.flatMap((load) =>
     present.map((contender) => {
-      const results = loadResults(runs, contender, load);
+      const results = [...loadResults(runs, contender, load).values()];
       const of = (value: (result: LoadResult) => number) => round(median(results.map(value)), 2);
       return {
         contender,
@@ -53,13 +53,12 @@ export function summarizeLoads(runs: readonly ContenderRun[]): LoadSummary[] {
 
 export function summarizeSaturation(runs: readonly ContenderRun[]): SaturationSummary[] {
   const present = [...new Set(runs.map(({ contender }) => contender))];
-  const baseline = saturations(runs, "none").map(({ connectionsPerSecond }) => connectionsPerSecond);
+  const baseline = saturations(runs, "none");
   return present.flatMap((contender) => {
     const results = saturations(runs, contender);
-    if (results.length === 0) return [];
-    const rates = results.map(({ connectionsPerSecond }) => connectionsPerSecond);
+    if (results.size === 0) return [];
     const troubles: Record<string, number> = {};
-    for (const result of results) {
+    for (const result of results.values()) {
       for (const [what, count] of Object.entries(result.troubles)) {
         troubles[what] = (troubles[what] ?? 0) + count;
       }
@@ -67,9 +66,12 @@ export function summarizeSaturation(runs: readonly ContenderRun[]): SaturationSu
     return [
       {
         contender,
-        connectionsPerSecond: Math.round(median(rates)),
-        kept: round(median(ratios(rates, baseline)), 3),
-        heldShare: round(median(results.map(({ activeHeld, standbyHeld }) => standbyHeld / activeHeld)), 2),
+        connectionsPerSecond: Math.round(median([...results.values()].map(rateOf))),
+        kept: round(median(ratios(results, baseline, rateOf)), 3),
+        heldShare: round(
+          median([...results.values()].map(({ activeHeld, standbyHeld }) => standbyHeld / activeHeld)),
+          2,
+        ),
         troubles,
       },
     ];
@@ -81,7 +83,7 @@ export function comparisonFigures(runs: readonly ContenderRun[]): Figure[] {
   const figures: (Figure | undefined)[] = judgedLoads.flatMap((load) => {
     const tocha = loadResults(runs, "tocha", load);
     const best = loadResults(runs, "conntrackd-best", load);
-    const ratio = (value: (result: LoadResult) => number) => ratios(tocha.map(value), best.map(value));
+    const ratio = (value: (result: LoadResult) => number) => ratios(tocha, best, value);
     return [
       figure(
         `active node, processor time a connection, ${load}`,
@@ -102,33 +104,57 @@ export function comparisonFigures(runs: readonly ContenderRun[]): Figure[] {
         "bytes",
         "<=",
         60,
-        tocha.map(({ wireBytes }) => wireBytes),
+        [...tocha.values()].map(({ wireBytes }) => wireBytes),
       ),
     ];
   });
-  const rates = (contender: ContenderName) =>
-    saturations(runs, contender).map(({ connectionsPerSecond }) => connectionsPerSecond);
-  const kept = ratios(rates("tocha"), rates("none"));
+  const kept = ratios(saturations(runs, "tocha"), saturations(runs, "none"), rateOf);
   figures.push(figure("new connections a second kept, saturated", "x no replication", ">=", 0.97, kept));
   return figures.filter((one) => one !== undefined);
 }
 
-function loadResults(runs: readonly ContenderRun[], contender: ContenderName, load: string): LoadResult[] {
-  return runs
-    .filter((run) => run.contender === contender)
-    .flatMap((run) => run.loads.filter((result) => result.load === load));
+function rateOf({ connectionsPerSecond }: SaturationResult): number {
+  return connectionsPerSecond;
 }
 
-function saturations(runs: readonly ContenderRun[], contender: ContenderName): SaturationResult[] {
-  return runs
-    .filter((run) => run.contender === contender)
-    .flatMap(({ saturation }) => (saturation === undefined ? [] : [saturation]));
+/** By run. */
+function loadResults(
+  runs: readonly ContenderRun[],
+  contender: ContenderName,
+  load: string,
+): Map<number, LoadResult> {
+  const of = (run: ContenderRun) => run.loads.find((result) => result.load === load);
+  return byRun(runs, contender, of);
 }
 
-/** Run by run: what was measured one after the other is compared, so that a machine that changes its speed is the same for both. */
-function ratios(values: readonly number[], bases: readonly number[]): number[] {
-  return values.flatMap((value, run) => {
-    const base = bases[run];
-    return base === undefined ? [] : [value / base];
+function saturations(runs: readonly ContenderRun[], contender: ContenderName): Map<number, SaturationResult> {
+  return byRun(runs, contender, ({ saturation }) => saturation);
+}
+
+function byRun<T>(
+  runs: readonly ContenderRun[],
+  contender: ContenderName,
+  pick: (run: ContenderRun) => T | undefined,
+): Map<number, T> {
+  const picked = new Map<number, T>();
+  for (const run of runs) {
+    const result = run.contender === contender ? pick(run) : undefined;
+    if (result !== undefined) picked.set(run.run, result);
+  }
+  return picked;
+}
+
+/**
+ * Run by run: what was measured one after the other is compared, so that a machine that changes its speed is the same for
+ * both. A run in which one of the two came to no result says nothing.
+ */
+function ratios<T>(
+  values: ReadonlyMap<number, T>,
+  bases: ReadonlyMap<number, T>,
+  of: (result: T) => number,
+): number[] {
+  return [...values].flatMap(([run, value]) => {
+    const base = bases.get(run);
+    return base === undefined ? [] : [of(value) / of(base)];
   });
 }

@@ -8,6 +8,8 @@ import { round } from "./statistics.ts";
 
 /** One run of one contender: a lab of its own, all loads in turn. */
 export interface ContenderRun {
+  /** From 1. */
+  readonly run: number;
   readonly contender: ContenderName;
   readonly loads: readonly LoadResult[];
   readonly saturation?: SaturationResult;
@@ -26,6 +28,7 @@ export interface SaturationResult {
 }
 
 export interface ContenderRunOptions {
+  readonly run: number;
   readonly name: string;
   readonly contender: ContenderName;
   readonly cpu: boolean;
@@ -39,7 +42,7 @@ const IDLE_MS = 4_000;
 const IDLE_QUICK_MS = 2_000;
 
 export async function runContender(options: ContenderRunOptions): Promise<ContenderRun> {
-  const { name, contender, quick, signal, log } = options;
+  const { run, name, contender, quick, signal, log } = options;
   return await BenchLab.with({ name, contender: contenders[contender], signal }, async (lab) => {
     await measureLoad(lab, warmUp, { active: 0, standby: 0 });
     const idle = await measureIdle(lab, quick ? IDLE_QUICK_MS : IDLE_MS);
@@ -55,7 +58,7 @@ export async function runContender(options: ContenderRunOptions): Promise<Conten
       loads.push(await measureLoad(lab, load, idle));
       log(`${contender}: ${JSON.stringify(loads.at(-1))}`);
     }
-    return { contender, loads, ...(saturation === undefined ? {} : { saturation }) };
+    return { run, contender, loads, ...(saturation === undefined ? {} : { saturation }) };
   });
 }
 

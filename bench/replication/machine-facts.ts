@@ -32,7 +32,7 @@ export async function machineFacts(): Promise<MachineFacts> {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     node: process.version,
-    conntrackd: /v([0-9.]+)/.exec(conntrackd.stdout)?.[1] ?? "unknown",
+    conntrackd: /v([0-9.]+[0-9])/.exec(conntrackd.stdout)?.[1] ?? "unknown",
     revision: revision.stdout.trim(),
     date: new Date().toISOString().slice(0, 10),
     loadAverage: Math.round(loadAverage * 100) / 100,

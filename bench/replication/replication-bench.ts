@@ -27,6 +27,7 @@ export async function replicationBench(args: readonly string[]): Promise<void> {
     withRoomForConnections(() => measure(options, args, interruption.signal)),
   );
   if (report === undefined) return;
+  if (report.failures.length > 0) process.exitCode = 1;
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report));
 }
 
@@ -46,53 +47,64 @@ async function measure(
   });
   for (const abandoned of abandonedLabs()) await labDown(abandoned);
   const machine = await machineFacts();
-  const log = (line: string) => process.stderr.write(`${line}\n`);
-  const contenders: ContenderRun[] = [];
-  const largeTables: LargeTableRun[] = [];
-  const takeovers: TakeoverRun[] = [];
-  const { name, flows, parts, quick } = options;
-  // In turn, so that a machine whose speed drifts is as fast for all.
-  for (let run = 1; run <= options.runs; run++) {
-    contenders.push(...(await compare(options, run, signal, log)));
-    if (parts.some((part) => ["memory", "idle", "rejoin"].includes(part))) {
-      log(`run ${run} of ${options.runs}: ${flows} connections`);
-      largeTables.push(await runLargeTable({ name, flows, parts, quick, signal, log }));
-    }
-    if (!parts.includes("takeover")) continue;
-    for (const background of [0, flows]) {
-      log(`run ${run} of ${options.runs}: takeover with ${background} connections`);
-      takeovers.push(await runTakeover({ name, flows: background, signal, log }));
-      log(JSON.stringify(takeovers.at(-1)));
-    }
-  }
+  const raw = await runAll(options, signal);
   return {
     machine,
     command: ["npm run bench -- replication", ...args].join(" "),
     runs: options.runs,
     figures: [
-      ...comparisonFigures(contenders),
-      ...takeoverFigures(takeovers),
-      ...largeTableFigures(largeTables),
+      ...comparisonFigures(raw.contenders),
+      ...takeoverFigures(raw.takeovers),
+      ...largeTableFigures(raw.largeTables),
     ],
-    loads: summarizeLoads(contenders),
-    saturation: summarizeSaturation(contenders),
-    raw: { contenders, largeTables, takeovers },
+    loads: summarizeLoads(raw.contenders),
+    saturation: summarizeSaturation(raw.contenders),
+    failures: raw.failures,
+    raw,
   };
 }
 
-async function compare(
-  { name, quick, parts, contenders, runs }: BenchOptions,
-  run: number,
+async function runAll(
+  { name, runs, parts, contenders, flows, quick }: BenchOptions,
   signal: AbortSignal,
-  log: (line: string) => void,
-): Promise<ContenderRun[]> {
-  const cpu = parts.includes("cpu");
-  const rate = parts.includes("rate");
-  const results: ContenderRun[] = [];
-  if (!cpu && !rate) return results;
-  for (const contender of contenders) {
-    log(`run ${run} of ${runs}: ${contender}`);
-    results.push(await runContender({ name, contender, quick, cpu, rate, signal, log }));
+): Promise<RawRuns & { readonly failures: readonly string[] }> {
+  const results = { contenders: [] as ContenderRun[], largeTables: [] as LargeTableRun[] };
+  const takeovers: TakeoverRun[] = [];
+  const failures: string[] = [];
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  /** What fails is told in the report; the rest is measured all the same. */
+  const attempt = async <T>(what: string, into: T[], work: () => Promise<T>): Promise<void> => {
+    log(what);
+    try {
+      const result = await work();
+      into.push(result);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof Error)) throw error;
+      log(`failed: ${error.message}`);
+      failures.push(`${what}: ${error.message}`);
+    }
+  };
+  const common = { name, quick, signal, log };
+  const compared = { cpu: parts.includes("cpu"), rate: parts.includes("rate") };
+  const large = parts.some((part) => part === "memory" || part === "idle" || part === "rejoin");
+  // In turn, so that a machine whose speed drifts is as fast for all.
+  for (let run = 1; run <= runs; run++) {
+    const number = `run ${run} of ${runs}`;
+    for (const contender of compared.cpu || compared.rate ? contenders : []) {
+      await attempt(`${number}: ${contender}`, results.contenders, () =>
+        runContender({ ...common, ...compared, run, contender }),
+      );
+    }
+    if (large) {
+      await attempt(`${number}: ${flows} connections`, results.largeTables, () =>
+        runLargeTable({ ...common, flows, parts }),
+      );
+    }
+    for (const background of parts.includes("takeover") ? [0, flows] : []) {
+      await attempt(`${number}: takeover with ${background} connections`, takeovers, () =>
+        runTakeover({ ...common, flows: background }),
+      );
+    }
   }
-  return results;
+  return { ...results, takeovers, failures };
 }

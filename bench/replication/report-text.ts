@@ -11,6 +11,8 @@ export interface ReplicationReport {
   readonly figures: readonly Figure[];
   readonly loads: readonly LoadSummary[];
   readonly saturation: readonly SaturationSummary[];
+  /** Runs that came to no result, and why. */
+  readonly failures: readonly string[];
 }
 
 export function reportText(report: ReplicationReport): string {
@@ -25,6 +27,9 @@ export function reportText(report: ReplicationReport): string {
   }
   if (saturation.length > 0) lines.push("", ...saturationTable(saturation));
   if (figures.length > 0) lines.push("", ...figureTable(figures));
+  if (report.failures.length > 0) {
+    lines.push("", "No result:", ...report.failures.map((failure) => `  ${failure}`));
+  }
   return `${lines.join("\n")}\n`;
 }
 
