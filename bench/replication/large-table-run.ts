@@ -1,3 +1,4 @@
+import { ProblemError } from "../../src/base/problem.ts";
 import { BenchLab } from "./bench-lab.ts";
 import type { PartName } from "./bench-options.ts";
 import { ACTIVE, contenders, STANDBY } from "./contenders.ts";
@@ -21,6 +22,8 @@ export interface LargeTableRun {
   readonly memory: MemoryResult;
   readonly idle?: Readonly<Record<"active" | "standby", IdleResult>>;
   readonly rejoins: readonly RejoinResult[];
+  /** Why there are fewer rejoins than there should be. */
+  readonly failures: readonly string[];
 }
 
 /** MB of proportional set size, of all processes of each node. */
@@ -73,17 +76,28 @@ export async function runLargeTable(options: LargeTableOptions): Promise<LargeTa
       : undefined;
     if (idle !== undefined) log(JSON.stringify(idle));
     const rejoins: RejoinResult[] = [];
-    if (parts.includes("rejoin")) {
-      rejoins.push(await rejoinEmpty(lab));
-      log(JSON.stringify(rejoins.at(-1)));
-      for (const rejoin of [rejoinAfterCut, rejoinAfterRestart]) {
-        rejoins.push(await underLoad(lab, (perSecond) => rejoin(lab, perSecond)));
+    const failures: string[] = [];
+    for (const rejoin of parts.includes("rejoin") ? allRejoins : []) {
+      try {
+        rejoins.push(await rejoin(lab));
         log(JSON.stringify(rejoins.at(-1)));
+      } catch (error) {
+        // What was measured before is worth keeping; a next rejoin would begin in an unknown state.
+        if (signal?.aborted === true || !(error instanceof ProblemError)) throw error;
+        failures.push(error.problem.message);
+        break;
       }
     }
-    return { flows, filledMs: round(filledMs, 0), memory, rejoins, ...(idle === undefined ? {} : { idle }) };
+    const filled = { flows, filledMs: round(filledMs, 0), memory, rejoins, failures };
+    return idle === undefined ? filled : { ...filled, idle };
   });
 }
+
+const allRejoins: readonly ((lab: BenchLab) => Promise<RejoinResult>)[] = [
+  rejoinEmpty,
+  (lab) => underLoad(lab, (perSecond) => rejoinAfterCut(lab, perSecond)),
+  (lab) => underLoad(lab, (perSecond) => rejoinAfterRestart(lab, perSecond)),
+];
 
 async function fill(lab: BenchLab, flows: number): Promise<number> {
   const fromMs = performance.now();
@@ -121,7 +135,7 @@ async function idleCost(
     const after = read();
     for (const node of ["active", "standby"] as const) {
       const ms = after[node].atMs - before[node].atMs;
-      samples[node].push((spentUs(before[node], after[node]) / 1_000 / ms) * 100);
+      samples[node].push((spentUs(before[node], after[node]).scheduler / 1_000 / ms) * 100);
     }
     before = after;
   }

@@ -49,7 +49,7 @@ export async function measureIdle(lab: BenchLab, durationMs: number): Promise<Id
   await lab.sleep(durationMs);
   const to = read(lab);
   const share = (before: ProcessorTime, after: ProcessorTime) =>
-    spentUs(before, after) / 1_000 / (after.atMs - before.atMs);
+    spentUs(before, after).scheduler / 1_000 / (after.atMs - before.atMs);
   return { active: share(from.active, to.active), standby: share(from.standby, to.standby) };
 }
 
@@ -85,16 +85,18 @@ export async function measureLoad(lab: BenchLab, named: NamedLoad, idle: IdleCos
   const wireTo = await syncLinkBytes(lab.name);
   const connections = exchanges(after) - exchanges(before);
   const each = (total: number) => round(total / connections, 2);
+  const active = spentUs(from.active, to.active);
+  const standby = spentUs(from.standby, to.standby);
   const idleUs = (share: number) => share * (to.active.atMs - from.active.atMs) * 1_000;
   return {
     load: named.name,
     connections,
     tcpPerSecond: Math.round(((running.established - before.established) / durationMs) * 1_000),
     sustained: sustained(load, durationMs, before, running, after),
-    activeUs: each(spentUs(from.active, to.active) - idleUs(idle.active)),
-    standbyUs: each(spentUs(from.standby, to.standby) - idleUs(idle.standby)),
-    activeStatUs: each((to.active.statMs - from.active.statMs) * 1_000 - idleUs(idle.active)),
-    standbyStatUs: each((to.standby.statMs - from.standby.statMs) * 1_000 - idleUs(idle.standby)),
+    activeUs: each(active.scheduler - idleUs(idle.active)),
+    standbyUs: each(standby.scheduler - idleUs(idle.standby)),
+    activeStatUs: each(active.stat - idleUs(idle.active)),
+    standbyStatUs: each(standby.stat - idleUs(idle.standby)),
     idleActivePercent: round(idle.active * 100, 2),
     idleStandbyPercent: round(idle.standby * 100, 2),
     machineUs: round((busyMs * 1_000) / (exchanges(running) - exchanges(before)), 2),

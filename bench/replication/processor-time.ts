@@ -17,30 +17,37 @@ import { processesIn } from "../../src/lab/process-table.ts";
  */
 export interface ProcessorTime {
   readonly atMs: number;
+  readonly processes: ReadonlyMap<number, ProcessTime>;
+}
+
+interface ProcessTime {
   readonly schedulerNs: number;
   readonly statMs: number;
-  /** Which processes these are: a later reading must be of the same ones. */
-  readonly pids: readonly number[];
 }
 
 const TICK_MS = 10; // USER_HZ is 100 on every architecture that Node.js runs on
 
 export function nodeProcessorTime(lab: string, node: string): ProcessorTime {
-  const pids = processesIn(namespaceOf(lab, node), { withoutObservers: true }).sort((a, b) => a - b);
-  return { atMs: performance.now(), ...timeOf(pids), pids };
+  const processes = new Map<number, ProcessTime>();
+  for (const pid of processesIn(namespaceOf(lab, node), { withoutObservers: true })) {
+    const time = timeOf(pid);
+    if (time !== undefined) processes.set(pid, time);
+  }
+  return { atMs: performance.now(), processes };
 }
 
-function timeOf(pids: readonly number[]): { schedulerNs: number; statMs: number } {
-  let schedulerNs = 0;
-  let statMs = 0;
-  for (const pid of pids) {
+/** @returns undefined when the process has just ended */
+function timeOf(pid: number): ProcessTime | undefined {
+  try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
     // Counted from the field after the name: utime, stime, cutime, cstime (proc(5), fields 14 to 17).
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    for (const field of [11, 12, 13, 14]) statMs += Number(fields[field]) * TICK_MS;
-    for (const thread of readdirSync(`/proc/${pid}/task`)) schedulerNs += threadNs(pid, thread);
+    const statMs = [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]) * TICK_MS, 0);
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return { schedulerNs: threads.reduce((sum, thread) => sum + threadNs(pid, thread), 0), statMs };
+  } catch {
+    return undefined;
   }
-  return { schedulerNs, statMs };
 }
 
 function threadNs(pid: number, thread: string): number {
@@ -52,12 +59,27 @@ function threadNs(pid: number, thread: string): number {
   }
 }
 
-/** Microseconds of processor time between two readings. @throws Error when processes have come or gone meanwhile */
-export function spentUs(from: ProcessorTime, to: ProcessorTime): number {
-  if (from.pids.join() !== to.pids.join()) {
-    throw new Error(`processes changed while they were measured: ${from.pids} became ${to.pids}`);
+/** A process that has used less than this and is gone was a passing command; one that used more was a daemon. */
+const DAEMON_MS = 100;
+
+/**
+ * Microseconds of processor time between two readings, as the scheduler and as `stat` count them.
+ *
+ * @throws Error when a daemon has ended meanwhile: what it used is not known then
+ */
+export function spentUs(from: ProcessorTime, to: ProcessorTime): { scheduler: number; stat: number } {
+  for (const [pid, { schedulerNs }] of from.processes) {
+    if (to.processes.has(pid) || schedulerNs < DAEMON_MS * 1e6) continue;
+    throw new Error(`process ${pid} ended while it was measured`);
   }
-  return (to.schedulerNs - from.schedulerNs) / 1_000;
+  let scheduler = 0;
+  let stat = 0;
+  for (const [pid, after] of to.processes) {
+    const before = from.processes.get(pid);
+    scheduler += (after.schedulerNs - (before?.schedulerNs ?? 0)) / 1_000;
+    stat += (after.statMs - (before?.statMs ?? 0)) * 1_000;
+  }
+  return { scheduler, stat };
 }
 
 /** Busy time of all processors together, in milliseconds: everything in /proc/stat but idle and waiting for disks. */

@@ -59,7 +59,7 @@ async function measure(
     ],
     loads: summarizeLoads(raw.contenders),
     saturation: summarizeSaturation(raw.contenders),
-    failures: raw.failures,
+    failures: [...raw.failures, ...raw.largeTables.flatMap(({ failures }) => failures)],
     raw,
   };
 }
