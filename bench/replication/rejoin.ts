@@ -35,6 +35,9 @@ export type RejoinKind = (typeof rejoinKinds)[number];
 const ABSENCE_MS = 10_000;
 const POLL_MS = 50;
 const LIMIT_MS = 120_000;
+/** How long after the last packet the tables may differ. */
+const EQUAL_LIMIT_MS = 30_000;
+const EQUAL_POLL_MS = 2_000;
 /** Entries of the nodes' own connections. */
 const SLACK = 64;
 
@@ -111,16 +114,20 @@ async function untilComplete(
   });
 }
 
-/** Once all is calm: do both kernels hold the very same connections? */
+/** Once all is calm: do both kernels hold the very same connections? What is still on its way gets some time. */
 export async function compareTables(
   lab: BenchLab,
 ): Promise<{ readonly tablesEqual: boolean; readonly entriesDiffer: number }> {
-  const [active, standby] = [await digestOf(lab, ACTIVE), await digestOf(lab, STANDBY)];
-  return {
-    tablesEqual:
-      active.entries === standby.entries && active.sum === standby.sum && active.mix === standby.mix,
-    entriesDiffer: Math.abs(active.entries - standby.entries),
-  };
+  const endMs = performance.now() + EQUAL_LIMIT_MS;
+  for (;;) {
+    const [active, standby] = [await digestOf(lab, ACTIVE), await digestOf(lab, STANDBY)];
+    const tablesEqual =
+      active.entries === standby.entries && active.sum === standby.sum && active.mix === standby.mix;
+    if (tablesEqual || performance.now() > endMs) {
+      return { tablesEqual, entriesDiffer: Math.abs(active.entries - standby.entries) };
+    }
+    await lab.sleep(EQUAL_POLL_MS);
+  }
 }
 
 async function digestOf(lab: BenchLab, node: string): Promise<TableDigest> {
