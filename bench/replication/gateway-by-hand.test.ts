@@ -17,6 +17,8 @@ test("with all events the kernel keeps its default for what is forwarded", () =>
   const all = rulesByHand(rules, { events: "all" });
   assert.match(limited, /ct event set assured,destroy/);
   assert.doesNotMatch(all, /ct event set assured,destroy/);
+  assert.equal(limited.split("\n").length - all.split("\n").length, 1);
+  assert.match(all, /ct event set label comment "own connections/);
 });
 
 test("a protocol's port is not tracked, both ways", () => {

@@ -42,7 +42,7 @@ export async function addVirtualAddresses(lab: string, node: string): Promise<vo
 /** Adapts rendered rules. @throws Error when they no longer contain what is to be taken out */
 export function rulesByHand(rules: string, { events, untrackedPort }: GatewayByHand): string {
   let lines = without(rules.split("\n"), /^\s*(icmpv6 .*|arp .*)meta mark != 0x/, 1);
-  if (events === "all") lines = without(lines, /^\s*.*ct event set assured,destroy/, 1);
+  if (events === "all") lines = withoutEventLimits(lines);
   if (untrackedPort === undefined) return lines.join("\n");
   const hooks = [
     ["in", "prerouting"],
@@ -53,6 +53,14 @@ export function rulesByHand(rules: string, { events, untrackedPort }: GatewayByH
       `table inet bench {\n  chain ${name} {\n    type filter hook ${hook} priority raw; policy accept;\n    udp dport ${untrackedPort} notrack\n  }\n}\n`,
   );
   return `${lines.join("\n")}\n${chains.join("")}`;
+}
+
+/** Whatever the chain for forwarded packets says about events is taken out; the node's own connections stay as they are. */
+function withoutEventLimits(lines: readonly string[]): string[] {
+  const begin = lines.findIndex((line) => /^\s*chain forwarded \{/.test(line));
+  const end = lines.findIndex((line, index) => index > begin && /^\s*\}/.test(line));
+  const chain = without(lines.slice(begin, end), /ct event set /, 1);
+  return [...lines.slice(0, begin), ...chain, ...lines.slice(end)];
 }
 
 function without(lines: readonly string[], pattern: RegExp, atLeast: number): string[] {
