@@ -12,7 +12,7 @@ export interface ConntrackdPlace {
 
 /**
  * The configuration that Debian ships as its example for FTFW (/usr/share/doc/conntrackd/examples/sync/ftfw), with the
- * caches made as large as conntrackd.conf(5) asks: the shipped ones end at 131,072 connections.
+ * caches made as large as conntrackd.conf(5) asks: the shipped ones end at 131,072 connections. It leaves out UDP.
  */
 export function defaultConfig(place: ConntrackdPlace): string {
   return `Sync {
@@ -36,7 +36,6 @@ ${general(place, {
       TCP
       SCTP
       DCCP
-      UDP
     }
     ${ignoredAddresses(place)}
   }`,
