@@ -36,6 +36,7 @@ nat:
 ${settings.ipv6 ? `    - { id: lan6-out, from: "${lan6}", out: wan, to: "${virtual6}" }\n` : ""}replication:
   interface: sync
   shortExchanges: ${settings.shortExchanges}
+  marks: ${settings.marks}
 keys: { directory: keys }
 `;
 }

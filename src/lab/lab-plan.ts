@@ -13,6 +13,8 @@ export interface LabSettings {
   readonly helpers: readonly string[];
   /** `replication.shortExchanges` of the document. */
   readonly shortExchanges: boolean;
+  /** `replication.marks` of the document. */
+  readonly marks: boolean;
 }
 
 export const defaultLabSettings: LabSettings = {
@@ -23,6 +25,7 @@ export const defaultLabSettings: LabSettings = {
   ipv6: true,
   helpers: [],
   shortExchanges: false,
+  marks: false,
 };
 
 /** The switches of the lab, and so the interface roles of every gateway. */
