@@ -1,4 +1,5 @@
 import { equalIp, type IpAddress } from "../../base/ip.ts";
+import { isTranslatedCall } from "../../wire/call-expectation.ts";
 import {
   IPPROTO_DCCP,
   IPPROTO_GRE,
@@ -84,18 +85,14 @@ export class FlowFilter {
       // An event may carry no protocol state: a TCP flow becomes assured when it is established.
       fields.tcpState = isAssured ? TCP_ESTABLISHED : TCP_SYN_SENT;
     }
-    if (protocol === IPPROTO_GRE && hasTranslatedKey(fields)) return false;
+    // Its kernel would translate it wrongly; it goes as an expectation (FlowRecorder).
+    if (isTranslatedCall(fields)) return false;
     if (isAssured && lasting.has(protocol)) return true;
     if ((status & (IPS_EXPECTED | IPS_HELPER)) !== 0) return true;
     // Labels are told once, mostly with the first packet, and not again when the flow is established.
     if (fields.has(flowExtra.helper | flowExtra.master | flowExtra.labels)) return true;
     return this.#shortExchanges && brief.has(protocol);
   }
-}
-
-/** A call of PPTP behind translation: over ctnetlink the kernel does not take its key, and would translate wrongly. */
-function hasTranslatedKey({ original, reply }: FlowFields): boolean {
-  return reply.destinationPort !== original.sourcePort || reply.sourcePort !== original.destinationPort;
 }
 
 function isOneOf(addresses: readonly IpAddress[], address: Uint8Array, length: number): boolean {

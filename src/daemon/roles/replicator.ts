@@ -1,6 +1,7 @@
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { validIp } from "../../base/ip.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
+import { FlowRecorder } from "../../core/replication/flow-recorder.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { ConntrackEvents } from "../../linux/conntrack-reader.ts";
@@ -8,7 +9,6 @@ import { FlowLookup } from "../../linux/flow-lookup.ts";
 import { PollSet } from "../../linux/poll.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import type { ExpectationFields } from "../../wire/expectation-fields.ts";
-import type { FlowFields } from "../../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { SinkLink } from "../drivers/sink-link.ts";
 import { SourceLink } from "../drivers/source-link.ts";
@@ -57,6 +57,7 @@ class ReplicatorRole {
   readonly #injector = new ConntrackInjector();
   readonly #lookup = new FlowLookup();
   readonly #writer = new FlowRecordWriter(RECORDS_BYTES);
+  readonly #recorder: FlowRecorder;
   readonly #sources: readonly SourceLink[];
   readonly #sinks = new Set<SinkLink>();
   #active = false;
@@ -78,6 +79,7 @@ class ReplicatorRole {
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
     const { shortExchanges } = settings.document.replication;
     this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses(), { shortExchanges });
+    this.#recorder = new FlowRecorder(this.#filter, this.#writer, () => this.#flush());
     this.#sources = settings.peers.map(
       (peer) =>
         new SourceLink({
@@ -177,27 +179,21 @@ class ReplicatorRole {
     else this.#waitForEvents();
   }
 
-  readonly #visitFlow = (fields: FlowFields, destroyed: boolean): void => {
-    if (!this.#filter.accepts(fields)) return;
-    if (!this.#writer.hasRoom) this.#flush();
-    if (destroyed) this.#writer.writeDelete(fields);
-    else this.#writer.writeUpsert(fields);
-  };
-
   readonly #visitExpectation = (fields: ExpectationFields, ended: boolean): void => {
-    if (!this.#filter.acceptsExpectation(fields)) return;
     // Its helper may just have shifted the sequence numbers of its flow, of which there is no event.
     const master = this.#lookup.masterOf(fields);
-    if (master !== undefined) this.#visitFlow(master, false);
-    if (!this.#writer.hasRoom) this.#flush();
-    if (ended) this.#writer.writeUnexpect(fields);
-    else this.#writer.writeExpect(fields);
+    if (master !== undefined) this.#recorder.flow(master, false);
+    this.#recorder.expectation(fields, ended);
   };
 
   #readEvents(): "more" | "empty" {
     let result: "more" | "empty" = "more";
     for (let batch = 0; batch < BATCHES_PER_TURN && result === "more"; batch++) {
-      const count = this.#events.readBatch(this.#visitFlow, this.#injector.portId, this.#visitExpectation);
+      const count = this.#events.readBatch(
+        this.#recorder.flow,
+        this.#injector.portId,
+        this.#visitExpectation,
+      );
       if (count === "overrun") {
         this.#channel.log("warning", "the kernel dropped connection events (ENOBUFS): a full copy follows");
         for (const source of this.#sources) source.overrun();
