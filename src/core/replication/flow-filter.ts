@@ -30,6 +30,8 @@ const brief: ReadonlySet<number> = new Set([IPPROTO_UDP, IPPROTO_UDPLITE, IPPROT
 export interface FlowFilterOptions {
   /** Single exchanges, such as DNS and ICMP echo, are mirrored as well. */
   readonly shortExchanges: boolean;
+  /** Flows with labels are mirrored before they are established: the event that tells of the labels comes only once. */
+  readonly marks?: boolean;
 }
 
 /**
@@ -42,15 +44,17 @@ export interface FlowFilterOptions {
 export class FlowFilter {
   readonly #virtual: readonly IpAddress[];
   readonly #shortExchanges: boolean;
+  readonly #marks: boolean;
   #own: readonly IpAddress[] = [];
 
   constructor(
     ownAddresses: readonly IpAddress[],
     virtualAddresses: readonly IpAddress[],
-    { shortExchanges }: FlowFilterOptions = { shortExchanges: false },
+    { shortExchanges, marks = false }: FlowFilterOptions = { shortExchanges: false },
   ) {
     this.#virtual = virtualAddresses;
     this.#shortExchanges = shortExchanges;
+    this.#marks = marks;
     this.setOwnAddresses(ownAddresses);
   }
 
@@ -89,8 +93,8 @@ export class FlowFilter {
     if (isTranslatedCall(fields)) return false;
     if (isAssured && lasting.has(protocol)) return true;
     if ((status & (IPS_EXPECTED | IPS_HELPER)) !== 0) return true;
-    // Labels are told once, mostly with the first packet, and not again when the flow is established.
-    if (fields.has(flowExtra.helper | flowExtra.master | flowExtra.labels)) return true;
+    if (fields.has(flowExtra.helper | flowExtra.master)) return true;
+    if (this.#marks && fields.has(flowExtra.labels)) return true;
     return this.#shortExchanges && brief.has(protocol);
   }
 }

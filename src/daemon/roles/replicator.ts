@@ -77,8 +77,11 @@ class ReplicatorRole {
     this.#channel = channel;
     this.#settings = settings;
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
-    const { shortExchanges } = settings.document.replication;
-    this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses(), { shortExchanges });
+    const { shortExchanges, marks } = settings.document.replication;
+    this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses(), {
+      shortExchanges,
+      marks,
+    });
     this.#recorder = new FlowRecorder(this.#filter, this.#writer, () => this.#flush());
     this.#sources = settings.peers.map(
       (peer) =>
