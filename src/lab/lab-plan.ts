@@ -15,6 +15,8 @@ export interface LabSettings {
   readonly helpers: readonly string[];
   /** `replication.shortExchanges` of the document. */
   readonly shortExchanges: boolean;
+  /** `replication.marks` of the document. */
+  readonly marks: boolean;
 }
 
 export const defaultLabSettings: LabSettings = {
@@ -26,6 +28,7 @@ export const defaultLabSettings: LabSettings = {
   refreshMs: 60_000,
   helpers: [],
   shortExchanges: false,
+  marks: false,
 };
 
 /** The switches of the lab, and so the interface roles of every gateway. */

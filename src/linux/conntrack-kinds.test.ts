@@ -51,6 +51,13 @@ describe("missingFlowKinds", () => {
   });
 });
 
+describe("missingFlowKinds, asked for some", () => {
+  it("answers for these alone", () => {
+    assert.deepEqual(missingFlowKinds([]), []);
+    assert.deepEqual(missingFlowKinds(["marks", "IPv6"]), []);
+  });
+});
+
 describe("rare kinds in the kernel's table", () => {
   for (const [name, flow] of Object.entries(flows)) {
     if (flow.protocol === IPPROTO_DCCP && missingFlowKinds().includes("DCCP")) {

@@ -72,8 +72,8 @@ class ReplicatorRole {
     this.#settings = settings;
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
     this.#resume = new ResumeFile(join(settings.runDirectory, "resume.json"));
-    const { shortExchanges } = settings.document.replication;
-    this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses(), { shortExchanges });
+    const { shortExchanges, marks } = settings.document.replication;
+    this.#filter = new FlowFilter(this.#ownAddresses(), this.#virtualAddresses(), { shortExchanges, marks });
     this.#sources = settings.peers.map(
       (peer) =>
         new SourceLink({
