@@ -149,6 +149,7 @@ export class ConnectionAnswers {
       );
       const filter = new FlowFilter(own, virtual, {
         shortExchanges: this.#settings.document.replication.shortExchanges,
+        marks: this.#settings.document.replication.marks,
       });
       return (fields) => filter.accepts(fields);
     } finally {

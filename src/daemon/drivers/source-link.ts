@@ -4,10 +4,13 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { DecodeError } from "../../base/decode-error.ts";
 import type { ChangeLog } from "../../core/replication/change-log.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
+import { FlowRecorder } from "../../core/replication/flow-recorder.ts";
 import { SourceStream } from "../../core/replication/source-stream.ts";
 import type { SourceEffect } from "../../core/replication/source-types.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
 import { type NodeKeys, nodeDnsName } from "../../keys/read-keys.ts";
+import { visitExpectations } from "../../linux/conntrack-reader.ts";
+import { KernelError } from "../../linux/kernel-error.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { SyncFrameSplitter } from "../../wire/flow-sync.ts";
@@ -263,22 +266,32 @@ export class SourceLink {
 
   #startCopy(buckets: (SourceEffect & { do: "start-copy" })["buckets"]): void {
     this.#pass?.abort();
-    const writer = this.#copyWriter;
-    writer.take();
+    this.#copyWriter.take();
+    const recorder = new FlowRecorder(this.#options.filter, this.#copyWriter, () => this.#flushCopy());
     this.#pass = new TablePass({
       visit: (fields) => {
-        if (!this.#options.filter.accepts(fields)) return;
-        if (buckets !== undefined && !buckets.set.has(buckets.bucketing.bucket(fields))) return;
-        if (!writer.hasRoom) this.#flushCopy();
-        writer.writeUpsert(fields);
+        if (buckets === undefined || buckets.set.has(buckets.bucketing.bucket(fields)))
+          recorder.flow(fields, false);
       },
       onPart: () => this.#flushCopy(),
       onEnd: (whole) => {
         this.#pass = undefined;
+        // They are few, and each needs its master, which is there by now.
+        this.#copyExpectations(recorder);
         this.#perform(this.stream.copyEnded(performance.now(), whole));
       },
       mustWait: () => (this.#socket?.writableLength ?? 0) > COPY_UNSENT_BYTES_MAX,
     });
+  }
+
+  #copyExpectations(recorder: FlowRecorder): void {
+    try {
+      visitExpectations(recorder.expectation);
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      this.#log("warning", `expectations of helpers are not copied to ${this.peer}: ${error.message}`);
+    }
+    this.#flushCopy();
   }
 
   #flushCopy(): void {
