@@ -52,6 +52,8 @@ export const replicationSchema = z.looseObject({
   streams: z.array(replicationStreamSchema),
   /** Times that the kernel dropped events, because they were not read fast enough. */
   overruns: z.number(),
+  /** Kinds of connections that this node's kernel cannot hold, such as `DCCP`. */
+  missingKinds: z.array(z.string()).readonly().optional(),
 });
 
 export const nodeStatusSchema = z.object({

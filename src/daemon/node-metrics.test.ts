@@ -25,6 +25,7 @@ const replicator = (more: object = {}): ReplicatorReport => ({
   complete: true,
   streams: [stream("to"), stream("from")],
   overruns: 2,
+  missingKinds: [],
   injected: { created: 5, updated: 4, deleted: 3, kept: 2, replaced: 1, absent: 0 },
   refused: { "create ENOMEM": 12, "EBUSY update": 1 },
   purged: 6,

@@ -57,6 +57,8 @@ export interface ReplicatorReport {
   readonly complete: boolean;
   readonly streams: readonly StreamReport[];
   readonly overruns: number;
+  /** Kinds of flows that this kernel does not take (src/linux/conntrack-kinds.ts). */
+  readonly missingKinds: readonly string[];
   readonly injected: {
     readonly created: number;
     readonly updated: number;

@@ -7,6 +7,7 @@ import { ChangeLog } from "../../core/replication/change-log.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
+import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import { FlowEvents } from "../drivers/flow-events.ts";
 import { ResumeFile } from "../drivers/resume-file.ts";
@@ -46,6 +47,8 @@ class ReplicatorRole {
   readonly #route = new RouteSocket();
   readonly #filter: FlowFilter;
   readonly #events: FlowEvents;
+  /** Found out before anybody listens to events: the kernel is tried with flows of each kind. */
+  readonly #missingKinds = missingFlowKinds();
   readonly #injector = new ConntrackInjector();
   readonly #changes = new ChangeLog({
     capacityBytes: LOG_BYTES,
@@ -100,6 +103,12 @@ class ReplicatorRole {
       },
       onOverrun: () => this.#overrun(),
     });
+    if (this.#missingKinds.length > 0) {
+      this.#channel.log(
+        "info",
+        `this kernel cannot hold connections with: ${this.#missingKinds.join(", ")}; all others are mirrored`,
+      );
+    }
     this.#listener = new StreamListener({
       settings,
       keys: this.#keys,
@@ -282,6 +291,7 @@ class ReplicatorRole {
       complete: this.#complete,
       streams: [...this.#sources, ...this.#sinks].map((link) => link.report()),
       overruns: this.#events.counters.overruns,
+      missingKinds: this.#missingKinds,
       injected: { created, updated, deleted, kept, replaced, absent },
       refused,
       purged: this.#purgedBefore + sum([...this.#sinks].map(({ purged }) => purged)),
