@@ -182,7 +182,7 @@ describe("expectations in the kernel's table", () => {
   });
 
   it("reports those that come and go, in order, to whom it may concern", () => {
-    const events = new ConntrackEvents({ receiveBufferBytes: 1 << 20 });
+    const events = new ConntrackEvents({ receiveBufferBytes: 1 << 20, births: true });
     events.subscribe(true);
     const expectation = goldenExpectations()["expect-ftp-passive"]!;
     inject((writer) => {

@@ -75,8 +75,12 @@ export interface PurgeResult {
   readonly busyMs: number;
 }
 
-/** Acknowledgements only tell how far the standby is: under load one of many records is enough. */
-const ACKNOWLEDGE_MS = 20;
+/**
+ * Acknowledgements only tell how far the standby is: one of many records is enough. It goes out with the next records after
+ * this time; only when none come, a timer wakes this process for it.
+ */
+const ACKNOWLEDGE_MS = 50;
+const ACKNOWLEDGE_ALONE_MS = 100;
 /** Sums of one digest frame, in bytes. */
 const DIGEST_FRAME_BYTES = 64 << 10;
 
@@ -136,9 +140,7 @@ export class SinkStream {
 
   get deadline(): number {
     if (this.#state === "closed") return Number.POSITIVE_INFINITY;
-    const acknowledge =
-      this.#unacknowledged === undefined ? Number.POSITIVE_INFINITY : this.#acknowledgeDueMs;
-    return Math.min(acknowledge, this.#heardMs + SILENCE_MS);
+    return Math.min(this.#acknowledgeAloneMs, this.#heardMs + SILENCE_MS);
   }
 
   /** This node became active or standby: an active node's own table is the truth, nothing is purged from it. */
@@ -217,7 +219,7 @@ export class SinkStream {
   timeout(nowMs: number): readonly SinkEffect[] {
     if (this.#state === "closed") return [];
     if (nowMs < this.#heardMs + SILENCE_MS) {
-      return nowMs < this.#acknowledgeDueMs ? [] : this.#acknowledge(nowMs);
+      return nowMs < this.#acknowledgeAloneMs ? [] : this.#acknowledge(nowMs);
     }
     return this.#close(`${this.#settings.peer} said nothing for ${SILENCE_MS / 1_000} s`);
   }
@@ -235,6 +237,11 @@ export class SinkStream {
     const { flows, resume } = this.#settings;
     const place = resume === undefined || this.#selfActive ? {} : { resume };
     return [send({ ...hello(this.#settings, flows), ...place })];
+  }
+
+  get #acknowledgeAloneMs(): number {
+    if (this.#unacknowledged === undefined) return Number.POSITIVE_INFINITY;
+    return this.#acknowledgeDueMs + ACKNOWLEDGE_ALONE_MS - ACKNOWLEDGE_MS;
   }
 
   #apply(nowMs: number, frame: SyncFrame & { type: "records" }): readonly SinkEffect[] {

@@ -27,6 +27,8 @@ const EVENT_WAIT_MS = 1_000;
 
 export interface FlowEventsOptions {
   readonly filter: FlowFilter;
+  /** Whether the rules ask for events of flows that are not established yet, or for expectations. */
+  readonly births: boolean;
   /** Events that this netlink socket caused are skipped: our own injection. */
   readonly ignorePortId: number;
   /** A flow has changed; `fields` is used again. */
@@ -40,8 +42,8 @@ export interface FlowEventsOptions {
 /** The kernel's reports about mirrored flows, as records, in batches. */
 export class FlowEvents {
   readonly #options: FlowEventsOptions;
-  readonly #events = new ConntrackEvents({ receiveBufferBytes: EVENT_BUFFER_BYTES });
-  readonly #poll = new PollSet([this.#events.fd]);
+  readonly #events: ConntrackEvents;
+  readonly #poll: PollSet;
   readonly #lookup = new FlowLookup();
   readonly #writer = new FlowRecordWriter(RECORDS_BYTES);
   readonly #recorder: FlowRecorder;
@@ -49,6 +51,11 @@ export class FlowEvents {
 
   constructor(options: FlowEventsOptions) {
     this.#options = options;
+    this.#events = new ConntrackEvents({
+      receiveBufferBytes: EVENT_BUFFER_BYTES,
+      births: options.births,
+    });
+    this.#poll = new PollSet([this.#events.fd]);
     this.#recorder = new FlowRecorder(options.filter, this.#writer, () => this.#flush());
     this.#wait();
   }

@@ -93,6 +93,7 @@ class ReplicatorRole {
     );
     this.#events = new FlowEvents({
       filter: this.#filter,
+      births: shortExchanges || settings.document.nat.helpers.length > 0,
       ignorePortId: this.#injector.portId,
       onFlow: (fields) => {
         for (const source of this.#sources) source.touch(fields);
