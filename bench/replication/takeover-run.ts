@@ -31,7 +31,7 @@ export async function runTakeover({ name, flows, signal, log }: TakeoverOptions)
     log,
     ...(signal === undefined ? {} : { signal }),
   });
-  return {
+  const result = {
     flows,
     udpGapMs: report.udpGapMs,
     takeoverMs: report.takeoverMs,
@@ -39,4 +39,6 @@ export async function runTakeover({ name, flows, signal, log }: TakeoverOptions)
     lost: report.lost + report.corrupted,
     backgroundLost: report.backgroundFlows - report.backgroundSurvived,
   };
+  log(JSON.stringify(result));
+  return result;
 }
