@@ -52,6 +52,7 @@ export class SimulatedNode {
   sources: readonly SimulatedSource[] = [];
   active = false;
   /** What the resume file holds, by peer, and what stood in it some time ago. */
+  readonly adoptedFrom = new Set<string>();
   readonly places = new Map<string, LogPlace>();
   /** What the present log says, for a checker. */
   entries: LogEntry[] = [];
@@ -90,8 +91,9 @@ export class SimulatedNode {
     this.entries = [];
   }
 
-  setActive(nowMs: number, active: boolean): void {
+  setActive(nowMs: number, active: boolean, whole = true): void {
     this.active = active;
+    this.adoptedFrom.clear();
     if (active) {
       this.restartLog();
       this.places.clear();
@@ -101,7 +103,7 @@ export class SimulatedNode {
       this.kernel.subscribe(false);
     }
     for (const source of this.sources) {
-      source.stream.setWhole(true);
+      source.stream.setWhole(whole);
       this.perform(source, source.stream.setActive(nowMs, active));
     }
   }

@@ -5,7 +5,7 @@ import type { SourceEffect } from "../../src/core/replication/source-types.ts";
 import { TableDigest } from "../../src/core/replication/table-digest.ts";
 import { FlowFields } from "../../src/wire/flow-fields.ts";
 import { SyncFrameSplitter } from "../../src/wire/flow-sync.ts";
-import { type FakeFlow, type FakeKernel, fillFields, flowOf } from "./fake-kernel.ts";
+import { encodeUpserts, type FakeFlow, type FakeKernel, fillFields, flowOf } from "./fake-kernel.ts";
 import { addAll, SimulatedNode, type SimulatedSource } from "./replication-node.ts";
 
 type Queue = { atMs: number; bytes: Uint8Array }[];
@@ -46,7 +46,8 @@ export interface WorldFaults {
 
 const STEP_MS = 5;
 const DUMP_PART = 7;
-const FLOW_IDS = 200;
+/** Flows that traffic makes are numbered below this. */
+export const FLOW_IDS = 200;
 const NAT_PORTS = 260;
 /** A place that is older than this in the resume file does not count as yesterday's. */
 const PLACE_AGE = 0.1;
@@ -262,11 +263,40 @@ export class ReplicationWorld {
     if (connection.sink.missedCopy) this.#disconnect(connection);
   }
 
-  #activate(node: SimulatedNode): void {
+  /** The standby takes over from a living node, as after a stall, with what it has; nothing can be told meanwhile. */
+  takeOverFromTheLiving(): void {
+    const from = this.active;
+    const to = this.standbys[0];
+    if (from === undefined || to === undefined) return;
+    const whole = this.isComplete(to);
+    this.#cut();
+    from.setActive(this.#nowMs, false);
+    this.#activate(to, whole);
+  }
+
+  /** Flows begin that the standbys hear nothing of; their addresses and ports are new to all. */
+  beginApart(count: number): void {
+    this.#cut();
+    for (let i = 0; i < count; i++) {
+      const flow = { id: FLOW_IDS + i, natPort: NAT_PORTS + i, mark: 0 };
+      this.active?.kernel.create(flow);
+      this.#alive.set(flow.id, flow.natPort);
+    }
+    this.active?.drain(this.#nowMs);
+  }
+
+  /** Flows that the hosts have and a node does not know. */
+  missingAt(node: SimulatedNode): number[] {
+    return [...this.#alive]
+      .filter(([id, port]) => node.kernel.flows.get(id)?.natPort !== port)
+      .map(([id]) => id);
+  }
+
+  #activate(node: SimulatedNode, whole = true): void {
     this.#corrupted.clear();
     for (const one of this.#connections)
       if (one.to === node) this.#performSink(one, one.sink.setSelfActive(true));
-    node.setActive(this.#nowMs, true);
+    node.setActive(this.#nowMs, true, whole);
   }
 
   #streamTo(standby: SimulatedNode): Connection | undefined {
@@ -312,6 +342,14 @@ export class ReplicationWorld {
           break;
         case "close":
           if (connection !== undefined) this.#disconnect(connection);
+          break;
+        case "adopt":
+          node.kernel.inject(effect.records, { taken: "keep", onUpsert: () => {}, onKept: () => {} });
+          break;
+        case "adopted-all":
+          node.adoptedFrom.add(source.peer);
+          if (node.adoptedFrom.size === node.sources.length)
+            for (const { stream } of node.sources) stream.setWhole(true);
           break;
         case "marked":
           break;
@@ -416,8 +454,9 @@ export class ReplicationWorld {
     };
   }
 
-  #startPurge(connection: Connection, { copy, buckets, remove }: Purge): void {
+  #startPurge(connection: Connection, { copy, buckets, beyond }: Purge): void {
     const { kernel } = connection.to;
+    const offered: FakeFlow[] = [];
     connection.purge = {
       parts: kernel.dump(DUMP_PART),
       take: (flows) => {
@@ -425,13 +464,15 @@ export class ReplicationWorld {
           fillFields(this.#fields, flow);
           const copied = buckets.set.has(buckets.bucketing.bucket(this.#fields));
           // This very entry: a part may be older than a flow that has taken the place meanwhile.
-          const stale = copied && remove && !connection.keys.has(this.#fields);
-          if (stale && kernel.flows.get(flow.id) === flow) kernel.flows.delete(flow.id);
+          const isBeyond = copied && !connection.keys.has(this.#fields);
+          if (isBeyond && beyond === "offer") offered.push(flow);
+          else if (isBeyond && kernel.flows.get(flow.id) === flow) kernel.flows.delete(flow.id);
         }
       },
       end: () => {
         connection.purge = undefined;
         connection.keys.clear();
+        if (offered.length > 0) this.#performSink(connection, connection.sink.offer(encodeUpserts(offered)));
         const result = { purged: 0, refreshed: 0, busyMs: 1 };
         this.#performSink(connection, connection.sink.purged(copy, result));
       },

@@ -25,8 +25,11 @@ export interface Purge {
   readonly copy: number;
   /** The copy was about these buckets only; all flows of others stay, and get longer timers where they need them. */
   readonly buckets: { readonly set: BucketSet; readonly bucketing: Bucketing };
-  /** Flows that the copy should have contained and did not are stale. (Not so when the source itself lacks some.) */
-  readonly remove: boolean;
+  /**
+   * What becomes of flows that the copy should have contained and did not: they are stale, and removed; or the source
+   * took over without every connection, and they are offered to it.
+   */
+  readonly beyond: "remove" | "offer";
 }
 
 export type SinkEffect =
@@ -206,6 +209,11 @@ export class SinkStream {
     return effects;
   }
 
+  /** Some of what this node has beyond the copy. */
+  offer(records: Uint8Array): readonly SinkEffect[] {
+    return this.#state === "purging" ? [send({ type: "offer", records })] : [];
+  }
+
   /** The purge of this copy is done. */
   purged(copy: number, { purged, refreshed, busyMs }: PurgeResult): readonly SinkEffect[] {
     if (this.#state !== "purging" || copy !== this.#copy) return [];
@@ -323,7 +331,7 @@ export class SinkStream {
     const buckets = this.#buckets;
     const nothing = buckets === undefined || (buckets.set.isEmpty && !this.#refreshNeeded);
     if (nothing) return this.purged(copy, { purged: 0, refreshed: 0, busyMs: 0 });
-    return [{ do: "purge", purge: { copy, buckets, remove: this.#whole } }];
+    return [{ do: "purge", purge: { copy, buckets, beyond: this.#whole ? "remove" : "offer" } }];
   }
 
   #heartbeat(active: boolean, sweepSeconds: number): readonly SinkEffect[] {

@@ -28,9 +28,11 @@ export class SourceStream {
   readonly #settings: SourceSettings;
   readonly #log: ChangeLog;
   readonly #nextSeed: () => number;
-  #state: SourceState = "offline";
+  state: SourceState = "offline";
   #active = false;
   #whole = false;
+  /** As it was when the last copy began: the standby either removes what it has beyond, or offers it. */
+  #copyIsTruth = false;
   #copy = 0;
   #copyOf: "everything" | "what a sweep found" | "what may be missing" = "everything";
   readonly #loss = new PendingLoss();
@@ -54,10 +56,6 @@ export class SourceStream {
     this.#sender = new RecordSender(log, this.counters);
   }
 
-  get state(): SourceState {
-    return this.#state;
-  }
-
   /** Records that the standby has not confirmed, sent or not. */
   get lagRecords(): number {
     return this.#sender.unacknowledged + (this.#followsLog ? this.#sender.unsent : 0);
@@ -68,17 +66,17 @@ export class SourceStream {
     return this.#sender.ageMs(nowMs);
   }
 
-  /** The time from one sweep to the next: longer when the tables are large. */
+  /** From one sweep to the next: longer when the tables are large. */
   get sweepMs(): number {
     return this.#sweep.periodMs;
   }
 
   get deadline(): number {
-    if (this.#state === "offline") return Number.POSITIVE_INFINITY;
+    if (this.state === "offline") return Number.POSITIVE_INFINITY;
     return Math.min(
       this.#heartbeatDueMs,
       this.#sweep.dueMs,
-      this.#state === "live" ? this.#loss.dueMs : Number.POSITIVE_INFINITY,
+      this.state === "live" ? this.#loss.dueMs : Number.POSITIVE_INFINITY,
       this.#comparison?.deadlineMs ?? Number.POSITIVE_INFINITY,
       this.#heardMs + SILENCE_MS,
     );
@@ -86,7 +84,7 @@ export class SourceStream {
 
   /** @param flows entries in this node's table */
   connected(nowMs: number, flows: number): readonly SourceEffect[] {
-    this.#state = "greeting";
+    this.state = "greeting";
     this.#flows = flows;
     this.#heardMs = nowMs;
     this.#heartbeatDueMs = nowMs + HEARTBEAT_MS;
@@ -98,7 +96,7 @@ export class SourceStream {
 
   disconnected(): readonly SourceEffect[] {
     const effects = this.#abortPass();
-    this.#state = "offline";
+    this.state = "offline";
     this.complete = false;
     this.#loss.forget();
     this.#heartbeatDueMs = Number.POSITIVE_INFINITY;
@@ -116,7 +114,7 @@ export class SourceStream {
     if (active === this.#active) return [];
     this.#active = active;
     this.complete = false;
-    if (this.#state === "offline" || this.#state === "greeting") return [];
+    if (this.state === "offline" || this.state === "greeting") return [];
     if (active) {
       const begin = [this.#heartbeat(nowMs), this.#sender.beginLog(this.#log.head)];
       return [...begin, ...this.#compare(nowMs, "became-active")];
@@ -124,7 +122,7 @@ export class SourceStream {
     // What was read before goes out still: the flows' last changes under this node. A copy of ours ends unfinished.
     this.#sender.pressed = false;
     const effects = [...this.#abortPass(), ...this.#pump(nowMs), this.#heartbeat(nowMs)];
-    this.#state = "idle";
+    this.state = "idle";
     this.#sweep.stop();
     return effects;
   }
@@ -134,18 +132,19 @@ export class SourceStream {
     switch (frame.type) {
       case "hello":
         return this.#greeted(nowMs, frame);
+      case "heartbeat":
+        return [];
       case "acknowledge":
         this.#sender.acknowledge(frame.sequence, frame.sentAtMs);
         return [];
       case "marked":
         return [{ do: "marked", token: frame.token }];
       case "complete":
-        this.#completed(frame);
-        return [];
+        return this.#completed(frame);
+      case "offer":
+        return this.#active && !this.#copyIsTruth ? [{ do: "adopt", records: frame.records }] : [];
       case "digest":
         return this.#receiveDigest(nowMs, frame);
-      case "heartbeat":
-        return [];
       case "refuse":
         return this.#close(`refused: ${frame.reason}`);
       default:
@@ -160,7 +159,7 @@ export class SourceStream {
 
   /** The log has grown. */
   changed(nowMs: number): readonly SourceEffect[] {
-    return this.#state === "copying" ? [] : this.#pump(nowMs);
+    return this.state === "copying" ? [] : this.#pump(nowMs);
   }
 
   /** The log was restarted, because changes were lost before they were read. */
@@ -172,7 +171,7 @@ export class SourceStream {
 
   /** This node's pass for a comparison ended; `undefined` when it broke off. */
   digested(nowMs: number, digest: TableDigest | undefined, busyMs: number): readonly SourceEffect[] {
-    if (this.#state !== "comparing" || this.#comparison === undefined) return [];
+    if (this.state !== "comparing" || this.#comparison === undefined) return [];
     if (digest === undefined) return this.#compareFailed(nowMs);
     this.#flows = digest.flows;
     this.#sweep.ownPass(busyMs);
@@ -183,10 +182,10 @@ export class SourceStream {
   /** All events were read. */
   drained(nowMs: number): readonly SourceEffect[] {
     const comparison = this.#comparison;
-    if (this.#state !== "comparing" || comparison?.isReady !== true) return [];
+    if (this.state !== "comparing" || comparison?.isReady !== true) return [];
     this.#comparison = undefined;
     if (this.#loss.cause !== undefined) {
-      this.#state = "live";
+      this.state = "live";
       return [];
     }
     const set = comparison.result();
@@ -200,7 +199,7 @@ export class SourceStream {
 
   /** A chunk of the copy was read. */
   copied(nowMs: number, records: Uint8Array, count: number): readonly SourceEffect[] {
-    if (this.#state !== "copying") return [];
+    if (this.state !== "copying") return [];
     if (this.#copyIsSweep) this.counters.flowsMended += count;
     const chunk = count > 0 ? [this.#sender.send(nowMs, records, count)] : [];
     return [...chunk, ...this.#pump(nowMs)];
@@ -208,11 +207,11 @@ export class SourceStream {
 
   /** The pass over the kernel's table ended; `whole` is false when it broke off. */
   copyEnded(nowMs: number, whole: boolean): readonly SourceEffect[] {
-    if (this.#state !== "copying") return [];
+    if (this.state !== "copying") return [];
     const effects = [...this.#pump(nowMs)];
     if (!whole) this.#lost(nowMs, "copy-failed");
     if (this.#loss.cause === undefined) return [...effects, ...this.#endCopy(nowMs)];
-    this.#state = "live";
+    this.state = "live";
     return effects;
   }
 
@@ -228,13 +227,13 @@ export class SourceStream {
 
   /** Asks the standby to confirm that everything so far is in its kernel; the answer is a `marked` effect. */
   mark(nowMs: number, token: number): readonly SourceEffect[] {
-    if (this.#state === "offline" || this.#state === "greeting") return [];
+    if (this.state === "offline" || this.state === "greeting") return [];
     this.#sender.pressed = false;
     return [...this.#pump(nowMs), send({ type: "mark", token })];
   }
 
   timeout(nowMs: number): readonly SourceEffect[] {
-    if (this.#state === "offline") return [];
+    if (this.state === "offline") return [];
     if (nowMs >= this.#heardMs + SILENCE_MS) {
       return this.#close(`said nothing for ${SILENCE_MS / 1_000} s`);
     }
@@ -242,23 +241,23 @@ export class SourceStream {
     if (nowMs >= this.#heartbeatDueMs) effects.push(this.#heartbeat(nowMs));
     if (nowMs >= (this.#comparison?.deadlineMs ?? Number.POSITIVE_INFINITY))
       effects.push(...this.#compareFailed(nowMs));
-    if (this.#state !== "live") return effects;
+    if (this.state !== "live") return effects;
     if (nowMs >= this.#loss.dueMs) effects.push(...this.#compare(nowMs, this.#loss.cause));
     else if (nowMs >= this.#sweep.dueMs) effects.push(...this.#compare(nowMs, undefined));
     return effects;
   }
 
   #greeted(nowMs: number, theirs: SyncFrame & { type: "hello" }): readonly SourceEffect[] {
-    if (this.#state !== "greeting") return [];
+    if (this.state !== "greeting") return [];
     const mismatch = helloMismatch(theirs, { ...this.#settings, expected: this.#settings.peer });
     if (mismatch !== undefined) return [{ do: "close", reason: mismatch }];
-    this.#state = "idle";
+    this.state = "idle";
     const heartbeat = this.#heartbeat(nowMs);
     if (!this.#active) return [heartbeat];
     const { resume, flows } = theirs;
     if (resume !== undefined && resume.session === this.#log.session && this.#log.has(resume.position)) {
       this.counters.resumed++;
-      this.#state = "live";
+      this.state = "live";
       this.#sweep.next(nowMs);
       return [heartbeat, this.#sender.beginLog(resume.position, true), ...this.#pump(nowMs)];
     }
@@ -278,7 +277,7 @@ export class SourceStream {
       this.complete = false;
     }
     this.#loss.forget();
-    this.#state = "comparing";
+    this.state = "comparing";
     this.#sweep.stop();
     const comparison = new Comparison({
       number: ++this.#comparisons,
@@ -307,7 +306,7 @@ export class SourceStream {
   #compareFailed(nowMs: number): readonly SourceEffect[] {
     if (this.#comparison?.regular === false) this.#lost(nowMs, "compare-failed");
     const effects = this.#abortPass();
-    this.#state = "live";
+    this.state = "live";
     this.#sweep.next(nowMs);
     return effects;
   }
@@ -316,10 +315,11 @@ export class SourceStream {
     nowMs: number,
     part: { readonly set: Comparison["touched"]; readonly comparison: Comparison } | undefined,
   ): readonly SourceEffect[] {
-    this.#state = "copying";
+    this.state = "copying";
     if (part === undefined) this.#copyOf = "everything";
     else this.#copyOf = part.comparison.regular ? "what a sweep found" : "what may be missing";
     this.#copy++;
+    this.#copyIsTruth = this.#whole;
     const common = {
       ...({ type: "copy-begin", copy: this.#copy } as const),
       refresh: this.#copyIsSweep,
@@ -333,20 +333,21 @@ export class SourceStream {
   }
 
   #endCopy(nowMs: number): readonly SourceEffect[] {
-    this.#state = "live";
+    this.state = "live";
     if (this.#copyOf === "everything") this.#sweep.soon(nowMs);
     else this.#sweep.next(nowMs);
     return [send({ type: "copy-end", copy: this.#copy }), ...this.#pump(nowMs)];
   }
 
-  #completed({ copy, purged, refreshed, busyMs }: SyncFrame & { type: "complete" }): void {
+  #completed({ copy, purged, refreshed, busyMs }: SyncFrame & { type: "complete" }): readonly SourceEffect[] {
     // Copy 0 is the log from where it had been cut. What was lost since then is not in it.
     const lost = this.#loss.cause !== undefined || this.#comparison?.regular === false;
-    if (copy !== this.#copy || lost) return;
+    if (copy !== this.#copy || lost) return [];
     this.complete = true;
     this.#sweep.theirPasses(busyMs);
     this.counters.timersRefreshed += refreshed;
     if (this.#copyIsSweep) this.counters.flowsPurged += purged;
+    return this.#copyIsTruth || this.#copyOf === "everything" ? [] : [{ do: "adopted-all" }];
   }
 
   #close(what: string): readonly SourceEffect[] {
@@ -359,7 +360,7 @@ export class SourceStream {
   }
 
   #abortPass(): SourceEffect[] {
-    const running = this.#state === "copying" || this.#comparison !== undefined;
+    const running = this.state === "copying" || this.#comparison !== undefined;
     this.#comparison = undefined;
     return running ? [{ do: "abort-pass" }] : [];
   }
@@ -369,7 +370,7 @@ export class SourceStream {
   }
 
   get #followsLog(): boolean {
-    return this.#state === "live" || this.#state === "comparing" || this.#state === "copying";
+    return this.state === "live" || this.state === "comparing" || this.state === "copying";
   }
 
   /** Sends what the log has beyond what was sent. */

@@ -10,13 +10,12 @@ import { type LogPlace, SyncFrameSplitter } from "../../wire/flow-sync.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import type { LogLevel } from "../role-message.ts";
 import type { StreamReport } from "../role-report.ts";
+import { PROVISIONAL_SECONDS } from "./provisional.ts";
 import { TablePass } from "./table-pass.ts";
 
 /** Timers on a standby only run down: a flow gets at least three sweeps of time, and more when half of it is over. */
 const SWEEPS_SURVIVED = 3;
 const SWEEPS_LEFT_MIN = 1.5;
-/** Longer than keep-alives of most applications, shorter than the days of an established TCP flow. */
-const PROVISIONAL_SECONDS = 300;
 
 export interface SinkLinkOptions {
   readonly settings: NodeSettings;
@@ -49,6 +48,8 @@ export class SinkLink {
   readonly #keys = new FlowKeySet();
   /** Longer timers that a pass over the own table gives. */
   readonly #passWriter = new FlowRecordWriter(PASS_RECORDS_BYTES);
+  /** Flows that the source lacks. */
+  readonly #offerWriter = new FlowRecordWriter(PASS_RECORDS_BYTES);
   #purgePass: TablePass | undefined;
   #digestPass: TablePass | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -194,7 +195,7 @@ export class SinkLink {
   }
 
   /** Removes established flows through this node that the copy should have contained and did not; refreshes the others. */
-  #purge({ copy, buckets, remove }: Purge): void {
+  #purge({ copy, buckets, beyond }: Purge): void {
     const { filter, injector } = this.#options;
     const secondsLeftMin = this.#sweepSeconds * SWEEPS_LEFT_MIN;
     let purged = 0;
@@ -204,8 +205,12 @@ export class SinkLink {
       visit: (fields) => {
         if (!filter.accepts(fields)) return;
         const copied = buckets.set.has(buckets.bucketing.bucket(fields));
-        const stale = copied && remove && !this.#keys.has(fields);
-        if (stale) {
+        const isBeyond = copied && !this.#keys.has(fields);
+        if (isBeyond && beyond === "offer") {
+          if (!this.#offerWriter.hasRoom) this.#offer();
+          this.#offerWriter.writeUpsert(fields);
+        }
+        if (isBeyond && beyond === "remove") {
           // At once, and this very entry: another may take its place while the pass goes on.
           injector.deleteFlow(fields);
           purged++;
@@ -215,7 +220,10 @@ export class SinkLink {
           refreshed++;
         }
       },
-      onPart: () => this.#writePass(),
+      onPart: () => {
+        this.#writePass();
+        this.#offer();
+      },
       onEnd: (_whole, busyMs) => {
         // A pass that broke off leaves stale flows to the next sweep: nothing is missing because of it.
         this.#purgePass = undefined;
@@ -224,6 +232,10 @@ export class SinkLink {
         this.#perform(this.stream.purged(copy, { purged, refreshed, busyMs }));
       },
     });
+  }
+
+  #offer(): void {
+    if (this.#offerWriter.count > 0) this.#perform(this.stream.offer(this.#offerWriter.take()));
   }
 
   #writePass(): void {

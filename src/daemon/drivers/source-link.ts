@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { connect as connectTcp } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { DecodeError } from "../../base/decode-error.ts";
+import { DecodeError } from "../../base/decode-error.ts";
 import type { ChangeLog } from "../../core/replication/change-log.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowRecorder } from "../../core/replication/flow-recorder.ts";
@@ -9,6 +9,7 @@ import { SourceStream } from "../../core/replication/source-stream.ts";
 import type { SourceEffect } from "../../core/replication/source-types.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
 import { type NodeKeys, nodeDnsName } from "../../keys/read-keys.ts";
+import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { visitExpectations } from "../../linux/conntrack-reader.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
@@ -17,6 +18,7 @@ import { SyncFrameSplitter } from "../../wire/flow-sync.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import type { LogLevel } from "../role-message.ts";
 import type { StreamReport } from "../role-report.ts";
+import { PROVISIONAL_SECONDS } from "./provisional.ts";
 import { TablePass } from "./table-pass.ts";
 
 const RECONNECT_MS_MIN = 100;
@@ -41,6 +43,9 @@ export interface SourceLinkOptions {
   readonly countFlows: () => number;
   /** Reads all events that the kernel has. */
   readonly drain: () => void;
+  readonly injector: ConntrackInjector;
+  /** Every connection that this peer had is in this node's table now. */
+  readonly onAdopted: (peer: string) => void;
   readonly onMarked: (peer: string, token: number) => void;
   readonly log: (level: LogLevel, text: string) => void;
 }
@@ -239,6 +244,12 @@ export class SourceLink {
         this.#pass?.abort();
         this.#pass = undefined;
         break;
+      case "adopt":
+        this.#adopt(effect.records);
+        break;
+      case "adopted-all":
+        this.#options.onAdopted(this.peer);
+        break;
       case "marked":
         this.#options.onMarked(this.peer, effect.token);
         break;
@@ -247,6 +258,15 @@ export class SourceLink {
         this.#socket?.destroy();
         break;
     }
+  }
+
+  #adopt(records: Uint8Array): void {
+    const fault = this.#options.injector.inject(records, {
+      ...({ first: "create", taken: "keep" } as const),
+      timeoutSecondsMin: PROVISIONAL_SECONDS,
+      timeoutSecondsMax: PROVISIONAL_SECONDS,
+    });
+    if (fault instanceof DecodeError) this.#socket?.destroy(new Error(`malformed offer: ${fault.reason}`));
   }
 
   #startDigest({ bits, seed, paced }: SourceEffect & { do: "start-digest" }): void {

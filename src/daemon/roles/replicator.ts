@@ -63,6 +63,7 @@ class ReplicatorRole {
   /** Active, with a table that is the truth. */
   #whole = false;
   #wholeTimer: NodeJS.Timeout | undefined;
+  readonly #adoptedFrom = new Set<string>();
   /** When this node, as a standby, was last known to hold everything. */
   #lastCompleteMs = Number.NEGATIVE_INFINITY;
   #toldComplete = false;
@@ -87,6 +88,8 @@ class ReplicatorRole {
           changes: this.#changes,
           countFlows,
           drain: () => this.#events.drain(),
+          injector: this.#injector,
+          onAdopted: (name) => this.#adopted(name),
           onMarked: (name, token) => this.#marked(name, token),
           log: (level, text) => this.#channel.log(level, text),
         }),
@@ -147,6 +150,7 @@ class ReplicatorRole {
     this.#whole = active && (this.#complete || wasComplete || this.#settings.peers.length === 0);
     this.#active = active;
     clearTimeout(this.#wholeTimer);
+    this.#adoptedFrom.clear();
     if (active && !this.#whole) this.#wholeTimer = setTimeout(() => this.#becomeWhole(), WHOLE_AFTER_MS);
     if (active) {
       // Other nodes' places in this node's earlier logs, and its own in theirs, are of another time.
@@ -171,8 +175,16 @@ class ReplicatorRole {
     this.#channel.send("supervisor", { kind: "stopped" });
   }
 
-  /** Nobody with more connections has shown up: what this node has is the truth now. */
+  /** A peer has no connection that this node lacks. */
+  #adopted(peer: string): void {
+    this.#adoptedFrom.add(peer);
+    if (this.#settings.peers.every(({ name }) => this.#adoptedFrom.has(name))) this.#becomeWhole();
+  }
+
+  /** Nobody with more connections has shown up, or they are here as well now: what this node has is the truth. */
   #becomeWhole(): void {
+    clearTimeout(this.#wholeTimer);
+    if (!this.#active || this.#whole) return;
     this.#whole = true;
     for (const source of this.#sources) source.setWhole();
     this.#tellTable();
