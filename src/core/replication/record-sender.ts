@@ -78,11 +78,12 @@ export class RecordSender {
     return { do: "send", frame };
   }
 
-  acknowledge(sequence: number, sentAtMs: number): void {
+  acknowledge(sequence: number, sentAtMs: number): readonly SourceEffect[] {
     // An acknowledgement of what was never sent proves nothing.
-    if (sequence <= this.#acknowledged || sequence > this.#sequence) return;
+    if (sequence <= this.#acknowledged || sequence > this.#sequence) return [];
     this.#counters.recordsAcknowledged += sequence - this.#acknowledged;
     this.#acknowledged = sequence;
     this.#oldestUnacknowledgedMs = sequence === this.#sequence ? undefined : sentAtMs;
+    return [];
   }
 }

@@ -132,10 +132,9 @@ export class SourceStream {
     switch (frame.type) {
       case "hello":
         return this.#greeted(nowMs, frame);
-      case "heartbeat":
-        return [];
       case "acknowledge":
-        this.#sender.acknowledge(frame.sequence, frame.sentAtMs);
+        return this.#sender.acknowledge(frame.sequence, frame.sentAtMs);
+      case "heartbeat":
         return [];
       case "marked":
         return [{ do: "marked", token: frame.token }];
