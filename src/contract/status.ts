@@ -52,6 +52,8 @@ export const replicationSchema = z.looseObject({
   streams: z.array(replicationStreamSchema),
   /** Times that the kernel dropped events, because they were not read fast enough. */
   overruns: z.number(),
+  /** Connections that this node's kernel refused to take from a peer since the tables were last compared. */
+  notProtected: z.number().optional(),
 });
 
 export const nodeStatusSchema = z.object({

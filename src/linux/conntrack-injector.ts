@@ -104,6 +104,14 @@ export class ConntrackInjector {
     return this.#socket.portId;
   }
 
+  /** Flows that the kernel would not create, for whatever reason. */
+  get refusedCreates(): number {
+    return Object.entries(this.counters.refused).reduce(
+      (sum, [what, count]) => (what.startsWith("create ") ? sum + count : sum),
+      0,
+    );
+  }
+
   /**
    * Applies all records in order; but an expectation waits for the flow that it belongs to, if that comes later.
    *

@@ -49,6 +49,8 @@ export type SinkEffect =
     }
   /** Forget the keys of an earlier copy. */
   | { readonly do: "begin-copy" }
+  /** Everything that the last comparison, or copy of everything, found missing here was sent and applied. */
+  | { readonly do: "made-up" }
   /** Make a pass over the table, at leisure, then call purged(). */
   | { readonly do: "purge"; readonly purge: Purge }
   | { readonly do: "abort-purge" }
@@ -211,7 +213,7 @@ export class SinkStream {
     this.#everComplete = true;
     const all = Math.round(busyMs + this.#digestBusyMs);
     this.#digestBusyMs = 0;
-    return [send({ type: "complete", copy, purged, refreshed, busyMs: all })];
+    return [{ do: "made-up" }, send({ type: "complete", copy, purged, refreshed, busyMs: all })];
   }
 
   timeout(nowMs: number): readonly SinkEffect[] {

@@ -4,6 +4,7 @@ import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowKeySet } from "../../core/replication/flow-key-set.ts";
 import { type Purge, type SinkEffect, SinkStream } from "../../core/replication/sink-stream.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
+import type { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
 import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { type LogPlace, SyncFrameSplitter } from "../../wire/flow-sync.ts";
@@ -23,6 +24,8 @@ export interface SinkLinkOptions {
   readonly peer: string;
   readonly socket: TLSSocket;
   readonly injector: ConntrackInjector;
+  /** The node's count of what its kernel refused, which comparisons settle. */
+  readonly unprotected: UnprotectedCount;
   readonly filter: FlowFilter;
   readonly selfActive: boolean;
   /** Entries in this node's table. */
@@ -132,6 +135,10 @@ export class SinkLink {
         break;
       case "begin-copy":
         this.#keys.clear();
+        this.#options.unprotected.began(this.#options.injector.refusedCreates);
+        break;
+      case "made-up":
+        this.#options.unprotected.ended();
         break;
       case "purge":
         this.#purge(effect.purge);
@@ -141,6 +148,8 @@ export class SinkLink {
         this.#purgePass = undefined;
         break;
       case "start-digest":
+        this.#options.unprotected.abandoned();
+        this.#options.unprotected.began(this.#options.injector.refusedCreates);
         this.#digest(effect);
         break;
       case "abort-digest":
@@ -236,6 +245,7 @@ export class SinkLink {
 
   #closed(): void {
     clearTimeout(this.#timer);
+    this.#options.unprotected.abandoned();
     for (const effect of this.stream.disconnected()) this.#performOne(effect);
     this.#options.onClose(this);
     this.#options.onChange(this);
