@@ -19,6 +19,9 @@ const SWEEPS_LEFT_MIN = 1.5;
 /** Longer than keep-alives of most applications, shorter than the days of an established TCP flow. */
 const PROVISIONAL_SECONDS = 300;
 
+/** For the last frame, with the reason of the end. */
+const FAREWELL_MS = 1_000;
+
 export interface SinkLinkOptions {
   readonly settings: NodeSettings;
   readonly peer: string;
@@ -88,7 +91,7 @@ export class SinkLink {
     return {
       peer: this.peer,
       direction: "from",
-      connected: true,
+      connected: this.stream.state !== "closed",
       state: this.stream.state,
       records: this.stream.recordsReceived,
       bytes: this.stream.bytesReceived,
@@ -158,7 +161,9 @@ export class SinkLink {
         break;
       case "close":
         this.#options.log("warning", `stream from ${this.peer} closed: ${effect.reason}`);
+        // Whoever is still there reads the reason; a half-open connection would never end by itself.
         this.#options.socket.end();
+        setTimeout(() => this.close(), FAREWELL_MS);
         break;
     }
   }
