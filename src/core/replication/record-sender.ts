@@ -100,6 +100,7 @@ export class RecordSender {
     if (sequence <= this.#acknowledged || sequence > this.#sequence) return;
     this.#counters.recordsAcknowledged += sequence - this.#acknowledged;
     this.#acknowledged = sequence;
-    this.#oldestUnacknowledgedMs = sequence === this.#sequence ? undefined : sentAtMs;
+    if (sequence === this.#sequence) this.#oldestUnacknowledgedMs = undefined;
+    else if (Number.isFinite(sentAtMs)) this.#oldestUnacknowledgedMs = sentAtMs;
   }
 }

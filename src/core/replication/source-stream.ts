@@ -119,13 +119,12 @@ export class SourceStream {
     this.#active = active;
     this.complete = false;
     if (this.#state === "offline" || this.#state === "greeting") return [];
-    if (active) {
-      const begin = [this.#heartbeat(nowMs), this.#sender.beginLog(this.#log.head)];
-      return [...begin, ...this.#compare(nowMs, "became-active")];
-    }
+    const heartbeat = this.#heartbeat(nowMs);
+    if (active)
+      return [heartbeat, this.#sender.beginLog(this.#log.head), ...this.#compare(nowMs, "became-active")];
     // What was read before goes out still: the flows' last changes under this node. A copy of ours ends unfinished.
     this.#sender.pressed = false;
-    const effects = [...this.#abortPass(), ...this.#pump(nowMs, EVERYTHING), this.#heartbeat(nowMs)];
+    const effects = [...this.#abortPass(), ...this.#pump(nowMs, EVERYTHING), heartbeat];
     this.#state = "idle";
     this.#sweep.stop();
     return effects;
@@ -242,12 +241,12 @@ export class SourceStream {
     }
     const effects: SourceEffect[] = [];
     if (nowMs >= this.#heartbeatDueMs) effects.push(this.#heartbeat(nowMs));
-    if (nowMs >= (this.#comparison?.deadlineMs ?? Number.POSITIVE_INFINITY))
-      effects.push(...this.#compareFailed(nowMs));
+    const comparisonMs = this.#comparison?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    if (nowMs >= comparisonMs) effects.push(...this.#compareFailed(nowMs));
     if (this.#state !== "live") return effects;
-    if (nowMs >= this.#loss.dueMs) effects.push(...this.#compare(nowMs, this.#loss.cause));
-    else if (nowMs >= this.#sweep.dueMs) effects.push(...this.#compare(nowMs, undefined));
-    return effects;
+    // A sweep that is due while a loss waits for quiet is no regular one: it makes up for the loss.
+    const isDue = nowMs >= Math.min(this.#loss.dueMs, this.#sweep.dueMs);
+    return isDue ? [...effects, ...this.#compare(nowMs, this.#loss.cause)] : effects;
   }
 
   #greeted(nowMs: number, theirs: SyncFrame & { type: "hello" }): readonly SourceEffect[] {
@@ -274,7 +273,8 @@ export class SourceStream {
   #compare(nowMs: number, cause: ResyncCause | undefined): readonly SourceEffect[] {
     // Everything that happened before the question must be at the standby when it gets it.
     if (this.#sender.pressed && this.#sender.unsent > 0) {
-      (cause === undefined ? this.#sweep : this.#loss).dueMs = nowMs + BEHIND_MS;
+      this.#sweep.dueMs = Math.max(this.#sweep.dueMs, nowMs + BEHIND_MS);
+      if (cause !== undefined) this.#loss.dueMs = nowMs + BEHIND_MS;
       return [];
     }
     this.#sender.pressed = false;
@@ -348,7 +348,8 @@ export class SourceStream {
   #completed({ copy, purged, refreshed, busyMs }: SyncFrame & { type: "complete" }): void {
     // Copy 0 is the log from where it had been cut. What was lost since then is not in it.
     const lost = this.#loss.cause !== undefined || this.#comparison?.regular === false;
-    if (copy !== this.#copy || lost) return;
+    // Nobody can have all of a copy that has not been sent.
+    if (copy !== this.#copy || lost || !this.#followsLog || this.#state === "copying") return;
     this.complete = true;
     this.#sweep.theirPasses(busyMs);
     this.counters.timersRefreshed += refreshed;
