@@ -97,6 +97,8 @@ export class SinkStream {
   /** Resuming: complete when this position is reached. */
   #head = 0;
   #sweep: number | undefined;
+  /** A place in the log was passed over, and no copy that began later has ended. */
+  #gap = false;
   /** The last digest found flows whose timers run down. */
   #refreshNeeded = true;
   /** This node was active itself since the last comparison or copy that it took part in. */
@@ -210,7 +212,8 @@ export class SinkStream {
   purged(copy: number, { purged, refreshed, busyMs }: PurgeResult): readonly SinkEffect[] {
     if (this.#state !== "purging" || copy !== this.#copy) return [];
     this.#state = "live";
-    this.#everComplete = true;
+    // A copy that was whole before the gap does not close it.
+    this.#everComplete = !this.#gap;
     const all = Math.round(busyMs + this.#digestBusyMs);
     this.#digestBusyMs = 0;
     return [{ do: "made-up" }, send({ type: "complete", copy, purged, refreshed, busyMs: all })];
@@ -271,6 +274,7 @@ export class SinkStream {
     if (!resumed) {
       // What was between is missing until a comparison or a copy makes up for it.
       this.#everComplete = false;
+      this.#gap = true;
       if (this.#state === "resuming") this.#state = "idle";
       return [];
     }
@@ -301,6 +305,7 @@ export class SinkStream {
     const abort = this.#abortPasses();
     this.#whole = whole;
     if (!this.#selfActive) this.#missed = false;
+    this.#gap = false;
     if (!refresh) this.#everComplete = false;
     this.#copy = copy;
     this.#buckets = buckets === undefined ? undefined : ownBuckets(buckets);
