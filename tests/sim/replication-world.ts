@@ -65,6 +65,8 @@ export class ReplicationWorld {
   /** Flows of a standby that somebody laid hands on: nothing is promised until the next sweep. */
   #corrupted = new Set<number>();
   takeovers = 0;
+  /** Flows without an event that an heir had at a takeover. */
+  unreportedChecked = 0;
   corruptions = 0;
 
   constructor(seed: number) {
@@ -287,6 +289,13 @@ export class ReplicationWorld {
         throw new Error(
           `flow ${flow.id} was acknowledged and is ${held === undefined ? "lost" : "mistranslated"}`,
         );
+    }
+    // And who is complete has what the log never told of, once it is known that there is such.
+    for (const flow of dead.kernel.unreported) {
+      if (dead.kernel.flows.get(flow.id) !== flow || this.#corrupted.has(flow.id)) continue;
+      this.unreportedChecked++;
+      if (heir.kernel.flows.get(flow.id)?.natPort !== flow.natPort)
+        throw new Error(`flow ${flow.id} was in no event, and the heir was complete without it`);
     }
   }
 

@@ -23,6 +23,7 @@ interface History {
   readonly takeovers: number;
   readonly resumed: number;
   readonly corruptions: number;
+  readonly unreported: number;
 }
 
 /** Runs one world and throws where a promise is broken. */
@@ -39,7 +40,8 @@ function simulate(seed: number): History {
       `the tables of ${standby.name} and of the active node hold the same flows`,
     );
   }
-  return { takeovers: world.takeovers, resumed, corruptions: world.corruptions };
+  const { takeovers, corruptions, unreportedChecked: unreported } = world;
+  return { takeovers, resumed, corruptions, unreported };
 }
 
 function flowsOf(node: SimulatedNode | undefined): string[] {
@@ -51,6 +53,7 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
   let takeovers = 0;
   let resumed = 0;
   let corruptions = 0;
+  let unreported = 0;
   const seeds = [...FIXED_SEEDS, ...Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index)];
   for (const seed of seeds) {
     try {
@@ -58,6 +61,7 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
       takeovers += history.takeovers;
       resumed += history.resumed;
       corruptions += history.corruptions;
+      unreported += history.unreported;
     } catch (error) {
       const repeat = `TOCHA_SIM_FIRST_SEED=${seed} TOCHA_SIM_SEEDS=1 bash scripts/node.sh --test tests/sim/replication.test.ts`;
       throw new Error(
@@ -71,5 +75,6 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
     resumed > SEEDS / 2,
     `the histories contain streams that went on where they were cut (${resumed})`,
   );
+  assert.ok(unreported > SEEDS / 50, `takeovers after lost events (${unreported} flows without one)`);
   assert.ok(corruptions > SEEDS / 2, `the histories contain tables that somebody altered (${corruptions})`);
 });
