@@ -202,6 +202,20 @@ describe("ConntrackInjector, in the kernel's table", () => {
     assert.deepEqual(injector.counters, counted({ created: 1, absent: 1, deleted: 1 }));
   });
 
+  it("deletes the very entry that was seen, not one that has taken its place meanwhile", () => {
+    const [seen, other] = [numbered(1), numbered(2)];
+    inject([["upsert", seen]]);
+    seen.kernelId = table()[0]?.kernelId ?? 0;
+    assert.notEqual(seen.kernelId, 0);
+    inject([["delete", seen]]);
+    // The kernel's number is made of the entry's address and tuple: another flow takes the address.
+    inject([["upsert", other]]);
+    inject([["upsert", seen]]);
+    injector.deleteFlow(seen);
+    assert.equal(table().length, 2);
+    assert.deepEqual(injector.counters, counted({ created: 3, deleted: 1, absent: 1 }));
+  });
+
   function inject(changes: readonly Change[], options = creating): number | DecodeError {
     return injector.inject(records(changes), options);
   }
@@ -240,6 +254,7 @@ function table(): FlowFields[] {
   for (let part = 0; part < 1_000; part++) {
     const result = dump.step((fields) => {
       const copy = flowOf(flowText(fields));
+      copy.kernelId = fields.kernelId;
       entries.push(copy);
     });
     if (result === "done") return entries;
