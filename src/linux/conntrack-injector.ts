@@ -130,10 +130,10 @@ export class ConntrackInjector {
     return total;
   }
 
-  /** Deletes one flow by its original tuple; for removing what does not belong. */
+  /** Deletes one flow as a dump has shown it: this very entry, for removing what does not belong. */
   deleteFlow(fields: FlowFields): void {
     this.#writer.reset();
-    writeDelete(this.#writer, fields, 0);
+    writeDeleteByReply(this.#writer, fields, 0);
     this.#writer.addFlagsToLast(NLM_F_ACK);
     const [refusal] = this.#socket.transact(this.#writer.written());
     if (refusal === undefined) this.counters.deleted++;
