@@ -65,7 +65,7 @@ export class ReplicationWorld {
   /** Flows of a standby that somebody laid hands on: nothing is promised until the next sweep. */
   #corrupted = new Set<number>();
   takeovers = 0;
-  /** Flows without an event that an heir had at a takeover. */
+  /** Flows without an event that a complete standby had. */
   unreportedChecked = 0;
   corruptions = 0;
 
@@ -118,6 +118,7 @@ export class ReplicationWorld {
     this.#nowMs += stepMs;
     if (traffic) this.#makeTraffic();
     if (this.#random() < 0.02) this.#expireProvisional();
+    if (traffic) this.#checkComplete();
     if (this.#random() < faults.corrupt) this.#corrupt();
     if (this.#random() < faults.cut) this.#cut();
     if (this.#random() < faults.takeover) this.#takeOver();
@@ -126,6 +127,13 @@ export class ReplicationWorld {
     this.#connect();
     for (const node of this.nodes) this.#runNode(node, faults);
     for (const connection of [...this.#connections]) this.#deliver(connection);
+  }
+
+  /** Any moment may be that of a takeover. */
+  #checkComplete(): void {
+    const { active } = this;
+    if (active === undefined) return;
+    for (const standby of this.standbys) if (this.isComplete(standby)) this.#checkUnreported(active, standby);
   }
 
   #makeTraffic(): void {
@@ -290,12 +298,16 @@ export class ReplicationWorld {
           `flow ${flow.id} was acknowledged and is ${held === undefined ? "lost" : "mistranslated"}`,
         );
     }
-    // And who is complete has what the log never told of, once it is known that there is such.
-    for (const flow of dead.kernel.unreported) {
-      if (dead.kernel.flows.get(flow.id) !== flow || this.#corrupted.has(flow.id)) continue;
+  }
+
+  /** The promise: who is complete has also what the log never told of, once it is known that there is such. */
+  #checkUnreported(active: SimulatedNode, standby: SimulatedNode): void {
+    if (this.#streamTo(standby)?.sink.resumePoint?.session !== active.log.session) return;
+    for (const flow of active.kernel.unreported) {
+      if (active.kernel.flows.get(flow.id) !== flow || this.#corrupted.has(flow.id)) continue;
       this.unreportedChecked++;
-      if (heir.kernel.flows.get(flow.id)?.natPort !== flow.natPort)
-        throw new Error(`flow ${flow.id} was in no event, and the heir was complete without it`);
+      if (standby.kernel.flows.get(flow.id)?.natPort !== flow.natPort)
+        throw new Error(`flow ${flow.id} was in no event, and ${standby.name} was complete without it`);
     }
   }
 

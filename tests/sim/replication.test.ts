@@ -75,6 +75,6 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
     resumed > SEEDS / 2,
     `the histories contain streams that went on where they were cut (${resumed})`,
   );
-  assert.ok(unreported > SEEDS / 50, `takeovers after lost events (${unreported} flows without one)`);
+  assert.ok(unreported > SEEDS, `the histories contain flows without an event (${unreported})`);
   assert.ok(corruptions > SEEDS / 2, `the histories contain tables that somebody altered (${corruptions})`);
 });
