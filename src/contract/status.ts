@@ -54,6 +54,8 @@ export const replicationSchema = z.looseObject({
   overruns: z.number(),
   /** Kinds of connections that this node's kernel cannot hold, such as `DCCP`. */
   missingKinds: z.array(z.string()).readonly().optional(),
+  /** Connections that this node's kernel refused to take from a peer since the tables were last compared. */
+  notProtected: z.number().optional(),
 });
 
 export const nodeStatusSchema = z.object({

@@ -68,6 +68,8 @@ export interface ReplicatorReport {
     readonly absent: number;
   };
   readonly refused: Record<string, number>;
+  /** Connections that the kernel refused since the tables were last compared. */
+  readonly notProtected: number;
   readonly purged: number;
   readonly malformed: number;
   /** Connections that were no stream of a node: other addresses, failed handshakes, foreign certificates. */

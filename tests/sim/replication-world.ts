@@ -66,6 +66,8 @@ export class ReplicationWorld {
   /** Flows of a standby that somebody laid hands on: nothing is promised until the next sweep. */
   #corrupted = new Set<number>();
   takeovers = 0;
+  /** Flows without an event that a complete standby had. */
+  unreportedChecked = 0;
   corruptions = 0;
 
   constructor(seed: number) {
@@ -117,6 +119,7 @@ export class ReplicationWorld {
     this.#nowMs += stepMs;
     if (traffic) this.#makeTraffic();
     if (this.#random() < 0.02) this.#expireProvisional();
+    if (traffic) this.#checkComplete();
     if (this.#random() < faults.corrupt) this.#corrupt();
     if (this.#random() < faults.cut) this.#cut();
     if (this.#random() < faults.takeover) this.#takeOver();
@@ -125,6 +128,13 @@ export class ReplicationWorld {
     this.#connect();
     for (const node of this.nodes) this.#runNode(node, faults);
     for (const connection of [...this.#connections]) this.#deliver(connection);
+  }
+
+  /** Any moment may be that of a takeover. */
+  #checkComplete(): void {
+    const { active } = this;
+    if (active === undefined) return;
+    for (const standby of this.standbys) if (this.isComplete(standby)) this.#checkUnreported(active, standby);
   }
 
   #makeTraffic(): void {
@@ -317,6 +327,17 @@ export class ReplicationWorld {
         throw new Error(
           `flow ${flow.id} was acknowledged and is ${held === undefined ? "lost" : "mistranslated"}`,
         );
+    }
+  }
+
+  /** The promise: who is complete has also what the log never told of, once it is known that there is such. */
+  #checkUnreported(active: SimulatedNode, standby: SimulatedNode): void {
+    if (this.#streamTo(standby)?.sink.resumePoint?.session !== active.log.session) return;
+    for (const flow of active.kernel.unreported) {
+      if (active.kernel.flows.get(flow.id) !== flow || this.#corrupted.has(flow.id)) continue;
+      this.unreportedChecked++;
+      if (standby.kernel.flows.get(flow.id)?.natPort !== flow.natPort)
+        throw new Error(`flow ${flow.id} was in no event, and ${standby.name} was complete without it`);
     }
   }
 

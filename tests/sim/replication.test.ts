@@ -25,6 +25,7 @@ interface History {
   readonly takeovers: number;
   readonly resumed: number;
   readonly corruptions: number;
+  readonly unreported: number;
 }
 
 /** Runs one world and throws where a promise is broken. */
@@ -41,7 +42,8 @@ function simulate(seed: number): History {
       `the tables of ${standby.name} and of the active node hold the same flows`,
     );
   }
-  return { takeovers: world.takeovers, resumed, corruptions: world.corruptions };
+  const { takeovers, corruptions, unreportedChecked: unreported } = world;
+  return { takeovers, resumed, corruptions, unreported };
 }
 
 function flowsOf(node: SimulatedNode | undefined): string[] {
@@ -53,6 +55,7 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
   let takeovers = 0;
   let resumed = 0;
   let corruptions = 0;
+  let unreported = 0;
   const seeds = [...FIXED_SEEDS, ...Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index)];
   for (const seed of seeds) {
     try {
@@ -60,6 +63,7 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
       takeovers += history.takeovers;
       resumed += history.resumed;
       corruptions += history.corruptions;
+      unreported += history.unreported;
     } catch (error) {
       const repeat = `TOCHA_SIM_FIRST_SEED=${seed} TOCHA_SIM_SEEDS=1 bash scripts/node.sh --test tests/sim/replication.test.ts`;
       throw new Error(
@@ -73,6 +77,7 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
     resumed > SEEDS / 2,
     `the histories contain streams that went on where they were cut (${resumed})`,
   );
+  assert.ok(unreported > SEEDS, `the histories contain flows without an event (${unreported})`);
   assert.ok(corruptions > SEEDS / 2, `the histories contain tables that somebody altered (${corruptions})`);
 });
 

@@ -4,6 +4,10 @@ import type { SourceCounters, SourceEffect } from "./source-types.ts";
 
 /** Records of one frame: small enough to be encrypted and applied without a pause for others. */
 const FRAME_RECORDS_BYTES = 32 << 10;
+/** Taken from the log at once; the socket says when it wants more. Else a slow standby would get the whole log into memory. */
+const TAKE_BYTES_MAX = 1 << 20;
+/** Before a handover: it is bounded by the size of the log. */
+export const EVERYTHING = Number.POSITIVE_INFINITY;
 
 /** How far the records of one stream have gone: read from the log, sent, and acknowledged. */
 export class RecordSender {
@@ -55,14 +59,27 @@ export class RecordSender {
     };
   }
 
-  /** The next frame of the log; undefined when there is nothing to send now; "gone" when the standby was too slow for too long. */
-  next(nowMs: number): SourceEffect | "gone" | undefined {
-    if (this.pressed) return undefined;
-    const batch = this.#log.read(this.#cursor, FRAME_RECORDS_BYTES);
-    if (batch === undefined || batch === "gone") return batch;
-    const count = batch.next - this.#cursor;
-    this.#cursor = batch.next;
-    return this.send(nowMs, batch.records, count);
+  /**
+   * Frames with what the log has and was not sent. What is beyond `bytesMax` waits, as under pressure, until the socket is
+   * relieved. `gone`: the standby was too slow for so long that the log has forgotten its place.
+   */
+  take(
+    nowMs: number,
+    bytesMax = TAKE_BYTES_MAX,
+  ): { readonly frames: SourceEffect[]; readonly gone: boolean } {
+    const frames: SourceEffect[] = [];
+    let bytes = 0;
+    while (!this.pressed) {
+      const batch = this.#log.read(this.#cursor, FRAME_RECORDS_BYTES);
+      if (batch === "gone") return { frames, gone: true };
+      if (batch === undefined) break;
+      const count = batch.next - this.#cursor;
+      this.#cursor = batch.next;
+      frames.push(this.send(nowMs, batch.records, count));
+      bytes += batch.records.length;
+      this.pressed = bytes >= bytesMax;
+    }
+    return { frames, gone: false };
   }
 
   send(nowMs: number, records: Uint8Array, count: number): SourceEffect {
@@ -83,7 +100,8 @@ export class RecordSender {
     if (sequence <= this.#acknowledged || sequence > this.#sequence) return [];
     this.#counters.recordsAcknowledged += sequence - this.#acknowledged;
     this.#acknowledged = sequence;
-    this.#oldestUnacknowledgedMs = sequence === this.#sequence ? undefined : sentAtMs;
+    if (sequence === this.#sequence) this.#oldestUnacknowledgedMs = undefined;
+    else if (Number.isFinite(sentAtMs)) this.#oldestUnacknowledgedMs = sentAtMs;
     return [];
   }
 }

@@ -52,6 +52,8 @@ export type SinkEffect =
     }
   /** Forget the keys of an earlier copy. */
   | { readonly do: "begin-copy" }
+  /** Everything that the last comparison, or copy of everything, found missing here was sent and applied. */
+  | { readonly do: "made-up" }
   /** Make a pass over the table, at leisure, then call purged(). */
   | { readonly do: "purge"; readonly purge: Purge }
   | { readonly do: "abort-purge" }
@@ -102,6 +104,8 @@ export class SinkStream {
   /** Resuming: complete when this position is reached. */
   #head = 0;
   #sweep: number | undefined;
+  /** A place in the log was passed over, and no copy that began later has ended. */
+  #gap = false;
   /** The last digest found flows whose timers run down. */
   #refreshNeeded = true;
   /** This node was active itself since the last comparison or copy that it took part in. */
@@ -218,10 +222,11 @@ export class SinkStream {
   purged(copy: number, { purged, refreshed, busyMs }: PurgeResult): readonly SinkEffect[] {
     if (this.#state !== "purging" || copy !== this.#copy) return [];
     this.#state = "live";
-    this.#everComplete = true;
+    // A copy that was whole before the gap does not close it.
+    this.#everComplete = !this.#gap;
     const all = Math.round(busyMs + this.#digestBusyMs);
     this.#digestBusyMs = 0;
-    return [send({ type: "complete", copy, purged, refreshed, busyMs: all })];
+    return [{ do: "made-up" }, send({ type: "complete", copy, purged, refreshed, busyMs: all })];
   }
 
   timeout(nowMs: number): readonly SinkEffect[] {
@@ -284,6 +289,7 @@ export class SinkStream {
     if (!resumed) {
       // What was between is missing until a comparison or a copy makes up for it.
       this.#everComplete = false;
+      this.#gap = true;
       if (this.#state === "resuming") this.#state = "idle";
       return [];
     }
@@ -314,6 +320,7 @@ export class SinkStream {
     const abort = this.#abortPasses();
     this.#whole = whole;
     if (!this.#selfActive) this.#missed = false;
+    this.#gap = false;
     if (!refresh) this.#everComplete = false;
     this.#copy = copy;
     this.#buckets = buckets === undefined ? undefined : ownBuckets(buckets);

@@ -4,7 +4,7 @@ import type { ChangeLog } from "./change-log.ts";
 import { Comparison } from "./comparison.ts";
 import { hello, helloMismatch, SILENCE_MS } from "./hello.ts";
 import { PendingLoss } from "./pending-loss.ts";
-import { RecordSender } from "./record-sender.ts";
+import { EVERYTHING, RecordSender } from "./record-sender.ts";
 import {
   newSourceCounters,
   type ResyncCause,
@@ -21,6 +21,8 @@ export const HEARTBEAT_MS = 500;
 const NEARLY_EMPTY = 16;
 /** Without an answer for this long a comparison is given up. Paced passes over millions of flows take a while. */
 const COMPARE_LIMIT_MS = 120_000;
+/** A stream that is behind is not compared: its answer would come late, for the question would wait behind everything. */
+const BEHIND_MS = 1_000;
 
 /** Source's end of the stream to one standby (source-types.ts has its states). Synchronous; time comes in, effects are data, performed in order. */
 export class SourceStream {
@@ -115,13 +117,12 @@ export class SourceStream {
     this.#active = active;
     this.complete = false;
     if (this.state === "offline" || this.state === "greeting") return [];
-    if (active) {
-      const begin = [this.#heartbeat(nowMs), this.#sender.beginLog(this.#log.head)];
-      return [...begin, ...this.#compare(nowMs, "became-active")];
-    }
+    const heartbeat = this.#heartbeat(nowMs);
+    if (active)
+      return [heartbeat, this.#sender.beginLog(this.#log.head), ...this.#compare(nowMs, "became-active")];
     // What was read before goes out still: the flows' last changes under this node. A copy of ours ends unfinished.
     this.#sender.pressed = false;
-    const effects = [...this.#abortPass(), ...this.#pump(nowMs), this.#heartbeat(nowMs)];
+    const effects = [...this.#abortPass(), ...this.#pump(nowMs, EVERYTHING), heartbeat];
     this.state = "idle";
     this.#sweep.stop();
     return effects;
@@ -228,7 +229,7 @@ export class SourceStream {
   mark(nowMs: number, token: number): readonly SourceEffect[] {
     if (this.state === "offline" || this.state === "greeting") return [];
     this.#sender.pressed = false;
-    return [...this.#pump(nowMs), send({ type: "mark", token })];
+    return [...this.#pump(nowMs, EVERYTHING), send({ type: "mark", token })];
   }
 
   timeout(nowMs: number): readonly SourceEffect[] {
@@ -238,12 +239,12 @@ export class SourceStream {
     }
     const effects: SourceEffect[] = [];
     if (nowMs >= this.#heartbeatDueMs) effects.push(this.#heartbeat(nowMs));
-    if (nowMs >= (this.#comparison?.deadlineMs ?? Number.POSITIVE_INFINITY))
-      effects.push(...this.#compareFailed(nowMs));
+    const comparisonMs = this.#comparison?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    if (nowMs >= comparisonMs) effects.push(...this.#compareFailed(nowMs));
     if (this.state !== "live") return effects;
-    if (nowMs >= this.#loss.dueMs) effects.push(...this.#compare(nowMs, this.#loss.cause));
-    else if (nowMs >= this.#sweep.dueMs) effects.push(...this.#compare(nowMs, undefined));
-    return effects;
+    // A sweep that is due while a loss waits for quiet is no regular one: it makes up for the loss.
+    const isDue = nowMs >= Math.min(this.#loss.dueMs, this.#sweep.dueMs);
+    return isDue ? [...effects, ...this.#compare(nowMs, this.#loss.cause)] : effects;
   }
 
   #greeted(nowMs: number, theirs: SyncFrame & { type: "hello" }): readonly SourceEffect[] {
@@ -269,6 +270,11 @@ export class SourceStream {
   /** Compares the tables: because of a loss, or (without a cause) as the regular sweep. */
   #compare(nowMs: number, cause: ResyncCause | undefined): readonly SourceEffect[] {
     // Everything that happened before the question must be at the standby when it gets it.
+    if (this.#sender.pressed && this.#sender.unsent > 0) {
+      this.#sweep.dueMs = Math.max(this.#sweep.dueMs, nowMs + BEHIND_MS);
+      if (cause !== undefined) this.#loss.dueMs = nowMs + BEHIND_MS;
+      return [];
+    }
     this.#sender.pressed = false;
     const before = this.#pump(nowMs);
     if (cause !== undefined) {
@@ -341,7 +347,8 @@ export class SourceStream {
   #completed({ copy, purged, refreshed, busyMs }: SyncFrame & { type: "complete" }): readonly SourceEffect[] {
     // Copy 0 is the log from where it had been cut. What was lost since then is not in it.
     const lost = this.#loss.cause !== undefined || this.#comparison?.regular === false;
-    if (copy !== this.#copy || lost) return [];
+    // Nobody can have all of a copy that has not been sent.
+    if (copy !== this.#copy || lost || !this.#followsLog || this.state === "copying") return [];
     this.complete = true;
     this.#sweep.theirPasses(busyMs);
     this.counters.timersRefreshed += refreshed;
@@ -373,19 +380,12 @@ export class SourceStream {
   }
 
   /** Sends what the log has beyond what was sent. */
-  #pump(nowMs: number): SourceEffect[] {
-    const effects: SourceEffect[] = [];
-    while (this.#followsLog) {
-      const next = this.#sender.next(nowMs);
-      if (next === undefined) break;
-      if (next === "gone") {
-        effects.push(this.#sender.beginLog(this.#log.head));
-        this.#lost(nowMs, "backpressure");
-        break;
-      }
-      effects.push(next);
-    }
-    return effects;
+  #pump(nowMs: number, bytesMax?: number): SourceEffect[] {
+    if (!this.#followsLog) return [];
+    const { frames, gone } = this.#sender.take(nowMs, bytesMax);
+    if (!gone) return frames;
+    this.#lost(nowMs, "backpressure");
+    return [...frames, this.#sender.beginLog(this.#log.head)];
   }
 
   #heartbeat(nowMs: number): SourceEffect {

@@ -4,6 +4,7 @@ import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowKeySet } from "../../core/replication/flow-key-set.ts";
 import { type Purge, type SinkEffect, SinkStream } from "../../core/replication/sink-stream.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
+import type { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
 import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { type LogPlace, SyncFrameSplitter } from "../../wire/flow-sync.ts";
@@ -17,11 +18,16 @@ import { TablePass } from "./table-pass.ts";
 const SWEEPS_SURVIVED = 3;
 const SWEEPS_LEFT_MIN = 1.5;
 
+/** For the last frame, with the reason of the end. */
+const FAREWELL_MS = 1_000;
+
 export interface SinkLinkOptions {
   readonly settings: NodeSettings;
   readonly peer: string;
   readonly socket: TLSSocket;
   readonly injector: ConntrackInjector;
+  /** The node's count of what its kernel refused, which comparisons settle. */
+  readonly unprotected: UnprotectedCount;
   readonly filter: FlowFilter;
   readonly selfActive: boolean;
   /** Entries in this node's table. */
@@ -86,7 +92,7 @@ export class SinkLink {
     return {
       peer: this.peer,
       direction: "from",
-      connected: true,
+      connected: this.stream.state !== "closed",
       state: this.stream.state,
       records: this.stream.recordsReceived,
       bytes: this.stream.bytesReceived,
@@ -133,6 +139,10 @@ export class SinkLink {
         break;
       case "begin-copy":
         this.#keys.clear();
+        this.#options.unprotected.began(this.#options.injector.refusedCreates);
+        break;
+      case "made-up":
+        this.#options.unprotected.ended();
         break;
       case "purge":
         this.#purge(effect.purge);
@@ -142,6 +152,8 @@ export class SinkLink {
         this.#purgePass = undefined;
         break;
       case "start-digest":
+        this.#options.unprotected.abandoned();
+        this.#options.unprotected.began(this.#options.injector.refusedCreates);
         this.#digest(effect);
         break;
       case "abort-digest":
@@ -150,7 +162,9 @@ export class SinkLink {
         break;
       case "close":
         this.#options.log("warning", `stream from ${this.peer} closed: ${effect.reason}`);
+        // Whoever is still there reads the reason; a half-open connection would never end by itself.
         this.#options.socket.end();
+        setTimeout(() => this.close(), FAREWELL_MS);
         break;
     }
   }
@@ -248,6 +262,7 @@ export class SinkLink {
 
   #closed(): void {
     clearTimeout(this.#timer);
+    this.#options.unprotected.abandoned();
     for (const effect of this.stream.disconnected()) this.#performOne(effect);
     this.#options.onClose(this);
     this.#options.onChange(this);

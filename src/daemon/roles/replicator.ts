@@ -5,6 +5,7 @@ import type { TLSSocket } from "node:tls";
 import { validIp } from "../../base/ip.ts";
 import { ChangeLog } from "../../core/replication/change-log.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
+import { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
@@ -58,6 +59,7 @@ class ReplicatorRole {
   readonly #resume: ResumeFile;
   readonly #sources: readonly SourceLink[];
   readonly #sinks = new Set<SinkLink>();
+  readonly #unprotected = new UnprotectedCount();
   readonly #listener: StreamListener;
   #active = false;
   /** Active, with a table that is the truth. */
@@ -255,6 +257,7 @@ class ReplicatorRole {
       peer,
       socket,
       injector: this.#injector,
+      unprotected: this.#unprotected,
       filter: this.#filter,
       selfActive: this.#active,
       flows: countFlows(),
@@ -307,6 +310,7 @@ class ReplicatorRole {
       missingKinds: this.#missingKinds,
       injected: { created, updated, deleted, kept, replaced, absent },
       refused,
+      notProtected: this.#unprotected.of(this.#injector.refusedCreates),
       purged: this.#purgedBefore + sum([...this.#sinks].map(({ purged }) => purged)),
       malformed:
         this.#malformedBefore +
