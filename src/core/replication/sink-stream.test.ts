@@ -105,4 +105,16 @@ describe("SinkStream", () => {
     const [effect] = sink.receive(0, { type: "copy-end", copy: 1 });
     assert.ok(effect?.do === "purge" && effect.purge.beyond === "offer");
   });
+
+  it("that was active knows what it would not take, until a comparison or a copy begins", () => {
+    sink.receive(0, log(3, false));
+    takeCopy(1);
+    sink.setSelfActive(true);
+    sink.receive(0, copyBegin(2, false));
+    sink.receive(0, { type: "copy-end", copy: 2 });
+    sink.setSelfActive(false);
+    assert.equal(sink.missedCopy, true);
+    sink.receive(0, { type: "compare", sweep: 1, seed: 5, bits: 8, paced: true });
+    assert.equal(sink.missedCopy, false);
+  });
 });

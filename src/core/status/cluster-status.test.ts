@@ -23,7 +23,9 @@ test("a healthy cluster has no problem", () => {
 });
 
 test("a connection table is full when 95 of 100 places are taken", () => {
-  const withFlows = (flows: number) => compose("gw2", (node) => ({ ...node, flows, flowsMax: 1_000 }));
+  const withFlows = (flows: number, flowsMax = 1_000) =>
+    compose("gw2", (node) => ({ ...node, flows, flowsMax }));
+  assert.deepEqual(codes(withFlows(10, 0)), [], "no limit");
   assert.deepEqual(codes(withFlows(949)), []);
   const [problem] = withFlows(950).problems;
   assert.equal(problem?.code, "table-full");

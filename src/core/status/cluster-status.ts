@@ -118,7 +118,8 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
       ),
     );
   }
-  if (node.flows >= TABLE_FULL_SHARE * node.flowsMax) {
+  // A limit of 0 is none (nf_conntrack-sysctl.rst).
+  if (node.flowsMax > 0 && node.flows >= TABLE_FULL_SHARE * node.flowsMax) {
     const message = `the connection table of ${node.name} is full, or nearly so: ${node.flows} of ${node.flowsMax}`;
     const hint = `On ${node.name}: sysctl -w net.netfilter.nf_conntrack_max=${2 * node.flowsMax} (about 400 bytes of memory each); who has so many: tocha connections top`;
     problems.push(problem("error", "table-full", message, hint));
