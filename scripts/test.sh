@@ -20,14 +20,14 @@ run() {
 }
 
 if [ "$part" = quick ]; then
-  run "units" "src/{base,wire,contract,core,keys,client}/**/*.test.ts" tests/style.test.ts
+  run "units" "src/{base,wire,contract,core,keys,client}/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
   run "simulations" tests/sim/*.test.ts
   run "fuzz, short" tests/fuzz/*.test.ts
   exit 0
 fi
 
 bash scripts/install.sh nftables iproute2 conntrack git keepalived tcpdump vsftpd
-run "units and kernel layer" "src/**/*.test.ts" tests/style.test.ts
+run "units and kernel layer" "src/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
 run "simulations" tests/sim/*.test.ts
 run "fuzz, short" tests/fuzz/*.test.ts
 # One after the other: each file has the machine's cores for its gateways and its traffic.

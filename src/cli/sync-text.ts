@@ -46,6 +46,7 @@ function summarizeGroup(
   const sentences = [
     `${active.name} is active with ${counted(active.flows, "connection")} in its table.`,
     ...others.filter(isComplete).map((node) => completeSentence(node, active)),
+    ...nodes.flatMap(missingSentence),
     ...active.replication.streams.flatMap((stream) => [...sweepSentences(stream), ...passSentences(stream)]),
   ];
   const unprotected = [
@@ -91,6 +92,13 @@ function sweepSentences({ peer, sweeps }: ReplicationStreamStatus): string[] {
   if (bucketsDiffering === 0) return [`${often}: they were equal.`];
   return [
     `${often}: ${counted(bucketsDiffering, "part")} differed; ${counted(flowsMended, "connection")} sent anew, ${grouped(flowsPurged)} removed there.`,
+  ];
+}
+
+function missingSentence({ name, replication: { missingKinds = [] } }: NodeStatus): string[] {
+  if (missingKinds.length === 0) return [];
+  return [
+    `The kernel of ${name} cannot hold connections with ${missingKinds.join(", ")}: these are not mirrored there.`,
   ];
 }
 

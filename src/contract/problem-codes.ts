@@ -103,7 +103,10 @@ export const problemCodes = {
   "revision-differs": "A node runs another document.",
   "interface-down": "An interface has no carrier or is down.",
   "replication-lags": "Connections reach a standby late.",
-  "records-refused": "The kernel of a standby refused connections.",
+  "records-refused": "The kernel of a standby refused changes of connections.",
+  "table-full": "The connection table of a node is full, or nearly so.",
+  "not-protected": "The kernel of a standby refused connections, and no comparison has made up for it yet.",
+  "stream-down": "The active node has no stream of connections to a standby.",
   "no-real-time": "The failover role runs without real-time priority.",
   "gateway-not-loaded": "The rules or kernel settings of a node could not be set.",
   // The lab.

@@ -52,6 +52,10 @@ export const replicationSchema = z.looseObject({
   streams: z.array(replicationStreamSchema),
   /** Times that the kernel dropped events, because they were not read fast enough. */
   overruns: z.number(),
+  /** Kinds of connections that this node's kernel cannot hold, such as `DCCP`. */
+  missingKinds: z.array(z.string()).readonly().optional(),
+  /** Connections that this node's kernel refused to take from a peer since the tables were last compared. */
+  notProtected: z.number().optional(),
 });
 
 /** What a node is in one failover group. */

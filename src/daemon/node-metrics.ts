@@ -105,8 +105,19 @@ function addReplicator(metrics: MetricSet, { groups, ...report }: ReplicatorRepo
       Number(complete),
       { group },
     );
-  const { role, complete, streams, overruns, injected, refused, purged, malformed, streamsRefused, ...rest } =
-    report;
+  const {
+    role,
+    complete,
+    streams,
+    overruns,
+    injected,
+    refused,
+    purged,
+    malformed,
+    streamsRefused,
+    notProtected,
+    ...rest
+  } = report;
   metrics.gauge(
     "tocha_replication_complete",
     "1 when the kernel holds every mirrored connection.",
@@ -127,6 +138,11 @@ function addReplicator(metrics: MetricSet, { groups, ...report }: ReplicatorRepo
       operation,
     });
   }
+  metrics.gauge(
+    "tocha_replication_not_protected",
+    "Connections that this kernel refused since the tables were last compared.",
+    notProtected,
+  );
   metrics.counter("tocha_replication_malformed_total", "Messages that were not understood.", malformed);
   metrics.counter(
     "tocha_replication_streams_refused_total",

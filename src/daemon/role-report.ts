@@ -67,6 +67,8 @@ export interface ReplicatorReport {
   readonly groups: Readonly<Record<string, boolean>>;
   readonly streams: readonly StreamReport[];
   readonly overruns: number;
+  /** Kinds of flows that this kernel does not take (src/linux/conntrack-kinds.ts). */
+  readonly missingKinds: readonly string[];
   readonly injected: {
     readonly created: number;
     readonly updated: number;
@@ -76,6 +78,8 @@ export interface ReplicatorReport {
     readonly absent: number;
   };
   readonly refused: Record<string, number>;
+  /** Connections that the kernel refused since the tables were last compared. */
+  readonly notProtected: number;
   readonly purged: number;
   readonly malformed: number;
   /** Connections that were no stream of a node: other addresses, failed handshakes, foreign certificates. */

@@ -51,7 +51,11 @@ export async function makeAuthority(): Promise<KeyPair> {
 }
 
 /** Makes a node's certificate, good for both ends of a connection, signed by the authority. */
-export async function makeNodeCertificate(node: string, authority: KeyPair): Promise<KeyPair> {
+export async function makeNodeCertificate(
+  node: string,
+  authority: KeyPair,
+  valid = validity(nodeDays),
+): Promise<KeyPair> {
   const issuer = new X509Certificate(authority.certificate);
   const signingKey = await webcrypto.subtle.importKey(
     "pkcs8",
@@ -66,7 +70,7 @@ export async function makeNodeCertificate(node: string, authority: KeyPair): Pro
       serialNumber: serialNumber(),
       subject: `CN=${node}`,
       issuer: issuer.subject,
-      ...validity(nodeDays),
+      ...valid,
       signingAlgorithm: algorithm,
       publicKey: keys.publicKey,
       signingKey,

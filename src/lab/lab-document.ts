@@ -36,6 +36,7 @@ ${settings.ipv6 ? `    - { id: lan6-out, from: "${lan6}", out: wan, to: "${virtu
   interface: sync
   refresh: ${settings.refreshMs}ms
   shortExchanges: ${settings.shortExchanges}
+  marks: ${settings.marks}
 keys: { directory: keys }
 `;
 }

@@ -17,6 +17,8 @@ export interface LabSettings {
   readonly shortExchanges: boolean;
   /** Failover groups. With two, the client's second address uses the gateway of the second one, which prefers the last node. */
   readonly groups: 1 | 2;
+  /** `replication.marks` of the document. */
+  readonly marks: boolean;
 }
 
 export const defaultLabSettings: LabSettings = {
@@ -29,6 +31,7 @@ export const defaultLabSettings: LabSettings = {
   helpers: [],
   shortExchanges: false,
   groups: 1,
+  marks: false,
 };
 
 /** The switches of the lab, and so the interface roles of every gateway. */

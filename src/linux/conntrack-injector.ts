@@ -104,6 +104,14 @@ export class ConntrackInjector {
     return this.#socket.portId;
   }
 
+  /** Flows that the kernel would not create, for whatever reason. */
+  get refusedCreates(): number {
+    return Object.entries(this.counters.refused).reduce(
+      (sum, [what, count]) => (what.startsWith("create ") ? sum + count : sum),
+      0,
+    );
+  }
+
   /**
    * Applies all records in order; but an expectation waits for the flow that it belongs to, if that comes later.
    *
@@ -122,10 +130,10 @@ export class ConntrackInjector {
     return total;
   }
 
-  /** Deletes one flow by its original tuple; for removing what does not belong. */
+  /** Deletes one flow as a dump has shown it: this very entry, for removing what does not belong. */
   deleteFlow(fields: FlowFields): void {
     this.#writer.reset();
-    writeDelete(this.#writer, fields, 0);
+    writeDeleteByReply(this.#writer, fields, 0);
     this.#writer.addFlagsToLast(NLM_F_ACK);
     const [refusal] = this.#socket.transact(this.#writer.written());
     if (refusal === undefined) this.counters.deleted++;

@@ -51,6 +51,13 @@ describe("missingFlowKinds", () => {
   });
 });
 
+describe("missingFlowKinds, asked for some", () => {
+  it("answers for these alone", () => {
+    assert.deepEqual(missingFlowKinds([]), []);
+    assert.deepEqual(missingFlowKinds(["marks", "IPv6"]), []);
+  });
+});
+
 describe("rare kinds in the kernel's table", () => {
   for (const [name, flow] of Object.entries(flows)) {
     if (flow.protocol === IPPROTO_DCCP && missingFlowKinds().includes("DCCP")) {
@@ -175,7 +182,7 @@ describe("expectations in the kernel's table", () => {
   });
 
   it("reports those that come and go, in order, to whom it may concern", () => {
-    const events = new ConntrackEvents({ receiveBufferBytes: 1 << 20 });
+    const events = new ConntrackEvents({ receiveBufferBytes: 1 << 20, births: true });
     events.subscribe(true);
     const expectation = goldenExpectations()["expect-ftp-passive"]!;
     inject((writer) => {

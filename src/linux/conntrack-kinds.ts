@@ -33,16 +33,16 @@ const LIFE_SECONDS = 2;
  * Finds out which kinds of flows this kernel takes: each is created over ctnetlink, read back, compared and deleted.
  * Modules of the kernel that can be loaded on demand are loaded by this.
  *
- * The flows are between addresses that no packet has. Call it before anybody listens to the namespace's events. Needs
- * CAP_NET_ADMIN.
+ * The flows are between addresses that no packet has. Whoever listens to the namespace's events hears of them, so call it
+ * before. Needs CAP_NET_ADMIN.
  *
- * @returns the kinds that it does not take, in the order of `flowKinds`
+ * @returns the kinds that it does not take, in the order of `wanted`
  * @throws KernelError when conntrack itself is missing
  */
-export function missingFlowKinds(): FlowKind[] {
+export function missingFlowKinds(wanted: readonly FlowKind[] = flowKinds): FlowKind[] {
   const probe = new KindProbe();
   try {
-    return flowKinds.filter((kind) => !tests[kind](probe));
+    return wanted.filter((kind) => !tests[kind](probe));
   } finally {
     probe.close();
   }

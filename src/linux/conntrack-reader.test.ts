@@ -54,7 +54,7 @@ describe("conntrack reports", () => {
     });
 
     it("hears nothing before it subscribes, nor after", () => {
-      const events = new ConntrackEvents({ receiveBufferBytes: 1 << 20 });
+      const events = new ConntrackEvents({ receiveBufferBytes: 1 << 20, births: true });
       inject("upsert", [numbered(1)]);
       assert.deepEqual(read(events), []);
       events.subscribe(true);
@@ -146,7 +146,7 @@ describe("conntrack reports", () => {
 });
 
 function subscribed(receiveBufferBytes = 4 << 20): ConntrackEvents {
-  const events = new ConntrackEvents({ receiveBufferBytes });
+  const events = new ConntrackEvents({ receiveBufferBytes, births: true });
   events.subscribe(true);
   return events;
 }

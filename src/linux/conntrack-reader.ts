@@ -33,10 +33,10 @@ export interface ReaderCounters {
   overruns: number;
 }
 
-const eventGroups = [
-  ...[NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY],
-  ...[NFNLGRP_CONNTRACK_EXP_NEW, NFNLGRP_CONNTRACK_EXP_DESTROY],
-];
+/** What happens to flows in their lives. */
+const lifeGroups = [NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY];
+/** How they come about, and what helpers expect. */
+const birthGroups = [NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_EXP_NEW, NFNLGRP_CONNTRACK_EXP_DESTROY];
 
 const EVENT_SLOTS = 128;
 /** A conntrack event with every attribute that exists is shorter than this. */
@@ -50,12 +50,18 @@ const EVENT_SLOT_BYTES = 2_048;
 export class ConntrackEvents {
   readonly counters: ReaderCounters = { messages: 0, malformed: 0, overruns: 0 };
   readonly #socket: NetlinkSocket;
+  readonly #groups: readonly number[];
   readonly #batch = new DatagramBatch(EVENT_SLOTS, EVENT_SLOT_BYTES);
   readonly #fields = new FlowFields();
   readonly #expectation = new ExpectationFields();
   #subscribed = false;
 
-  constructor(options: { readonly receiveBufferBytes: number }) {
+  /**
+   * @param options.births whether the births of flows and expectations are wanted, too. A listener costs where nobody looks at
+   *   what it hears: the kernel builds the event of every flow that is created over ctnetlink, in all namespaces of the machine
+   */
+  constructor(options: { readonly receiveBufferBytes: number; readonly births: boolean }) {
+    this.#groups = options.births ? [...lifeGroups, ...birthGroups] : lifeGroups;
     this.#socket = new NetlinkSocket({
       protocol: NETLINK_NETFILTER,
       receiveBufferBytes: options.receiveBufferBytes,
@@ -74,7 +80,7 @@ export class ConntrackEvents {
   subscribe(wanted: boolean): void {
     if (wanted === this.#subscribed) return;
     this.#subscribed = wanted;
-    for (const group of eventGroups) {
+    for (const group of this.#groups) {
       if (wanted) this.#socket.subscribe(group);
       else this.#socket.unsubscribe(group);
     }

@@ -120,14 +120,10 @@ export function writeTimeout(writer: NetlinkWriter, fields: FlowFields, sequence
   writer.end();
 }
 
-/**
- * Writes a request that deletes the flow with this original tuple; ENOENT where there is none, or where the entry is not the
- * one that `fields.kernelId` names.
- */
+/** Writes a request that deletes the flow with this original tuple; ENOENT where there is none. */
 export function writeDelete(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
   beginFlow(writer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, sequence, fields);
   writeOriginal(writer, fields);
-  if (fields.kernelId !== 0) writer.attributeU32(CTA_ID, fields.kernelId);
   writeZoneOfBoth(writer, fields);
   writer.end();
 }
@@ -135,11 +131,16 @@ export function writeDelete(writer: NetlinkWriter, fields: FlowFields, sequence:
 /**
  * Writes a request that deletes whatever flow's replies look like this one's; ENOENT where there is none. Two flows
  * cannot share a reply tuple: a stale one must go before this one can be created.
+ *
+ * With `fields.kernelId` it means that very entry, also when another flow has taken its place. The kernel makes the number of
+ * the entry's address and its original tuple (`nf_ct_get_id`), and hands out an address again at once: a new flow with
+ * the same original tuple and another translation has mostly the same number, but not the same replies.
  */
 export function writeDeleteByReply(writer: NetlinkWriter, fields: FlowFields, sequence: number): void {
   beginFlow(writer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, sequence, fields);
   const { reply, protocol } = fields;
   writeTuple(writer, CTA_TUPLE_REPLY, fields, reply, protocol, zoneOf(fields, zoneDirection.reply));
+  if (fields.kernelId !== 0) writer.attributeU32(CTA_ID, fields.kernelId);
   writeZoneOfBoth(writer, fields);
   writer.end();
 }

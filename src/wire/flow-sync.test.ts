@@ -82,7 +82,15 @@ const samples: readonly [SyncFrame, string][] = [
     { type: "digest", sweep: 1, first: 2, last: true, sums: Uint8Array.of(0, 0, 0, 9) },
     "0000000e 0d 00000001 00000002 01 00000009",
   ],
+  [{ type: "offer", records: Uint8Array.of(1, 2) }, "00000003 0e 0102"],
 ];
+
+/** Frames that end in whatever follows, with the length of what is fixed. */
+const openFrames = new Map<string, number>([
+  ["records", 25],
+  ["digest", 10],
+  ["offer", 1],
+]);
 
 const u32 = fc.nat(0xffffffff);
 const text = fc.string({ maxLength: 60 });
@@ -133,6 +141,7 @@ const anyFrame: fc.Arbitrary<SyncFrame> = plain(
     fc.record({ type: type("complete"), copy: u32, purged: u32, refreshed: u32, busyMs: u32 }),
     fc.record({ type: fc.constantFrom("mark" as const, "marked" as const), token: u32 }),
     fc.record({ type: type("heartbeat"), groups: fc.nat(255), sweepSeconds: fc.nat(0xffff) }),
+    fc.record({ type: type("offer"), records: fc.uint8Array({ maxLength: 99 }) }),
     fc.record({ type: type("refuse"), reason: text }),
     fc.record({ type: type("log"), place, head: fc.maxSafeNat(), resumed: fc.boolean() }),
     fc.record({
@@ -163,14 +172,13 @@ describe("flow-sync frames", () => {
   it("gives a typed error for a frame that is cut anywhere, or too long", () => {
     for (const [frame, text] of samples) {
       const body = hex(text).subarray(4);
-      // Whatever follows the fixed part of a records frame is records, and of a digest frame sums.
-      const fixed = frame.type === "records" ? 25 : frame.type === "digest" ? 10 : body.length;
+      const fixed = openFrames.get(frame.type) ?? body.length;
       for (let length = 0; length < fixed; length++) {
         const result = decodeSyncFrame(body.subarray(0, length));
         assert.ok(result instanceof DecodeError, `${text} at ${length}`);
         assert.equal(result.reason, length === 0 ? "frame-type" : "frame-short");
       }
-      if (frame.type === "records") continue;
+      if (frame.type === "records" || frame.type === "offer") continue;
       const longer = decodeSyncFrame(Uint8Array.from([...body, 0]));
       // A later version's hello may say more.
       if (frame.type === "hello") assert.deepEqual(longer, frame);
@@ -180,8 +188,8 @@ describe("flow-sync frames", () => {
     }
   });
 
-  it("knows thirteen types", () => {
-    for (const type of [0, 14, 255]) {
+  it("knows fourteen types", () => {
+    for (const type of [0, 15, 255]) {
       assert.deepEqual(decodeSyncFrame(Uint8Array.of(type, 0, 0)), new DecodeError("frame-type", 0));
     }
   });
@@ -285,7 +293,8 @@ describe("SyncFrameSplitter", () => {
 });
 
 function copied(frame: SyncFrame): SyncFrame {
-  if (frame.type === "records") return { ...frame, records: Uint8Array.from(frame.records) };
+  if (frame.type === "records" || frame.type === "offer")
+    return { ...frame, records: Uint8Array.from(frame.records) };
   if (frame.type === "digest") return { ...frame, sums: Uint8Array.from(frame.sums) };
   if (frame.type !== "copy-begin" || frame.buckets === undefined) return frame;
   return { ...frame, buckets: { ...frame.buckets, set: Uint8Array.from(frame.buckets.set) } };

@@ -36,6 +36,7 @@ const frameType = {
   log: 11,
   compare: 12,
   digest: 13,
+  offer: 14,
 } as const;
 
 const COPY_REFRESH = 0x01;
@@ -142,7 +143,9 @@ export type SyncFrame =
       readonly first: number;
       readonly last: boolean;
       readonly sums: Uint8Array;
-    };
+    }
+  /** Flows that the sink has and the source, which took over without every connection, does not. */
+  | { readonly type: "offer"; readonly records: Uint8Array };
 
 /** @returns the whole frame, length included */
 export function encodeSyncFrame(frame: SyncFrame): Uint8Array {
@@ -157,7 +160,7 @@ export function encodeSyncFrame(frame: SyncFrame): Uint8Array {
 }
 
 function frameCapacity(frame: SyncFrame): number {
-  if (frame.type === "records") return 40 + frame.records.length;
+  if (frame.type === "records" || frame.type === "offer") return 40 + frame.records.length;
   if (frame.type === "digest") return 40 + frame.sums.length;
   if (frame.type === "copy-begin") return 40 + (frame.buckets?.set.length ?? 0);
   return 1_024;
@@ -219,6 +222,9 @@ function encodeBody(writer: ByteWriter, frame: SyncFrame): void {
     case "digest":
       writer.u8(frameType.digest).u32(frame.sweep).u32(frame.first);
       writer.u8(frame.last ? DIGEST_LAST : 0).put(frame.sums);
+      break;
+    case "offer":
+      writer.u8(frameType.offer).put(frame.records);
       break;
   }
 }
@@ -290,6 +296,8 @@ function decodeBody(type: number, reader: ByteReader): SyncFrame | DecodeError |
     }
     case frameType.digest:
       return decodeDigest(reader);
+    case frameType.offer:
+      return { type: "offer", records: reader.take(Math.max(0, reader.remaining)) };
     default:
       return undefined;
   }

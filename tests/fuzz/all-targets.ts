@@ -10,6 +10,7 @@ import {
   routeTarget,
 } from "./netlink-targets.ts";
 import { pulseTarget } from "./pulse-target.ts";
+import { logPositionTarget, resumeFileTarget, sourceStreamTarget } from "./replication-targets.ts";
 
 /** Every decoder that reads what others have written. */
 export const allTargets: Readonly<Record<string, MakeTarget>> = {
@@ -18,6 +19,9 @@ export const allTargets: Readonly<Record<string, MakeTarget>> = {
   ndp: ndpTarget,
   pulse: pulseTarget,
   "flow-sync": flowSyncTarget,
+  "source-stream": sourceStreamTarget,
+  "log-position": logPositionTarget,
+  "resume-file": resumeFileTarget,
   "flow-record": flowRecordTarget,
   conntrack: conntrackTarget,
   expectation: expectationTarget,

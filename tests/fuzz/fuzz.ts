@@ -2,7 +2,7 @@
  * Hostile inputs for every decoder: random bytes, and valid messages with something wrong in them. The same seed gives
  * the same inputs.
  *
- *     npm run fuzz -- [--inputs N] [--seed S] [--decoder NAME]
+ *     npm run fuzz -- [--inputs N] [--seed S] [--decoder NAME] [--workers W]
  *
  * The exit status is 0 only if every decoder kept every promise.
  */
@@ -24,21 +24,23 @@ async function main(): Promise<number> {
       inputs: { type: "string", default: String(INPUTS) },
       seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
       decoder: { type: "string", multiple: true, default: Object.keys(allTargets) },
+      workers: { type: "string", default: "1" },
     },
   });
+  const workers = Number(values.workers);
   const work: FuzzWork = {
     decoders: values.decoder,
     inputs: Number(values.inputs),
     seed: Number(values.seed),
   };
   const unknown = work.decoders.filter((name) => !Object.hasOwn(allTargets, name));
-  if (unknown.length > 0 || !(work.inputs >= 1) || !Number.isInteger(work.seed)) {
-    process.stderr.write(`fuzz: --inputs and --seed are whole numbers, --decoder is one of `);
+  if (unknown.length > 0 || !(work.inputs >= 1) || !(workers >= 1) || !Number.isInteger(work.seed)) {
+    process.stderr.write(`fuzz: --inputs, --workers and --seed are whole numbers, --decoder is one of `);
     process.stderr.write(`${Object.keys(allTargets).join(", ")}\n`);
     return EXIT_USAGE;
   }
   process.stderr.write(`fuzz: seed ${work.seed}, ${work.inputs} inputs for each decoder\n`);
-  const { results, failures } = await run(work);
+  const { results, failures } = await runAll(work, workers);
   process.stdout.write(`${table(results)}\n`);
   for (const { decoder, message } of failures) {
     process.stderr.write(`\n${decoder}: ${message}\nagain with: npm run fuzz -- --decoder ${decoder} `);
@@ -47,12 +49,32 @@ async function main(): Promise<number> {
   return failures.length === 0 && results.size === work.decoders.length ? 0 : EXIT_FAILED;
 }
 
+interface Outcome {
+  readonly results: Map<string, FuzzResult>;
+  readonly failures: Failure[];
+}
+
 interface Failure {
   readonly decoder: string;
   readonly message: string;
 }
 
-function run(work: FuzzWork): Promise<{ results: Map<string, FuzzResult>; failures: Failure[] }> {
+/** One decoder after the other, `workers` at a time: a decoder's inputs depend on the seed alone. */
+async function runAll(work: FuzzWork, workers: number): Promise<Outcome> {
+  const waiting = [...work.decoders];
+  const all: Outcome = { results: new Map(), failures: [] };
+  const take = async () => {
+    for (let decoder = waiting.shift(); decoder !== undefined; decoder = waiting.shift()) {
+      const { results, failures } = await run({ ...work, decoders: [decoder] });
+      for (const [name, result] of results) all.results.set(name, result);
+      all.failures.push(...failures);
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, take));
+  return all;
+}
+
+function run(work: FuzzWork): Promise<Outcome> {
   const results = new Map<string, FuzzResult>();
   const failures: Failure[] = [];
   const worker = new Worker(new URL("fuzz-worker.ts", import.meta.url), { workerData: work });

@@ -9,12 +9,11 @@ import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { waitFor } from "./namespace-waiting.ts";
+import { assertTablesEqual, mirrored } from "./table-equality.ts";
 
 const CONNECTIONS = 60;
 /** The shortest that a document may ask for. */
 const SWEEP_MS = 10_000;
-/** A sweep is due at most one period after a change, and takes a moment. */
-const MENDED_LIMIT_MS = 2 * SWEEP_MS + 5_000;
 const SERVER = "192.0.2.9";
 const SERVICE_PORT = 7_100;
 const UDP_PORT = 40_000;
@@ -39,31 +38,6 @@ after(async () => {
 const conntrack = (node: string, ...args: string[]) =>
   runCommand("ip", ["netns", "exec", lab.namespace(node), "conntrack", ...args]);
 
-/** What makes the flows of a node, without what differs between nodes all the time: timers, states, counters. */
-async function mirrored(node: string): Promise<string[]> {
-  const lines = [...(await lab.flows(node)), ...(await lab.flows(node, "ipv6"))];
-  return lines
-    .filter((line) => line.includes("[ASSURED]"))
-    .map((line) => (line.match(/(?:src|dst|sport|dport|mark)=\S+/g) ?? []).join(" "))
-    .sort();
-}
-
-async function assertTablesEqual(active: string, standby: string): Promise<void> {
-  const differing = async () => {
-    const [theirs, ours] = [new Set(await mirrored(active)), new Set(await mirrored(standby))];
-    return [...theirs].filter((one) => !ours.has(one)).concat([...ours].filter((one) => !theirs.has(one)));
-  };
-  let last: string[] = [];
-  await waitFor(
-    "the tables to be equal",
-    async () => {
-      last = await differing();
-      return last.length === 0;
-    },
-    { limitMs: MENDED_LIMIT_MS, explain: () => last.join("\n") },
-  );
-}
-
 async function streamTo(node: string, peer: string) {
   const status = await lab.status(node);
   const stream = status.replication.streams.find((one) => one.peer === peer && one.direction === "to");
@@ -73,7 +47,7 @@ async function streamTo(node: string, peer: string) {
 
 test("a standby's table that somebody altered is mended by the sweep: deleted, added and altered entries", async () => {
   const { active, standby } = await lab.rolesWhenWell();
-  await assertTablesEqual(active, standby);
+  await assertTablesEqual(lab, active, standby);
   const lines = (await lab.flows(standby)).filter((line) => line.includes("dport=7"));
   const field = (line: string, name: string) => line.match(new RegExp(`${name}=(\\S+)`))?.[1] ?? "";
   for (const [index, line] of lines.slice(0, 20).entries()) {
@@ -87,8 +61,8 @@ test("a standby's table that somebody altered is mended by the sweep: deleted, a
     const state = ["--state", "ESTABLISHED", "-u", "SEEN_REPLY,ASSURED", "-t", "4000"];
     await conntrack(standby, "-I", ...tuple, ...state);
   }
-  assert.notDeepEqual(await mirrored(standby), await mirrored(active), "the tables differ now");
-  await assertTablesEqual(active, standby);
+  assert.notDeepEqual(await mirrored(lab, standby), await mirrored(lab, active), "the tables differ now");
+  await assertTablesEqual(lab, active, standby);
   const { resyncs } = await streamTo(active, standby);
   assert.deepEqual([resyncs["overrun"], resyncs["backpressure"]], [0, 0], "the sweep did it, not a loss");
   assert.equal(
@@ -116,7 +90,7 @@ test("a cut of the sync link: the stream goes on where it was, and the tables ar
     }
     await mend(lab.name, `${standby}-sync`);
     await lab.waitUntilWell();
-    await assertTablesEqual(active, standby);
+    await assertTablesEqual(lab, active, standby);
     const now = await lab.status(active);
     assert.ok(
       (now.counters["streamsResumed"] ?? 0) > (before.counters["streamsResumed"] ?? 0),
@@ -135,7 +109,7 @@ test("the standby's replicator is killed: it goes on where its kernel is", async
   sendSignal((await lab.processOf(standby, "replicator")).pid, "SIGKILL");
   await waitFor("the stream to go on", async () => (await resumed()) > before);
   await lab.waitUntilWell();
-  await assertTablesEqual(active, standby);
+  await assertTablesEqual(lab, active, standby);
 });
 
 test("a UDP stream that outlives all timers has the same translation after a failover", async () => {
@@ -159,7 +133,7 @@ test("a UDP stream that outlives all timers has the same translation after a fai
       }
     };
     const translations = async (node: string) =>
-      (await mirrored(node)).filter((line) => line.includes(`dport=${port}`)).sort();
+      (await mirrored(lab, node)).filter((line) => line.includes(`dport=${port}`)).sort();
     for (let second = 0; second < UDP_SECONDS; second++) {
       await ask();
       await sleep(1_000);

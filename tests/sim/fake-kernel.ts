@@ -56,6 +56,9 @@ export interface FakeInjectOptions {
 /** A kernel's connection table as replication sees it: events with a bounded queue, dumps in parts, injection. */
 export class FakeKernel {
   readonly flows = new Map<number, FakeFlow>();
+  /** Flows of whose beginning no event tells, and whose loss has been noticed: for a checker. */
+  readonly unreported = new Set<FakeFlow>();
+  #dropped: FakeFlow[] = [];
   readonly #eventsMax: number;
   #events: FakeEvent[] = [];
   #overrun = false;
@@ -70,6 +73,8 @@ export class FakeKernel {
     if (wanted && !this.#subscribed) {
       this.#events = [];
       this.#overrun = false;
+      this.#dropped = [];
+      this.unreported.clear();
     }
     this.#subscribed = wanted;
   }
@@ -91,6 +96,7 @@ export class FakeKernel {
   readEvents(most: number): FakeEvent[] | "overrun" {
     if (this.#overrun) {
       this.#overrun = false;
+      for (const flow of this.#dropped.splice(0)) this.unreported.add(flow);
       return "overrun";
     }
     return this.#events.splice(0, most);
@@ -144,8 +150,12 @@ export class FakeKernel {
 
   #report(event: FakeEvent): void {
     if (!this.#subscribed) return;
-    if (this.#events.length >= this.#eventsMax) this.#overrun = true;
-    else this.#events.push(event);
+    if (this.#events.length < this.#eventsMax) {
+      this.#events.push(event);
+    } else {
+      this.#overrun = true;
+      if (!event.destroyed) this.#dropped.push(event.flow);
+    }
   }
 }
 

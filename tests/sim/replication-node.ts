@@ -62,6 +62,9 @@ export class SimulatedNode {
   readonly owner: FlowOwner;
   /** It is active for these. */
   groups: GroupSet = 0;
+  /** Its table is the truth about these. */
+  whole = true;
+  readonly #adoptedFrom = new Set<string>();
   /** What the resume file holds, by peer, and what stood in it some time ago. */
   readonly places = new Map<string, LogPlace>();
   /** What the present log says, for a checker. */
@@ -87,6 +90,7 @@ export class SimulatedNode {
     this.kernel = new FakeKernel(this.#eventsMax);
     this.places.clear();
     this.groups = 0;
+    this.whole = true;
     this.restartRole();
   }
 
@@ -103,11 +107,13 @@ export class SimulatedNode {
     this.entries = [];
   }
 
-  /** As the replicator role does it. */
-  setGroups(nowMs: number, groups: GroupSet): void {
+  /** As the replicator role does it. @param whole false when it becomes active for a group without every connection */
+  setGroups(nowMs: number, groups: GroupSet, whole = true): void {
     const before = this.groups;
     if (before !== 0) this.readEvents(nowMs, Number.POSITIVE_INFINITY);
     this.groups = groups;
+    this.whole = groups === 0 || (whole && this.whole);
+    this.#adoptedFrom.clear();
     if (groups !== 0) {
       for (const source of this.sources) this.perform(source, source.stream.flush(nowMs));
       this.restartLog();
@@ -115,7 +121,7 @@ export class SimulatedNode {
     }
     this.kernel.subscribe(groups !== 0);
     for (const source of this.sources) {
-      source.stream.setWhole(true);
+      source.stream.setWhole(this.whole);
       this.perform(source, source.stream.setGroups(nowMs, groups));
     }
   }
@@ -156,6 +162,14 @@ export class SimulatedNode {
       this.readEvents(nowMs);
       if (this.log.head === before && this.log.session === session) return;
     }
+  }
+
+  /** A peer has nothing that this node lacks. */
+  adopted(peer: string): void {
+    this.#adoptedFrom.add(peer);
+    if (this.#adoptedFrom.size < this.sources.length) return;
+    this.whole = true;
+    for (const { stream } of this.sources) stream.setWhole(true);
   }
 
   startDigest(

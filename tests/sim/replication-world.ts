@@ -2,12 +2,20 @@ import { parseNetwork } from "../../src/base/ip.ts";
 import { seededRandom } from "../../src/base/prng.ts";
 import { FlowKeySet } from "../../src/core/replication/flow-key-set.ts";
 import { FlowOwner, type GroupSet } from "../../src/core/replication/flow-owner.ts";
-import { type Purge, type SinkEffect, SinkStream } from "../../src/core/replication/sink-stream.ts";
+import { SinkStream } from "../../src/core/replication/sink-stream.ts";
+import type { Purge, SinkEffect } from "../../src/core/replication/sink-types.ts";
 import type { SourceEffect } from "../../src/core/replication/source-types.ts";
 import { TableDigest } from "../../src/core/replication/table-digest.ts";
 import { FlowFields } from "../../src/wire/flow-fields.ts";
 import { SyncFrameSplitter } from "../../src/wire/flow-sync.ts";
-import { type FakeFlow, type FakeKernel, fillFields, flowOf, isSamePort } from "./fake-kernel.ts";
+import {
+  encodeUpserts,
+  type FakeFlow,
+  type FakeKernel,
+  fillFields,
+  flowOf,
+  isSamePort,
+} from "./fake-kernel.ts";
 import { addAll, SimulatedNode, type SimulatedSource } from "./replication-node.ts";
 
 type Queue = { atMs: number; bytes: Uint8Array }[];
@@ -48,7 +56,8 @@ export interface WorldFaults {
 
 const STEP_MS = 5;
 const DUMP_PART = 7;
-const FLOW_IDS = 200;
+/** Flows that traffic makes are numbered below this. */
+export const FLOW_IDS = 200;
 const NAT_PORTS = 260;
 /** A place that is older than this in the resume file does not count as yesterday's. */
 const PLACE_AGE = 0.1;
@@ -71,6 +80,8 @@ export class ReplicationWorld {
   takeovers = 0;
   /** … of which the other group was on another node, which went on. */
   takeoversOfOne = 0;
+  /** Flows without an event that a complete standby had. */
+  unreportedChecked = 0;
   corruptions = 0;
 
   constructor(seed: number) {
@@ -120,7 +131,7 @@ export class ReplicationWorld {
     return [...(node?.kernel.flows.values() ?? [])].filter((flow) => node?.groupOf(flow) === group);
   }
 
-  #groupOf(id: number): GroupSet {
+  groupOf(id: number): GroupSet {
     return this.nodes[0]?.groupOf({ id, natPort: 0, mark: 0 }) ?? 0;
   }
 
@@ -142,6 +153,7 @@ export class ReplicationWorld {
     this.#nowMs += stepMs;
     if (traffic) this.#makeTraffic();
     if (this.#random() < 0.02) this.#expireProvisional();
+    if (traffic) this.#checkComplete();
     if (this.#random() < faults.corrupt) this.#corrupt();
     if (this.#random() < faults.cut) this.#cut();
     if (this.#random() < faults.takeover) this.#takeOver();
@@ -152,10 +164,20 @@ export class ReplicationWorld {
     for (const connection of [...this.#connections]) this.#deliver(connection);
   }
 
+  /** Any moment may be that of a takeover. */
+  #checkComplete(): void {
+    for (const group of this.groups) {
+      const active = this.activeFor(group);
+      if (active === undefined) continue;
+      for (const standby of this.standbysOf(group))
+        if (this.isComplete(standby, group)) this.#checkUnreported(active, standby, group);
+    }
+  }
+
   #makeTraffic(): void {
     for (let i = Math.floor(this.#random() * 6); i > 0; i--) {
       const id = Math.floor(this.#random() * FLOW_IDS);
-      const kernel = this.activeFor(this.#groupOf(id))?.kernel;
+      const kernel = this.activeFor(this.groupOf(id))?.kernel;
       if (kernel === undefined) continue;
       if (kernel.flows.has(id)) {
         kernel.destroy(id);
@@ -173,7 +195,7 @@ export class ReplicationWorld {
       const flow = kernel.flows.get(id);
       if (
         flow !== undefined &&
-        kernel === this.activeFor(this.#groupOf(id))?.kernel &&
+        kernel === this.activeFor(this.groupOf(id))?.kernel &&
         this.#alive.get(id) !== flow.natPort
       )
         kernel.destroy(id);
@@ -297,7 +319,7 @@ export class ReplicationWorld {
     for (const { group, heir } of heirs) {
       if (heir === undefined) continue;
       // Connections that the heir does not know are gone.
-      for (const id of this.#alive.keys()) if (this.#groupOf(id) === group) this.#alive.delete(id);
+      for (const id of this.#alive.keys()) if (this.groupOf(id) === group) this.#alive.delete(id);
       for (const { id, natPort } of this.flowsOf(heir, group)) this.#alive.set(id, natPort);
       this.#activate(heir, group);
     }
@@ -312,13 +334,45 @@ export class ReplicationWorld {
     this.#activate(to, group);
   }
 
-  #activate(node: SimulatedNode, group: GroupSet): void {
-    for (const id of this.#corrupted) if (this.#groupOf(id) === group) this.#corrupted.delete(id);
-    this.#setGroups(node, node.groups | group);
+  #activate(node: SimulatedNode, group: GroupSet, whole = true): void {
+    for (const id of this.#corrupted) if (this.groupOf(id) === group) this.#corrupted.delete(id);
+    this.#setGroups(node, node.groups | group, whole);
   }
 
-  #setGroups(node: SimulatedNode, groups: GroupSet): void {
-    node.setGroups(this.#nowMs, groups);
+  /** A standby takes over from a living node, as after a stall, with what it has; nothing can be told meanwhile. */
+  takeOverFromTheLiving(): { readonly group: GroupSet; readonly heir: SimulatedNode } {
+    const group = this.#anyGroup();
+    const from = this.activeFor(group);
+    const [heir] = this.standbysOf(group);
+    if (from === undefined || heir === undefined)
+      throw new Error("every group has an active node and a standby");
+    const whole = this.isComplete(heir, group);
+    this.#cut();
+    this.#setGroups(from, from.groups & ~group);
+    this.#activate(heir, group, whole);
+    return { group, heir };
+  }
+
+  /** Flows begin that the standbys hear nothing of; their addresses and ports are new to all. */
+  beginApart(count: number): void {
+    this.#cut();
+    for (let i = 0; i < count; i++) {
+      const flow = { id: FLOW_IDS + i, natPort: NAT_PORTS + i, mark: 0 };
+      this.activeFor(this.groupOf(flow.id))?.kernel.create(flow);
+      this.#alive.set(flow.id, flow.natPort);
+    }
+    for (const node of this.nodes) if (node.groups !== 0) node.drain(this.#nowMs);
+  }
+
+  /** Flows of a group that the hosts have and a node does not know. */
+  missingAt(node: SimulatedNode, group: GroupSet): number[] {
+    return [...this.#alive]
+      .filter(([id, port]) => this.groupOf(id) === group && node.kernel.flows.get(id)?.natPort !== port)
+      .map(([id]) => id);
+  }
+
+  #setGroups(node: SimulatedNode, groups: GroupSet, whole = true): void {
+    node.setGroups(this.#nowMs, groups, whole);
     for (const one of this.#connections.filter(({ to }) => to === node)) {
       this.#performSink(one, one.sink.setSelfGroups(groups));
       if (one.sink.missedCopy) this.#disconnect(one);
@@ -347,6 +401,18 @@ export class ReplicationWorld {
     }
   }
 
+  /** The promise: who is complete has also what the log never told of, once it is known that there is such. */
+  #checkUnreported(active: SimulatedNode, standby: SimulatedNode, group: GroupSet): void {
+    if (this.#stream(active, standby)?.sink.resumePoint?.session !== active.log.session) return;
+    for (const flow of active.kernel.unreported) {
+      if (active.groupOf(flow) !== group || this.#corrupted.has(flow.id)) continue;
+      if (active.kernel.flows.get(flow.id) !== flow) continue;
+      this.unreportedChecked++;
+      if (standby.kernel.flows.get(flow.id)?.natPort !== flow.natPort)
+        throw new Error(`flow ${flow.id} was in no event, and ${standby.name} was complete without it`);
+    }
+  }
+
   #performSource(node: SimulatedNode, source: SimulatedSource, effects: readonly SourceEffect[]): void {
     for (const effect of effects) {
       const connection = this.#connections.find((one) => one.source === source);
@@ -369,6 +435,12 @@ export class ReplicationWorld {
           break;
         case "close":
           if (connection !== undefined) this.#disconnect(connection);
+          break;
+        case "adopt":
+          node.kernel.inject(effect.records, { taken: "keep", onUpsert: () => {}, onKept: () => {} });
+          break;
+        case "adopted-all":
+          node.adopted(source.peer);
           break;
         case "marked":
           break;
@@ -487,8 +559,9 @@ export class ReplicationWorld {
     };
   }
 
-  #startPurge(connection: Connection, { copy, groups, buckets, remove }: Purge): void {
+  #startPurge(connection: Connection, { copy, groups, buckets, beyond }: Purge): void {
     const { kernel } = connection.to;
+    const offered: FakeFlow[] = [];
     connection.purge = {
       parts: kernel.dump(DUMP_PART),
       take: (flows) => {
@@ -497,13 +570,15 @@ export class ReplicationWorld {
           fillFields(this.#fields, flow);
           const copied = buckets.set.has(buckets.bucketing.bucket(this.#fields));
           // This very entry: a part may be older than a flow that has taken the place meanwhile.
-          const stale = copied && remove && !connection.keys.has(this.#fields);
-          if (stale && kernel.flows.get(flow.id) === flow) kernel.flows.delete(flow.id);
+          const isBeyond = copied && !connection.keys.has(this.#fields);
+          if (isBeyond && beyond === "offer") offered.push(flow);
+          else if (isBeyond && kernel.flows.get(flow.id) === flow) kernel.flows.delete(flow.id);
         }
       },
       end: () => {
         connection.purge = undefined;
         connection.keys.clear();
+        if (offered.length > 0) this.#performSink(connection, connection.sink.offer(encodeUpserts(offered)));
         const result = { purged: 0, refreshed: 0, busyMs: 1 };
         this.#performSink(connection, connection.sink.purged(copy, result));
       },

@@ -23,7 +23,7 @@ function sumsOf(digest: TableDigest): Uint8Array {
 }
 
 function compare(regular: boolean): Comparison {
-  return new Comparison({ number: 1, bits: BITS, seed: SEED, regular, deadlineMs: 0 });
+  return new Comparison({ number: 1, groups: 1, bits: BITS, seed: SEED, regular, deadlineMs: 0 });
 }
 
 const golden = Object.values(goldenFlows());

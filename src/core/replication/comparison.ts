@@ -1,5 +1,8 @@
 import type { FlowFields } from "../../wire/flow-fields.ts";
+import { encodeSyncFrame } from "../../wire/flow-sync.ts";
 import { BucketSet } from "./bucket-set.ts";
+import type { GroupSet } from "./flow-owner.ts";
+import type { SourceEffect } from "./source-types.ts";
 import { Bucketing, type TableDigest } from "./table-digest.ts";
 
 /**
@@ -11,6 +14,8 @@ import { Bucketing, type TableDigest } from "./table-digest.ts";
  */
 export class Comparison {
   readonly number: number;
+  /** It is about flows of these. */
+  readonly groups: GroupSet;
   readonly bucketing: Bucketing;
   /** True for a regular sweep: nothing is known to be lost. */
   readonly regular: boolean;
@@ -24,17 +29,30 @@ export class Comparison {
 
   constructor(options: {
     readonly number: number;
+    readonly groups: GroupSet;
     readonly bits: number;
     readonly seed: number;
     readonly regular: boolean;
     readonly deadlineMs: number;
   }) {
+    this.groups = options.groups;
     this.number = options.number;
     this.bucketing = new Bucketing(options.bits, options.seed);
     this.regular = options.regular;
     this.deadlineMs = options.deadlineMs;
     this.touched = new BucketSet(options.bits);
     this.#theirs = new Uint32Array(2 ** options.bits);
+  }
+
+  /** Both ends are asked for a digest of their tables. */
+  question(): SourceEffect[] {
+    const { groups, regular: paced } = this;
+    const { bits, seed } = this.bucketing;
+    const frame = encodeSyncFrame({ type: "compare", groups, sweep: this.number, seed, bits, paced });
+    return [
+      { do: "send", frame },
+      { do: "start-digest", groups, bits, seed, paced },
+    ];
   }
 
   touch(fields: FlowFields): void {

@@ -112,6 +112,13 @@ describe("FlowFilter", () => {
     }
   });
 
+  it("mirrors labelled flows before they are established only where labels are followed", () => {
+    const labelled = flowOf({ ...through, status: 0, labels: "08".padEnd(32, "0") });
+    const following = new FlowFilter(own, virtual, { shortExchanges: false, marks: true });
+    assert.deepEqual([filter.accepts(labelled), following.accepts(labelled)], [false, true]);
+    assert.ok(!following.accepts(flowOf({ ...through, status: 0 })));
+  });
+
   it("mirrors expectations but those of the node's own flows", () => {
     const accepted = (master: string) =>
       filter.acceptsExpectation(

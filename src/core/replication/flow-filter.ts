@@ -1,4 +1,5 @@
 import { equalIp, type IpAddress } from "../../base/ip.ts";
+import { isTranslatedCall } from "../../wire/call-expectation.ts";
 import {
   IPPROTO_DCCP,
   IPPROTO_GRE,
@@ -29,6 +30,8 @@ const brief: ReadonlySet<number> = new Set([IPPROTO_UDP, IPPROTO_UDPLITE, IPPROT
 export interface FlowFilterOptions {
   /** Single exchanges, such as DNS and ICMP echo, are mirrored as well. */
   readonly shortExchanges: boolean;
+  /** Flows with labels are mirrored before they are established: the event that tells of the labels comes only once. */
+  readonly marks?: boolean;
 }
 
 /**
@@ -41,15 +44,17 @@ export interface FlowFilterOptions {
 export class FlowFilter {
   readonly #virtual: readonly IpAddress[];
   readonly #shortExchanges: boolean;
+  readonly #marks: boolean;
   #own: readonly IpAddress[] = [];
 
   constructor(
     ownAddresses: readonly IpAddress[],
     virtualAddresses: readonly IpAddress[],
-    { shortExchanges }: FlowFilterOptions = { shortExchanges: false },
+    { shortExchanges, marks = false }: FlowFilterOptions = { shortExchanges: false },
   ) {
     this.#virtual = virtualAddresses;
     this.#shortExchanges = shortExchanges;
+    this.#marks = marks;
     this.setOwnAddresses(ownAddresses);
   }
 
@@ -84,18 +89,14 @@ export class FlowFilter {
       // An event may carry no protocol state: a TCP flow becomes assured when it is established.
       fields.tcpState = isAssured ? TCP_ESTABLISHED : TCP_SYN_SENT;
     }
-    if (protocol === IPPROTO_GRE && hasTranslatedKey(fields)) return false;
+    // Its kernel would translate it wrongly; it goes as an expectation (FlowRecorder).
+    if (isTranslatedCall(fields)) return false;
     if (isAssured && lasting.has(protocol)) return true;
     if ((status & (IPS_EXPECTED | IPS_HELPER)) !== 0) return true;
-    // Labels are told once, mostly with the first packet, and not again when the flow is established.
-    if (fields.has(flowExtra.helper | flowExtra.master | flowExtra.labels)) return true;
+    if (fields.has(flowExtra.helper | flowExtra.master)) return true;
+    if (this.#marks && fields.has(flowExtra.labels)) return true;
     return this.#shortExchanges && brief.has(protocol);
   }
-}
-
-/** A call of PPTP behind translation: over ctnetlink the kernel does not take its key, and would translate wrongly. */
-function hasTranslatedKey({ original, reply }: FlowFields): boolean {
-  return reply.destinationPort !== original.sourcePort || reply.sourcePort !== original.destinationPort;
 }
 
 function isOneOf(addresses: readonly IpAddress[], address: Uint8Array, length: number): boolean {

@@ -46,6 +46,11 @@ export class FlowOwner {
     return (1 << this.#groups.length) - 1;
   }
 
+  /** There is one group, and so nothing to find out. */
+  get isOnlyOne(): boolean {
+    return this.#groups.length === 1;
+  }
+
   /** The flow belongs to one of these groups. Allocates nothing. */
   isOneOf(groups: GroupSet, fields: FlowFields): boolean {
     return (this.groupOf(fields) & groups) !== 0;
@@ -67,7 +72,7 @@ export class FlowOwner {
 
   /** @returns a set of one group, or of none */
   groupOf(fields: FlowFields): GroupSet {
-    if (this.#groups.length === 1) return 1;
+    if (this.isOnlyOne) return 1;
     const { original, reply, addressBytes } = fields;
     return (
       this.#holderOf(reply.destination, addressBytes) ||
@@ -79,7 +84,7 @@ export class FlowOwner {
 
   /** As groupOf, of an expectation whose flow is not known any more: by what it says of that. */
   groupOfExpectation({ master, addressBytes }: ExpectationFields): GroupSet {
-    if (this.#groups.length === 1) return 1;
+    if (this.isOnlyOne) return 1;
     return this.#groupOfTuple(master, addressBytes);
   }
 

@@ -4,6 +4,10 @@ import type { SourceCounters, SourceEffect } from "./source-types.ts";
 
 /** Records of one frame: small enough to be encrypted and applied without a pause for others. */
 const FRAME_RECORDS_BYTES = 32 << 10;
+/** Taken from the log at once; the socket says when it wants more. Else a slow standby would get the whole log into memory. */
+const TAKE_BYTES_MAX = 1 << 20;
+/** Before a handover: it is bounded by the size of the log. */
+export const EVERYTHING = Number.POSITIVE_INFINITY;
 
 /** How far the records of one stream have gone: read from the log, sent, and acknowledged. */
 export class RecordSender {
@@ -55,24 +59,27 @@ export class RecordSender {
     };
   }
 
-  /** Sends what the log has; `gone`: not all of it, for the standby was too slow for too long, and the log goes on later. */
-  rest(nowMs: number): { readonly effects: SourceEffect[]; readonly gone: boolean } {
-    const effects: SourceEffect[] = [];
-    for (;;) {
-      const next = this.#next(nowMs);
-      if (next === "gone") return { effects: [...effects, this.beginLog(this.#log.head)], gone: true };
-      if (next === undefined) return { effects, gone: false };
-      effects.push(next);
+  /**
+   * Frames with what the log has and was not sent. What is beyond `bytesMax` waits, as under pressure, until the socket is
+   * relieved. `gone`: the standby was too slow for so long that the log has forgotten its place.
+   */
+  take(
+    nowMs: number,
+    bytesMax = TAKE_BYTES_MAX,
+  ): { readonly frames: SourceEffect[]; readonly gone: boolean } {
+    const frames: SourceEffect[] = [];
+    let bytes = 0;
+    while (!this.pressed) {
+      const batch = this.#log.read(this.#cursor, FRAME_RECORDS_BYTES);
+      if (batch === "gone") return { frames, gone: true };
+      if (batch === undefined) break;
+      const count = batch.next - this.#cursor;
+      this.#cursor = batch.next;
+      frames.push(this.send(nowMs, batch.records, count));
+      bytes += batch.records.length;
+      this.pressed = bytes >= bytesMax;
     }
-  }
-
-  #next(nowMs: number): SourceEffect | "gone" | undefined {
-    if (this.pressed) return undefined;
-    const batch = this.#log.read(this.#cursor, FRAME_RECORDS_BYTES);
-    if (batch === undefined || batch === "gone") return batch;
-    const count = batch.next - this.#cursor;
-    this.#cursor = batch.next;
-    return this.send(nowMs, batch.records, count);
+    return { frames, gone: false };
   }
 
   send(nowMs: number, records: Uint8Array, count: number): SourceEffect {
@@ -88,11 +95,13 @@ export class RecordSender {
     return { do: "send", frame };
   }
 
-  acknowledge(sequence: number, sentAtMs: number): void {
+  acknowledge(sequence: number, sentAtMs: number): readonly SourceEffect[] {
     // An acknowledgement of what was never sent proves nothing.
-    if (sequence <= this.#acknowledged || sequence > this.#sequence) return;
+    if (sequence <= this.#acknowledged || sequence > this.#sequence) return [];
     this.#counters.recordsAcknowledged += sequence - this.#acknowledged;
     this.#acknowledged = sequence;
-    this.#oldestUnacknowledgedMs = sequence === this.#sequence ? undefined : sentAtMs;
+    if (sequence === this.#sequence) this.#oldestUnacknowledgedMs = undefined;
+    else if (Number.isFinite(sentAtMs)) this.#oldestUnacknowledgedMs = sentAtMs;
+    return [];
   }
 }

@@ -2,96 +2,19 @@ import { type CopyBuckets, encodeSyncFrame, type LogPlace, type SyncFrame } from
 import { BucketSet } from "./bucket-set.ts";
 import type { GroupSet } from "./flow-owner.ts";
 import { hello, helloMismatch, SILENCE_MS } from "./hello.ts";
+import type { Purge, PurgeResult, SinkEffect, SinkSettings, SinkState } from "./sink-types.ts";
 import { Bucketing, type TableDigest } from "./table-digest.ts";
 
-// The sink's end of a stream from one source.
-//
-//   greeting --hello--> idle --copy-begin--> copying --copy-end--> purging --purged--> live
-//                        | |                    ^                                     ^  |
-//                        | +--log, resumed--> resuming --------- head reached --------+  |
-//                        |                      |                                        |
-//                        +----------------------+------------ copy-begin ----------------+
-//
-// A comparison ("compare") may go on beside every state: it only reads this node's table.
-//
-// While some buckets are copied, and until they are purged, the keys of the flows that arrive are remembered; what the kernel
-// holds beyond them in these buckets is stale and is removed by the purge. Nothing is removed before the copy is whole: a
-// half copy never costs a flow. A copy of everything, into a table that was nearly empty, removes nothing: the sweep that
-// follows it finds the few flows that are stale.
-
-export type SinkState = "greeting" | "idle" | "resuming" | "copying" | "purging" | "live" | "closed";
-
-/** What one pass over this node's table, after a copy, has to do. */
-export interface Purge {
-  readonly copy: number;
-  /** The copy was about these groups only: flows of others, and of none, are left alone. */
-  readonly groups: GroupSet;
-  /** … and about these buckets only; all flows of others stay, and get longer timers where they need them. */
-  readonly buckets: { readonly set: BucketSet; readonly bucketing: Bucketing };
-  /** Flows that the copy should have contained and did not are stale. (Not so when the source itself lacks some.) */
-  readonly remove: boolean;
-}
-
-export type SinkEffect =
-  | { readonly do: "send"; readonly frame: Uint8Array }
-  /** Write the records into the kernel, all of them, before the next effect; `remember` adds their keys to the copy's. */
-  | {
-      readonly do: "apply";
-      readonly records: Uint8Array;
-      /**
-       * A flow whose place is taken: on a standby of the source's groups `replace` what is there, for it is stale (an end that we were not
-       * told of, and the addresses and ports used again); on a node that is active for one of them `keep` it, for it is the truth.
-       */
-      readonly taken: "replace" | "keep";
-      /**
-       * The flow may have ended here since the record was sent, because this node is active by now: it gets little
-       * time, which its next packet makes full again.
-       */
-      readonly provisional: boolean;
-      readonly remember: boolean;
-    }
-  /** Forget the keys of an earlier copy. */
-  | { readonly do: "begin-copy" }
-  /** Make a pass over the table, at leisure, then call purged(). */
-  | { readonly do: "purge"; readonly purge: Purge }
-  | { readonly do: "abort-purge" }
-  /** Make a pass over the table, then call digested(). */
-  | {
-      readonly do: "start-digest";
-      readonly groups: GroupSet;
-      readonly bits: number;
-      readonly seed: number;
-      readonly paced: boolean;
-    }
-  | { readonly do: "abort-digest" }
-  | { readonly do: "close"; readonly reason: string };
-
-export interface SinkSettings {
-  readonly cluster: string;
-  readonly node: string;
-  /** The source's name, as its certificate says. */
-  readonly peer: string;
-  /** The names of the document's groups, in the order of their bits. */
-  readonly groups: readonly string[];
-  /** Entries in this node's table. */
-  readonly flows: number;
-  /** What an earlier stream from this source has left in this node's kernel. */
-  readonly resume: LogPlace | undefined;
-}
-
-/** What a purge did. */
-export interface PurgeResult {
-  readonly purged: number;
-  readonly refreshed: number;
-  readonly busyMs: number;
-}
-
-/** Acknowledgements only tell how far the standby is: under load one of many records is enough. */
-const ACKNOWLEDGE_MS = 20;
+/**
+ * Acknowledgements only tell how far the standby is: one of many records is enough. It goes out with the next records after
+ * this time; only when none come, a timer wakes this process for it.
+ */
+const ACKNOWLEDGE_MS = 50;
+const ACKNOWLEDGE_ALONE_MS = 100;
 /** Sums of one digest frame, in bytes. */
 const DIGEST_FRAME_BYTES = 64 << 10;
 
-/** Sink's end of the stream from one source. Synchronous; effects are data, performed in order. */
+/** Sink's end of the stream from one source (sink-types.ts has its states). Synchronous; effects are data, performed in order. */
 export class SinkStream {
   readonly #settings: SinkSettings;
   #state: SinkState = "greeting";
@@ -110,6 +33,8 @@ export class SinkStream {
   #head = 0;
   #sweep: number | undefined;
   #sweepGroups: GroupSet = 0;
+  /** A place in the log was passed over, and no copy that began later has ended. */
+  #gap = false;
   /** The last digest found flows whose timers run down. */
   #refreshNeeded = true;
   /** This node was active for these itself since the last comparison or copy of them that it took part in. */
@@ -158,9 +83,7 @@ export class SinkStream {
 
   get deadline(): number {
     if (this.#state === "closed") return Number.POSITIVE_INFINITY;
-    const acknowledge =
-      this.#unacknowledged === undefined ? Number.POSITIVE_INFINITY : this.#acknowledgeDueMs;
-    return Math.min(acknowledge, this.#heardMs + SILENCE_MS);
+    return Math.min(this.#acknowledgeAloneMs, this.#heardMs + SILENCE_MS);
   }
 
   /** This node is active for other groups: its own table is the truth about them, nothing of them is purged. */
@@ -236,20 +159,26 @@ export class SinkStream {
     return effects;
   }
 
+  /** Some of what this node has beyond the copy. */
+  offer(records: Uint8Array): readonly SinkEffect[] {
+    return this.#state === "purging" ? [send({ type: "offer", records })] : [];
+  }
+
   /** The purge of this copy is done. */
   purged(copy: number, { purged, refreshed, busyMs }: PurgeResult): readonly SinkEffect[] {
     if (this.#state !== "purging" || copy !== this.#copy) return [];
     this.#state = "live";
-    this.#completeGroups = this.#copyGroups & ~this.#selfGroups;
+    // A copy that was whole before the gap does not close it.
+    this.#completeGroups = this.#gap ? 0 : this.#copyGroups & ~this.#selfGroups;
     const all = Math.round(busyMs + this.#digestBusyMs);
     this.#digestBusyMs = 0;
-    return [send({ type: "complete", copy, purged, refreshed, busyMs: all })];
+    return [{ do: "made-up" }, send({ type: "complete", copy, purged, refreshed, busyMs: all })];
   }
 
   timeout(nowMs: number): readonly SinkEffect[] {
     if (this.#state === "closed") return [];
     if (nowMs < this.#heardMs + SILENCE_MS) {
-      return nowMs < this.#acknowledgeDueMs ? [] : this.#acknowledge(nowMs);
+      return nowMs < this.#acknowledgeAloneMs ? [] : this.#acknowledge(nowMs);
     }
     return this.#close(`${this.#settings.peer} said nothing for ${SILENCE_MS / 1_000} s`);
   }
@@ -267,6 +196,11 @@ export class SinkStream {
     const { flows, resume } = this.#settings;
     const place = resume === undefined ? {} : { resume };
     return [send({ ...hello(this.#settings, flows), ...place })];
+  }
+
+  get #acknowledgeAloneMs(): number {
+    if (this.#unacknowledged === undefined) return Number.POSITIVE_INFINITY;
+    return this.#acknowledgeDueMs + ACKNOWLEDGE_ALONE_MS - ACKNOWLEDGE_MS;
   }
 
   #apply(nowMs: number, frame: SyncFrame & { type: "records" }): readonly SinkEffect[] {
@@ -303,6 +237,7 @@ export class SinkStream {
     if (!resumed) {
       // What was between is missing until a comparison or a copy makes up for it.
       this.#completeGroups = 0;
+      this.#gap = true;
       if (this.#state === "resuming") this.#state = "idle";
       return [];
     }
@@ -335,6 +270,7 @@ export class SinkStream {
     const abort = this.#abortPasses();
     this.#whole = whole;
     if (!this.#contests(groups)) this.#missedGroups &= ~groups;
+    this.#gap = false;
     if (!refresh) this.#completeGroups = 0;
     this.#copy = copy;
     this.#copyGroups = groups;
@@ -353,7 +289,8 @@ export class SinkStream {
     const buckets = this.#buckets;
     const nothing = buckets === undefined || (buckets.set.isEmpty && !this.#refreshNeeded);
     if (nothing) return this.purged(copy, { purged: 0, refreshed: 0, busyMs: 0 });
-    return [{ do: "purge", purge: { copy, groups: this.#copyGroups, buckets, remove: this.#whole } }];
+    const beyond = this.#whole ? "remove" : "offer";
+    return [{ do: "purge", purge: { copy, groups: this.#copyGroups, buckets, beyond } }];
   }
 
   #heartbeat(groups: GroupSet, sweepSeconds: number): readonly SinkEffect[] {
@@ -361,7 +298,11 @@ export class SinkStream {
     this.#completeGroups &= groups;
     this.#sourceGroups = groups;
     this.sweepSeconds = sweepSeconds;
-    return [send({ type: "heartbeat", groups: this.#selfGroups, sweepSeconds: 0 })];
+    const effects = [send({ type: "heartbeat", groups: this.#selfGroups, sweepSeconds: 0 })];
+    // What its copy did not contain of a group may have come from the node that is active for that now.
+    if (this.#state !== "purging" || (this.#copyGroups & ~groups) === 0) return effects;
+    this.#state = "idle";
+    return [...effects, { do: "abort-purge" }];
   }
 
   #abortPasses(): SinkEffect[] {

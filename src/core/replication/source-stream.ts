@@ -1,11 +1,12 @@
 import type { FlowFields } from "../../wire/flow-fields.ts";
 import { encodeSyncFrame, type SyncFrame } from "../../wire/flow-sync.ts";
+import type { BucketSet } from "./bucket-set.ts";
 import type { ChangeLog } from "./change-log.ts";
 import { Comparison } from "./comparison.ts";
 import type { GroupSet } from "./flow-owner.ts";
 import { hello, helloMismatch, SILENCE_MS } from "./hello.ts";
 import { PendingLoss } from "./pending-loss.ts";
-import { RecordSender } from "./record-sender.ts";
+import { EVERYTHING, RecordSender } from "./record-sender.ts";
 import {
   newSourceCounters,
   type ResyncCause,
@@ -22,6 +23,8 @@ export const HEARTBEAT_MS = 500;
 const NEARLY_EMPTY = 16;
 /** Without an answer for this long a comparison is given up. Paced passes over millions of flows take a while. */
 const COMPARE_LIMIT_MS = 120_000;
+/** A stream that is behind is not compared: its answer would come late, for the question would wait behind everything. */
+const BEHIND_MS = 1_000;
 
 /** Source's end of the stream to one standby (source-types.ts has its states). Synchronous; time comes in, effects are data, performed in order. */
 export class SourceStream {
@@ -29,10 +32,12 @@ export class SourceStream {
   readonly #settings: SourceSettings;
   readonly #log: ChangeLog;
   readonly #nextSeed: () => number;
-  #state: SourceState = "offline";
+  state: SourceState = "offline";
   /** This node is active for these. */
   #groups: GroupSet = 0;
   #whole = false;
+  /** As it was when the last copy began: the standby either removes what it has beyond, or offers it. */
+  #copyIsTruth = false;
   #copy = 0;
   #copyOf: "everything" | "what a sweep found" | "what may be missing" = "everything";
   readonly #loss = new PendingLoss();
@@ -56,10 +61,6 @@ export class SourceStream {
     this.#sender = new RecordSender(log, this.counters);
   }
 
-  get state(): SourceState {
-    return this.#state;
-  }
-
   /** Records that the standby has not confirmed, sent or not. */
   get lagRecords(): number {
     return this.#sender.unacknowledged + (this.#followsLog ? this.#sender.unsent : 0);
@@ -70,17 +71,17 @@ export class SourceStream {
     return this.#sender.ageMs(nowMs);
   }
 
-  /** The time from one sweep to the next: longer when the tables are large. */
+  /** From one sweep to the next: longer when the tables are large. */
   get sweepMs(): number {
     return this.#sweep.periodMs;
   }
 
   get deadline(): number {
-    if (this.#state === "offline") return Number.POSITIVE_INFINITY;
+    if (this.state === "offline") return Number.POSITIVE_INFINITY;
     return Math.min(
       this.#heartbeatDueMs,
       this.#sweep.dueMs,
-      this.#state === "live" ? this.#loss.dueMs : Number.POSITIVE_INFINITY,
+      this.state === "live" ? this.#loss.dueMs : Number.POSITIVE_INFINITY,
       this.#comparison?.deadlineMs ?? Number.POSITIVE_INFINITY,
       this.#heardMs + SILENCE_MS,
     );
@@ -88,7 +89,7 @@ export class SourceStream {
 
   /** @param flows entries in this node's table */
   connected(nowMs: number, flows: number): readonly SourceEffect[] {
-    this.#state = "greeting";
+    this.state = "greeting";
     this.#flows = flows;
     this.#heardMs = nowMs;
     this.#heartbeatDueMs = nowMs + HEARTBEAT_MS;
@@ -100,7 +101,7 @@ export class SourceStream {
 
   disconnected(): readonly SourceEffect[] {
     const effects = this.#abortPass();
-    this.#state = "offline";
+    this.state = "offline";
     this.complete = false;
     this.#loss.forget();
     this.#heartbeatDueMs = Number.POSITIVE_INFINITY;
@@ -116,7 +117,7 @@ export class SourceStream {
   /** Sends what the log has, however much waits: it is about to be restarted. */
   flush(nowMs: number): readonly SourceEffect[] {
     this.#sender.pressed = false;
-    return this.#pump(nowMs);
+    return this.#pump(nowMs, EVERYTHING);
   }
 
   /** This node is active for other groups. If for any, the log was restarted, after a flush: a place in it is of these very groups. */
@@ -124,14 +125,16 @@ export class SourceStream {
     if (groups === this.#groups) return [];
     this.#groups = groups;
     this.complete = false;
-    if (this.#state === "offline" || this.#state === "greeting") return [];
+    // What is offered beyond an earlier copy is of other groups.
+    this.#copyIsTruth = true;
+    if (this.state === "offline" || this.state === "greeting") return [];
     if (groups !== 0) {
       const begin = [...this.#abortPass(), this.#heartbeat(nowMs), this.#sender.beginLog(this.#log.head)];
       return [...begin, ...this.#compare(nowMs, "became-active")];
     }
     // What was read before goes out still: the flows' last changes under this node. A copy of ours ends unfinished.
     const effects = [...this.#abortPass(), ...this.flush(nowMs), this.#heartbeat(nowMs)];
-    this.#state = "idle";
+    this.state = "idle";
     this.#sweep.stop();
     return effects;
   }
@@ -142,17 +145,17 @@ export class SourceStream {
       case "hello":
         return this.#greeted(nowMs, frame);
       case "acknowledge":
-        this.#sender.acknowledge(frame.sequence, frame.sentAtMs);
+        return this.#sender.acknowledge(frame.sequence, frame.sentAtMs);
+      case "heartbeat":
         return [];
       case "marked":
         return [{ do: "marked", token: frame.token }];
       case "complete":
-        this.#completed(frame);
-        return [];
+        return this.#completed(frame);
+      case "offer":
+        return this.#groups !== 0 && !this.#copyIsTruth ? [{ do: "adopt", records: frame.records }] : [];
       case "digest":
         return this.#receiveDigest(nowMs, frame);
-      case "heartbeat":
-        return [];
       case "refuse":
         return this.#close(`refused: ${frame.reason}`);
       default:
@@ -167,7 +170,7 @@ export class SourceStream {
 
   /** The log has grown. */
   changed(nowMs: number): readonly SourceEffect[] {
-    return this.#state === "copying" ? [] : this.#pump(nowMs);
+    return this.state === "copying" ? [] : this.#pump(nowMs);
   }
 
   /** The log was restarted, because changes were lost before they were read. */
@@ -179,7 +182,7 @@ export class SourceStream {
 
   /** This node's pass for a comparison ended; `undefined` when it broke off. */
   digested(nowMs: number, digest: TableDigest | undefined, busyMs: number): readonly SourceEffect[] {
-    if (this.#state !== "comparing" || this.#comparison === undefined) return [];
+    if (this.state !== "comparing" || this.#comparison === undefined) return [];
     if (digest === undefined) return this.#compareFailed(nowMs);
     this.#flows = digest.flows;
     this.#sweep.ownPass(busyMs);
@@ -190,10 +193,10 @@ export class SourceStream {
   /** All events were read. */
   drained(nowMs: number): readonly SourceEffect[] {
     const comparison = this.#comparison;
-    if (this.#state !== "comparing" || comparison?.isReady !== true) return [];
+    if (this.state !== "comparing" || comparison?.isReady !== true) return [];
     this.#comparison = undefined;
     if (this.#loss.cause !== undefined) {
-      this.#state = "live";
+      this.state = "live";
       return [];
     }
     const set = comparison.result();
@@ -207,7 +210,7 @@ export class SourceStream {
 
   /** A chunk of the copy was read. */
   copied(nowMs: number, records: Uint8Array, count: number): readonly SourceEffect[] {
-    if (this.#state !== "copying") return [];
+    if (this.state !== "copying") return [];
     if (this.#copyIsSweep) this.counters.flowsMended += count;
     const chunk = count > 0 ? [this.#sender.send(nowMs, records, count)] : [];
     return [...chunk, ...this.#pump(nowMs)];
@@ -215,11 +218,11 @@ export class SourceStream {
 
   /** The pass over the kernel's table ended; `whole` is false when it broke off. */
   copyEnded(nowMs: number, whole: boolean): readonly SourceEffect[] {
-    if (this.#state !== "copying") return [];
+    if (this.state !== "copying") return [];
     const effects = [...this.#pump(nowMs)];
     if (!whole) this.#lost(nowMs, "copy-failed");
     if (this.#loss.cause === undefined) return [...effects, ...this.#endCopy(nowMs)];
-    this.#state = "live";
+    this.state = "live";
     return effects;
   }
 
@@ -235,72 +238,70 @@ export class SourceStream {
 
   /** Asks the standby to confirm that everything so far is in its kernel; the answer is a `marked` effect. */
   mark(nowMs: number, token: number): readonly SourceEffect[] {
-    if (this.#state === "offline" || this.#state === "greeting") return [];
+    if (this.state === "offline" || this.state === "greeting") return [];
     return [...this.flush(nowMs), send({ type: "mark", token })];
   }
 
   timeout(nowMs: number): readonly SourceEffect[] {
-    if (this.#state === "offline") return [];
-    if (nowMs >= this.#heardMs + SILENCE_MS) {
-      return this.#close(`said nothing for ${SILENCE_MS / 1_000} s`);
-    }
+    if (this.state === "offline") return [];
+    if (nowMs >= this.#heardMs + SILENCE_MS) return this.#close(`said nothing for ${SILENCE_MS / 1_000} s`);
     const effects: SourceEffect[] = [];
     if (nowMs >= this.#heartbeatDueMs) effects.push(this.#heartbeat(nowMs));
-    if (nowMs >= (this.#comparison?.deadlineMs ?? Number.POSITIVE_INFINITY))
-      effects.push(...this.#compareFailed(nowMs));
-    if (this.#state !== "live") return effects;
-    if (nowMs >= this.#loss.dueMs) effects.push(...this.#compare(nowMs, this.#loss.cause));
-    else if (nowMs >= this.#sweep.dueMs) effects.push(...this.#compare(nowMs, undefined));
-    return effects;
+    const comparisonMs = this.#comparison?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    if (nowMs >= comparisonMs) effects.push(...this.#compareFailed(nowMs));
+    if (this.state !== "live") return effects;
+    // A sweep that is due while a loss waits for quiet is no regular one: it makes up for the loss.
+    const isDue = nowMs >= Math.min(this.#loss.dueMs, this.#sweep.dueMs);
+    return isDue ? [...effects, ...this.#compare(nowMs, this.#loss.cause)] : effects;
   }
 
   #greeted(nowMs: number, theirs: SyncFrame & { type: "hello" }): readonly SourceEffect[] {
-    if (this.#state !== "greeting") return [];
+    if (this.state !== "greeting") return [];
     const mismatch = helloMismatch(theirs, { ...this.#settings, expected: this.#settings.peer });
     if (mismatch !== undefined) return [{ do: "close", reason: mismatch }];
-    this.#state = "idle";
+    this.state = "idle";
     const heartbeat = this.#heartbeat(nowMs);
     if (this.#groups === 0) return [heartbeat];
     const { resume, flows } = theirs;
     if (resume !== undefined && resume.session === this.#log.session && this.#log.has(resume.position)) {
       this.counters.resumed++;
-      this.#state = "live";
+      this.state = "live";
       this.#sweep.next(nowMs);
       return [heartbeat, this.#sender.beginLog(resume.position, true), ...this.#pump(nowMs)];
     }
     const begin = [heartbeat, this.#sender.beginLog(this.#log.head)];
     if (flows * NEARLY_EMPTY > this.#flows) return [...begin, ...this.#compare(nowMs, "joined")];
     this.counters.resyncs.joined++;
-    return [...begin, ...this.#beginCopy(nowMs, undefined)];
+    return [...begin, ...this.#beginCopy(nowMs)];
   }
 
   /** Compares the tables: because of a loss, or (without a cause) as the regular sweep. */
   #compare(nowMs: number, cause: ResyncCause | undefined): readonly SourceEffect[] {
     // Everything that happened before the question must be at the standby when it gets it.
-    const before = this.flush(nowMs);
+    if (this.#sender.pressed && this.#sender.unsent > 0) {
+      this.#sweep.dueMs = Math.max(this.#sweep.dueMs, nowMs + BEHIND_MS);
+      if (cause !== undefined) this.#loss.dueMs = nowMs + BEHIND_MS;
+      return [];
+    }
+    this.#sender.pressed = false;
+    const before = this.#pump(nowMs);
     if (cause !== undefined) {
       this.counters.resyncs[cause]++;
       this.complete = false;
     }
     this.#loss.forget();
-    this.#state = "comparing";
+    this.state = "comparing";
     this.#sweep.stop();
     const comparison = new Comparison({
       number: ++this.#comparisons,
+      groups: this.#groups,
       bits: bucketBits(this.#flows),
       seed: this.#nextSeed(),
       regular: cause === undefined,
       deadlineMs: nowMs + COMPARE_LIMIT_MS,
     });
     this.#comparison = comparison;
-    const { bits, seed } = comparison.bucketing;
-    const paced = comparison.regular;
-    const groups = this.#groups;
-    return [
-      ...before,
-      send({ type: "compare", groups, sweep: comparison.number, seed, bits, paced }),
-      { do: "start-digest", groups, bits, seed, paced },
-    ];
+    return [...before, ...comparison.question()];
   }
 
   #receiveDigest(nowMs: number, frame: SyncFrame & { type: "digest" }): readonly SourceEffect[] {
@@ -313,48 +314,45 @@ export class SourceStream {
   #compareFailed(nowMs: number): readonly SourceEffect[] {
     if (this.#comparison?.regular === false) this.#lost(nowMs, "compare-failed");
     const effects = this.#abortPass();
-    this.#state = "live";
+    this.state = "live";
     this.#sweep.next(nowMs);
     return effects;
   }
 
-  #beginCopy(
-    nowMs: number,
-    part: { readonly set: Comparison["touched"]; readonly comparison: Comparison } | undefined,
-  ): readonly SourceEffect[] {
-    this.#state = "copying";
+  #beginCopy(nowMs: number, part?: { set: BucketSet; comparison: Comparison }): readonly SourceEffect[] {
+    this.state = "copying";
     if (part === undefined) this.#copyOf = "everything";
     else this.#copyOf = part.comparison.regular ? "what a sweep found" : "what may be missing";
     this.#copy++;
-    const common = {
-      ...({ type: "copy-begin", copy: this.#copy, groups: this.#groups } as const),
-      refresh: this.#copyIsSweep,
-      whole: this.#whole,
-    };
-    if (part === undefined)
-      return [send(common), { do: "start-copy", groups: this.#groups, buckets: undefined }];
+    this.#copyIsTruth = this.#whole;
+    const groups = this.#groups;
+    const flags = { refresh: this.#copyIsSweep, whole: this.#whole };
+    const common = { type: "copy-begin", copy: this.#copy, groups, ...flags } as const;
+    if (part === undefined) return [send(common), { do: "start-copy", groups, buckets: undefined }];
     const { bits, seed } = part.comparison.bucketing;
     const begin = send({ ...common, buckets: { bits, seed, set: part.set.bytes } });
     if (part.set.isEmpty) return [begin, ...this.#endCopy(nowMs)];
     const buckets = { set: part.set, bucketing: part.comparison.bucketing };
-    return [begin, { do: "start-copy", groups: this.#groups, buckets }];
+    return [begin, { do: "start-copy", groups, buckets }];
   }
 
   #endCopy(nowMs: number): readonly SourceEffect[] {
-    this.#state = "live";
+    this.state = "live";
     if (this.#copyOf === "everything") this.#sweep.soon(nowMs);
     else this.#sweep.next(nowMs);
     return [send({ type: "copy-end", copy: this.#copy }), ...this.#pump(nowMs)];
   }
 
-  #completed({ copy, purged, refreshed, busyMs }: SyncFrame & { type: "complete" }): void {
+  #completed({ copy, purged, refreshed, busyMs }: SyncFrame & { type: "complete" }): readonly SourceEffect[] {
     // Copy 0 is the log from where it had been cut. What was lost since then is not in it.
     const lost = this.#loss.cause !== undefined || this.#comparison?.regular === false;
-    if (copy !== this.#copy || lost) return;
+    // Nobody can have all of a copy that has not been sent.
+    if (copy !== this.#copy || lost || !this.#followsLog || this.state === "copying") return [];
     this.complete = true;
     this.#sweep.theirPasses(busyMs);
     this.counters.timersRefreshed += refreshed;
     if (this.#copyIsSweep) this.counters.flowsPurged += purged;
+    return this.#copyIsTruth || this.#copyOf === "everything" ? [] : [{ do: "adopted-all" }];
   }
 
   #close(what: string): readonly SourceEffect[] {
@@ -367,7 +365,7 @@ export class SourceStream {
   }
 
   #abortPass(): SourceEffect[] {
-    const running = this.#state === "copying" || this.#comparison !== undefined;
+    const running = this.state === "copying" || this.#comparison !== undefined;
     this.#comparison = undefined;
     return running ? [{ do: "abort-pass" }] : [];
   }
@@ -377,15 +375,16 @@ export class SourceStream {
   }
 
   get #followsLog(): boolean {
-    return this.#state === "live" || this.#state === "comparing" || this.#state === "copying";
+    return this.state === "live" || this.state === "comparing" || this.state === "copying";
   }
 
   /** Sends what the log has beyond what was sent. */
-  #pump(nowMs: number): SourceEffect[] {
+  #pump(nowMs: number, bytesMax?: number): SourceEffect[] {
     if (!this.#followsLog) return [];
-    const { effects, gone } = this.#sender.rest(nowMs);
-    if (gone) this.#lost(nowMs, "backpressure");
-    return effects;
+    const { frames, gone } = this.#sender.take(nowMs, bytesMax);
+    if (!gone) return frames;
+    this.#lost(nowMs, "backpressure");
+    return [...frames, this.#sender.beginLog(this.#log.head)];
   }
 
   #heartbeat(nowMs: number): SourceEffect {

@@ -50,6 +50,10 @@ export type SourceEffect =
   /** End the pass that is under way, if there is one. */
   | { readonly do: "abort-pass" }
   | { readonly do: "marked"; readonly token: number }
+  /** The standby has flows that this node, which took over without every connection, lacks: keep what is here, add what is not. */
+  | { readonly do: "adopt"; readonly records: Uint8Array }
+  /** All that this standby had beyond has been adopted: it knows no more than this node. */
+  | { readonly do: "adopted-all" }
   | { readonly do: "close"; readonly reason: string };
 
 export interface SourceSettings {

@@ -20,6 +20,8 @@ export interface ClusterStatusSource {
 
 /** Lag below this is the pace of the work, not a problem. */
 const LAG_MS_MAX = 1_000;
+/** A table with so much of its room taken is about to refuse connections. */
+const TABLE_FULL_SHARE = 0.95;
 
 /** What the nodes say about one group. */
 interface GroupView {
@@ -157,8 +159,26 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
       ),
     );
   }
+  // A limit of 0 is none (nf_conntrack-sysctl.rst).
+  if (node.flowsMax > 0 && node.flows >= TABLE_FULL_SHARE * node.flowsMax) {
+    const message = `the connection table of ${node.name} is full, or nearly so: ${node.flows} of ${node.flowsMax}`;
+    const hint = `On ${node.name}: sysctl -w net.netfilter.nf_conntrack_max=${2 * node.flowsMax} (about 400 bytes of memory each); who has so many: tocha connections top`;
+    problems.push(problem("error", "table-full", message, hint));
+  }
+  const { notProtected } = node.replication;
+  if (notProtected !== undefined && notProtected > 0) {
+    const message = `the kernel of ${node.name} refused ${notProtected} connections since the tables were last compared: they would not survive a takeover`;
+    const hint = `tocha status -o json says by which error; for ENOMEM, on ${node.name}: sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count. They are sent again with the next comparison.`;
+    problems.push(problem("error", "not-protected", message, hint));
+  }
   for (const stream of node.replication.streams) {
     if (stream.direction !== "to") continue;
+    const peer = source.nodes.find(({ name }) => name === stream.peer);
+    if (!stream.connected && node.role === "active" && peer?.reachable === true) {
+      const message = `${node.name} has no stream of connections to ${stream.peer} (${stream.state})`;
+      const hint = `It is tried again every second. If this stays, see the log of tocha run on ${node.name} and ${stream.peer}`;
+      problems.push(problem("error", "stream-down", message, hint));
+    }
     if (stream.lagMs !== null && stream.lagMs > LAG_MS_MAX) {
       const message = `connections reach ${stream.peer} ${Math.round(stream.lagMs)} ms late (${stream.lagRecords} records)`;
       problems.push(
@@ -173,6 +193,8 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
   }
   const refused = node.replication.streams.flatMap(({ refused: counts }) => Object.entries(counts));
   for (const [what, count] of refused) {
+    // Connections that could not be created are a problem until a comparison has made up for them: not-protected.
+    if (what.startsWith("create ") && notProtected !== undefined) continue;
     const message = `the kernel of ${node.name} refused ${count} records (${what})`;
     problems.push(
       problem(

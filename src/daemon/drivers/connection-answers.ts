@@ -147,6 +147,7 @@ export class ConnectionAnswers {
       const virtual = allVirtualAddresses(this.#settings).map(validIp);
       const filter = new FlowFilter(own, virtual, {
         shortExchanges: this.#settings.document.replication.shortExchanges,
+        marks: this.#settings.document.replication.marks,
       });
       return (fields) => filter.accepts(fields);
     } finally {

@@ -1,5 +1,6 @@
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import type { FlowOwner, GroupSet } from "../../core/replication/flow-owner.ts";
+import { FlowRecorder } from "../../core/replication/flow-recorder.ts";
 import { ConntrackEvents } from "../../linux/conntrack-reader.ts";
 import { FlowLookup } from "../../linux/flow-lookup.ts";
 import { PollSet } from "../../linux/poll.ts";
@@ -10,15 +11,15 @@ import { FlowRecordWriter } from "../../wire/flow-record.ts";
 /** Room for about 30,000 events that wait to be read: most of a second at 40,000 new connections a second. */
 const EVENT_BUFFER_BYTES = 32 << 20;
 /**
- * Changes that come together travel together; a fresh connection is unprotected for this much longer. What a turn costs
- * beside its events (a system call, a TLS record, a segment, work for the standby) is worth more than they under load.
+ * Changes that come together travel together. What a turn costs beside its events (waking up, a system call, a TLS record, a
+ * segment, work for the standby: about 0.2 ms of a processor) is worth more than they, unless they are many. So the first
+ * event after a silence waits a millisecond, and while there are events the next turn comes when about 256 have gathered: 2
+ * to 10 ms later. A connection that was established within that time before the power went is not on the standby.
  */
-const COALESCE_MS = 1;
-const COALESCE_BUSY_MS = 5;
-/** A turn with more events than this is followed by a busy one. */
-const BUSY_EVENTS = 16;
-/** Turns without an event before the kernel is asked to wake this process: a wake-up by another thread is dear. */
-const IDLE_TURNS = 8;
+const FIRST_WAIT_MS = 1;
+const WAIT_MS_MIN = 2;
+const WAIT_MS_MAX = 10;
+const EVENTS_PER_TURN = 256;
 /** Batches of events that are read before other work of this process has its turn. */
 const BATCHES_PER_TURN = 32;
 /** A frame's worth of records. */
@@ -28,6 +29,8 @@ const EVENT_WAIT_MS = 1_000;
 export interface FlowEventsOptions {
   readonly filter: FlowFilter;
   readonly owner: FlowOwner;
+  /** Whether the rules ask for events of flows that are not established yet, or for expectations. */
+  readonly births: boolean;
   /** Events that this netlink socket caused are skipped: our own injection. */
   readonly ignorePortId: number;
   /** A flow has changed; `fields` is used again. */
@@ -41,15 +44,22 @@ export interface FlowEventsOptions {
 /** The kernel's reports about mirrored flows, as records, in batches. */
 export class FlowEvents {
   readonly #options: FlowEventsOptions;
-  readonly #events = new ConntrackEvents({ receiveBufferBytes: EVENT_BUFFER_BYTES });
-  readonly #poll = new PollSet([this.#events.fd]);
+  readonly #events: ConntrackEvents;
+  readonly #poll: PollSet;
   readonly #lookup = new FlowLookup();
   readonly #writer = new FlowRecordWriter(RECORDS_BYTES);
-  #idleTurns = 0;
+  readonly #recorder: FlowRecorder;
+  #turnMs = 0;
   #groups: GroupSet = 0;
 
   constructor(options: FlowEventsOptions) {
     this.#options = options;
+    this.#events = new ConntrackEvents({
+      receiveBufferBytes: EVENT_BUFFER_BYTES,
+      births: options.births,
+    });
+    this.#poll = new PollSet([this.#events.fd]);
+    this.#recorder = new FlowRecorder(options.filter, this.#writer, () => this.#flush());
     this.#wait();
   }
 
@@ -73,10 +83,14 @@ export class FlowEvents {
 
   #wait(): void {
     this.#poll.waitInBackground(EVENT_WAIT_MS, () => {
-      this.#idleTurns = 0;
-      if (this.#poll.readable(0)) setTimeout(() => this.#turn(), COALESCE_MS);
+      if (this.#poll.readable(0)) this.#turnIn(FIRST_WAIT_MS);
       else this.#wait();
     });
+  }
+
+  #turnIn(waitMs: number): void {
+    this.#turnMs = performance.now();
+    setTimeout(() => this.#turn(), waitMs);
   }
 
   #turn(): void {
@@ -86,9 +100,13 @@ export class FlowEvents {
       return;
     }
     const events = this.#events.counters.messages - before;
-    this.#idleTurns = events === 0 ? this.#idleTurns + 1 : 0;
-    if (this.#idleTurns > IDLE_TURNS) this.#wait();
-    else setTimeout(() => this.#turn(), events > BUSY_EVENTS ? COALESCE_BUSY_MS : COALESCE_MS);
+    if (events === 0) {
+      this.#wait();
+      return;
+    }
+    const gatheredMs = performance.now() - this.#turnMs;
+    const waitMs = (gatheredMs * EVENTS_PER_TURN) / events;
+    this.#turnIn(Math.min(WAIT_MS_MAX, Math.max(WAIT_MS_MIN, waitMs)));
   }
 
   #read(): "more" | "empty" {
@@ -112,25 +130,19 @@ export class FlowEvents {
   }
 
   readonly #visitFlow = (fields: FlowFields, destroyed: boolean): void => {
-    const { filter, owner } = this.#options;
-    if (!filter.accepts(fields) || !owner.tells(this.#groups, fields, destroyed)) return;
-    if (!this.#writer.hasRoom) this.#flush();
+    if (!this.#options.owner.tells(this.#groups, fields, destroyed)) return;
     this.#options.onFlow(fields);
-    if (destroyed) this.#writer.writeDelete(fields);
-    else this.#writer.writeUpsert(fields);
+    this.#recorder.flow(fields, destroyed);
   };
 
   readonly #visitExpectation = (fields: ExpectationFields, ended: boolean): void => {
-    const { filter, owner } = this.#options;
-    if (!filter.acceptsExpectation(fields)) return;
+    const { owner } = this.#options;
     // Its helper may just have shifted the sequence numbers of its flow, of which there is no event.
     const master = this.#lookup.masterOf(fields);
     const group = master === undefined ? owner.groupOfExpectation(fields) : owner.groupOf(master);
     if (group !== 0 && (group & this.#groups) === 0) return;
     if (master !== undefined) this.#visitFlow(master, false);
-    if (!this.#writer.hasRoom) this.#flush();
-    if (ended) this.#writer.writeUnexpect(fields);
-    else this.#writer.writeExpect(fields);
+    this.#recorder.expectation(fields, ended);
   };
 
   #flush(): void {

@@ -1,21 +1,44 @@
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import type { Helper } from "../../core/gateway-event-rules.ts";
 import { renderGatewayRules } from "../../core/gateway-rules.ts";
 import { gatewaySysctls, sysctlPath } from "../../core/gateway-sysctls.ts";
+import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
 import type { NodeSettings } from "../node-settings.ts";
 
 const NFT_LIMIT_MS = 30_000;
 
-/** Sets the node's sysctls and loads its rules, in one transaction. @returns what went wrong, in words; nothing is half loaded */
-export async function loadGateway(settings: NodeSettings): Promise<string[]> {
+/**
+ * Sets the node's sysctls and loads its rules, in one transaction.
+ *
+ * @param onLack gets, in words, what this kernel does not have and the rules must do without
+ * @returns what went wrong, in words; nothing is half loaded
+ */
+export async function loadGateway(
+  settings: NodeSettings,
+  onLack: (text: string) => void = () => {},
+): Promise<string[]> {
   const failures: string[] = [];
   for (const { name, value } of gatewaySysctls(settings.document, settings.node)) {
     const failure = setSysctl(name, value);
     if (failure !== undefined) failures.push(failure);
   }
-  const failure = await runNft(renderGatewayRules(settings.document, settings.node));
+  const without = missingHelpers(settings);
+  for (const helper of without) {
+    onLack(
+      `this kernel has no helper "${helper}" of nat.helpers: what it would expect does not come through`,
+    );
+  }
+  const failure = await runNft(renderGatewayRules(settings.document, settings.node, without));
   if (failure !== undefined) failures.push(failure);
   return failures;
+}
+
+/** The kernel refuses all rules because of one helper that it does not have. */
+function missingHelpers({ document }: NodeSettings): Helper[] {
+  const { helpers } = document.nat;
+  const missing = new Set(missingFlowKinds(helpers.map((helper) => `helper ${helper}` as const)));
+  return helpers.filter((helper) => missing.has(`helper ${helper}`));
 }
 
 function setSysctl(name: string, value: string | number): string | undefined {

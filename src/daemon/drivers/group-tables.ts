@@ -28,7 +28,7 @@ export interface GroupTablesOptions {
   readonly alone: boolean;
   /** Groups of which a stream from their active node has brought everything. */
   readonly completeGroups: () => GroupSet;
-  /** A group's table has become the truth by time. */
+  /** A group's table has become the truth. */
   readonly onWhole: () => void;
   readonly tell: (group: string, complete: boolean) => void;
 }
@@ -96,8 +96,15 @@ export class GroupTables {
     for (const table of this.#tables) this.#tell(table);
   }
 
-  /** Nobody with more connections has shown up: what this node has is the truth now. */
+  /** No other node has a connection that this one lacks. */
+  allAdopted(): void {
+    for (const table of this.#tables) if (table.active) this.#becomeWhole(table);
+  }
+
+  /** Nobody with more connections has shown up, or they are here as well now: what this node has is the truth. */
   #becomeWhole(table: GroupTable): void {
+    clearTimeout(table.wholeTimer);
+    if (table.whole) return;
     table.whole = true;
     this.#options.onWhole();
     this.#tell(table);

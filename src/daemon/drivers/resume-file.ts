@@ -1,12 +1,22 @@
 import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import * as z from "zod";
 import type { LogPlace } from "../../wire/flow-sync.ts";
 
 /** Written at most so often: what was applied since is applied again, which changes nothing. */
 const WRITE_MS = 1_000;
 
-interface Stored extends LogPlace {
-  readonly atMs: number;
-}
+const placeSchema = z.object({
+  session: z.int().nonnegative(),
+  position: z.int().nonnegative(),
+  atMs: z.number(),
+}) satisfies z.ZodType<LogPlace>;
+
+const storedSchema = z.object({
+  kernel: z.string(),
+  places: z.array(z.tuple([z.string(), placeSchema])),
+});
+
+type Stored = z.output<typeof placeSchema>;
 
 /**
  * How far this node's kernel has followed the logs of its peers, so that a replicator that was restarted, or cut off for a
@@ -18,21 +28,19 @@ interface Stored extends LogPlace {
 export class ResumeFile {
   readonly #path: string;
   readonly #kernel: string;
-  readonly #places = new Map<string, Stored>();
+  readonly #places: Map<string, Stored>;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(path: string) {
     this.#path = path;
     this.#kernel = kernelIdentity();
+    let text = "";
     try {
-      const stored = JSON.parse(readFileSync(path, "utf8")) as {
-        kernel?: string;
-        places?: [string, Stored][];
-      };
-      if (stored.kernel === this.#kernel) this.#places = new Map(stored.places);
+      text = readFileSync(path, "utf8");
     } catch {
-      // There is none, or it was cut short: then tables are compared.
+      // There is none: then tables are compared.
     }
+    this.#places = readPlaces(text, this.#kernel);
   }
 
   /** @param ageMsMax entries that nobody keeps alive run out: an older place is worth nothing */
@@ -54,6 +62,22 @@ export class ResumeFile {
     writeFileSync(`${this.#path}.new`, JSON.stringify({ kernel: this.#kernel, places: [...this.#places] }));
     renameSync(`${this.#path}.new`, this.#path);
   }
+}
+
+/**
+ * The places in a file's text; none where it is cut short, not ours, or of another kernel: then tables are compared.
+ *
+ * @param kernel boot and namespace that the table belongs to
+ */
+export function readPlaces(text: string, kernel: string): Map<string, Stored> {
+  let stored: unknown;
+  try {
+    stored = JSON.parse(text);
+  } catch {
+    return new Map();
+  }
+  const result = storedSchema.safeParse(stored);
+  return result.success && result.data.kernel === kernel ? new Map(result.data.places) : new Map();
 }
 
 function kernelIdentity(): string {

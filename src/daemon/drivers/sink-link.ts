@@ -3,27 +3,33 @@ import { DecodeError } from "../../base/decode-error.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowKeySet } from "../../core/replication/flow-key-set.ts";
 import type { FlowOwner, GroupSet } from "../../core/replication/flow-owner.ts";
-import { type Purge, type SinkEffect, SinkStream } from "../../core/replication/sink-stream.ts";
+import { SinkStream } from "../../core/replication/sink-stream.ts";
+import type { Purge, SinkEffect } from "../../core/replication/sink-types.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
+import type { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
 import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { type LogPlace, SyncFrameSplitter } from "../../wire/flow-sync.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import type { LogLevel } from "../role-message.ts";
 import type { StreamReport } from "../role-report.ts";
+import { PROVISIONAL_SECONDS } from "./provisional.ts";
 import { TablePass } from "./table-pass.ts";
 
 /** Timers on a standby only run down: a flow gets at least three sweeps of time, and more when half of it is over. */
 const SWEEPS_SURVIVED = 3;
 const SWEEPS_LEFT_MIN = 1.5;
-/** Longer than keep-alives of most applications, shorter than the days of an established TCP flow. */
-const PROVISIONAL_SECONDS = 300;
+
+/** For the last frame, with the reason of the end. */
+const FAREWELL_MS = 1_000;
 
 export interface SinkLinkOptions {
   readonly settings: NodeSettings;
   readonly peer: string;
   readonly socket: TLSSocket;
   readonly injector: ConntrackInjector;
+  /** The node's count of what its kernel refused, which comparisons settle. */
+  readonly unprotected: UnprotectedCount;
   readonly filter: FlowFilter;
   readonly owner: FlowOwner;
   /** This node is active for these. */
@@ -52,6 +58,8 @@ export class SinkLink {
   readonly #keys = new FlowKeySet();
   /** Longer timers that a pass over the own table gives. */
   readonly #passWriter = new FlowRecordWriter(PASS_RECORDS_BYTES);
+  /** Flows that the source lacks. */
+  readonly #offerWriter = new FlowRecordWriter(PASS_RECORDS_BYTES);
   #purgePass: TablePass | undefined;
   #digestPass: TablePass | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -87,7 +95,7 @@ export class SinkLink {
     return {
       peer: this.peer,
       direction: "from",
-      connected: true,
+      connected: this.stream.state !== "closed",
       state: this.stream.state,
       records: this.stream.recordsReceived,
       bytes: this.stream.bytesReceived,
@@ -134,6 +142,10 @@ export class SinkLink {
         break;
       case "begin-copy":
         this.#keys.clear();
+        this.#options.unprotected.began(this.#options.injector.refusedCreates);
+        break;
+      case "made-up":
+        this.#options.unprotected.ended();
         break;
       case "purge":
         this.#purge(effect.purge);
@@ -143,6 +155,8 @@ export class SinkLink {
         this.#purgePass = undefined;
         break;
       case "start-digest":
+        this.#options.unprotected.abandoned();
+        this.#options.unprotected.began(this.#options.injector.refusedCreates);
         this.#digest(effect);
         break;
       case "abort-digest":
@@ -151,7 +165,9 @@ export class SinkLink {
         break;
       case "close":
         this.#options.log("warning", `stream from ${this.peer} closed: ${effect.reason}`);
+        // Whoever is still there reads the reason; a half-open connection would never end by itself.
         this.#options.socket.end();
+        setTimeout(() => this.close(), FAREWELL_MS);
         break;
     }
   }
@@ -196,7 +212,7 @@ export class SinkLink {
   }
 
   /** Removes established flows through this node that the copy should have contained and did not; refreshes the others. */
-  #purge({ copy, groups, buckets, remove }: Purge): void {
+  #purge({ copy, groups, buckets, beyond }: Purge): void {
     const { filter, owner, injector } = this.#options;
     const secondsLeftMin = this.#sweepSeconds * SWEEPS_LEFT_MIN;
     let purged = 0;
@@ -206,8 +222,12 @@ export class SinkLink {
       visit: (fields) => {
         if (!filter.accepts(fields) || !owner.isOneOf(groups, fields)) return;
         const copied = buckets.set.has(buckets.bucketing.bucket(fields));
-        const stale = copied && remove && !this.#keys.has(fields);
-        if (stale) {
+        const isBeyond = copied && !this.#keys.has(fields);
+        if (isBeyond && beyond === "offer") {
+          if (!this.#offerWriter.hasRoom) this.#offer();
+          this.#offerWriter.writeUpsert(fields);
+        }
+        if (isBeyond && beyond === "remove") {
           // At once, and this very entry: another may take its place while the pass goes on.
           injector.deleteFlow(fields);
           purged++;
@@ -217,7 +237,10 @@ export class SinkLink {
           refreshed++;
         }
       },
-      onPart: () => this.#writePass(),
+      onPart: () => {
+        this.#writePass();
+        this.#offer();
+      },
       onEnd: (_whole, busyMs) => {
         // A pass that broke off leaves stale flows to the next sweep: nothing is missing because of it.
         this.#purgePass = undefined;
@@ -226,6 +249,10 @@ export class SinkLink {
         this.#perform(this.stream.purged(copy, { purged, refreshed, busyMs }));
       },
     });
+  }
+
+  #offer(): void {
+    if (this.#offerWriter.count > 0) this.#perform(this.stream.offer(this.#offerWriter.take()));
   }
 
   #writePass(): void {
@@ -238,6 +265,7 @@ export class SinkLink {
 
   #closed(): void {
     clearTimeout(this.#timer);
+    this.#options.unprotected.abandoned();
     for (const effect of this.stream.disconnected()) this.#performOne(effect);
     this.#options.onClose(this);
     this.#options.onChange(this);

@@ -1,20 +1,26 @@
 import { randomInt } from "node:crypto";
 import { connect as connectTcp } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { DecodeError } from "../../base/decode-error.ts";
+import { DecodeError } from "../../base/decode-error.ts";
 import type { ChangeLog } from "../../core/replication/change-log.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import type { FlowOwner, GroupSet } from "../../core/replication/flow-owner.ts";
+import { FlowRecorder } from "../../core/replication/flow-recorder.ts";
 import { SourceStream } from "../../core/replication/source-stream.ts";
 import type { SourceEffect } from "../../core/replication/source-types.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
 import { type NodeKeys, nodeDnsName } from "../../keys/read-keys.ts";
+import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
+import { visitExpectations } from "../../linux/conntrack-reader.ts";
+import { FlowLookup } from "../../linux/flow-lookup.ts";
+import { KernelError } from "../../linux/kernel-error.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { SyncFrameSplitter } from "../../wire/flow-sync.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import type { LogLevel } from "../role-message.ts";
 import type { StreamReport } from "../role-report.ts";
+import { PROVISIONAL_SECONDS } from "./provisional.ts";
 import { TablePass } from "./table-pass.ts";
 
 const RECONNECT_MS_MIN = 100;
@@ -40,6 +46,9 @@ export interface SourceLinkOptions {
   readonly countFlows: () => number;
   /** Reads all events that the kernel has. */
   readonly drain: () => void;
+  readonly injector: ConntrackInjector;
+  /** Every connection that this peer had is in this node's table now. */
+  readonly onAdopted: (peer: string) => void;
   readonly onMarked: (peer: string, token: number) => void;
   readonly log: (level: LogLevel, text: string) => void;
 }
@@ -244,6 +253,12 @@ export class SourceLink {
         this.#pass?.abort();
         this.#pass = undefined;
         break;
+      case "adopt":
+        this.#adopt(effect.records);
+        break;
+      case "adopted-all":
+        this.#options.onAdopted(this.peer);
+        break;
       case "marked":
         this.#options.onMarked(this.peer, effect.token);
         break;
@@ -252,6 +267,15 @@ export class SourceLink {
         this.#socket?.destroy();
         break;
     }
+  }
+
+  #adopt(records: Uint8Array): void {
+    const fault = this.#options.injector.inject(records, {
+      ...({ first: "create", taken: "keep" } as const),
+      timeoutSecondsMin: PROVISIONAL_SECONDS,
+      timeoutSecondsMax: PROVISIONAL_SECONDS,
+    });
+    if (fault instanceof DecodeError) this.#socket?.destroy(new Error(`malformed offer: ${fault.reason}`));
   }
 
   #startDigest({ groups, bits, seed, paced }: SourceEffect & { do: "start-digest" }): void {
@@ -273,26 +297,45 @@ export class SourceLink {
   #startCopy({ groups, buckets }: SourceEffect & { do: "start-copy" }): void {
     const { filter, owner } = this.#options;
     this.#pass?.abort();
-    const writer = this.#copyWriter;
-    writer.take();
+    this.#copyWriter.take();
+    const recorder = new FlowRecorder(filter, this.#copyWriter, () => this.#flushCopy());
     this.#pass = new TablePass({
       visit: (fields) => {
-        if (!filter.accepts(fields)) return;
         if (buckets === undefined) {
           if (!owner.isCopied(groups, fields)) return;
         } else if (!owner.isOneOf(groups, fields) || !buckets.set.has(buckets.bucketing.bucket(fields))) {
           return;
         }
-        if (!writer.hasRoom) this.#flushCopy();
-        writer.writeUpsert(fields);
+        recorder.flow(fields, false);
       },
       onPart: () => this.#flushCopy(),
       onEnd: (whole) => {
         this.#pass = undefined;
+        // They are few, and each needs its master, which is there by now.
+        this.#copyExpectations(recorder, groups, buckets === undefined);
         this.#perform(this.stream.copyEnded(performance.now(), whole));
       },
       mustWait: () => (this.#socket?.writableLength ?? 0) > COPY_UNSENT_BYTES_MAX,
     });
+  }
+
+  /** An expectation is of its flow's group. @param withOthers of flows of no group, too */
+  #copyExpectations(recorder: FlowRecorder, groups: GroupSet, withOthers: boolean): void {
+    const { owner } = this.#options;
+    const lookup = new FlowLookup();
+    try {
+      visitExpectations((fields, ended) => {
+        const master = owner.isOnlyOne ? undefined : lookup.masterOf(fields);
+        const group = master === undefined ? owner.groupOfExpectation(fields) : owner.groupOf(master);
+        if (group === 0 ? withOthers : (group & groups) !== 0) recorder.expectation(fields, ended);
+      });
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      this.#log("warning", `expectations of helpers are not copied to ${this.peer}: ${error.message}`);
+    } finally {
+      lookup.close();
+    }
+    this.#flushCopy();
   }
 
   #flushCopy(): void {

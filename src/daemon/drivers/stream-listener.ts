@@ -55,7 +55,10 @@ export class StreamListener {
       socket.destroy();
     });
     server.on("secureConnection", (socket) => this.#accept(socket));
-    server.on("tlsClientError", (error) => this.#refuse(error.message));
+    // Of a certificate that is refused the error says only that the connection has ended.
+    server.on("tlsClientError", (error, { authorizationError }) =>
+      this.#refuse(authorizationError ? `its certificate: ${authorizationError}` : error.message),
+    );
     server.on("error", (error) => {
       log("error", `cannot listen on ${sync.address} port ${ports.replication}: ${error.message}`);
       setTimeout(() => this.#listen(), LISTEN_RETRY_MS);

@@ -77,7 +77,7 @@ class ControlRole {
 
   /** The node takes no part in the election before its rules are in the kernel. */
   async #loadGateway(): Promise<void> {
-    this.#gatewayFailures = await loadGateway(this.#settings);
+    this.#gatewayFailures = await loadGateway(this.#settings, (text) => this.#channel.log("warning", text));
     if (this.#gatewayFailures.length === 0) {
       this.#gatewayReady = true;
       this.#channel.send("failover", { kind: "gateway-ready" });

@@ -6,8 +6,10 @@ import { validIp } from "../../base/ip.ts";
 import { ChangeLog } from "../../core/replication/change-log.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowOwner, type GroupSet } from "../../core/replication/flow-owner.ts";
+import { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
+import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import { DrainRequests } from "../drivers/drain-requests.ts";
 import { FlowEvents } from "../drivers/flow-events.ts";
@@ -37,6 +39,8 @@ class ReplicatorRole {
   readonly #filter: FlowFilter;
   readonly #owner: FlowOwner;
   readonly #events: FlowEvents;
+  /** Found out before anybody listens to events: the kernel is tried with flows of each kind. */
+  readonly #missingKinds = missingFlowKinds();
   readonly #injector = new ConntrackInjector();
   readonly #changes = new ChangeLog({
     capacityBytes: LOG_BYTES,
@@ -46,9 +50,12 @@ class ReplicatorRole {
   readonly #resume: ResumeFile;
   readonly #sources: readonly SourceLink[];
   readonly #sinks = new Set<SinkLink>();
+  readonly #unprotected = new UnprotectedCount();
   readonly #listener: StreamListener;
   readonly #tables: GroupTables;
   readonly #drains: DrainRequests;
+  /** Peers that have no connection of this node's groups, as these are now, that it lacks itself. */
+  readonly #adoptedFrom = new Set<string>();
   #purgedBefore = 0;
   #malformedBefore = 0;
 
@@ -57,9 +64,10 @@ class ReplicatorRole {
     this.#settings = settings;
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
     this.#resume = new ResumeFile(join(settings.runDirectory, "resume.json"));
-    const { shortExchanges } = settings.document.replication;
+    const { shortExchanges, marks } = settings.document.replication;
     this.#filter = new FlowFilter(this.#ownAddresses(), allVirtualAddresses(settings).map(validIp), {
       shortExchanges,
+      marks,
     });
     this.#owner = flowOwner(settings);
     this.#sources = settings.peers.map(
@@ -73,6 +81,8 @@ class ReplicatorRole {
           changes: this.#changes,
           countFlows,
           drain: () => this.#events.drain(),
+          injector: this.#injector,
+          onAdopted: (name) => this.#adopted(name),
           onMarked: (name, token) => this.#drains.marked(name, token),
           log: (level, text) => this.#channel.log(level, text),
         }),
@@ -90,6 +100,7 @@ class ReplicatorRole {
     this.#events = new FlowEvents({
       filter: this.#filter,
       owner: this.#owner,
+      births: shortExchanges || settings.document.nat.helpers.length > 0,
       ignorePortId: this.#injector.portId,
       onFlow: (fields) => {
         for (const source of this.#sources) source.touch(fields);
@@ -100,6 +111,12 @@ class ReplicatorRole {
       },
       onOverrun: () => this.#overrun(),
     });
+    if (this.#missingKinds.length > 0) {
+      this.#channel.log(
+        "info",
+        `this kernel cannot hold connections with: ${this.#missingKinds.join(", ")}; all others are mirrored`,
+      );
+    }
     this.#listener = new StreamListener({
       settings,
       keys: this.#keys,
@@ -138,6 +155,7 @@ class ReplicatorRole {
   #setActive(group: string, active: boolean): void {
     const before = this.#tables.active;
     if (!this.#tables.setActive(group, active)) return;
+    this.#adoptedFrom.clear();
     const groups = this.#tables.active;
     if (before !== 0) this.#events.drain();
     if (groups !== 0) {
@@ -157,6 +175,12 @@ class ReplicatorRole {
     this.#events.drain();
     await Promise.all(this.#sources.map((source) => source.finish()));
     this.#channel.send("supervisor", { kind: "stopped" });
+  }
+
+  /** A peer has no connection that this node lacks. */
+  #adopted(peer: string): void {
+    this.#adoptedFrom.add(peer);
+    if (this.#settings.peers.every(({ name }) => this.#adoptedFrom.has(name))) this.#tables.allAdopted();
   }
 
   /** Of all nodes: what is mirrored must not depend on the node that looks at the table. */
@@ -179,6 +203,7 @@ class ReplicatorRole {
       peer,
       socket,
       injector: this.#injector,
+      unprotected: this.#unprotected,
       filter: this.#filter,
       owner: this.#owner,
       selfGroups: this.#tables.active,
@@ -226,8 +251,10 @@ class ReplicatorRole {
       groups: this.#tables.completeByGroup(),
       streams: [...this.#sources, ...this.#sinks].map((link) => link.report()),
       overruns: this.#events.counters.overruns,
+      missingKinds: this.#missingKinds,
       injected: { created, updated, deleted, kept, replaced, absent },
       refused,
+      notProtected: this.#unprotected.of(this.#injector.refusedCreates),
       purged: this.#purgedBefore + sum([...this.#sinks].map(({ purged }) => purged)),
       malformed:
         this.#malformedBefore +

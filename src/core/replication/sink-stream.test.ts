@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { type SyncFrame, SyncFrameSplitter } from "../../wire/flow-sync.ts";
+import { groupNamesHash } from "./hello.ts";
+import { SinkStream } from "./sink-stream.ts";
+import type { SinkEffect } from "./sink-types.ts";
+
+const GROUPS = ["campus", "guests"];
+const PLACE = { session: 77, position: 3 };
+const buckets = { bits: 8, seed: 5, set: new Uint8Array(32).fill(0xff) };
+const nothing = { purged: 0, refreshed: 0, busyMs: 0 };
+
+let sink: SinkStream;
+
+beforeEach(() => {
+  sink = new SinkStream(
+    { cluster: "campus", node: "gw2", peer: "gw1", groups: GROUPS, flows: 5, resume: PLACE },
+    0,
+  );
+  const own = { version: 2, oldestVersion: 2, cluster: "campus", node: "gw1", flows: 5 };
+  const groupNames = groupNamesHash(GROUPS);
+  sink.receive(0, { type: "hello", ...own, groupNames });
+  sink.receive(0, { type: "heartbeat", groups: 1, sweepSeconds: 60 });
+});
+
+const log = (head: number, resumed: boolean): SyncFrame => ({ type: "log", place: PLACE, head, resumed });
+const records = (position: number): SyncFrame => ({
+  ...({ type: "records", sequence: position, position, sentAtMs: 1 } as const),
+  records: new Uint8Array(0),
+});
+const copyBegin = (copy: number, refresh: boolean): SyncFrame => ({
+  ...({ type: "copy-begin", copy, groups: 1, refresh, whole: true } as const),
+  buckets,
+});
+
+function wordsOf(effects: readonly SinkEffect[]): string[] {
+  const words: string[] = [];
+  const splitter = new SyncFrameSplitter();
+  for (const effect of effects) {
+    if (effect.do === "send") splitter.push(effect.frame, ({ type }) => words.push(type));
+    else words.push(effect.do);
+  }
+  return words;
+}
+
+/** Takes a whole copy, and is complete. */
+function takeCopy(copy: number): void {
+  sink.receive(0, copyBegin(copy, false));
+  assert.equal(sink.complete, false);
+  assert.deepEqual(wordsOf(sink.receive(0, { type: "copy-end", copy })), ["purge"]);
+  assert.equal(sink.complete, false, "what is stale is still there");
+  assert.deepEqual(wordsOf(sink.purged(copy, nothing)), ["made-up", "complete"]);
+  assert.equal(sink.complete, true);
+}
+
+describe("SinkStream", () => {
+  it("that resumes is complete when it has reached the head, not before", () => {
+    sink.receive(0, log(5, true));
+    sink.receive(0, records(4));
+    assert.deepEqual([sink.state, sink.complete], ["resuming", false]);
+    assert.ok(wordsOf(sink.receive(0, records(5))).includes("complete"));
+    assert.deepEqual([sink.state, sink.complete], ["live", true]);
+  });
+
+  it("that resumes, and hears that the log begins anew, is not complete at the old head", () => {
+    sink.receive(0, log(5, true));
+    sink.receive(0, log(3, false));
+    assert.deepEqual(wordsOf(sink.receive(0, records(9))).includes("complete"), false);
+    assert.equal(sink.complete, false);
+    assert.equal(sink.resumePoint, undefined);
+  });
+
+  it("is not complete by a copy that was whole before a place in the log was passed over", () => {
+    sink.receive(0, log(3, false));
+    takeCopy(1);
+    sink.receive(0, copyBegin(2, true));
+    sink.receive(0, { type: "copy-end", copy: 2 });
+    sink.receive(0, log(3, false));
+    sink.purged(2, nothing);
+    assert.equal(sink.complete, false, "changes are missing that this copy does not have");
+    assert.equal(sink.resumePoint, undefined);
+    takeCopy(3);
+    assert.deepEqual(sink.resumePoint, PLACE);
+  });
+
+  it("remembers the keys of what arrives from the beginning of a copy to the end of its purge", () => {
+    const remembers = () =>
+      sink.receive(0, records(9)).some((effect) => effect.do === "apply" && effect.remember);
+    sink.receive(0, log(3, false));
+    assert.equal(remembers(), false);
+    sink.receive(0, copyBegin(1, false));
+    assert.equal(remembers(), true);
+    sink.receive(0, { type: "copy-end", copy: 1 });
+    assert.equal(remembers(), true, "a change may bring a flow while the purge looks for stale ones");
+    sink.purged(1, nothing);
+    assert.equal(remembers(), false);
+  });
+
+  it("on an active node replaces and purges nothing, and is not complete", () => {
+    sink.receive(0, log(3, false));
+    takeCopy(1);
+    sink.setSelfGroups(1);
+    assert.equal(sink.complete, false);
+    const [apply] = sink.receive(0, records(9));
+    assert.ok(apply?.do === "apply" && apply.taken === "keep" && apply.provisional);
+    sink.receive(0, copyBegin(2, false));
+    assert.deepEqual(wordsOf(sink.receive(0, { type: "copy-end", copy: 2 })), []);
+  });
+
+  it("offers instead of removing when the source itself lacks connections", () => {
+    sink.receive(0, { ...copyBegin(1, false), whole: false } as SyncFrame);
+    const [effect] = sink.receive(0, { type: "copy-end", copy: 1 });
+    assert.ok(effect?.do === "purge" && effect.purge.beyond === "offer");
+  });
+
+  it("that was active knows what it would not take, until a comparison or a copy begins", () => {
+    sink.receive(0, log(3, false));
+    takeCopy(1);
+    sink.setSelfGroups(1);
+    sink.receive(0, copyBegin(2, false));
+    sink.receive(0, { type: "copy-end", copy: 2 });
+    sink.setSelfGroups(0);
+    assert.equal(sink.missedCopy, true);
+    sink.receive(0, { type: "compare", groups: 1, sweep: 1, seed: 5, bits: 8, paced: true });
+    assert.equal(sink.missedCopy, false);
+  });
+
+  it("that is active for another group replaces and purges of the source's, and is complete of these", () => {
+    sink.receive(0, log(3, false));
+    sink.setSelfGroups(2);
+    takeCopy(1);
+    const [apply] = sink.receive(0, records(9));
+    assert.ok(apply?.do === "apply" && apply.taken === "replace" && !apply.provisional);
+    assert.deepEqual([sink.completeGroups, sink.complete], [1, true]);
+    assert.equal(sink.missedCopy, false);
+  });
+
+  it("purges no more of a group when another node is active for that", () => {
+    sink.receive(0, log(3, false));
+    sink.receive(0, { type: "heartbeat", groups: 3, sweepSeconds: 60 });
+    sink.receive(0, { ...copyBegin(1, false), groups: 3 } as SyncFrame);
+    sink.receive(0, { type: "copy-end", copy: 1 });
+    const effects = sink.receive(0, { type: "heartbeat", groups: 1, sweepSeconds: 60 });
+    assert.ok(wordsOf(effects).includes("abort-purge"));
+    sink.purged(1, nothing);
+    assert.equal(sink.complete, false, "the comparison that follows makes it complete");
+  });
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ResumeFile, readPlaces } from "./resume-file.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tocha-resume-"));
+const path = join(folder, "resume.json");
+const HOUR_MS = 3_600_000;
+const place = { session: 77, position: 1_234 };
+
+after(() => rmSync(folder, { recursive: true }));
+
+/** Written a moment later, as always. @returns the text */
+async function writtenFile(): Promise<string> {
+  rmSync(path, { force: true });
+  new ResumeFile(path).set("gw1", place);
+  while (!existsSync(path)) await sleep(50);
+  return readFileSync(path, "utf8");
+}
+
+test("a place that was written is there after a restart, and worth nothing when it is old", async () => {
+  await writtenFile();
+  assert.deepEqual(new ResumeFile(path).get("gw1", HOUR_MS), place);
+  assert.equal(new ResumeFile(path).get("gw2", HOUR_MS), undefined);
+  await sleep(5);
+  assert.equal(new ResumeFile(path).get("gw1", 1), undefined);
+});
+
+test("a file that is cut short, not ours, or of another kernel holds no place", async () => {
+  const text = await writtenFile();
+  const { kernel } = JSON.parse(text) as { kernel: string };
+  const at = { ...place, atMs: 0 };
+  assert.deepEqual(
+    readPlaces(JSON.stringify({ kernel, places: [["gw1", at]] }), kernel),
+    new Map([["gw1", at]]),
+  );
+  const bad = [
+    ...Array.from(text, (_, length) => text.slice(0, length)),
+    JSON.stringify({ kernel: "another", places: [["gw1", at]] }),
+    ...[5, null, [5], [["gw1"]], [["gw1", null]], { gw1: at }].map((places) =>
+      JSON.stringify({ kernel, places }),
+    ),
+    ...[-1, 0.5, 2 ** 60, "7", null].map((position) =>
+      JSON.stringify({ kernel, places: [["gw1", { ...at, position }]] }),
+    ),
+  ];
+  for (const one of bad) {
+    assert.equal(readPlaces(one, kernel).size, 0, one);
+    writeFileSync(path, one);
+    assert.equal(new ResumeFile(path).get("gw1", Number.MAX_VALUE), undefined, one);
+  }
+});
