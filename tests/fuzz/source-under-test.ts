@@ -81,7 +81,8 @@ export class SourceUnderTest {
     } else if (chance < 0.5) {
       this.#perform(this.stream.relieved(now));
     } else if (chance < 0.53) {
-      this.#groups = below(this.#random, 1 << GROUPS.length);
+      // Another set than before.
+      this.#groups ^= 1 + below(this.#random, (1 << GROUPS.length) - 1);
       if (this.#groups !== 0) {
         this.#perform(this.stream.flush(now));
         this.#log.restart(SESSION);
