@@ -142,6 +142,20 @@ test("flows that come and go on one node are not echoed by the other", async () 
   }
 });
 
+test("comparisons in both directions find nothing where nothing is wrong", async () => {
+  await assertTablesEqual();
+  const nodes = ["gw1", "gw2"] as const;
+  const counts = (name: string) =>
+    Promise.all(nodes.map(async (node) => (await lab.status(node)).counters[name] ?? 0));
+  const [sweeps, differing] = [await counts("sweeps"), await counts("sweepBucketsDiffering")];
+  await waitFor(
+    "a sweep of both nodes that began after this",
+    async () => (await counts("sweeps")).every((count, index) => count >= (sweeps[index] ?? 0) + 2),
+    { limitMs: 4 * SWEEP_MS },
+  );
+  assert.deepEqual(await counts("sweepBucketsDiffering"), differing);
+});
+
 test("an entry of the other node's group that runs out on the copy ends nothing", async () => {
   const line = (await mirrored("gw2")).find((one) => one.includes("dst=192.0.2.1 "));
   const field = (name: string) => line?.match(new RegExp(`${name}=(\\S+)`))?.[1] ?? "";

@@ -1,3 +1,4 @@
+import type { Problem } from "../../base/problem.ts";
 import { liveness } from "../../core/liveness.ts";
 import { setRealTimePriority } from "../../linux/libc.ts";
 import { LivenessTables } from "../../linux/liveness-tables.ts";
@@ -143,7 +144,8 @@ class FailoverRole {
         break;
       case "switchover": {
         const { request } = message;
-        const problem = this.#group(message.group)?.switchover(message.reason);
+        const group = this.#group(message.group);
+        const problem = group === undefined ? noGroup(message.group) : group.switchover(message.reason);
         const answer = { kind: "switchover-answer", request } as const;
         this.#channel.send(from, problem === undefined ? answer : { ...answer, problem });
         break;
@@ -177,6 +179,10 @@ class FailoverRole {
       counters: { ...this.#pulses.counters },
     };
   }
+}
+
+function noGroup(name: string): Problem {
+  return { code: "no-such-group", message: `there is no failover group ${name}` };
 }
 
 /** The first message are the settings; others may have come with it. */
