@@ -13,6 +13,7 @@ import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { waitFor } from "./namespace-waiting.ts";
+import { assertTablesEqual, mirrored } from "./table-equality.ts";
 
 const CONNECTIONS = 60;
 const SWEEP_MS = 10_000;
@@ -49,28 +50,6 @@ async function untilActive(places: Places): Promise<ClusterStatus> {
   );
 }
 
-/** What makes the mirrored flows of a node, without what differs between nodes all the time. */
-async function mirrored(node: string): Promise<string[]> {
-  const lines = [...(await lab.flows(node)), ...(await lab.flows(node, "ipv6"))];
-  return lines
-    .filter((line) => line.includes("[ASSURED]"))
-    .map((line) => (line.match(/(?:src|dst|sport|dport|mark)=\S+/g) ?? []).join(" "))
-    .sort();
-}
-
-async function assertTablesEqual(): Promise<string[]> {
-  let last: readonly [string[], string[]] = [[], []];
-  await waitFor(
-    "the tables to be equal",
-    async () => {
-      last = [await mirrored("gw1"), await mirrored("gw2")];
-      return last[0].length > 0 && last[0].join("\n") === last[1].join("\n");
-    },
-    { limitMs: 2 * SWEEP_MS + 5_000, explain: () => last.map((one) => one.join("\n")).join("\n\n") },
-  );
-  return last[0];
-}
-
 async function assertAllGoOn(traffic: StreamTraffic): Promise<void> {
   await traffic.mark();
   const report = await waitFor(
@@ -104,7 +83,8 @@ test("both nodes work at once, each with its own public address, and each holds 
   const { sources } = await streams.report();
   for (const address of ["192.0.2.1", "192.0.2.100"])
     assert.ok(sources.includes(address), `the server sees ${address} among ${sources.join(", ")}`);
-  const flows = await assertTablesEqual();
+  await assertTablesEqual(lab, "gw1", "gw2");
+  const flows = await mirrored(lab, "gw1");
   for (const address of ["192.0.2.1", "192.0.2.100", "2001:db8::1", "2001:db8::100"])
     assert.ok(
       flows.some((line) => line.includes(`dst=${address} `)),
@@ -118,7 +98,7 @@ test("flows that come and go on one node are not echoed by the other", async () 
   const server = new NamespaceAgent(lab.namespace("wan"));
   try {
     await server.request({ do: "serve", port: SERVICE_PORT });
-    await assertTablesEqual();
+    await assertTablesEqual(lab, "gw1", "gw2");
     const before = await sent("gw2");
     for (let i = 0; i < 20; i++) {
       await client.request({
@@ -128,7 +108,7 @@ test("flows that come and go on one node are not echoed by the other", async () 
       });
     }
     const ofService = async (node: string) =>
-      (await mirrored(node)).filter((line) => line.includes(`dport=${SERVICE_PORT}`)).length;
+      (await mirrored(lab, node)).filter((line) => line.includes(`dport=${SERVICE_PORT}`)).length;
     await waitFor("the flows of gw1 to be on gw2", async () => (await ofService("gw2")) === 20);
     assert.equal(await sent("gw2"), before, "gw2 sends nothing about flows of gw1");
     // Nothing changes now: whatever travels would be an echo.
@@ -143,7 +123,7 @@ test("flows that come and go on one node are not echoed by the other", async () 
 });
 
 test("comparisons in both directions find nothing where nothing is wrong", async () => {
-  await assertTablesEqual();
+  await assertTablesEqual(lab, "gw1", "gw2");
   const nodes = ["gw1", "gw2"] as const;
   const counts = (name: string) =>
     Promise.all(nodes.map(async (node) => (await lab.status(node)).counters[name] ?? 0));
@@ -157,16 +137,16 @@ test("comparisons in both directions find nothing where nothing is wrong", async
 });
 
 test("an entry of the other node's group that runs out on the copy ends nothing", async () => {
-  const line = (await mirrored("gw2")).find((one) => one.includes("dst=192.0.2.1 "));
+  const line = (await mirrored(lab, "gw2")).find((one) => one.includes("dst=192.0.2.1 "));
   const field = (name: string) => line?.match(new RegExp(`${name}=(\\S+)`))?.[1] ?? "";
-  const [before, held] = [await sent("gw2"), (await mirrored("gw1")).length];
+  const [before, held] = [await sent("gw2"), (await mirrored(lab, "gw1")).length];
   const tuple = ["-p", "tcp", "-s", field("src"), "-d", field("dst")];
   tuple.push("--sport", field("sport"), "--dport", field("dport"));
   await runCommand("ip", ["netns", "exec", lab.namespace("gw2"), "conntrack", "-D", ...tuple]);
   await sleep(IDLE_MS / 3);
   assert.equal(await sent("gw2"), before, "gw2 does not report the end of its copy");
-  assert.equal((await mirrored("gw1")).length, held, "the flow itself goes on");
-  await assertTablesEqual();
+  assert.equal((await mirrored(lab, "gw1")).length, held, "the flow itself goes on");
+  await assertTablesEqual(lab, "gw1", "gw2");
 });
 
 test("a group that is handed over takes its flows along; the other stays", async () => {
@@ -187,7 +167,7 @@ test("a group that is handed over takes its flows along; the other stays", async
   // It prefers gw1, which has preemption on, and gets it back when gw1 has every connection.
   await untilActive({ gateway: "gw1", second: "gw2" });
   await assertAllGoOn(streams);
-  await assertTablesEqual();
+  await assertTablesEqual(lab, "gw1", "gw2");
 });
 
 for (const [dead, survivor] of [
@@ -197,7 +177,7 @@ for (const [dead, survivor] of [
   test(`the power of ${dead} fails: all connections of both groups go on through ${survivor}, and back again`, async () => {
     assert.ok(streams !== undefined);
     await untilActive({ gateway: "gw1", second: "gw2" });
-    await assertTablesEqual();
+    await assertTablesEqual(lab, "gw1", "gw2");
     await streams.mark();
     await powerOff(lab.name, dead);
     await waitFor(
@@ -212,7 +192,7 @@ for (const [dead, survivor] of [
     await powerOn(lab.name, dead);
     await untilActive({ gateway: "gw1", second: "gw2" });
     await assertAllGoOn(streams);
-    await assertTablesEqual();
+    await assertTablesEqual(lab, "gw1", "gw2");
   });
 }
 
