@@ -22,6 +22,8 @@ import { letTimePass, waitFor } from "./namespace-waiting.ts";
 const SERVICE_PORT = 7_008;
 const METRICS_PORT = 9_845;
 /** More than all buffers between the kernel and a reader that stands still can hold. */
+/** Connections that are made over ctnetlink report no event that replication asks for: the sweep finds them. */
+const SWEEP_MS = 10_000;
 const MANY = 40_000;
 /** As in src/daemon/drivers/connection-answers.ts. */
 const WALKS_MAX = 4;
@@ -36,7 +38,7 @@ let standby = "";
 
 before(async () => {
   await requireNamespaces(["conntrack"]);
-  lab = await TestLab.up("tc", {}, { daemons: false });
+  lab = await TestLab.up("tc", { refreshMs: SWEEP_MS }, { daemons: false });
   appendFileSync(documentPath(lab.name), `metrics: { interface: lan, port: ${METRICS_PORT} }\n`);
   for (const node of nodeNames(lab.settings)) await startNode(lab.name, node);
   server = new NamespaceAgent(lab.namespace("wan"));

@@ -16,7 +16,7 @@ import { NamespaceAddresses } from "./namespace-addresses.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { clientMac, gatewayMac } from "./namespace-frames.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
-import { waitFor } from "./namespace-waiting.ts";
+import { letTimePass, waitFor } from "./namespace-waiting.ts";
 
 // Bytes of attackers on all sockets of a running cluster. They are counted, and nothing else happens. An advertisement
 // that is right in everything is no attack that VRRP could tell: it has no secret (RFC 9568 9).
@@ -282,6 +282,8 @@ test("garbage inside a stream of a node that has a right certificate is malforme
       const garbage = index % 4 < 2 ? "ffffffff" : "000000021f00";
       return `${index % 2 === 0 ? hexOf(hello) : ""}${garbage}${randomHex(random, 500)}`;
     });
+    // The node accepts 20 streams at once, then 10 a second: what went before must not take these places.
+    await letTimePass(2_500);
     const attacker = new NamespaceAgent(lab.namespace(from));
     try {
       await attack({ counters: ["recordsMalformed"], atLeast: contents.length / 2, nodes: [to] }, () =>
