@@ -40,7 +40,8 @@ let standby: string;
 
 before(async () => {
   await requireNamespaces(["conntrack", "tc"]);
-  lab = await TestLab.up("tr", { refreshMs: SWEEP_MS });
+  // With a helper the births of flows are reported, too, and so what is made over ctnetlink.
+  lab = await TestLab.up("tr", { refreshMs: SWEEP_MS, helpers: ["ftp"] });
   await lab.waitUntilWell();
   streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
 });
