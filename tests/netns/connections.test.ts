@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { appendFileSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/client/control-client.ts";
 import type { Connection, ConnectionCount, ConnectionTop } from "../../src/contract/connections.ts";
@@ -94,6 +95,18 @@ async function list(...args: string[]): Promise<Connection[]> {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Connection);
+}
+
+/** What the tests before this one had open is closed a moment later. */
+async function settledSockets(): Promise<number> {
+  let last = -1;
+  return await waitFor("the number of open sockets to settle", async () => {
+    await sleep(200);
+    const now = await openSockets();
+    const isSettled = now === last;
+    last = now;
+    return isSettled ? now : undefined;
+  });
 }
 
 /** The sockets that the control process has open: a walk has one of its own. */
@@ -189,7 +202,7 @@ describe("tocha connections list", () => {
   });
 
   it("leaves the node able to answer while a reader stands still, and is limited in number", async () => {
-    const before = await openSockets();
+    const before = await settledSockets();
     const lists = Array.from({ length: WALKS_MAX }, startStalledList);
     try {
       await Promise.all(lists.map((one) => one.hasBegun()));
