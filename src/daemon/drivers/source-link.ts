@@ -181,7 +181,7 @@ export class SourceLink {
     let secure = false;
     socket.setNoDelay(true);
     const limit = setTimeout(() => socket.destroy(new Error("no answer in time")), CONNECT_LIMIT_MS);
-    const reach = setTimeout(() => socket.destroy(new Error("cannot be reached")), REACH_LIMIT_MS);
+    const reach = setTimeout(() => socket.destroy(new Error("no answer in time")), REACH_LIMIT_MS);
     tcp.on("connect", () => clearTimeout(reach));
     socket.on("secureConnect", () => {
       clearTimeout(limit);
