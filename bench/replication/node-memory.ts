@@ -7,7 +7,7 @@ import { processesIn } from "../../src/lab/process-table.ts";
  * size (PSS, proc(5), smaps_rollup).
  */
 export function nodeMemoryMb(lab: string, node: string): number {
-  const pids = processesIn(namespaceOf(lab, node), { withoutObservers: true });
+  const pids = processesIn(namespaceOf(lab, node), { withoutOutsiders: true });
   const kib = pids.reduce((sum, pid) => sum + proportionalKib(pid), 0);
   return (kib * 1_024) / 1e6;
 }

@@ -29,7 +29,7 @@ const TICK_MS = 10; // USER_HZ is 100 on every architecture that Node.js runs on
 
 export function nodeProcessorTime(lab: string, node: string): ProcessorTime {
   const processes = new Map<number, ProcessTime>();
-  for (const pid of processesIn(namespaceOf(lab, node), { withoutObservers: true })) {
+  for (const pid of processesIn(namespaceOf(lab, node), { withoutOutsiders: true })) {
     const time = timeOf(pid);
     if (time !== undefined) processes.set(pid, time);
   }

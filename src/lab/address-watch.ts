@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type AddressEvent, heldAllSince, holderOfAll, holders } from "./address-timeline.ts";
 import { type LabSettings, namespaceOf, nodeNames, virtualAddresses } from "./lab-plan.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
-import { observerMark } from "./process-table.ts";
+import { outsiderMark } from "./process-table.ts";
 import { tryCommand } from "./run-command.ts";
 
 // Until `ip monitor` listens; what it misses before, the listing that follows shows.
@@ -89,7 +89,7 @@ export class AddressWatch {
     const namespace = namespaceOf(this.#lab, node);
     const child = spawn("ip", ["-n", namespace, "-o", "monitor", "address"], {
       stdio: ["ignore", "pipe", "ignore"],
-      env: { ...process.env, [observerMark]: "1" },
+      env: { ...process.env, [outsiderMark]: "1" },
       detached: true,
     });
     this.#monitors.set(node, child);

@@ -47,7 +47,7 @@ export async function powerOff(lab: string, node: string): Promise<Fault> {
       namespaceOf(lab, "net"),
       ports.map((port) => `link set dev ${port} down`),
     );
-    await killAllIn(namespaceOf(lab, node), { withoutObservers: true });
+    await killAllIn(namespaceOf(lab, node), { withoutOutsiders: true });
     return { atMs };
   });
 }
@@ -86,7 +86,7 @@ export async function crash(lab: string, node: string): Promise<Fault> {
       });
     }
     const atMs = killTogether(lab, node, pids);
-    await killAllIn(namespaceOf(lab, node), { withoutObservers: true });
+    await killAllIn(namespaceOf(lab, node), { withoutOutsiders: true });
     return { atMs };
   });
 }
@@ -145,7 +145,7 @@ async function hasPower(lab: string, node: string): Promise<boolean> {
 }
 
 function nodeProcesses(lab: string, node: string): number[] {
-  return processesIn(namespaceOf(lab, node), { withoutObservers: true });
+  return processesIn(namespaceOf(lab, node), { withoutOutsiders: true });
 }
 
 /** One kill(2) for the daemon's whole process group, so that no role sees another one die; then what is left. */

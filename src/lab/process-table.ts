@@ -9,8 +9,11 @@ export interface ProcessIdentity {
   readonly startTicks: number;
 }
 
-/** Processes that only watch a namespace have this in their environment: they are no part of the node. */
-export const observerMark = "TOCHA_LAB_OBSERVER";
+/**
+ * Processes with this in their environment are in a node's namespace and no part of the node: what watches it, and
+ * the stop command, which a real machine's process 1 would run.
+ */
+export const outsiderMark = "TOCHA_LAB_OUTSIDER";
 
 export function processIdentity(pid: number): ProcessIdentity | undefined {
   const fields = statFields(pid);
@@ -40,8 +43,8 @@ function statFields(pid: number): string[] | undefined {
 }
 
 export interface ProcessFilter {
-  /** Leave out processes that only watch. */
-  readonly withoutObservers?: boolean;
+  /** Leave out processes that are no part of the node. */
+  readonly withoutOutsiders?: boolean;
 }
 
 /** The processes inside a network namespace made by `ip netns`; none when there is no such namespace. */
@@ -50,7 +53,7 @@ export function processesIn(namespace: string, filter: ProcessFilter = {}): numb
   if (target === undefined) return [];
   return allProcesses()
     .filter((pid) => namespaceInode(`/proc/${pid}/ns/net`) === target)
-    .filter((pid) => !(filter.withoutObservers === true && isObserver(pid)));
+    .filter((pid) => !(filter.withoutOutsiders === true && isOutsider(pid)));
 }
 
 /** The processes of a session (setsid(2)), which goes by the number of the process that began it. */
@@ -73,9 +76,9 @@ function namespaceInode(path: string): number | undefined {
   }
 }
 
-function isObserver(pid: number): boolean {
+function isOutsider(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`${observerMark}=1`);
+    return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`${outsiderMark}=1`);
   } catch {
     return false;
   }

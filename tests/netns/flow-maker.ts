@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { observerMark } from "../../src/lab/process-table.ts";
+import { outsiderMark } from "../../src/lab/process-table.ts";
 
 const program = fileURLToPath(new URL("flow-maker-program.ts", import.meta.url));
 
@@ -20,7 +20,7 @@ export class FlowMaker {
     const args = ["netns", "exec", namespace, process.execPath, program, what, String(from), String(count)];
     this.#child = spawn("ip", args, {
       stdio: ["pipe", "pipe", "inherit"],
-      env: { ...process.env, [observerMark]: "1" },
+      env: { ...process.env, [outsiderMark]: "1" },
     });
     this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.#said += text;

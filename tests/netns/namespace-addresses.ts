@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { type AddressEvent, holders, longestDuplicateMs } from "../../src/lab/address-timeline.ts";
-import { observerMark } from "../../src/lab/process-table.ts";
+import { outsiderMark } from "../../src/lab/process-table.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import { waitFor } from "./namespace-waiting.ts";
 
@@ -84,7 +84,7 @@ export class NamespaceAddresses {
   async #attach(namespace: string): Promise<void> {
     const monitor = spawn("ip", ["-n", namespace, "-ts", "-o", "monitor", "address"], {
       stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, [observerMark]: "1", TZ: "UTC" },
+      env: { ...process.env, [outsiderMark]: "1", TZ: "UTC" },
     });
     this.#monitors.push(monitor);
     let listening = false;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { observerMark } from "../../src/lab/process-table.ts";
+import { outsiderMark } from "../../src/lab/process-table.ts";
 import type { AgentAnswer, AgentAnswers, AgentCommand } from "./namespace-commands.ts";
 
 interface Waiter {
@@ -23,7 +23,7 @@ export class NamespaceAgent {
     this.namespace = namespace;
     this.#child = spawn("ip", ["netns", "exec", namespace, process.execPath, program], {
       stdio: ["pipe", "pipe", "inherit"],
-      env: { ...process.env, [observerMark]: "1" },
+      env: { ...process.env, [outsiderMark]: "1" },
     });
     this.#child.stdin.on("error", () => undefined);
     createInterface({ input: this.#child.stdout }).on("line", (line) => {

@@ -11,7 +11,7 @@ import { initKeys, issueKeys } from "../../src/keys/key-files.ts";
 import { nodeKeyFileNames } from "../../src/keys/read-keys.ts";
 import { labFolder } from "../../src/lab/lab-folder.ts";
 import { startNode, stopNode } from "../../src/lab/node-process.ts";
-import { observerMark } from "../../src/lab/process-table.ts";
+import { outsiderMark } from "../../src/lab/process-table.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { FLOW_SYNC_VERSION, type SyncFrame } from "../../src/wire/flow-sync.ts";
@@ -101,7 +101,7 @@ async function serve(options: { keys: string; node: string; version?: number }):
       ...["netns", "exec", lab.namespace(standby), process.execPath, program, "serve", syncAddress(standby)],
       ...[options.keys, options.node, String(options.version ?? FLOW_SYNC_VERSION), lab.name],
     ],
-    { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, [observerMark]: "1" } },
+    { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, [outsiderMark]: "1" } },
   );
   assert.ok(child.stdout);
   await once(child.stdout, "data");

@@ -248,6 +248,6 @@ test("no process has ended by a fault of its own", () => {
 
 async function waitForNoProcess(node: string): Promise<void> {
   await waitFor(`the last process of ${node} to end`, () => {
-    return processesIn(lab.namespace(node), { withoutObservers: true }).length === 0;
+    return processesIn(lab.namespace(node), { withoutOutsiders: true }).length === 0;
   });
 }
