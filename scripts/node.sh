@@ -13,4 +13,6 @@ if [ ! -x "$node" ]; then
     exit 69
   fi
 fi
+# Compiled code of the last time: every program of ours starts a tenth of a second sooner. Without a place to write, Node does without.
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/node_modules/.cache/tocha}"
 exec "$node" "$@"

@@ -42,11 +42,11 @@ export const saturatingLoad: Load = {
   streamsPerSecond: 100,
 };
 
-/** Before anything is measured: programs get compiled, memory gets allocated. */
+/** Before anything is measured: programs get compiled, memory gets allocated. A gateway works for months, not for seconds. */
 export const warmUp: NamedLoad = {
   name: "warm-up",
   load: { ...steady, tcpPerSecond: 5_000, shortPerSecond: 1_000, streamsPerSecond: 100 },
-  durationMs: 2_000,
+  durationMs: 12_000,
 };
 
 /** What goes on while a node rejoins. */

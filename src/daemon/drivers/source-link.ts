@@ -24,7 +24,8 @@ import { PROVISIONAL_SECONDS } from "./provisional.ts";
 import { TablePass } from "./table-pass.ts";
 
 const RECONNECT_MS_MIN = 100;
-const RECONNECT_MS_MAX = 500;
+/** A peer that boots is to get its copy soon; an attempt that is refused costs next to nothing. */
+const RECONNECT_MS_MAX = 200;
 const CONNECT_LIMIT_MS = 3_000;
 /** TCP asks again after 1 s, 3 s, …: on a link that was just mended a new attempt is quicker. */
 const REACH_LIMIT_MS = 500;
