@@ -2,7 +2,7 @@ import { ProblemError } from "../../src/base/problem.ts";
 import { BenchLab } from "./bench-lab.ts";
 import type { PartName } from "./bench-options.ts";
 import { ACTIVE, contenders, STANDBY } from "./contenders.ts";
-import { fillingLoad, rejoinLoad } from "./loads.ts";
+import { fillingLoad, rejoinLoad, warmUp } from "./loads.ts";
 import { nodeMemoryMb } from "./node-memory.ts";
 import { nodeProcessorTime, spentUs } from "./processor-time.ts";
 import {
@@ -64,6 +64,7 @@ const SLACK = 64;
 export async function runLargeTable(options: LargeTableOptions): Promise<LargeTableRun> {
   const { name, signal, flows, parts, quick, log } = options;
   return await BenchLab.with({ name, contender: contenders.tocha, signal }, async (lab) => {
+    await usedOnce(lab);
     await lab.sleep(CALM_MS);
     const emptyMb = memoryOf(lab);
     const filledMs = await fill(lab, flows);
@@ -98,6 +99,16 @@ const allRejoins: readonly ((lab: BenchLab) => Promise<RejoinResult>)[] = [
   (lab) => underLoad(lab, (perSecond) => rejoinAfterCut(lab, perSecond)),
   (lab) => underLoad(lab, (perSecond) => rejoinAfterRestart(lab, perSecond)),
 ];
+
+/** A program that has never seen traffic has compiled and allocated nothing: its memory tells nothing of flows. */
+async function usedOnce(lab: BenchLab): Promise<void> {
+  const base = { active: (await lab.count(ACTIVE)) + SLACK, standby: (await lab.count(STANDBY)) + SLACK };
+  await lab.generator.start(warmUp.load);
+  await lab.sleep(warmUp.durationMs);
+  await lab.generator.stop();
+  await lab.generator.settle(SETTLE_LIMIT_MS, lab.signal);
+  await lab.drained(base, DRAIN_LIMIT_MS);
+}
 
 async function fill(lab: BenchLab, flows: number): Promise<number> {
   const fromMs = performance.now();

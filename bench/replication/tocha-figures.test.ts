@@ -59,5 +59,5 @@ test("memory is that of the larger node, and a rejoin is over when both kernels 
   assert.deepEqual(figures.get("tables that differ after a rejoin"), [1, false]);
   // What was not measured is not judged.
   assert.equal(figures.has("rejoin after 10 s without the daemon, 5,000/s"), false);
-  assert.equal(figures.has("idle with 1,000 connections, mean with the sweep"), false);
+  assert.equal(figures.has("idle with 1,000 connections, what the sweep adds on average"), false);
 });

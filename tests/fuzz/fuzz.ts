@@ -12,7 +12,7 @@ import { allTargets } from "./all-targets.ts";
 import type { FuzzResult } from "./fuzz-run.ts";
 import type { FuzzReport, FuzzWork } from "./fuzz-worker.ts";
 
-const INPUTS = 1_000_000;
+const INPUTS = 10_000_000;
 /** Between two signs of progress lie 16,384 inputs: a fraction of a second, and much more only if one never ends. */
 const SILENCE_MS_MAX = 60_000;
 const EXIT_FAILED = 1;
