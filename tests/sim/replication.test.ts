@@ -1,87 +1,37 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import type { GroupSet } from "../../src/core/replication/flow-owner.ts";
-import type { FakeFlow } from "./fake-kernel.ts";
+import { calm, type History, SETTLE_MS, sumOf } from "./replication-history.ts";
 import type { SimulatedNode } from "./replication-node.ts";
-import { SWEEP_MS } from "./replication-node.ts";
-import { FLOW_IDS, ReplicationWorld, type WorldFaults } from "./replication-world.ts";
+import { FLOW_IDS, ReplicationWorld } from "./replication-world.ts";
 
 const SEEDS = Number(process.env["TOCHA_SIM_SEEDS"] ?? 2_000);
 const FIRST_SEED = Number(process.env["TOCHA_SIM_FIRST_SEED"] ?? 1);
 /** Seeds that once found a defect stay. */
 const FIXED_SEEDS: readonly number[] = [];
 
-const faults: WorldFaults = {
-  ...{ cut: 0.004, takeover: 0.003, switchover: 0.003, restart: 0.002 },
-  ...{ pressure: 0.02, readDelay: 0.3, corrupt: 0.002 },
-};
-const calm: WorldFaults = {
-  ...{ cut: 0, takeover: 0, switchover: 0, restart: 0, pressure: 0, readDelay: 0, corrupt: 0 },
-};
-/** Two sweeps: time for what only a comparison can mend. */
-const SETTLE_MS = 2 * SWEEP_MS + 5_000;
-
 const BEGUN_APART = 30;
 
-interface History {
-  readonly takeovers: number;
-  readonly takeoversOfOne: number;
-  readonly resumed: number;
-  readonly corruptions: number;
-  readonly unreported: number;
+/** Spreads the seeds over the processors: a history depends on nothing but its seed. */
+async function simulateAll(seeds: readonly number[]): Promise<History> {
+  const workers = Math.min(availableParallelism(), seeds.length);
+  const sums = Array.from({ length: workers }, async (_, index) => {
+    const workerData = seeds.filter((_, place) => place % workers === index);
+    const worker = new Worker(new URL("replication-worker.ts", import.meta.url), { workerData });
+    // An error of the worker rejects this.
+    const [sum] = (await once(worker, "message")) as [History];
+    return sum;
+  });
+  return sumOf(await Promise.all(sums));
 }
 
-/** Runs one world and throws where a promise is broken. */
-function simulate(seed: number): History {
-  const world = new ReplicationWorld(seed);
-  world.run(8_000, true, faults);
-  const { resumed } = world;
-  world.run(SETTLE_MS, false, calm);
-  for (const group of world.groups) {
-    const held = (node: SimulatedNode | undefined) => texts(world.flowsOf(node, group));
-    for (const standby of world.standbysOf(group)) {
-      const what = `group ${group} of ${world.groups.length}`;
-      assert.ok(
-        world.isComplete(standby, group),
-        `${standby.name} is complete when everything is quiet (${what})`,
-      );
-      assert.deepEqual(
-        held(standby),
-        held(world.activeFor(group)),
-        `the tables of ${standby.name} and of the active node hold the same flows (${what})`,
-      );
-    }
-  }
-  const { takeovers, takeoversOfOne, corruptions, unreportedChecked: unreported } = world;
-  return { takeovers, takeoversOfOne, resumed, corruptions, unreported };
-}
-
-function texts(flows: readonly FakeFlow[]): string[] {
-  return flows.map(({ id, natPort, mark }) => `${id}:${natPort}:${mark}`).sort();
-}
-
-test(`replication: after ${SEEDS} random histories the tables are equal, and nothing acknowledged is lost`, () => {
-  let takeovers = 0;
-  let takeoversOfOne = 0;
-  let resumed = 0;
-  let corruptions = 0;
-  let unreported = 0;
+test(`replication: after ${SEEDS} random histories the tables are equal, and nothing acknowledged is lost`, async () => {
   const seeds = [...FIXED_SEEDS, ...Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index)];
-  for (const seed of seeds) {
-    try {
-      const history = simulate(seed);
-      takeovers += history.takeovers;
-      takeoversOfOne += history.takeoversOfOne;
-      resumed += history.resumed;
-      corruptions += history.corruptions;
-      unreported += history.unreported;
-    } catch (error) {
-      const repeat = `TOCHA_SIM_FIRST_SEED=${seed} TOCHA_SIM_SEEDS=1 bash scripts/node.sh --test tests/sim/replication.test.ts`;
-      throw new Error(
-        `seed ${seed}: ${error instanceof Error ? error.message : String(error)}\nrepeat with: ${repeat}`,
-      );
-    }
-  }
+  const { histories, takeovers, takeoversOfOne, resumed, corruptions, unreported } = await simulateAll(seeds);
+  assert.equal(histories, seeds.length);
   if (SEEDS < 100) return;
   assert.ok(takeovers > SEEDS / 2, `the histories contain takeovers (${takeovers})`);
   assert.ok(takeoversOfOne > SEEDS / 8, `in some of them the other group's node goes on (${takeoversOfOne})`);
