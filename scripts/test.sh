@@ -13,22 +13,26 @@ if [ "$part" != quick ] && [ "$(id -u)" != 0 ]; then
 fi
 
 bash scripts/install.sh --npm-only
+# Runs test files: a name, how many files at once, the files.
 run() {
   echo "== $1"
-  shift
-  bash scripts/node.sh --test --test-reporter=spec --test-timeout=600000 "$@"
+  bash scripts/node.sh --test --test-reporter=spec --test-timeout=600000 --test-concurrency="$2" "${@:3}"
 }
+# Node's own choice is one file less at once, so that half of a machine with two cores would do nothing.
+cores=$(nproc)
 
 if [ "$part" = quick ]; then
-  run "units" "src/{base,wire,contract,core,keys,client}/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
-  run "simulations" tests/sim/*.test.ts
-  run "fuzz, short" tests/fuzz/*.test.ts
+  run "units" "$cores" "src/{base,wire,contract,core,keys,client}/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
+  run "simulations" "$cores" tests/sim/*.test.ts
+  run "fuzz, short" "$cores" tests/fuzz/*.test.ts
   exit 0
 fi
 
 bash scripts/install.sh nftables iproute2 conntrack git keepalived tcpdump vsftpd
-run "units and kernel layer" "src/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
-run "simulations" tests/sim/*.test.ts
-run "fuzz, short" tests/fuzz/*.test.ts
-# One after the other: each file has the machine's cores for its gateways and its traffic.
-run "gateways in network namespaces" --test-concurrency=1 tests/netns/*.test.ts
+run "units and kernel layer" "$cores" "src/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
+run "simulations" "$cores" tests/sim/*.test.ts
+run "fuzz, short" "$cores" tests/fuzz/*.test.ts
+# These tests wait for most of their time, for timers and for daemons that start. Each has namespaces of its own.
+run "gateways in network namespaces, side by side" 3 tests/netns/*.test.ts
+# One after the other: what loads the machine, measures, or changes what is one for all namespaces.
+run "gateways in network namespaces, alone" 1 tests/netns/alone/*.test.ts

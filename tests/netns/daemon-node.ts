@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/client/control-client.ts";
-import type { ClusterStatus, NodeStatus } from "../../src/contract/status.ts";
+import type { ClusterStatus, NodeStatus, ReplicationStreamStatus } from "../../src/contract/status.ts";
 import { waitForCluster } from "../../src/lab/cluster-view.ts";
 import { labDown, labUp } from "../../src/lab/lab.ts";
 import { controlSocket, nodeLog } from "../../src/lab/lab-folder.ts";
@@ -94,6 +94,14 @@ export class TestLab {
       },
       { explain: () => `${JSON.stringify(last)}\n${this.log(node)}` },
     );
+  }
+
+  /** What a node says of its stream to a peer. */
+  async streamTo(node: string, peer: string): Promise<ReplicationStreamStatus> {
+    const { replication } = await this.status(node);
+    const stream = replication.streams.find((one) => one.peer === peer && one.direction === "to");
+    if (stream === undefined) throw new Error(`${node} has no stream to ${peer}`);
+    return stream;
   }
 
   /** The process of one role; `supervisor` is the daemon itself. */

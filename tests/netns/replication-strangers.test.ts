@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { makeNodeCertificate } from "../../src/keys/certificates.ts";
 import { initKeys, issueKeys } from "../../src/keys/key-files.ts";
@@ -13,20 +13,18 @@ import { labFolder } from "../../src/lab/lab-folder.ts";
 import { startNode, stopNode } from "../../src/lab/node-process.ts";
 import { outsiderMark } from "../../src/lab/process-table.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
-import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { FLOW_SYNC_VERSION, type SyncFrame } from "../../src/wire/flow-sync.ts";
-import { TestLab } from "./daemon-node.ts";
+import type { TestLab } from "./daemon-node.ts";
+import { LabUnderTraffic } from "./lab-under-traffic.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
-import { requireNamespaces } from "./namespace-preconditions.ts";
 import { waitFor } from "./namespace-waiting.ts";
 
-const CONNECTIONS = 24;
 const SYNC_PORT = 7_844;
 const DAY_MS = 86_400_000;
 const program = fileURLToPath(new URL("sync-peer-program.ts", import.meta.url));
 
+const traffic = new LabUnderTraffic("strangers", { connections: 24 });
 let lab: TestLab;
-let streams: StreamTraffic;
 let active: string;
 let standby: string;
 /** Folders with keys: of the lab, of another authority, and of the lab's authority, but out of date. */
@@ -35,31 +33,17 @@ let foreignKeys: string;
 let expiredKeys: string;
 
 before(async () => {
-  await requireNamespaces();
-  lab = await TestLab.up("tr");
+  ({ lab } = traffic);
   keys = join(labFolder(lab.name), "keys");
   await issueKeys(keys, "gw9");
   foreignKeys = join(labFolder(lab.name), "foreign-keys");
   await initKeys(foreignKeys, "gw1");
   await issueKeys(foreignKeys, "gw2");
   expiredKeys = await makeExpiredKeys();
-  await lab.waitUntilWell();
-  streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
 });
 
-after(async () => {
-  await streams?.close();
-  await lab?.down();
-});
-
-beforeEach(async () => {
-  ({ active, standby } = await lab.rolesWhenWell());
-});
-
-afterEach(async () => {
-  await streams.mark();
-  await waitFor("bytes in every connection", async () => (await streams.report()).survived === CONNECTIONS);
-  assert.equal((await streams.report()).brokenEver, 0);
+beforeEach(() => {
+  ({ active, standby } = traffic);
 });
 
 async function makeExpiredKeys(): Promise<string> {

@@ -1,9 +1,9 @@
 /** The promise of the project, in each scenario: real traffic, a real fault, and no established connection lost. Needs root. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { labDown } from "../../src/lab/lab.ts";
-import { scenarios } from "../../src/lab/scenarios/all-scenarios.ts";
-import { runScenario } from "../../src/lab/scenarios/run-scenario.ts";
+import { labDown } from "../../../src/lab/lab.ts";
+import { scenarios } from "../../../src/lab/scenarios/all-scenarios.ts";
+import { runScenario } from "../../../src/lab/scenarios/run-scenario.ts";
 
 const CONNECTIONS = 500;
 const BACKGROUND_FLOWS = 100_000;

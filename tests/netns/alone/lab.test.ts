@@ -5,14 +5,14 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { after, afterEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { labDown, labNamespaces, labUp } from "../../src/lab/lab.ts";
-import { abandonedLabs, labFolder } from "../../src/lab/lab-folder.ts";
-import { type LabNodeStatus, labStatus } from "../../src/lab/lab-status.ts";
-import { crash, cut, mend, powerOff, powerOn } from "../../src/lab/node-power.ts";
-import { processesIn } from "../../src/lab/process-table.ts";
-import { runCommand } from "../../src/lab/run-command.ts";
+import { labDown, labNamespaces, labUp } from "../../../src/lab/lab.ts";
+import { abandonedLabs, labFolder } from "../../../src/lab/lab-folder.ts";
+import { type LabNodeStatus, labStatus } from "../../../src/lab/lab-status.ts";
+import { crash, cut, mend, powerOff, powerOn } from "../../../src/lab/node-power.ts";
+import { processesIn } from "../../../src/lab/process-table.ts";
+import { runCommand } from "../../../src/lab/run-command.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+const root = fileURLToPath(new URL("../../..", import.meta.url));
 const names = ["a", "b"].map((letter) => `labtest-${process.pid}${letter}`) as [string, string];
 const [name, other] = names;
 

@@ -5,21 +5,18 @@
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import type { NodeStatus } from "../../src/contract/status.ts";
-import { processUsage } from "../../src/daemon/process-usage.ts";
-import { crash, cut, mend, powerOff, powerOn } from "../../src/lab/node-power.ts";
-import { startNode, stopNode } from "../../src/lab/node-process.ts";
-import { sendSignal } from "../../src/lab/process-table.ts";
-import { runCommand, tryCommand } from "../../src/lab/run-command.ts";
-import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
-import { TestLab } from "./daemon-node.ts";
-import { FlowMaker, makeFlows } from "./flow-maker.ts";
-import { requireNamespaces } from "./namespace-preconditions.ts";
-import { letTimePass, waitFor } from "./namespace-waiting.ts";
-import { assertTablesEqual } from "./table-equality.ts";
+import { beforeEach, test } from "node:test";
+import { processUsage } from "../../../src/daemon/process-usage.ts";
+import { crash, cut, mend, powerOff, powerOn } from "../../../src/lab/node-power.ts";
+import { startNode, stopNode } from "../../../src/lab/node-process.ts";
+import { sendSignal } from "../../../src/lab/process-table.ts";
+import { runCommand, tryCommand } from "../../../src/lab/run-command.ts";
+import type { TestLab } from "../daemon-node.ts";
+import { FlowMaker, makeFlows } from "../flow-maker.ts";
+import { LabUnderTraffic } from "../lab-under-traffic.ts";
+import { letTimePass, waitFor } from "../namespace-waiting.ts";
+import { assertTablesEqual } from "../table-equality.ts";
 
-const CONNECTIONS = 40;
 /** The shortest that a document may ask for. */
 const SWEEP_MS = 10_000;
 /** Of the replicator role: its log (16 MiB), what waits in sockets, and the runtime. It must not grow with the trouble. */
@@ -33,50 +30,24 @@ const HEADROOM = 120_000;
 const ROOM_AGAIN_LIMIT_MS = 180_000;
 const MAX_FILE = "/proc/sys/net/netfilter/nf_conntrack_max";
 
+// With a helper the births of flows are reported, too, and so what is made over ctnetlink.
+const traffic = new LabUnderTraffic("trouble", {
+  connections: 40,
+  settings: { refreshMs: SWEEP_MS, helpers: ["ftp"] },
+  programs: ["conntrack", "tc"],
+});
 let lab: TestLab;
-let streams: StreamTraffic;
 let active: string;
 let standby: string;
 
-before(async () => {
-  await requireNamespaces(["conntrack", "tc"]);
-  // With a helper the births of flows are reported, too, and so what is made over ctnetlink.
-  lab = await TestLab.up("tr", { refreshMs: SWEEP_MS, helpers: ["ftp"] });
-  await lab.waitUntilWell();
-  streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
-});
-
-after(async () => {
-  await streams?.close();
-  await lab?.down();
-});
-
-beforeEach(async () => {
-  ({ active, standby } = await lab.rolesWhenWell());
-});
-
-/** Whatever was in trouble, no connection was, and the gateway has not changed hands. */
-afterEach(async () => {
-  await streams.mark();
-  await waitFor("bytes in both directions of every connection", async () => {
-    const { survived } = await streams.report();
-    return survived === CONNECTIONS;
-  });
-  const { brokenEver, corrupted } = await streams.report();
-  assert.deepEqual([brokenEver, corrupted], [0, 0]);
-  assert.equal((await lab.status(active)).role, "active", "the gateway is the one that it was");
+beforeEach(() => {
+  ({ lab, active, standby } = traffic);
 });
 
 const inNode = (node: string, ...command: string[]) =>
   runCommand("ip", ["netns", "exec", lab.namespace(node), ...command]);
 
-const streamTo = (status: NodeStatus, peer: string) => {
-  const stream = status.replication.streams.find((one) => one.peer === peer && one.direction === "to");
-  assert.ok(stream, `${status.name} has a stream to ${peer}`);
-  return stream;
-};
-
-const resyncs = async (cause: string) => streamTo(await lab.status(active), standby).resyncs[cause] ?? 0;
+const resyncs = async (cause: string) => (await lab.streamTo(active, standby)).resyncs[cause] ?? 0;
 
 async function assertMemoryIsBounded(): Promise<void> {
   for (const node of [active, standby]) {
@@ -122,7 +93,7 @@ test("a slow link: the lag is shown; nothing is lost, and nothing is compared, f
       const seen = await lab.seenBy(active);
       return seen?.problems.some(({ code, node }) => code === "replication-lags" && node === active);
     });
-    const stream = streamTo(await lab.status(active), standby);
+    const stream = await lab.streamTo(active, standby);
     assert.ok(stream.lagRecords > 0 && stream.connected, JSON.stringify(stream));
     await assertMemoryIsBounded();
   } finally {
@@ -176,16 +147,16 @@ test("a lossy link: a fifth of all packets is lost both ways while connections c
 
 test("a half-open link: both ends notice that nothing comes any more, and go on afterwards", async () => {
   const bothGone = async () => {
-    const [source, sink] = [await lab.status(active), await lab.status(standby)];
+    const sink = await lab.status(standby);
     const from = sink.replication.streams.filter((one) => one.direction === "from" && one.connected);
-    return !streamTo(source, standby).connected && from.length === 0;
+    return !(await lab.streamTo(active, standby)).connected && from.length === 0;
   };
   await cut(lab.name, `${standby}-sync`, { silent: true });
   try {
     await waitFor("both ends to notice", bothGone, { limitMs: 10_000 });
     const status = await lab.seenBy(active);
     assert.equal(status?.verdict, "degraded");
-    assert.match(streamTo(await lab.status(active), standby).state, /said nothing for 3 s|no answer in time/);
+    assert.match((await lab.streamTo(active, standby)).state, /said nothing for 3 s|no answer in time/);
     await makeFlows(lab.namespace(active), "add", 0, 2_000);
   } finally {
     await mend(lab.name, `${standby}-sync`);

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { ControlClient } from "../../src/client/control-client.ts";
-import { controlSocket } from "../../src/lab/lab-folder.ts";
-import { virtualAddresses } from "../../src/lab/lab-plan.ts";
-import { crash } from "../../src/lab/node-power.ts";
-import { killServiceManager, runningNode, startNode, stopNode } from "../../src/lab/node-process.ts";
-import { processesIn, sendSignal } from "../../src/lab/process-table.ts";
-import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
-import { TestLab } from "./daemon-node.ts";
-import { NamespaceAddresses } from "./namespace-addresses.ts";
-import { requireNamespaces } from "./namespace-preconditions.ts";
-import { letTimePass, waitFor } from "./namespace-waiting.ts";
+import { ControlClient } from "../../../src/client/control-client.ts";
+import { controlSocket } from "../../../src/lab/lab-folder.ts";
+import { virtualAddresses } from "../../../src/lab/lab-plan.ts";
+import { crash } from "../../../src/lab/node-power.ts";
+import { killServiceManager, runningNode, startNode, stopNode } from "../../../src/lab/node-process.ts";
+import { processesIn, sendSignal } from "../../../src/lab/process-table.ts";
+import { StreamTraffic } from "../../../src/lab/traffic/stream-traffic.ts";
+import { TestLab } from "../daemon-node.ts";
+import { NamespaceAddresses } from "../namespace-addresses.ts";
+import { requireNamespaces } from "../namespace-preconditions.ts";
+import { letTimePass, waitFor } from "../namespace-waiting.ts";
 
 // Each process of a node is killed or stopped, alone and all together, under TCP connections that must go on.
 

@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { DecodeError } from "../../src/base/decode-error.ts";
-import { validIp } from "../../src/base/ip.ts";
-import { seededRandom } from "../../src/base/prng.ts";
-import type { NodeStatus } from "../../src/contract/status.ts";
-import { groupNamesHash } from "../../src/core/replication/hello.ts";
-import { labFolder } from "../../src/lab/lab-folder.ts";
-import { nodeNames, virtualAddresses } from "../../src/lab/lab-plan.ts";
-import { encodeSyncFrame, FLOW_SYNC_VERSION } from "../../src/wire/flow-sync.ts";
-import { decodeAdvertisementFrame, encodeAdvertisementFrame } from "../../src/wire/vrrp.ts";
-import { mutate } from "../fuzz/mutate.ts";
-import { countersThatBegin, TestLab } from "./daemon-node.ts";
-import { NamespaceAddresses } from "./namespace-addresses.ts";
-import { NamespaceAgent } from "./namespace-agent.ts";
-import { clientMac, gatewayMac } from "./namespace-frames.ts";
-import { requireNamespaces } from "./namespace-preconditions.ts";
-import { letTimePass, waitFor } from "./namespace-waiting.ts";
+import { DecodeError } from "../../../src/base/decode-error.ts";
+import { validIp } from "../../../src/base/ip.ts";
+import { seededRandom } from "../../../src/base/prng.ts";
+import type { NodeStatus } from "../../../src/contract/status.ts";
+import { groupNamesHash } from "../../../src/core/replication/hello.ts";
+import { labFolder } from "../../../src/lab/lab-folder.ts";
+import { nodeNames, virtualAddresses } from "../../../src/lab/lab-plan.ts";
+import { encodeSyncFrame, FLOW_SYNC_VERSION } from "../../../src/wire/flow-sync.ts";
+import { decodeAdvertisementFrame, encodeAdvertisementFrame } from "../../../src/wire/vrrp.ts";
+import { mutate } from "../../fuzz/mutate.ts";
+import { countersThatBegin, TestLab } from "../daemon-node.ts";
+import { NamespaceAddresses } from "../namespace-addresses.ts";
+import { NamespaceAgent } from "../namespace-agent.ts";
+import { clientMac, gatewayMac } from "../namespace-frames.ts";
+import { requireNamespaces } from "../namespace-preconditions.ts";
+import { letTimePass, waitFor } from "../namespace-waiting.ts";
 
 // Bytes of attackers on all sockets of a running cluster. They are counted, and nothing else happens. An advertisement
 // that is right in everything is no attack that VRRP could tell: it has no secret (RFC 9568 9).
