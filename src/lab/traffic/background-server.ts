@@ -22,7 +22,7 @@ export interface BackgroundServerOptions {
   readonly device: string;
   /** The gateway's public address. */
   readonly gateway: string;
-  readonly perSecond: number;
+  readonly checksPerSecond: number;
 }
 
 export interface BackgroundServerReport {
@@ -156,7 +156,7 @@ function check(nowMs: number): void {
     return;
   }
   const frames: Uint8Array[] = [];
-  budget = Math.min(WINDOW, budget + ((nowMs - budgetMs) / 1_000) * options.perSecond);
+  budget = Math.min(WINDOW, budget + ((nowMs - budgetMs) / 1_000) * options.checksPerSecond);
   budgetMs = nowMs;
   // In the order of asking, so the first that is not due ends the round.
   for (const flow of asked) {
