@@ -22,12 +22,15 @@ export class LabUnderTraffic {
       readonly connections: number;
       readonly settings?: Partial<LabSettings>;
       readonly programs?: readonly string[];
+      /** What else has to be done once: hooks of one file do not wait for each other. */
+      readonly prepare?: (lab: TestLab) => Promise<void>;
     },
   ) {
-    const { connections, settings, programs } = options;
+    const { connections, settings, programs, prepare } = options;
     before(async () => {
       await requireNamespaces(programs);
       this.#lab = await TestLab.up(prefix, settings);
+      await prepare?.(this.#lab);
       await this.#lab.waitUntilWell();
       this.#streams = await StreamTraffic.start(this.#lab.settings, { connections });
     });

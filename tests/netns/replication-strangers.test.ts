@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { makeNodeCertificate } from "../../src/keys/certificates.ts";
 import { initKeys, issueKeys } from "../../src/keys/key-files.ts";
@@ -23,7 +23,7 @@ const SYNC_PORT = 7_844;
 const DAY_MS = 86_400_000;
 const program = fileURLToPath(new URL("sync-peer-program.ts", import.meta.url));
 
-const traffic = new LabUnderTraffic("strangers", { connections: 24 });
+const traffic = new LabUnderTraffic("strangers", { connections: 24, prepare: makeKeys });
 let lab: TestLab;
 let active: string;
 let standby: string;
@@ -32,22 +32,21 @@ let keys: string;
 let foreignKeys: string;
 let expiredKeys: string;
 
-before(async () => {
-  ({ lab } = traffic);
-  keys = join(labFolder(lab.name), "keys");
+beforeEach(() => {
+  ({ lab, active, standby } = traffic);
+});
+
+async function makeKeys({ name }: TestLab): Promise<void> {
+  keys = join(labFolder(name), "keys");
   await issueKeys(keys, "gw9");
-  foreignKeys = join(labFolder(lab.name), "foreign-keys");
+  foreignKeys = join(labFolder(name), "foreign-keys");
   await initKeys(foreignKeys, "gw1");
   await issueKeys(foreignKeys, "gw2");
-  expiredKeys = await makeExpiredKeys();
-});
+  expiredKeys = join(labFolder(name), "expired-keys");
+  await makeExpiredKeys(expiredKeys);
+}
 
-beforeEach(() => {
-  ({ active, standby } = traffic);
-});
-
-async function makeExpiredKeys(): Promise<string> {
-  const directory = join(labFolder(lab.name), "expired-keys");
+async function makeExpiredKeys(directory: string): Promise<void> {
   mkdirSync(directory);
   copyFileSync(join(keys, "ca.crt"), join(directory, "ca.crt"));
   const authority = {
@@ -62,7 +61,6 @@ async function makeExpiredKeys(): Promise<string> {
     writeFileSync(join(directory, names.certificate), pair.certificate);
     writeFileSync(join(directory, names.privateKey), pair.privateKey);
   }
-  return directory;
 }
 
 const syncAddress = (node: string) => `10.255.0.${node.slice(2)}`;
