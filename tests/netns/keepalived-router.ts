@@ -80,7 +80,10 @@ export class KeepalivedRouter {
 
   /** All of its processes at once, so that none can withdraw for another. Its addresses stay in the kernel. */
   async kill(): Promise<void> {
-    for (const pid of this.#processes()) sendSignal(pid, "SIGKILL");
+    const processes = this.#processes();
+    // Stopped first: on a busy machine the one that is left lives long enough to see that the other is gone.
+    for (const signal of ["SIGSTOP", "SIGKILL"] as const)
+      for (const pid of processes) sendSignal(pid, signal);
     await waitFor("keepalived to end", () => this.#processes().length === 0);
   }
 
