@@ -153,6 +153,7 @@ const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
 export class TestDaemon {
   readonly #child: ChildProcess;
   #said = "";
+  #hasEnded = false;
 
   constructor(options: {
     readonly namespace: string;
@@ -175,6 +176,10 @@ export class TestDaemon {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         this.#said += text;
       });
+    // Not "exit": its last words may come after that.
+    this.#child.once("close", () => {
+      this.#hasEnded = true;
+    });
   }
 
   /** Everything it has said, its log included. */
@@ -191,9 +196,5 @@ export class TestDaemon {
   async stop(): Promise<void> {
     this.#child.kill("SIGTERM");
     await this.exitStatus();
-  }
-
-  get #hasEnded(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 }
