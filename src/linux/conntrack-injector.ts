@@ -62,7 +62,7 @@ export interface InjectOptions {
    */
   readonly taken: "replace" | "keep";
   /** No flow is given less time than this: on a standby no packet refreshes the timer, only the next copy does. */
-  readonly timeoutSecondsMin: number;
+  readonly timeoutSecondsMin: number | ((fields: FlowFields) => number);
   /** And none more than this. */
   readonly timeoutSecondsMax?: number;
   /** Called with every upserted flow before it is written; `fields` is used again. */
@@ -158,7 +158,7 @@ export class ConntrackInjector {
         if (options.first === "create") writeCreate(this.#writer, this.#fields, count);
         else writeUpdate(this.#writer, this.#fields, count);
       } else if (kind === "delete" && options.taken === "keep") {
-        this.#fields.timeoutSeconds = options.timeoutSecondsMax ?? options.timeoutSecondsMin;
+        this.#fields.timeoutSeconds = options.timeoutSecondsMax ?? secondsMin(options, this.#fields);
         writeTimeout(this.#writer, this.#fields, count);
       } else if (kind === "delete") {
         writeDelete(this.#writer, this.#fields, count);
@@ -371,7 +371,7 @@ export class ConntrackInjector {
   }
 
   #limitTimeout(options: InjectOptions): void {
-    const atLeast = Math.max(this.#fields.timeoutSeconds, options.timeoutSecondsMin);
+    const atLeast = Math.max(this.#fields.timeoutSeconds, secondsMin(options, this.#fields));
     this.#fields.timeoutSeconds = Math.min(atLeast, options.timeoutSecondsMax ?? Number.POSITIVE_INFINITY);
   }
 
@@ -382,6 +382,10 @@ export class ConntrackInjector {
     }
     countRefusal(this.counters.refused, operation, refusal);
   }
+}
+
+function secondsMin({ timeoutSecondsMin: limit }: InjectOptions, fields: FlowFields): number {
+  return typeof limit === "number" ? limit : limit(fields);
 }
 
 /** A create may be refused for want of a helper in the kernel, or of the flow's master. */

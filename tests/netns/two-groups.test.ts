@@ -20,6 +20,9 @@ const SWEEP_MS = 10_000;
 const LIMIT_MS = 60_000;
 const SERVER = bareAddress(labAddresses.server[0]);
 const SERVICE_PORT = 7_200;
+const UDP_STREAM_TIMEOUT_SECONDS = 12;
+/** Longer than a copy lives that nobody renews: what packets give, and four sweeps. */
+const UDP_SECONDS = 60;
 /** Longer than a heartbeat and a coalescing turn; short against a sweep. */
 const IDLE_MS = 3_000;
 
@@ -196,15 +199,21 @@ for (const [dead, survivor] of [
   });
 }
 
-test("a connection of no group is on both nodes, goes on after a power failure, and is there again after the boot", async () => {
-  // Not translated, from a network that no group has, to one that both have.
-  const source = "10.99.0.10";
-  const port = SERVICE_PORT + 1;
-  const ip = (part: string, ...args: string[]) => runCommand("ip", ["-n", lab.namespace(part), ...args]);
-  const routeTo = (node: string) => ip(node, "route", "add", "10.99.0.0/16", "via", "10.1.0.10");
-  await ip("lan", "address", "add", `${source}/32`, "dev", "lo");
-  await ip("wan", "route", "add", "10.99.0.0/16", "via", "192.0.2.1");
+// Not translated, from a network that no group has, to one that both have: such connections are of no group.
+const NO_GROUP_SOURCE = "10.99.0.10";
+const ip = (part: string, ...args: string[]) => runCommand("ip", ["-n", lab.namespace(part), ...args]);
+const routeTo = (node: string) => ip(node, "route", "replace", "10.99.0.0/16", "via", "10.1.0.10");
+
+async function routeNoGroup(): Promise<void> {
+  await ip("lan", "address", "replace", `${NO_GROUP_SOURCE}/32`, "dev", "lo");
+  await ip("wan", "route", "replace", "10.99.0.0/16", "via", "192.0.2.1");
   for (const node of ["gw1", "gw2"]) await routeTo(node);
+}
+
+test("a connection of no group is on both nodes, goes on after a power failure, and is there again after the boot", async () => {
+  const source = NO_GROUP_SOURCE;
+  const port = SERVICE_PORT + 1;
+  await routeNoGroup();
   const server = new NamespaceAgent(lab.namespace("wan"));
   const clients = [
     new NamespaceAgent(lab.namespace("lan")),
@@ -241,4 +250,37 @@ test("a connection of no group is on both nodes, goes on after a power failure, 
   } finally {
     for (const agent of [...clients, server]) await agent.close();
   }
+});
+
+test("a UDP stream of no group stays on the other node for as long as it lives, and not much longer", async () => {
+  await untilActive({ gateway: "gw1", second: "gw2" });
+  await routeNoGroup();
+  for (const node of ["gw1", "gw2"]) {
+    const setting = `net.netfilter.nf_conntrack_udp_timeout_stream=${UDP_STREAM_TIMEOUT_SECONDS}`;
+    await runCommand("ip", ["netns", "exec", lab.namespace(node), "sysctl", "-qw", setting]);
+  }
+  const [port, localPort] = [SERVICE_PORT + 2, 40_000];
+  const client = new NamespaceAgent(lab.namespace("lan"));
+  const server = new NamespaceAgent(lab.namespace("wan"));
+  const on = async (node: string) =>
+    (await lab.flows(node)).filter((line) => line.includes(`sport=${localPort} dport=${port} `)).length;
+  try {
+    await server.request({ do: "serve", port });
+    for (let second = 0; second < UDP_SECONDS; second++) {
+      const answer = await client.request({
+        ...({ do: "ask", protocol: "udp", host: SERVER, port, localPort } as const),
+        localAddress: NO_GROUP_SOURCE,
+      });
+      assert.ok("seen" in answer, "failed" in answer ? answer.failed : "");
+      await sleep(1_000);
+    }
+    assert.deepEqual([await on("gw1"), await on("gw2")], [1, 1]);
+  } finally {
+    await client.close();
+    await server.close();
+  }
+  // Neither node keeps the other's entry alive.
+  await waitFor("both to forget it", async () => (await on("gw1")) + (await on("gw2")) === 0, {
+    limitMs: 3 * UDP_SECONDS * 1_000,
+  });
 });

@@ -208,10 +208,10 @@ export class SourceStream {
     return this.#beginCopy(nowMs, { set, comparison });
   }
 
-  /** A chunk of the copy was read. */
+  /** A chunk of the copy was read, or, in the pass of a comparison, flows of no group that are forwarded here. */
   copied(nowMs: number, records: Uint8Array, count: number): readonly SourceEffect[] {
-    if (this.state !== "copying") return [];
-    if (this.#copyIsSweep) this.counters.flowsMended += count;
+    if (this.state !== "copying" && this.state !== "comparing") return [];
+    if (this.state === "copying" && this.#copyIsSweep) this.counters.flowsMended += count;
     const chunk = count > 0 ? [this.#sender.send(nowMs, records, count)] : [];
     return [...chunk, ...this.#pump(nowMs)];
   }

@@ -6,6 +6,7 @@ import type { ChangeLog } from "../../core/replication/change-log.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import type { FlowOwner, GroupSet } from "../../core/replication/flow-owner.ts";
 import { FlowRecorder } from "../../core/replication/flow-recorder.ts";
+import { NoGroupTimer } from "../../core/replication/no-group-timer.ts";
 import { SourceStream } from "../../core/replication/source-stream.ts";
 import type { SourceEffect } from "../../core/replication/source-types.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
@@ -14,6 +15,7 @@ import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { visitExpectations } from "../../linux/conntrack-reader.ts";
 import { FlowLookup } from "../../linux/flow-lookup.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
+import { readPacketSeconds } from "../../linux/packet-seconds.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { SyncFrameSplitter } from "../../wire/flow-sync.ts";
@@ -284,15 +286,28 @@ export class SourceLink {
     if (fault instanceof DecodeError) this.#socket?.destroy(new Error(`malformed offer: ${fault.reason}`));
   }
 
-  #startDigest({ groups, bits, seed, paced }: SourceEffect & { do: "start-digest" }): void {
+  #startDigest({ groups, bits, seed, paced, touched }: SourceEffect & { do: "start-digest" }): void {
     const { filter, owner } = this.#options;
     const digest = new TableDigest(bits, seed);
     this.#pass?.abort();
+    this.#copyWriter.take();
+    const recorder = new FlowRecorder(filter, this.#copyWriter, () => this.#flushCopy());
+    const timer = new NoGroupTimer(owner, readPacketSeconds());
+    const sweepSeconds = this.stream.sweepMs / 1_000;
     this.#pass = new TablePass({
       paced,
       visit: (fields) => {
-        if (filter.accepts(fields) && owner.isOneOf(groups, fields)) digest.add(fields);
+        if (!filter.accepts(fields)) return;
+        if (owner.isOneOf(groups, fields)) {
+          digest.add(fields);
+        } else if (timer.isForwardedHere(fields, sweepSeconds)) {
+          if (!touched.has(digest.bucketing.bucket(fields))) recorder.flow(fields, false);
+        }
       },
+      onPart: () => {
+        if (this.#copyWriter.count > 0) this.#flushCopy();
+      },
+      mustWait: () => this.#isFull,
       onEnd: (whole, busyMs) => {
         this.#pass = undefined;
         this.#perform(this.stream.digested(performance.now(), whole ? digest : undefined, busyMs));
@@ -321,8 +336,12 @@ export class SourceLink {
         this.#copyExpectations(recorder, groups, buckets === undefined);
         this.#perform(this.stream.copyEnded(performance.now(), whole));
       },
-      mustWait: () => (this.#socket?.writableLength ?? 0) > COPY_UNSENT_BYTES_MAX,
+      mustWait: () => this.#isFull,
     });
+  }
+
+  get #isFull(): boolean {
+    return (this.#socket?.writableLength ?? 0) > COPY_UNSENT_BYTES_MAX;
   }
 
   /** An expectation is of its flow's group. @param withOthers of flows of no group, too */
