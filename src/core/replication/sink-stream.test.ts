@@ -23,7 +23,13 @@ beforeEach(() => {
   sink.receive(0, { type: "heartbeat", groups: 1, sweepSeconds: 60 });
 });
 
-const log = (head: number, resumed: boolean): SyncFrame => ({ type: "log", place: PLACE, head, resumed });
+const log = (head: number, resumed: boolean): SyncFrame => ({
+  type: "log",
+  place: PLACE,
+  head,
+  resumed,
+  unbroken: false,
+});
 const records = (position: number): SyncFrame => ({
   ...({ type: "records", sequence: position, position, sentAtMs: 1 } as const),
   records: new Uint8Array(0),
@@ -133,6 +139,32 @@ describe("SinkStream", () => {
     assert.ok(apply?.do === "apply" && apply.taken === "replace" && !apply.provisional);
     assert.deepEqual([sink.completeGroups, sink.complete], [1, true]);
     assert.equal(sink.missedCopy, false);
+  });
+
+  it("stays complete of a group that its source keeps, while another is added", () => {
+    sink.receive(0, log(3, false));
+    takeCopy(1);
+    sink.receive(0, { type: "heartbeat", groups: 3, sweepSeconds: 60 });
+    sink.receive(0, { ...log(3, false), unbroken: true } as SyncFrame);
+    assert.deepEqual([sink.completeGroups, sink.complete, sink.resumePoint], [1, false, undefined]);
+    sink.receive(0, { ...copyBegin(2, false), groups: 2 } as SyncFrame);
+    sink.receive(0, { type: "copy-end", copy: 2 });
+    assert.deepEqual([sink.completeGroups, sink.complete], [1, false]);
+    sink.purged(2, nothing);
+    assert.deepEqual([sink.completeGroups, sink.complete, sink.resumePoint], [3, true, PLACE]);
+  });
+
+  it("is not complete of a group whose gap a copy of another has not closed", () => {
+    sink.receive(0, { type: "heartbeat", groups: 3, sweepSeconds: 60 });
+    sink.receive(0, log(3, false));
+    sink.receive(0, { ...copyBegin(1, false), groups: 2 } as SyncFrame);
+    sink.receive(0, { type: "copy-end", copy: 1 });
+    sink.purged(1, nothing);
+    sink.receive(0, copyBegin(2, true));
+    sink.receive(0, log(3, false));
+    sink.receive(0, { type: "copy-end", copy: 2 });
+    sink.purged(2, nothing);
+    assert.deepEqual(sink.completeGroups, 0);
   });
 
   it("purges no more of a group when another node is active for that", () => {

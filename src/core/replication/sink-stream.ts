@@ -13,6 +13,7 @@ const ACKNOWLEDGE_MS = 50;
 const ACKNOWLEDGE_ALONE_MS = 100;
 /** Sums of one digest frame, in bytes. */
 const DIGEST_FRAME_BYTES = 64 << 10;
+const ALL_GROUPS: GroupSet = 0xff;
 
 /** Sink's end of the stream from one source (sink-types.ts has its states). Synchronous; effects are data, performed in order. */
 export class SinkStream {
@@ -33,8 +34,8 @@ export class SinkStream {
   #head = 0;
   #sweep: number | undefined;
   #sweepGroups: GroupSet = 0;
-  /** A place in the log was passed over, and no copy that began later has ended. */
-  #gap = false;
+  /** A place in the log was passed over, and no copy of these that began later has ended. */
+  #gapGroups: GroupSet = 0;
   /** The last digest found flows whose timers run down. */
   #refreshNeeded = true;
   /** This node was active for these itself since the last comparison or copy of them that it took part in. */
@@ -169,7 +170,8 @@ export class SinkStream {
     if (this.#state !== "purging" || copy !== this.#copy) return [];
     this.#state = "live";
     // A copy that was whole before the gap does not close it.
-    this.#completeGroups = this.#gap ? 0 : this.#copyGroups & ~this.#selfGroups;
+    this.#completeGroups &= ~this.#copyGroups;
+    this.#completeGroups |= this.#copyGroups & ~this.#gapGroups & ~this.#selfGroups;
     const all = Math.round(busyMs + this.#digestBusyMs);
     this.#digestBusyMs = 0;
     return [{ do: "made-up" }, send({ type: "complete", copy, purged, refreshed, busyMs: all })];
@@ -231,13 +233,15 @@ export class SinkStream {
     return [send({ type: "acknowledge", ...records })];
   }
 
-  #beginLog({ place, head, resumed }: SyncFrame & { type: "log" }): readonly SinkEffect[] {
+  #beginLog({ place, head, resumed, unbroken }: SyncFrame & { type: "log" }): readonly SinkEffect[] {
     this.#session = place.session;
     this.#position = place.position;
+    // The source's groups have changed: of those that stay, everything before has been sent.
+    if (unbroken && this.#state !== "resuming") return [];
     if (!resumed) {
       // What was between is missing until a comparison or a copy makes up for it.
       this.#completeGroups = 0;
-      this.#gap = true;
+      this.#gapGroups = ALL_GROUPS;
       if (this.#state === "resuming") this.#state = "idle";
       return [];
     }
@@ -270,8 +274,8 @@ export class SinkStream {
     const abort = this.#abortPasses();
     this.#whole = whole;
     if (!this.#contests(groups)) this.#missedGroups &= ~groups;
-    this.#gap = false;
-    if (!refresh) this.#completeGroups = 0;
+    this.#gapGroups &= ~groups;
+    if (!refresh) this.#completeGroups &= ~groups;
     this.#copy = copy;
     this.#copyGroups = groups;
     this.#buckets = buckets === undefined ? undefined : ownBuckets(buckets);

@@ -96,7 +96,11 @@ class ReplicatorRole {
       },
       tell: (group, complete) => this.#tellTable(group, complete),
     });
-    this.#drains = new DrainRequests(this.#sources, (to, message) => this.#channel.send(to, message));
+    this.#drains = new DrainRequests({
+      sources: this.#sources,
+      bitOf: (group) => this.#tables.bitOf(group),
+      send: (to, message) => this.#channel.send(to, message),
+    });
     this.#events = new FlowEvents({
       filter: this.#filter,
       owner: this.#owner,
