@@ -174,7 +174,10 @@ export class SinkStream {
     this.#completeGroups |= this.#copyGroups & ~this.#gapGroups & ~this.#selfGroups;
     const all = Math.round(busyMs + this.#digestBusyMs);
     this.#digestBusyMs = 0;
-    return [{ do: "made-up" }, send({ type: "complete", copy, purged, refreshed, busyMs: all })];
+    return [
+      { do: "made-up", groups: this.#copyGroups },
+      send({ type: "complete", copy, purged, refreshed, busyMs: all }),
+    ];
   }
 
   timeout(nowMs: number): readonly SinkEffect[] {
@@ -280,7 +283,7 @@ export class SinkStream {
     this.#copyGroups = groups;
     this.#buckets = buckets === undefined ? undefined : ownBuckets(buckets);
     this.#state = "copying";
-    return [...abort, { do: "begin-copy" }];
+    return [...abort, { do: "begin-copy", groups }];
   }
 
   #endCopy(copy: number): readonly SinkEffect[] {

@@ -66,6 +66,8 @@ export class SinkLink {
   /** Shorter timers of copies of no group. */
   readonly #forgottenWriter = new FlowRecordWriter(PASS_RECORDS_BYTES);
   #noGroupTimer: NoGroupTimer;
+  /** Comparisons with this source were about these. */
+  #compared: GroupSet = 0;
   #purgePass: TablePass | undefined;
   #digestPass: TablePass | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -149,10 +151,10 @@ export class SinkLink {
         break;
       case "begin-copy":
         this.#keys.clear();
-        this.#options.unprotected.began(this.#options.injector.refusedCreates);
+        this.#beginComparison(effect.groups);
         break;
       case "made-up":
-        this.#options.unprotected.ended();
+        this.#options.unprotected.ended(effect.groups);
         break;
       case "purge":
         this.#purge(effect.purge);
@@ -162,8 +164,8 @@ export class SinkLink {
         this.#purgePass = undefined;
         break;
       case "start-digest":
-        this.#options.unprotected.abandoned();
-        this.#options.unprotected.began(this.#options.injector.refusedCreates);
+        this.#options.unprotected.abandoned(effect.groups);
+        this.#beginComparison(effect.groups);
         this.#digest(effect);
         break;
       case "abort-digest":
@@ -179,11 +181,17 @@ export class SinkLink {
     }
   }
 
+  #beginComparison(groups: GroupSet): void {
+    this.#compared |= groups;
+    this.#options.unprotected.began(groups);
+  }
+
   #apply(effect: SinkEffect & { do: "apply" }): void {
     const result = this.#options.injector.inject(effect.records, {
       first: "create",
       taken: effect.taken,
       timeoutSecondsMin: this.#secondsMin(),
+      onRefused: (fields) => this.#options.unprotected.refused(this.#options.owner.groupOf(fields)),
       ...(effect.provisional ? { timeoutSecondsMax: PROVISIONAL_SECONDS } : {}),
       ...(effect.remember ? { onUpsert: (fields) => this.#keys.add(fields) } : {}),
     });
@@ -303,7 +311,7 @@ export class SinkLink {
 
   #closed(): void {
     clearTimeout(this.#timer);
-    this.#options.unprotected.abandoned();
+    this.#options.unprotected.abandoned(this.#compared);
     for (const effect of this.stream.disconnected()) this.#performOne(effect);
     this.#options.onClose(this);
     this.#options.onChange(this);

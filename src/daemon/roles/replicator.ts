@@ -162,6 +162,7 @@ class ReplicatorRole {
     this.#adoptedFrom.clear();
     const groups = this.#tables.active;
     if (before !== 0) this.#events.drain();
+    this.#unprotected.forget(groups);
     if (groups !== 0) {
       for (const source of this.#sources) source.flush();
       this.#changes.restart(newSession());
@@ -258,7 +259,11 @@ class ReplicatorRole {
       missingKinds: this.#missingKinds,
       injected: { created, updated, deleted, kept, replaced, absent },
       refused,
-      notProtected: this.#unprotected.of(this.#injector.refusedCreates),
+      notProtected: this.#unprotected.total,
+      notProtectedByGroup: Object.fromEntries([
+        ["", this.#unprotected.of(0)],
+        ...this.#settings.groups.map(({ name }) => [name, this.#unprotected.of(this.#tables.bitOf(name))]),
+      ]),
       purged: this.#purgedBefore + sum([...this.#sinks].map(({ purged }) => purged)),
       malformed:
         this.#malformedBefore +
