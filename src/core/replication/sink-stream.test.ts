@@ -113,6 +113,11 @@ describe("SinkStream", () => {
     assert.deepEqual(wordsOf(sink.receive(0, { type: "copy-end", copy: 2 })), []);
   });
 
+  it("gives timers of ten minutes' sweeps at most, whatever the source says", () => {
+    sink.receive(0, { type: "heartbeat", groups: 1, sweepSeconds: 0xffff });
+    assert.equal(sink.sweepSeconds, 600);
+  });
+
   it("offers instead of removing when the source itself lacks connections", () => {
     sink.receive(0, { ...copyBegin(1, false), whole: false } as SyncFrame);
     const [effect] = sink.receive(0, { type: "copy-end", copy: 1 });

@@ -3,6 +3,7 @@ import { BucketSet } from "./bucket-set.ts";
 import type { GroupSet } from "./flow-owner.ts";
 import { hello, helloMismatch, SILENCE_MS } from "./hello.ts";
 import type { Purge, PurgeResult, SinkEffect, SinkSettings, SinkState } from "./sink-types.ts";
+import { SWEEP_PERIOD_MS_MAX } from "./sweep-schedule.ts";
 import { Bucketing, type TableDigest } from "./table-digest.ts";
 
 /**
@@ -304,7 +305,7 @@ export class SinkStream {
     // A source that is no longer active for a group compares again when it is: until then its stream proves nothing of that.
     this.#completeGroups &= groups;
     this.#sourceGroups = groups;
-    this.sweepSeconds = sweepSeconds;
+    this.sweepSeconds = Math.min(sweepSeconds, SWEEP_PERIOD_MS_MAX / 1_000);
     const effects = [send({ type: "heartbeat", groups: this.#selfGroups, sweepSeconds: 0 })];
     // What its copy did not contain of a group may have come from the node that is active for that now.
     if (this.#state !== "purging" || (this.#copyGroups & ~groups) === 0) return effects;
