@@ -8,8 +8,11 @@ const SWEEPS_BEYOND = 4;
 const SWEEPS_RECENT = 1.5;
 /** What nobody has told of for so many sweeps is forwarded nowhere. */
 const SWEEPS_FORGOTTEN = 2;
-/** Whatever a copy is left, it is time enough for a packet that is under way to this node. */
-const SECONDS_LEFT_MIN = 30;
+/**
+ * Where sweeps are further apart than that, the flow is over. A packet that is just coming may show the opposite; but the copy must be gone
+ * before the next pass (10 s later, at the soonest), which would take it for a flow with packets.
+ */
+const SECONDS_LEFT_MIN = 3;
 
 /** The most that a packet gives a flow, in seconds, by protocol: the kernel's timeouts. */
 export type PacketSeconds = ReadonlyMap<number, number>;

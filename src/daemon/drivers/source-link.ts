@@ -15,6 +15,7 @@ import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { visitExpectations } from "../../linux/conntrack-reader.ts";
 import { FlowLookup } from "../../linux/flow-lookup.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
+import type { KnownZones } from "../../linux/known-zones.ts";
 import { readPacketSeconds } from "../../linux/packet-seconds.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
@@ -45,6 +46,7 @@ export interface SourceLinkOptions {
   readonly keys: NodeKeys;
   readonly filter: FlowFilter;
   readonly owner: FlowOwner;
+  readonly zones: KnownZones;
   readonly changes: ChangeLog;
   /** Entries in this node's table. */
   readonly countFlows: () => number;
@@ -316,12 +318,13 @@ export class SourceLink {
   }
 
   #startCopy({ groups, buckets }: SourceEffect & { do: "start-copy" }): void {
-    const { filter, owner } = this.#options;
+    const { filter, owner, zones } = this.#options;
     this.#pass?.abort();
     this.#copyWriter.take();
     const recorder = new FlowRecorder(filter, this.#copyWriter, () => this.#flushCopy());
     this.#pass = new TablePass({
       visit: (fields) => {
+        zones.add(fields.zone);
         if (buckets === undefined) {
           if (!owner.isCopied(groups, fields)) return;
         } else if (!owner.isOneOf(groups, fields) || !buckets.set.has(buckets.bucketing.bucket(fields))) {
@@ -346,11 +349,12 @@ export class SourceLink {
 
   /** An expectation is of its flow's group. @param withOthers of flows of no group, too */
   #copyExpectations(recorder: FlowRecorder, groups: GroupSet, withOthers: boolean): void {
-    const { owner } = this.#options;
-    const lookup = new FlowLookup();
+    const { owner, zones } = this.#options;
+    const lookup = new FlowLookup(zones);
+    const isPlain = owner.isOnlyOne && zones.all.size === 0;
     try {
       visitExpectations((fields, ended) => {
-        const master = owner.isOnlyOne ? undefined : lookup.masterOf(fields);
+        const master = isPlain ? undefined : lookup.masterOf(fields, false);
         const group = master === undefined ? owner.groupOfExpectation(fields) : owner.groupOf(master);
         if (group === 0 ? withOthers : (group & groups) !== 0) recorder.expectation(fields, ended);
       });

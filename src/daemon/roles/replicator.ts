@@ -10,6 +10,7 @@ import { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
+import { KnownZones } from "../../linux/known-zones.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import { DrainRequests } from "../drivers/drain-requests.ts";
 import { FlowEvents } from "../drivers/flow-events.ts";
@@ -38,6 +39,7 @@ class ReplicatorRole {
   readonly #route = new RouteSocket();
   readonly #filter: FlowFilter;
   readonly #owner: FlowOwner;
+  readonly #zones = new KnownZones();
   readonly #events: FlowEvents;
   /** Found out before anybody listens to events: the kernel is tried with flows of each kind. */
   readonly #missingKinds = missingFlowKinds();
@@ -78,6 +80,7 @@ class ReplicatorRole {
           keys: this.#keys,
           filter: this.#filter,
           owner: this.#owner,
+          zones: this.#zones,
           changes: this.#changes,
           countFlows,
           drain: () => this.#events.drain(),
@@ -104,6 +107,7 @@ class ReplicatorRole {
     this.#events = new FlowEvents({
       filter: this.#filter,
       owner: this.#owner,
+      zones: this.#zones,
       births: shortExchanges || settings.document.nat.helpers.length > 0,
       ignorePortId: this.#injector.portId,
       onFlow: (fields) => {
