@@ -4,6 +4,7 @@ import { type SyncFrame, SyncFrameSplitter } from "../../wire/flow-sync.ts";
 import { groupNamesHash } from "./hello.ts";
 import { SinkStream } from "./sink-stream.ts";
 import type { SinkEffect } from "./sink-types.ts";
+import { TableDigest } from "./table-digest.ts";
 
 const GROUPS = ["campus", "guests"];
 const PLACE = { session: 77, position: 3 };
@@ -38,6 +39,8 @@ const copyBegin = (copy: number, refresh: boolean): SyncFrame => ({
   ...({ type: "copy-begin", copy, groups: 1, refresh, whole: true } as const),
   buckets,
 });
+
+const compare: SyncFrame = { type: "compare", groups: 1, sweep: 1, seed: 5, bits: 8, paced: true };
 
 function wordsOf(effects: readonly SinkEffect[]): string[] {
   const words: string[] = [];
@@ -132,8 +135,42 @@ describe("SinkStream", () => {
     sink.receive(0, { type: "copy-end", copy: 2 });
     sink.setSelfGroups(0);
     assert.equal(sink.missedCopy, true);
-    sink.receive(0, { type: "compare", groups: 1, sweep: 1, seed: 5, bits: 8, paced: true });
+    sink.receive(0, compare);
     assert.equal(sink.missedCopy, false);
+    sink.setSelfGroups(1);
+    sink.setSelfGroups(0);
+    assert.equal(sink.missedCopy, true);
+    sink.receive(0, copyBegin(3, false));
+    assert.equal(sink.missedCopy, false);
+  });
+
+  it("ends its passes when this node becomes active itself, and does not speak of them", () => {
+    const digest = new TableDigest(8, 5);
+    sink.receive(0, log(3, false));
+    sink.receive(0, copyBegin(1, false));
+    sink.receive(0, { type: "copy-end", copy: 1 });
+    sink.receive(0, compare);
+    assert.deepEqual(wordsOf(sink.setSelfGroups(1)), ["abort-purge", "abort-digest"]);
+    assert.deepEqual(sink.purged(1, nothing), []);
+    assert.deepEqual(sink.digested(digest, { busyMs: 1, refreshNeeded: false }), []);
+    assert.deepEqual(wordsOf(sink.receive(0, compare)), [], "nor does it begin one");
+  });
+
+  it("ends its passes when the next copy or comparison begins, and with the stream", () => {
+    const begin = () => {
+      sink.receive(0, copyBegin(1, false));
+      sink.receive(0, { type: "copy-end", copy: 1 });
+      sink.receive(0, compare);
+    };
+    begin();
+    assert.deepEqual(wordsOf(sink.receive(0, copyBegin(2, false))), [
+      "abort-purge",
+      "abort-digest",
+      "begin-copy",
+    ]);
+    begin();
+    assert.deepEqual(wordsOf(sink.receive(0, compare)), ["abort-digest", "start-digest"]);
+    assert.deepEqual(wordsOf(sink.disconnected()), ["abort-purge", "abort-digest"]);
   });
 
   it("that is active for another group replaces and purges of the source's, and is complete of these", () => {
@@ -159,17 +196,20 @@ describe("SinkStream", () => {
     assert.deepEqual([sink.completeGroups, sink.complete, sink.resumePoint], [3, true, PLACE]);
   });
 
-  it("is not complete of a group whose gap a copy of another has not closed", () => {
+  it("is complete of no more than a copy was about", () => {
     sink.receive(0, { type: "heartbeat", groups: 3, sweepSeconds: 60 });
     sink.receive(0, log(3, false));
     sink.receive(0, { ...copyBegin(1, false), groups: 2 } as SyncFrame);
     sink.receive(0, { type: "copy-end", copy: 1 });
     sink.purged(1, nothing);
-    sink.receive(0, copyBegin(2, true));
+    assert.equal(sink.completeGroups, 2);
+  });
+
+  it("is complete no longer of what its source has ceased to be active for, also when that begins anew", () => {
     sink.receive(0, log(3, false));
-    sink.receive(0, { type: "copy-end", copy: 2 });
-    sink.purged(2, nothing);
-    assert.deepEqual(sink.completeGroups, 0);
+    takeCopy(1);
+    for (const groups of [0, 1]) sink.receive(0, { type: "heartbeat", groups, sweepSeconds: 60 });
+    assert.deepEqual([sink.completeGroups, sink.resumePoint], [0, undefined]);
   });
 
   it("purges no more of a group when another node is active for that", () => {

@@ -14,7 +14,6 @@ const ACKNOWLEDGE_MS = 50;
 const ACKNOWLEDGE_ALONE_MS = 100;
 /** Sums of one digest frame, in bytes. */
 const DIGEST_FRAME_BYTES = 64 << 10;
-const ALL_GROUPS: GroupSet = 0xff;
 
 /** Sink's end of the stream from one source (sink-types.ts has its states). Synchronous; effects are data, performed in order. */
 export class SinkStream {
@@ -35,8 +34,8 @@ export class SinkStream {
   #head = 0;
   #sweep: number | undefined;
   #sweepGroups: GroupSet = 0;
-  /** A place in the log was passed over, and no copy of these that began later has ended. */
-  #gapGroups: GroupSet = 0;
+  /** A place in the log was passed over, and no copy that began later has ended. */
+  #gap = false;
   /** The last digest found flows whose timers run down. */
   #refreshNeeded = true;
   /** This node was active for these itself since the last comparison or copy of them that it took part in. */
@@ -172,7 +171,7 @@ export class SinkStream {
     this.#state = "live";
     // A copy that was whole before the gap does not close it.
     this.#completeGroups &= ~this.#copyGroups;
-    this.#completeGroups |= this.#copyGroups & ~this.#gapGroups & ~this.#selfGroups;
+    if (!this.#gap) this.#completeGroups |= this.#copyGroups & ~this.#selfGroups;
     const all = Math.round(busyMs + this.#digestBusyMs);
     this.#digestBusyMs = 0;
     return [
@@ -245,7 +244,7 @@ export class SinkStream {
     if (!resumed) {
       // What was between is missing until a comparison or a copy makes up for it.
       this.#completeGroups = 0;
-      this.#gapGroups = ALL_GROUPS;
+      this.#gap = true;
       if (this.#state === "resuming") this.#state = "idle";
       return [];
     }
@@ -278,7 +277,7 @@ export class SinkStream {
     const abort = this.#abortPasses();
     this.#whole = whole;
     if (!this.#contests(groups)) this.#missedGroups &= ~groups;
-    this.#gapGroups &= ~groups;
+    this.#gap = false;
     if (!refresh) this.#completeGroups &= ~groups;
     this.#copy = copy;
     this.#copyGroups = groups;

@@ -7,8 +7,6 @@ import type { SourceEffect } from "./source-types.ts";
 export class SourceCopy {
   /** 0: none on this connection; what a standby then has is from a log that it resumed. */
   number = 0;
-  /** It is, or that log is, about flows of these. */
-  groups: GroupSet = 0;
   of: "everything" | "what a sweep found" | "what may be missing" = "everything";
   /** The source had every connection when it began: the standby removes what it has beyond, and does not offer it. */
   isTruth = false;
@@ -17,16 +15,9 @@ export class SourceCopy {
     return this.of === "what a sweep found";
   }
 
-  /** A new connection, or a log that goes on. */
-  restart(groups: GroupSet): void {
-    this.number = 0;
-    this.groups = groups;
-  }
-
   /** Of everything, or of the buckets that a comparison found: without a pass over the table if these are none. */
   begin(groups: GroupSet, whole: boolean, comparison?: Comparison): readonly SourceEffect[] {
     this.number++;
-    this.groups = groups;
     this.isTruth = whole;
     if (comparison === undefined) this.of = "everything";
     else this.of = comparison.regular ? "what a sweep found" : "what may be missing";

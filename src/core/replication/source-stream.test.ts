@@ -149,6 +149,30 @@ describe("SourceStream: other groups", () => {
     assert.ok(source.complete);
   });
 
+  it("ends the pass that is under way, whatever ends it", () => {
+    const compare = () => {
+      source.disconnected();
+      source.connected(0, FLOWS);
+      assert.ok(wordsOf(source.receive(0, hello())).includes("start-digest"));
+    };
+    compare();
+    assert.equal(wordsOf(source.setGroups(0, 3))[0], "abort-pass");
+    assert.equal(wordsOf(source.setGroups(0, 0))[0], "abort-pass");
+    source.setGroups(0, 1);
+    assert.deepEqual(wordsOf(source.disconnected()), ["abort-pass"]);
+    compare();
+    assert.deepEqual(wordsOf(source.digested(0, undefined, 1)), ["abort-pass"], "it broke off");
+    assert.deepEqual(wordsOf(source.disconnected()), [], "once");
+  });
+
+  it("sends what happened under the ones before when it ceases to be active, whatever waits", () => {
+    makeLive(0);
+    source.pressed();
+    append(2);
+    assert.deepEqual(wordsOf(source.changed(0)), []);
+    assert.deepEqual(wordsOf(source.setGroups(0, 0)), ["records", "heartbeat"]);
+  });
+
   it("are compared all when anything was missing before, or this node lacks connections", () => {
     makeLive(0);
     log.restart(SESSION + 1);

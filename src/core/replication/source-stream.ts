@@ -96,7 +96,7 @@ export class SourceStream {
     this.#heardMs = nowMs;
     this.#heartbeatDueMs = nowMs + HEARTBEAT_MS;
     this.#sender.restart();
-    this.#copy.restart(this.#groups);
+    this.#copy.number = 0;
     this.completeGroups = 0;
     return [send(hello(this.#settings, flows))];
   }
@@ -352,7 +352,8 @@ export class SourceStream {
     const lost = this.#loss.cause !== undefined || this.#comparison?.regular === false;
     // Nobody can have all of a copy that has not been sent.
     if (copy !== this.#copy.number || lost || !this.#followsLog || this.state === "copying") return [];
-    this.completeGroups |= this.#copy.groups & this.#groups;
+    // Of those that the copy is not about, it was complete before.
+    this.completeGroups = this.#groups;
     this.#sweep.theirPasses(busyMs);
     this.counters.timersRefreshed += refreshed;
     if (this.#copy.isSweep) this.counters.flowsPurged += purged;
