@@ -196,6 +196,23 @@ describe("SinkStream", () => {
     assert.deepEqual([sink.completeGroups, sink.complete, sink.resumePoint], [3, true, PLACE]);
   });
 
+  it("does not believe that nothing is missing after records came while both claimed a group, and begins anew", () => {
+    const both: SyncFrame = { type: "heartbeat", groups: 3, sweepSeconds: 60 };
+    sink.receive(0, both);
+    sink.receive(0, log(3, false));
+    sink.receive(0, { ...copyBegin(1, false), groups: 3 } as SyncFrame);
+    sink.receive(0, { type: "copy-end", copy: 1 });
+    sink.purged(1, nothing);
+    sink.setSelfGroups(2);
+    assert.equal(sink.completeGroups, 1);
+    sink.receive(0, records(4));
+    assert.equal(sink.completeGroups, 0, "it keeps what it has, of whichever group the records are");
+    const unbroken = { ...log(4, false), unbroken: true } as SyncFrame;
+    assert.deepEqual(wordsOf(sink.receive(0, unbroken)), [], "they still do");
+    sink.receive(0, { type: "heartbeat", groups: 1, sweepSeconds: 60 });
+    assert.deepEqual(wordsOf(sink.receive(0, unbroken)), ["close"]);
+  });
+
   it("is complete of no more than a copy was about", () => {
     sink.receive(0, { type: "heartbeat", groups: 3, sweepSeconds: 60 });
     sink.receive(0, log(3, false));

@@ -40,6 +40,8 @@ export class SinkStream {
   #refreshNeeded = true;
   /** This node was active for these itself since the last comparison or copy of them that it took part in. */
   #missedGroups: GroupSet = 0;
+  /** Records came while both nodes claimed a group: nobody knows which of them were not taken, and of which group they were. */
+  #kept = false;
   #digestBusyMs = 0;
   #heardMs: number;
   /** What is to be acknowledged, and the soonest time for it. */
@@ -215,6 +217,11 @@ export class SinkStream {
     this.#unacknowledged = { sequence: frame.sequence, sentAtMs: frame.sentAtMs };
     // Of a source that says nothing of its groups, everything may be about ours.
     const contested = this.#contests(this.#sourceGroups === 0 ? this.#selfGroups : this.#sourceGroups);
+    if (contested) {
+      this.#kept = true;
+      this.#completeGroups = 0;
+      this.#missedGroups |= this.#sourceGroups;
+    }
     return [
       {
         do: "apply",
@@ -240,8 +247,13 @@ export class SinkStream {
     this.#session = place.session;
     this.#position = place.position;
     // The source's groups have changed: of those that stay, everything before has been sent.
-    if (unbroken && this.#state !== "resuming") return [];
+    if (unbroken && !this.#kept && this.#state !== "resuming") return [];
+    if (unbroken && !this.#contests(this.#sourceGroups)) {
+      // It compares only what is new to it. A new stream begins with a comparison of everything.
+      return this.#close(`${this.#settings.peer} has given up a group while its connections came`);
+    }
     if (!resumed) {
+      this.#kept = unbroken;
       // What was between is missing until a comparison or a copy makes up for it.
       this.#completeGroups = 0;
       this.#gap = true;
