@@ -56,6 +56,8 @@ export const replicationSchema = z.looseObject({
   missingKinds: z.array(z.string()).readonly().optional(),
   /** Connections that this node's kernel refused to take from a peer since the tables were last compared. */
   notProtected: z.number().optional(),
+  /** … by failover group; of no group under the empty name. */
+  notProtectedByGroup: z.record(z.string(), z.number()).readonly().optional(),
 });
 
 /** What a node is in one failover group. */

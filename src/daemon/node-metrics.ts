@@ -115,7 +115,8 @@ function addReplicator(metrics: MetricSet, { groups, ...report }: ReplicatorRepo
     purged,
     malformed,
     streamsRefused,
-    notProtected,
+    notProtected: _sum,
+    notProtectedByGroup,
     ...rest
   } = report;
   metrics.gauge(
@@ -138,11 +139,13 @@ function addReplicator(metrics: MetricSet, { groups, ...report }: ReplicatorRepo
       operation,
     });
   }
-  metrics.gauge(
-    "tocha_replication_not_protected",
-    "Connections that this kernel refused since the tables were last compared.",
-    notProtected,
-  );
+  for (const [group, count] of Object.entries(notProtectedByGroup))
+    metrics.gauge(
+      "tocha_replication_not_protected",
+      "Connections of the group (none, if empty) that this kernel refused since the tables were last compared.",
+      count,
+      { group },
+    );
   metrics.counter("tocha_replication_malformed_total", "Messages that were not understood.", malformed);
   metrics.counter(
     "tocha_replication_streams_refused_total",

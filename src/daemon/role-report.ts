@@ -80,6 +80,8 @@ export interface ReplicatorReport {
   readonly refused: Record<string, number>;
   /** Connections that the kernel refused since the tables were last compared. */
   readonly notProtected: number;
+  /** … by group; of no group under the empty name. */
+  readonly notProtectedByGroup: Readonly<Record<string, number>>;
   readonly purged: number;
   readonly malformed: number;
   /** Connections that were no stream of a node: other addresses, failed handshakes, foreign certificates. */

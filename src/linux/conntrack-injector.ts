@@ -62,11 +62,13 @@ export interface InjectOptions {
    */
   readonly taken: "replace" | "keep";
   /** No flow is given less time than this: on a standby no packet refreshes the timer, only the next copy does. */
-  readonly timeoutSecondsMin: number;
+  readonly timeoutSecondsMin: number | ((fields: FlowFields) => number);
   /** And none more than this. */
   readonly timeoutSecondsMax?: number;
   /** Called with every upserted flow before it is written; `fields` is used again. */
   readonly onUpsert?: (fields: FlowFields) => void;
+  /** Called with every flow that the kernel would not create, for whatever reason; `fields` is used again. */
+  readonly onRefused?: (fields: FlowFields) => void;
 }
 
 /**
@@ -102,14 +104,6 @@ export class ConntrackInjector {
   /** Events that the injection causes carry this netlink port id. */
   get portId(): number {
     return this.#socket.portId;
-  }
-
-  /** Flows that the kernel would not create, for whatever reason. */
-  get refusedCreates(): number {
-    return Object.entries(this.counters.refused).reduce(
-      (sum, [what, count]) => (what.startsWith("create ") ? sum + count : sum),
-      0,
-    );
   }
 
   /**
@@ -158,7 +152,7 @@ export class ConntrackInjector {
         if (options.first === "create") writeCreate(this.#writer, this.#fields, count);
         else writeUpdate(this.#writer, this.#fields, count);
       } else if (kind === "delete" && options.taken === "keep") {
-        this.#fields.timeoutSeconds = options.timeoutSecondsMax ?? options.timeoutSecondsMin;
+        this.#fields.timeoutSeconds = options.timeoutSecondsMax ?? secondsMin(options, this.#fields);
         writeTimeout(this.#writer, this.#fields, count);
       } else if (kind === "delete") {
         writeDelete(this.#writer, this.#fields, count);
@@ -244,7 +238,8 @@ export class ConntrackInjector {
       else if (create ? lacksCompany(refusal) : refusal.errno === errno.ENOENT)
         missing.push(refusal.sequence);
       else if (!create && refusal.errno === errno.EBUSY) otherStatus.push(refusal.sequence);
-      else this.#count(options.first, refusal);
+      else if (create) this.#countCreate(refusal, options);
+      else this.#count("update", refusal);
     }
     if (options.missing === "skip") this.counters.absent += missing.length;
     else if (missing.length > 0) this.#create(missing, options);
@@ -264,7 +259,7 @@ export class ConntrackInjector {
       // Another flow has the same replies.
       if (refusal.errno === errno.EEXIST && options.taken === "replace") taken.push(sequence);
       else if (lacksCompany(refusal) && this.#hasCompany(sequence)) plain.push(sequence);
-      else this.#count("create", refusal);
+      else this.#countCreate(refusal, options);
     }
     if (plain.length > 0) this.#createPlain(plain, options, refused);
     if (taken.length > 0) this.#updateOrReplace(taken, options);
@@ -280,18 +275,28 @@ export class ConntrackInjector {
     for (const sequence of sequences) {
       const refusal = refused.get(sequence);
       const lack = why.get(sequence);
-      if (refusal !== undefined) this.#count("create", refusal);
+      if (refusal !== undefined) this.#countCreate(refusal, options);
       else if (lack !== undefined) this.#count(lack.errno === errno.ENOENT ? "master" : "helper", lack);
     }
     this.counters.created += sequences.length - refused.size;
   }
 
   #hasCompany(sequence: number): boolean {
+    return this.#fieldsOf(sequence).has(flowExtra.helper | flowExtra.master);
+  }
+
+  #countCreate(refusal: Refusal, { onRefused }: InjectOptions): void {
+    this.#count("create", refusal);
+    onRefused?.(this.#fieldsOf(refusal.sequence));
+  }
+
+  /** What a record of the present batch says. */
+  #fieldsOf(sequence: number): FlowFields {
     const resumeAt = this.#reader.offset;
     this.#reader.offset = this.#recordOffsets[sequence] ?? 0;
     this.#reader.next(this.#fields);
     this.#reader.offset = resumeAt;
-    return this.#fields.has(flowExtra.helper | flowExtra.master);
+    return this.#fields;
   }
 
   /**
@@ -323,7 +328,7 @@ export class ConntrackInjector {
     const plain: number[] = [];
     for (const [sequence, refusal] of refused) {
       if (lacksCompany(refusal) && this.#hasCompany(sequence)) plain.push(sequence);
-      else this.#count("create", refusal);
+      else this.#countCreate(refusal, options);
     }
     if (plain.length > 0) this.#createPlain(plain, options, refused);
   }
@@ -337,11 +342,7 @@ export class ConntrackInjector {
   #isSameFlow(sequence: number, payload: Uint8Array): boolean {
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
     if (parseFlow(view, 0, payload.byteLength, this.#held) !== flowParse.ok) return false;
-    const resumeAt = this.#reader.offset;
-    this.#reader.offset = this.#recordOffsets[sequence] ?? 0;
-    this.#reader.next(this.#fields);
-    this.#reader.offset = resumeAt;
-    return this.#fields.sameTuples(this.#held);
+    return this.#fieldsOf(sequence).sameTuples(this.#held);
   }
 
   /** Reads records of the present batch again and sends other messages for them. @returns the refusals by sequence */
@@ -371,7 +372,7 @@ export class ConntrackInjector {
   }
 
   #limitTimeout(options: InjectOptions): void {
-    const atLeast = Math.max(this.#fields.timeoutSeconds, options.timeoutSecondsMin);
+    const atLeast = Math.max(this.#fields.timeoutSeconds, secondsMin(options, this.#fields));
     this.#fields.timeoutSeconds = Math.min(atLeast, options.timeoutSecondsMax ?? Number.POSITIVE_INFINITY);
   }
 
@@ -382,6 +383,10 @@ export class ConntrackInjector {
     }
     countRefusal(this.counters.refused, operation, refusal);
   }
+}
+
+function secondsMin({ timeoutSecondsMin: limit }: InjectOptions, fields: FlowFields): number {
+  return typeof limit === "number" ? limit : limit(fields);
 }
 
 /** A create may be refused for want of a helper in the kernel, or of the flow's master. */

@@ -5,7 +5,7 @@ import { before, beforeEach, describe, it } from "node:test";
 import { run } from "../../tests/network/test-host.ts";
 import { IPPROTO_DCCP, IPS_EXPECTED } from "../wire/conntrack-constants.ts";
 import type { ExpectationFields } from "../wire/expectation-fields.ts";
-import { expectationText, goldenExpectations } from "../wire/expectations.test-data.ts";
+import { expectationOf, expectationText, goldenExpectations } from "../wire/expectations.test-data.ts";
 import type { FlowFields } from "../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../wire/flow-record.ts";
 import { flowOf, flowText, rareFlows } from "../wire/flows.test-data.ts";
@@ -13,6 +13,7 @@ import { ConntrackInjector } from "./conntrack-injector.ts";
 import { flowKinds, missingFlowKinds } from "./conntrack-kinds.ts";
 import { ConntrackDump, ConntrackEvents, visitExpectations } from "./conntrack-reader.ts";
 import { FlowLookup } from "./flow-lookup.ts";
+import { KnownZones } from "./known-zones.ts";
 
 // Everything here goes from a record into the kernel and is read back from there, in whole.
 const creating = { first: "create", taken: "replace", timeoutSecondsMin: 0 } as const;
@@ -207,12 +208,46 @@ describe("expectations in the kernel's table", () => {
   });
 
   it("finds the master of one, with the shift of its sequence numbers", () => {
-    const lookup = new FlowLookup();
-    assert.equal(lookup.masterOf(waiting), undefined);
+    const lookup = new FlowLookup(new KnownZones());
+    assert.equal(lookup.masterOf(waiting, false), undefined);
     inject((writer) => writer.writeUpsert(control));
-    const found = lookup.masterOf(waiting);
+    const found = lookup.masterOf(waiting, false);
     assert.ok(found);
     assert.deepEqual(stable(found), stable(control));
+    lookup.close();
+  });
+
+  it("finds the zone of one, which the kernel does not tell, also where the same flow is in several", () => {
+    const zones = new KnownZones();
+    const lookup = new FlowLookup(zones);
+    const expectation = goldenExpectations()["expect-sip-signalling-zone"]!;
+    const { zone } = expectation;
+    const found = (ended: boolean) => {
+      // As an event or a dump has it.
+      const told = expectationOf({ ...expectationText(expectation), zone: 0 });
+      const master = lookup.masterOf(told, ended);
+      return master === undefined ? undefined : [told.zone, master.zone];
+    };
+    const masterIn = (other: number) => flowOf({ ...flowText(masterOf(expectation)), zone: other });
+    inject((writer) => {
+      writer.writeUpsert(masterOf(expectation));
+      writer.writeExpect(expectation);
+    });
+    assert.equal(found(false), undefined, "nobody has seen a flow of that zone");
+    for (const one of table()) zones.add(one.zone);
+    assert.deepEqual(found(false), [zone, zone]);
+    inject((writer) => {
+      for (const other of [0, zone + 1]) writer.writeUpsert(masterIn(other));
+    });
+    for (const one of table()) zones.add(one.zone);
+    assert.deepEqual(found(false), [zone, zone], "the one with the expectation");
+    inject((writer) => {
+      for (const other of [0, zone + 1])
+        writer.writeExpect(expectationOf({ ...expectationText(expectation), zone: other }));
+      writer.writeUnexpect(expectation);
+    });
+    assert.equal(expectations().length, 2);
+    assert.deepEqual(found(true), [zone, zone], "the one without");
     lookup.close();
   });
 });

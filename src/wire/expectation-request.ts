@@ -49,16 +49,34 @@ export function writeExpect(writer: NetlinkWriter, fields: ExpectationFields, se
 
 /** Writes a request that deletes the expectation of this tuple; ENOENT where there is none. */
 export function writeUnexpect(writer: NetlinkWriter, fields: ExpectationFields, sequence: number): void {
-  begin(writer, IPCTNL_MSG_EXP_DELETE, NLM_F_REQUEST, sequence, fields);
-  writeTuple(writer, CTA_EXPECT_TUPLE, fields, fields.tuple, fields.tuple.protocol);
-  writeZone(writer, fields);
-  writer.end();
+  writeByTuple(writer, IPCTNL_MSG_EXP_DELETE, fields, sequence);
+}
+
+/** Writes a request for the expectation of this tuple; ENOENT where there is none. Only those of its zone are looked at. */
+export function writeGetExpectation(
+  writer: NetlinkWriter,
+  fields: ExpectationFields,
+  sequence: number,
+): void {
+  writeByTuple(writer, IPCTNL_MSG_EXP_GET, fields, sequence);
 }
 
 /** Writes a request for all expectations, both address families. */
 export function writeExpectationDump(writer: NetlinkWriter, sequence: number): void {
   writer.begin(IPCTNL_MSG_EXP_GET, NLM_F_REQUEST | NLM_F_DUMP, sequence);
   writer.raw(0, 0, 0, 0);
+  writer.end();
+}
+
+function writeByTuple(
+  writer: NetlinkWriter,
+  type: number,
+  fields: ExpectationFields,
+  sequence: number,
+): void {
+  begin(writer, type, NLM_F_REQUEST, sequence, fields);
+  writeTuple(writer, CTA_EXPECT_TUPLE, fields, fields.tuple, fields.tuple.protocol);
+  writeZone(writer, fields);
   writer.end();
 }
 

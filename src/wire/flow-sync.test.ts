@@ -71,7 +71,7 @@ const samples: readonly [SyncFrame, string][] = [
   ],
   [{ type: "refuse", reason: "no" }, "00000004 0a 02 6e6f"],
   [
-    { type: "log", place: { session: 255, position: 16 }, head: 32, resumed: true },
+    { type: "log", place: { session: 255, position: 16 }, head: 32, resumed: true, unbroken: false },
     "0000001a 0b 00000000000000ff 0000000000000010 0000000000000020 01",
   ],
   [
@@ -143,7 +143,13 @@ const anyFrame: fc.Arbitrary<SyncFrame> = plain(
     fc.record({ type: type("heartbeat"), groups: fc.nat(255), sweepSeconds: fc.nat(0xffff) }),
     fc.record({ type: type("offer"), records: fc.uint8Array({ maxLength: 99 }) }),
     fc.record({ type: type("refuse"), reason: text }),
-    fc.record({ type: type("log"), place, head: fc.maxSafeNat(), resumed: fc.boolean() }),
+    fc.record({
+      type: type("log"),
+      place,
+      head: fc.maxSafeNat(),
+      resumed: fc.boolean(),
+      unbroken: fc.boolean(),
+    }),
     fc.record({
       ...{ type: type("compare"), groups: fc.nat(255), sweep: u32, seed: u32, paced: fc.boolean() },
       bits: fc.integer({ min: BUCKET_BITS_MIN, max: BUCKET_BITS_MAX }),

@@ -46,6 +46,7 @@ const HELLO_RESUME = 0x01;
 const COMPARE_PACED = 0x01;
 const DIGEST_LAST = 0x01;
 const LOG_RESUMED = 0x01;
+const LOG_UNBROKEN = 0x02;
 
 /** A place in a source's log of changes: `position` counts the records of the log. */
 export interface LogPlace {
@@ -126,7 +127,14 @@ export type SyncFrame =
    * From here on positions are those of this log. When it is `resumed`, what follows is all that the sink has missed, up
    * to `head`; otherwise a comparison or a copy follows.
    */
-  | { readonly type: "log"; readonly place: LogPlace; readonly head: number; readonly resumed: boolean }
+  | {
+      readonly type: "log";
+      readonly place: LogPlace;
+      readonly head: number;
+      readonly resumed: boolean;
+      /** Nothing is missing before this place of the groups that the sink was complete of, and that are in the last heartbeat. */
+      readonly unbroken: boolean;
+    }
   /** Asks for digests of what the sink's table holds of these groups, one bit each. */
   | {
       readonly type: "compare";
@@ -213,7 +221,9 @@ function encodeBody(writer: ByteWriter, frame: SyncFrame): void {
       break;
     case "log":
       putPlace(writer.u8(frameType.log), frame.place);
-      writer.u64(BigInt(frame.head)).u8(frame.resumed ? LOG_RESUMED : 0);
+      writer
+        .u64(BigInt(frame.head))
+        .u8((frame.resumed ? LOG_RESUMED : 0) | (frame.unbroken ? LOG_UNBROKEN : 0));
       break;
     case "compare":
       writer.u8(frameType.compare).u8(frame.groups).u32(frame.sweep).u32(frame.seed).u8(frame.bits);
@@ -283,7 +293,11 @@ function decodeBody(type: number, reader: ByteReader): SyncFrame | DecodeError |
     case frameType.log: {
       const place = takePlace(reader);
       const head = Number(reader.u64());
-      return { type: "log", place, head, resumed: (reader.u8() & LOG_RESUMED) !== 0 };
+      const flags = reader.u8();
+      return {
+        ...({ type: "log", place, head } as const),
+        ...{ resumed: (flags & LOG_RESUMED) !== 0, unbroken: (flags & LOG_UNBROKEN) !== 0 },
+      };
     }
     case frameType.compare: {
       const groups = reader.u8();

@@ -162,7 +162,13 @@ function syncStreams(): Uint8Array[] {
     sentAtMs: 1_234.5,
     records: records(),
   };
-  const log: SyncFrame = { type: "log", place: { session: 77, position: 3 }, head: 12, resumed: false };
+  const log: SyncFrame = {
+    type: "log",
+    place: { session: 77, position: 3 },
+    head: 12,
+    resumed: false,
+    unbroken: false,
+  };
   const compare: SyncFrame = { type: "compare", groups: 1, sweep: 1, seed: 5, bits: 8, paced: false };
   const copy: SyncFrame[] = [
     { type: "copy-begin", copy: 1, groups: 1, refresh: false, whole: true },
@@ -180,7 +186,7 @@ function syncStreams(): Uint8Array[] {
       { type: "copy-begin", copy: 1, groups: 1, refresh: true, whole: true, buckets },
       some,
     ],
-    [hello, active, { ...log, resumed: true }, some, { ...active, groups: 0 }],
+    [hello, active, { ...log, resumed: true, unbroken: false }, some, { ...active, groups: 0 }],
     [some],
     [{ ...hello, cluster: "other" }],
     [hello, { type: "acknowledge", sequence: 3, sentAtMs: 1 }],

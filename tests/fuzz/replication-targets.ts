@@ -117,7 +117,13 @@ export function resumeFileTarget(): FuzzTarget {
         assert.equal(typeof peer, "string");
         assert.ok(Number.isFinite(atMs));
         // It can stand in a hello.
-        encodeSyncFrame({ type: "log", place: { session, position }, head: position, resumed: true });
+        encodeSyncFrame({
+          type: "log",
+          place: { session, position },
+          head: position,
+          resumed: true,
+          unbroken: false,
+        });
       }
       return places.size > 0 ? ACCEPTED : "no-places";
     },

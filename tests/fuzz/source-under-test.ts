@@ -17,6 +17,7 @@ export const LOG_RECORDS = 8;
 /** Entries of the source's table. */
 export const FLOWS = 5;
 
+const ALL_GROUPS: GroupSet = 0xff;
 const RECORD = new Uint8Array(14);
 const STEP_MS_MAX = 700;
 
@@ -37,9 +38,10 @@ export class SourceUnderTest {
   #groups: GroupSet = 1;
   /** The copy that was begun last, and whether its end was sent. */
   #copy = 0;
+  #copyGroups: GroupSet = 0;
   #copyEnded = false;
-  /** A place in the log was passed over: only a copy that begins later makes up for it. */
-  #gap = false;
+  /** A place in the log was passed over: for these only a copy that begins later makes up for it. */
+  #gap: GroupSet = 0;
   #resumed = false;
 
   constructor(random: Random) {
@@ -57,15 +59,16 @@ export class SourceUnderTest {
   }
 
   receive(frame: SyncFrame): void {
-    const was = this.stream.complete;
+    const was = this.stream.completeGroups;
     this.#perform(this.stream.receive(this.#nowMs, frame));
-    if (this.stream.complete && !was) this.#checkCompletion(frame);
+    const added = this.stream.completeGroups & ~was;
+    if (added !== 0) this.#checkCompletion(frame, added);
     this.#check();
   }
 
   /** What else happens on the node between two frames. */
   liveOn(): void {
-    const was = this.stream.complete;
+    const was = this.stream.completeGroups;
     this.#nowMs += below(this.#random, STEP_MS_MAX);
     const now = this.#nowMs;
     if (this.#random() < 0.7) this.#endPass();
@@ -90,16 +93,17 @@ export class SourceUnderTest {
       this.#perform(this.stream.setGroups(now, this.#groups));
     }
     if (now >= this.stream.deadline) this.#perform(this.stream.timeout(now));
-    assert.ok(was || !this.stream.complete, "complete, and the sink has said nothing");
+    assert.equal(this.stream.completeGroups & ~was, 0, "complete, and the sink has said nothing");
     this.#check();
   }
 
-  #checkCompletion(frame: SyncFrame): void {
+  #checkCompletion(frame: SyncFrame, added: GroupSet): void {
     assert.equal(frame.type, "complete", `complete after a ${frame.type} frame`);
     if (frame.type !== "complete") return;
     assert.equal(frame.copy, this.#copy, "complete for another copy");
-    assert.ok(this.#groups !== 0, "a standby calls a stream complete");
-    assert.ok(!this.#gap, "complete over a gap in the log");
+    assert.equal(added & ~this.#groups, 0, "complete of groups that this node is not active for");
+    assert.equal(added & this.#gap, 0, "complete over a gap in the log");
+    if (frame.copy !== 0) assert.equal(added & ~this.#copyGroups, 0, "complete of what was not copied");
     if (frame.copy === 0) assert.ok(this.#resumed, "complete without a copy and without a place in the log");
     else assert.ok(this.#copyEnded, "complete before the copy was sent");
   }
@@ -158,14 +162,16 @@ export class SourceUnderTest {
 
   #sent(frame: SyncFrame): void {
     if (frame.type === "log") {
-      this.#gap = !frame.resumed;
+      if (frame.unbroken) assert.ok(!frame.resumed && this.stream.completeGroups !== 0);
+      else this.#gap = frame.resumed ? 0 : ALL_GROUPS;
       this.#resumed = frame.resumed;
       if (frame.resumed)
         assert.ok(this.#log.has(frame.place.position), "resumed where the log does not reach");
     } else if (frame.type === "copy-begin") {
       this.#copy = frame.copy;
+      this.#copyGroups = frame.groups;
       this.#copyEnded = false;
-      this.#gap = false;
+      this.#gap &= ~frame.groups;
     } else if (frame.type === "copy-end") {
       assert.equal(frame.copy, this.#copy);
       this.#copyEnded = true;

@@ -4,15 +4,11 @@ import { after, before, test } from "node:test";
 import { ControlClient } from "../../src/client/control-client.ts";
 import { controlSocket } from "../../src/lab/lab-folder.ts";
 import { powerOff, powerOn } from "../../src/lab/node-power.ts";
-import { runCommand } from "../../src/lab/run-command.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import type { TestLab } from "./daemon-node.ts";
-import { NamespaceAgent } from "./namespace-agent.ts";
 import { waitFor } from "./namespace-waiting.ts";
 import { assertTablesEqual } from "./table-equality.ts";
-import { assertAllGoOn, CONNECTIONS, HOME, labOfTwoGroups, SERVER, untilActive } from "./two-groups-lab.ts";
-
-const SERVICE_PORT = 7_201;
+import { assertAllGoOn, CONNECTIONS, HOME, labOfTwoGroups, untilActive } from "./two-groups-lab.ts";
 
 let lab: TestLab;
 let streams: StreamTraffic;
@@ -72,56 +68,3 @@ for (const [dead, survivor] of [
     await assertTablesEqual(lab, "gw1", "gw2");
   });
 }
-
-test("a connection of no group is on both nodes, goes on after a power failure, and is there again after the boot", async () => {
-  // Not translated, from a network that no group has, to one that both have.
-  const source = "10.99.0.10";
-  const ip = (part: string, ...args: string[]) => runCommand("ip", ["-n", lab.namespace(part), ...args]);
-  const routeTo = (node: string) => ip(node, "route", "add", "10.99.0.0/16", "via", "10.1.0.10");
-  await ip("lan", "address", "add", `${source}/32`, "dev", "lo");
-  await ip("wan", "route", "add", "10.99.0.0/16", "via", "192.0.2.1");
-  for (const node of ["gw1", "gw2"]) await routeTo(node);
-  const server = new NamespaceAgent(lab.namespace("wan"));
-  const clients = [
-    new NamespaceAgent(lab.namespace("lan")),
-    new NamespaceAgent(lab.namespace("lan")),
-  ] as const;
-  const states = async (node: string) =>
-    (await lab.flows(node))
-      .filter((line) => line.includes(`src=${source} `) && line.includes(`dport=${SERVICE_PORT}`))
-      .map((line) => line.match(/[A-Z_]{4,}/)?.[0]);
-  const both = ["ESTABLISHED", "ESTABLISHED"];
-  const untilBoth = (node: string) =>
-    waitFor(`${node} to have both connections`, async () => (await states(node)).join() === both.join());
-  try {
-    await server.request({ do: "serve", port: SERVICE_PORT });
-    for (const client of clients) {
-      const answer = await client.request({
-        ...({
-          do: "ask",
-          protocol: "tcp",
-          host: SERVER,
-          port: SERVICE_PORT,
-          localAddress: source,
-          keep: true,
-        } as const),
-      });
-      assert.deepEqual(answer, { seen: source });
-    }
-    await untilBoth("gw2");
-    await powerOff(lab.name, "gw1");
-    await lab.waitForNode("gw2", "active for both groups", ({ groups }) =>
-      groups.every(({ role }) => role === "active"),
-    );
-    await powerOn(lab.name, "gw1");
-    await routeTo("gw1");
-    await untilActive(lab, HOME);
-    await untilBoth("gw1");
-    // A FIN without an entry would be dropped.
-    await clients[0].close();
-    await waitFor("gw1 to see the end of one", async () => (await states("gw1")).includes("TIME_WAIT"));
-    assert.ok((await states("gw1")).includes("ESTABLISHED"));
-  } finally {
-    for (const agent of [...clients, server]) await agent.close();
-  }
-});

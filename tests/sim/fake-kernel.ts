@@ -64,7 +64,7 @@ export interface FakeInjectOptions {
 /** A kernel's connection table as replication sees it: events with a bounded queue, dumps in parts, injection. */
 export class FakeKernel {
   readonly flows = new Map<number, FakeFlow>();
-  /** Flows of whose beginning no event tells, and whose loss has been noticed: for a checker. */
+  /** Flows of whose beginning no event tells, and whose loss has been noticed, or an event of an earlier log: for a checker. */
   readonly unreported = new Set<FakeFlow>();
   #dropped: FakeFlow[] = [];
   readonly #eventsMax: number;

@@ -102,7 +102,9 @@ export class SimulatedNode {
     this.#newSources();
   }
 
+  /** Of what the log said until now no place in the new one tells: who is complete then has it all the same. */
   restartLog(): void {
+    for (const { flow, destroyed } of this.entries) if (!destroyed) this.kernel.unreported.add(flow);
     this.log.restart(this.#newSession());
     this.entries = [];
   }

@@ -405,11 +405,16 @@ export class ReplicationWorld {
   #checkUnreported(active: SimulatedNode, standby: SimulatedNode, group: GroupSet): void {
     if (this.#stream(active, standby)?.sink.resumePoint?.session !== active.log.session) return;
     for (const flow of active.kernel.unreported) {
+      if (active.kernel.flows.get(flow.id) !== flow) {
+        active.kernel.unreported.delete(flow);
+        continue;
+      }
       if (active.groupOf(flow) !== group || this.#corrupted.has(flow.id)) continue;
-      if (active.kernel.flows.get(flow.id) !== flow) continue;
       this.unreportedChecked++;
       if (standby.kernel.flows.get(flow.id)?.natPort !== flow.natPort)
-        throw new Error(`flow ${flow.id} was in no event, and ${standby.name} was complete without it`);
+        throw new Error(
+          `flow ${flow.id} was in no event of this log, and ${standby.name} was complete without it`,
+        );
     }
   }
 
@@ -559,6 +564,13 @@ export class ReplicationWorld {
     };
   }
 
+  /** The same promise. */
+  #purge({ from, to }: Connection, flow: FakeFlow): void {
+    if ((to.groupOf(flow) & to.groups) !== 0)
+      throw new Error(`flow ${flow.id} of ${to.name} was purged by ${from.name}`);
+    to.kernel.flows.delete(flow.id);
+  }
+
   #startPurge(connection: Connection, { copy, groups, buckets, beyond }: Purge): void {
     const { kernel } = connection.to;
     const offered: FakeFlow[] = [];
@@ -572,7 +584,7 @@ export class ReplicationWorld {
           // This very entry: a part may be older than a flow that has taken the place meanwhile.
           const isBeyond = copied && !connection.keys.has(this.#fields);
           if (isBeyond && beyond === "offer") offered.push(flow);
-          else if (isBeyond && kernel.flows.get(flow.id) === flow) kernel.flows.delete(flow.id);
+          else if (isBeyond && kernel.flows.get(flow.id) === flow) this.#purge(connection, flow);
         }
       },
       end: () => {

@@ -4,11 +4,13 @@
  */
 import { SUBSCRIBERS } from "../../../src/lab/traffic/background-plan.ts";
 import { deviceMac, neighbourMac } from "../../../src/lab/traffic/neighbour.ts";
+import { destinationFilter } from "../../../src/lab/traffic/tcp-frame.ts";
 import { PolledCommands, type WorkerCommand, workerOptions } from "../../../src/lab/traffic/worker-side.ts";
 import { PacketSocket } from "../../../src/linux/packet-socket.ts";
 import { PollSet } from "../../../src/linux/poll.ts";
 import {
   indexOf,
+  PART_MASK,
   partNetwork,
   portOf,
   SHORT_PORT,
@@ -31,7 +33,6 @@ import {
   segments,
   sourcePortAt,
 } from "./generator-frame.ts";
-import { partFilter } from "./part-filter.ts";
 
 export interface GeneratorClientOptions {
   readonly device: string;
@@ -102,7 +103,7 @@ const gatewayMac = neighbourMac(options.gateway);
 const socket = new PacketSocket({
   device: options.device,
   etherType: 0x0800,
-  filter: partFilter(partNetwork(SUBSCRIBERS, part)),
+  filter: destinationFilter(partNetwork(SUBSCRIBERS, part), PART_MASK),
   receiveBufferBytes: options.receiveBufferBytes,
 });
 const received = new ReceiveBatch(socket.fd);

@@ -4,10 +4,11 @@
  */
 
 import { SERVICES } from "../../../src/lab/traffic/background-plan.ts";
+import { destinationFilter } from "../../../src/lab/traffic/tcp-frame.ts";
 import { PolledCommands, workerOptions } from "../../../src/lab/traffic/worker-side.ts";
 import { PacketSocket } from "../../../src/linux/packet-socket.ts";
 import { PollSet } from "../../../src/linux/poll.ts";
-import { partNetwork } from "./flow-plan.ts";
+import { PART_MASK, partNetwork } from "./flow-plan.ts";
 import { ReceiveBatch, SendBatch } from "./frame-batch.ts";
 import {
   AnswerStep,
@@ -18,7 +19,6 @@ import {
   segments,
   swapSides,
 } from "./generator-frame.ts";
-import { partFilter } from "./part-filter.ts";
 
 export interface GeneratorServerOptions {
   readonly device: string;
@@ -40,7 +40,7 @@ const options = workerOptions<GeneratorServerOptions>();
 const socket = new PacketSocket({
   device: options.device,
   etherType: 0x0800,
-  filter: partFilter(partNetwork(SERVICES, options.part)),
+  filter: destinationFilter(partNetwork(SERVICES, options.part), PART_MASK),
   receiveBufferBytes: options.receiveBufferBytes,
 });
 const received = new ReceiveBatch(socket.fd);

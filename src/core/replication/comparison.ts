@@ -51,7 +51,7 @@ export class Comparison {
     const frame = encodeSyncFrame({ type: "compare", groups, sweep: this.number, seed, bits, paced });
     return [
       { do: "send", frame },
-      { do: "start-digest", groups, bits, seed, paced },
+      { do: "start-digest", groups, bits, seed, paced, touched: this.touched },
     ];
   }
 

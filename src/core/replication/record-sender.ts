@@ -49,13 +49,14 @@ export class RecordSender {
     return this.#oldestUnacknowledgedMs === undefined ? 0 : Math.max(0, nowMs - this.#oldestUnacknowledgedMs);
   }
 
-  /** Goes on from a place in the log, and tells the standby so. */
-  beginLog(position: number, resumed = false): SourceEffect {
+  /** Goes on from a place in the log, and tells the standby so: `unbroken` if everything before it has been sent. */
+  beginLog(position: number, how?: "resumed" | "unbroken"): SourceEffect {
     this.#cursor = position;
     const { session, head } = this.#log;
+    const [resumed, unbroken] = [how === "resumed", how === "unbroken"];
     return {
       do: "send",
-      frame: encodeSyncFrame({ type: "log", place: { session, position }, head, resumed }),
+      frame: encodeSyncFrame({ type: "log", place: { session, position }, head, resumed, unbroken }),
     };
   }
 

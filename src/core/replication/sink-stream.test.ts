@@ -4,6 +4,7 @@ import { type SyncFrame, SyncFrameSplitter } from "../../wire/flow-sync.ts";
 import { groupNamesHash } from "./hello.ts";
 import { SinkStream } from "./sink-stream.ts";
 import type { SinkEffect } from "./sink-types.ts";
+import { TableDigest } from "./table-digest.ts";
 
 const GROUPS = ["campus", "guests"];
 const PLACE = { session: 77, position: 3 };
@@ -23,7 +24,13 @@ beforeEach(() => {
   sink.receive(0, { type: "heartbeat", groups: 1, sweepSeconds: 60 });
 });
 
-const log = (head: number, resumed: boolean): SyncFrame => ({ type: "log", place: PLACE, head, resumed });
+const log = (head: number, resumed: boolean): SyncFrame => ({
+  type: "log",
+  place: PLACE,
+  head,
+  resumed,
+  unbroken: false,
+});
 const records = (position: number): SyncFrame => ({
   ...({ type: "records", sequence: position, position, sentAtMs: 1 } as const),
   records: new Uint8Array(0),
@@ -32,6 +39,8 @@ const copyBegin = (copy: number, refresh: boolean): SyncFrame => ({
   ...({ type: "copy-begin", copy, groups: 1, refresh, whole: true } as const),
   buckets,
 });
+
+const compare: SyncFrame = { type: "compare", groups: 1, sweep: 1, seed: 5, bits: 8, paced: true };
 
 function wordsOf(effects: readonly SinkEffect[]): string[] {
   const words: string[] = [];
@@ -107,6 +116,11 @@ describe("SinkStream", () => {
     assert.deepEqual(wordsOf(sink.receive(0, { type: "copy-end", copy: 2 })), []);
   });
 
+  it("gives timers of ten minutes' sweeps at most, whatever the source says", () => {
+    sink.receive(0, { type: "heartbeat", groups: 1, sweepSeconds: 0xffff });
+    assert.equal(sink.sweepSeconds, 600);
+  });
+
   it("offers instead of removing when the source itself lacks connections", () => {
     sink.receive(0, { ...copyBegin(1, false), whole: false } as SyncFrame);
     const [effect] = sink.receive(0, { type: "copy-end", copy: 1 });
@@ -121,8 +135,42 @@ describe("SinkStream", () => {
     sink.receive(0, { type: "copy-end", copy: 2 });
     sink.setSelfGroups(0);
     assert.equal(sink.missedCopy, true);
-    sink.receive(0, { type: "compare", groups: 1, sweep: 1, seed: 5, bits: 8, paced: true });
+    sink.receive(0, compare);
     assert.equal(sink.missedCopy, false);
+    sink.setSelfGroups(1);
+    sink.setSelfGroups(0);
+    assert.equal(sink.missedCopy, true);
+    sink.receive(0, copyBegin(3, false));
+    assert.equal(sink.missedCopy, false);
+  });
+
+  it("ends its passes when this node becomes active itself, and does not speak of them", () => {
+    const digest = new TableDigest(8, 5);
+    sink.receive(0, log(3, false));
+    sink.receive(0, copyBegin(1, false));
+    sink.receive(0, { type: "copy-end", copy: 1 });
+    sink.receive(0, compare);
+    assert.deepEqual(wordsOf(sink.setSelfGroups(1)), ["abort-purge", "abort-digest"]);
+    assert.deepEqual(sink.purged(1, nothing), []);
+    assert.deepEqual(sink.digested(digest, { busyMs: 1, refreshNeeded: false }), []);
+    assert.deepEqual(wordsOf(sink.receive(0, compare)), [], "nor does it begin one");
+  });
+
+  it("ends its passes when the next copy or comparison begins, and with the stream", () => {
+    const begin = () => {
+      sink.receive(0, copyBegin(1, false));
+      sink.receive(0, { type: "copy-end", copy: 1 });
+      sink.receive(0, compare);
+    };
+    begin();
+    assert.deepEqual(wordsOf(sink.receive(0, copyBegin(2, false))), [
+      "abort-purge",
+      "abort-digest",
+      "begin-copy",
+    ]);
+    begin();
+    assert.deepEqual(wordsOf(sink.receive(0, compare)), ["abort-digest", "start-digest"]);
+    assert.deepEqual(wordsOf(sink.disconnected()), ["abort-purge", "abort-digest"]);
   });
 
   it("that is active for another group replaces and purges of the source's, and is complete of these", () => {
@@ -133,6 +181,52 @@ describe("SinkStream", () => {
     assert.ok(apply?.do === "apply" && apply.taken === "replace" && !apply.provisional);
     assert.deepEqual([sink.completeGroups, sink.complete], [1, true]);
     assert.equal(sink.missedCopy, false);
+  });
+
+  it("stays complete of a group that its source keeps, while another is added", () => {
+    sink.receive(0, log(3, false));
+    takeCopy(1);
+    sink.receive(0, { type: "heartbeat", groups: 3, sweepSeconds: 60 });
+    sink.receive(0, { ...log(3, false), unbroken: true } as SyncFrame);
+    assert.deepEqual([sink.completeGroups, sink.complete, sink.resumePoint], [1, false, undefined]);
+    sink.receive(0, { ...copyBegin(2, false), groups: 2 } as SyncFrame);
+    sink.receive(0, { type: "copy-end", copy: 2 });
+    assert.deepEqual([sink.completeGroups, sink.complete], [1, false]);
+    sink.purged(2, nothing);
+    assert.deepEqual([sink.completeGroups, sink.complete, sink.resumePoint], [3, true, PLACE]);
+  });
+
+  it("does not believe that nothing is missing after records came while both claimed a group, and begins anew", () => {
+    const both: SyncFrame = { type: "heartbeat", groups: 3, sweepSeconds: 60 };
+    sink.receive(0, both);
+    sink.receive(0, log(3, false));
+    sink.receive(0, { ...copyBegin(1, false), groups: 3 } as SyncFrame);
+    sink.receive(0, { type: "copy-end", copy: 1 });
+    sink.purged(1, nothing);
+    sink.setSelfGroups(2);
+    assert.equal(sink.completeGroups, 1);
+    sink.receive(0, records(4));
+    assert.equal(sink.completeGroups, 0, "it keeps what it has, of whichever group the records are");
+    const unbroken = { ...log(4, false), unbroken: true } as SyncFrame;
+    assert.deepEqual(wordsOf(sink.receive(0, unbroken)), [], "they still do");
+    sink.receive(0, { type: "heartbeat", groups: 1, sweepSeconds: 60 });
+    assert.deepEqual(wordsOf(sink.receive(0, unbroken)), ["close"]);
+  });
+
+  it("is complete of no more than a copy was about", () => {
+    sink.receive(0, { type: "heartbeat", groups: 3, sweepSeconds: 60 });
+    sink.receive(0, log(3, false));
+    sink.receive(0, { ...copyBegin(1, false), groups: 2 } as SyncFrame);
+    sink.receive(0, { type: "copy-end", copy: 1 });
+    sink.purged(1, nothing);
+    assert.equal(sink.completeGroups, 2);
+  });
+
+  it("is complete no longer of what its source has ceased to be active for, also when that begins anew", () => {
+    sink.receive(0, log(3, false));
+    takeCopy(1);
+    for (const groups of [0, 1]) sink.receive(0, { type: "heartbeat", groups, sweepSeconds: 60 });
+    assert.deepEqual([sink.completeGroups, sink.resumePoint], [0, undefined]);
   });
 
   it("purges no more of a group when another node is active for that", () => {

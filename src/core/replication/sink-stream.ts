@@ -3,6 +3,7 @@ import { BucketSet } from "./bucket-set.ts";
 import type { GroupSet } from "./flow-owner.ts";
 import { hello, helloMismatch, SILENCE_MS } from "./hello.ts";
 import type { Purge, PurgeResult, SinkEffect, SinkSettings, SinkState } from "./sink-types.ts";
+import { SWEEP_PERIOD_MS_MAX } from "./sweep-schedule.ts";
 import { Bucketing, type TableDigest } from "./table-digest.ts";
 
 /**
@@ -39,6 +40,8 @@ export class SinkStream {
   #refreshNeeded = true;
   /** This node was active for these itself since the last comparison or copy of them that it took part in. */
   #missedGroups: GroupSet = 0;
+  /** Records came while both nodes claimed a group: nobody knows which of them were not taken, and of which group they were. */
+  #kept = false;
   #digestBusyMs = 0;
   #heardMs: number;
   /** What is to be acknowledged, and the soonest time for it. */
@@ -169,10 +172,14 @@ export class SinkStream {
     if (this.#state !== "purging" || copy !== this.#copy) return [];
     this.#state = "live";
     // A copy that was whole before the gap does not close it.
-    this.#completeGroups = this.#gap ? 0 : this.#copyGroups & ~this.#selfGroups;
+    this.#completeGroups &= ~this.#copyGroups;
+    if (!this.#gap) this.#completeGroups |= this.#copyGroups & ~this.#selfGroups;
     const all = Math.round(busyMs + this.#digestBusyMs);
     this.#digestBusyMs = 0;
-    return [{ do: "made-up" }, send({ type: "complete", copy, purged, refreshed, busyMs: all })];
+    return [
+      { do: "made-up", groups: this.#copyGroups },
+      send({ type: "complete", copy, purged, refreshed, busyMs: all }),
+    ];
   }
 
   timeout(nowMs: number): readonly SinkEffect[] {
@@ -210,6 +217,11 @@ export class SinkStream {
     this.#unacknowledged = { sequence: frame.sequence, sentAtMs: frame.sentAtMs };
     // Of a source that says nothing of its groups, everything may be about ours.
     const contested = this.#contests(this.#sourceGroups === 0 ? this.#selfGroups : this.#sourceGroups);
+    if (contested) {
+      this.#kept = true;
+      this.#completeGroups = 0;
+      this.#missedGroups |= this.#sourceGroups;
+    }
     return [
       {
         do: "apply",
@@ -231,10 +243,17 @@ export class SinkStream {
     return [send({ type: "acknowledge", ...records })];
   }
 
-  #beginLog({ place, head, resumed }: SyncFrame & { type: "log" }): readonly SinkEffect[] {
+  #beginLog({ place, head, resumed, unbroken }: SyncFrame & { type: "log" }): readonly SinkEffect[] {
     this.#session = place.session;
     this.#position = place.position;
+    // The source's groups have changed: of those that stay, everything before has been sent.
+    if (unbroken && !this.#kept && this.#state !== "resuming") return [];
+    if (unbroken && !this.#contests(this.#sourceGroups)) {
+      // It compares only what is new to it. A new stream begins with a comparison of everything.
+      return this.#close(`${this.#settings.peer} has given up a group while its connections came`);
+    }
     if (!resumed) {
+      this.#kept = unbroken;
       // What was between is missing until a comparison or a copy makes up for it.
       this.#completeGroups = 0;
       this.#gap = true;
@@ -271,12 +290,12 @@ export class SinkStream {
     this.#whole = whole;
     if (!this.#contests(groups)) this.#missedGroups &= ~groups;
     this.#gap = false;
-    if (!refresh) this.#completeGroups = 0;
+    if (!refresh) this.#completeGroups &= ~groups;
     this.#copy = copy;
     this.#copyGroups = groups;
     this.#buckets = buckets === undefined ? undefined : ownBuckets(buckets);
     this.#state = "copying";
-    return [...abort, { do: "begin-copy" }];
+    return [...abort, { do: "begin-copy", groups }];
   }
 
   #endCopy(copy: number): readonly SinkEffect[] {
@@ -297,7 +316,7 @@ export class SinkStream {
     // A source that is no longer active for a group compares again when it is: until then its stream proves nothing of that.
     this.#completeGroups &= groups;
     this.#sourceGroups = groups;
-    this.sweepSeconds = sweepSeconds;
+    this.sweepSeconds = Math.min(sweepSeconds, SWEEP_PERIOD_MS_MAX / 1_000);
     const effects = [send({ type: "heartbeat", groups: this.#selfGroups, sweepSeconds: 0 })];
     // What its copy did not contain of a group may have come from the node that is active for that now.
     if (this.#state !== "purging" || (this.#copyGroups & ~groups) === 0) return effects;

@@ -53,9 +53,9 @@ export type SinkEffect =
       readonly remember: boolean;
     }
   /** Forget the keys of an earlier copy. */
-  | { readonly do: "begin-copy" }
-  /** Everything that the last comparison, or copy of everything, found missing here was sent and applied. */
-  | { readonly do: "made-up" }
+  | { readonly do: "begin-copy"; readonly groups: GroupSet }
+  /** Everything that the last comparison, or copy of everything, found missing here of these groups was sent and applied. */
+  | { readonly do: "made-up"; readonly groups: GroupSet }
   /** Make a pass over the table, at leisure, then call purged(). */
   | { readonly do: "purge"; readonly purge: Purge }
   | { readonly do: "abort-purge" }

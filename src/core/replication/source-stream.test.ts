@@ -88,7 +88,7 @@ describe("SourceStream: where a stream goes on", () => {
     assert.deepEqual(wordsOf(effects), ["heartbeat", "log", "records"]);
     assert.deepEqual(
       framesOf(effects).find(({ type }) => type === "log"),
-      { type: "log", place: { session: SESSION, position: 2 }, head: 4, resumed: true },
+      { type: "log", place: { session: SESSION, position: 2 }, head: 4, resumed: true, unbroken: false },
     );
     assert.equal(source.counters.resumed, 1);
     assert.equal(source.complete, false);
@@ -111,6 +111,84 @@ describe("SourceStream: where a stream goes on", () => {
       assert.equal(source.complete, false, "what was between is missing");
     });
   }
+});
+
+describe("SourceStream: other groups", () => {
+  const last = (effects: readonly SourceEffect[], type: SyncFrame["type"]) =>
+    framesOf(effects).findLast((frame) => frame.type === type);
+
+  it("compares only those that are new, and goes on with the others", () => {
+    makeLive(0);
+    const effects = source.setGroups(0, 3);
+    assert.deepEqual(wordsOf(effects), ["heartbeat", "log", "compare", "start-digest"]);
+    assert.deepEqual(last(effects, "log"), {
+      ...({ type: "log", place: { session: SESSION, position: 0 }, head: 0 } as const),
+      ...{ resumed: false, unbroken: true },
+    });
+    assert.equal((last(effects, "compare") as SyncFrame & { type: "compare" }).groups, 2);
+    assert.deepEqual([source.completeGroups, source.complete], [1, false]);
+    source.receive(0, complete(1));
+    assert.equal(source.complete, false, "that was the copy before");
+    const copy = compareEqual(0, 2);
+    assert.equal((last(copy, "copy-begin") as SyncFrame & { type: "copy-begin" }).groups, 2);
+    source.receive(0, complete(2));
+    assert.deepEqual([source.completeGroups, source.complete], [3, true]);
+  });
+
+  it("has nothing to compare when some only end, and comes with a sweep soon", () => {
+    makeLive(0);
+    source.setGroups(0, 3);
+    compareEqual(0, 2);
+    source.receive(0, complete(2));
+    assert.deepEqual(wordsOf(source.setGroups(0, 2)), ["heartbeat", "log"]);
+    assert.ok(source.complete);
+    const effects = source.timeout(source.deadline);
+    assert.deepEqual(wordsOf(effects), ["heartbeat"]);
+    source.receive(4_900, { type: "heartbeat", groups: 0, sweepSeconds: 0 });
+    assert.ok(wordsOf(source.timeout(5_000)).includes("compare"));
+    assert.ok(source.complete);
+  });
+
+  it("ends the pass that is under way, whatever ends it", () => {
+    const compare = () => {
+      source.disconnected();
+      source.connected(0, FLOWS);
+      assert.ok(wordsOf(source.receive(0, hello())).includes("start-digest"));
+    };
+    compare();
+    assert.equal(wordsOf(source.setGroups(0, 3))[0], "abort-pass");
+    assert.equal(wordsOf(source.setGroups(0, 0))[0], "abort-pass");
+    source.setGroups(0, 1);
+    assert.deepEqual(wordsOf(source.disconnected()), ["abort-pass"]);
+    compare();
+    assert.deepEqual(wordsOf(source.digested(0, undefined, 1)), ["abort-pass"], "it broke off");
+    assert.deepEqual(wordsOf(source.disconnected()), [], "once");
+  });
+
+  it("sends what happened under the ones before when it ceases to be active, whatever waits", () => {
+    makeLive(0);
+    source.pressed();
+    append(2);
+    assert.deepEqual(wordsOf(source.changed(0)), []);
+    assert.deepEqual(wordsOf(source.setGroups(0, 0)), ["records", "heartbeat"]);
+  });
+
+  it("are compared all when anything was missing before, or this node lacks connections", () => {
+    makeLive(0);
+    log.restart(SESSION + 1);
+    source.overrun(0);
+    const effects = source.setGroups(0, 3);
+    assert.equal((last(effects, "compare") as SyncFrame & { type: "compare" }).groups, 3);
+    assert.ok(framesOf(effects).some((frame) => frame.type === "log" && !frame.unbroken));
+    compareEqual(0, 2);
+    source.receive(0, complete(2));
+    source.setWhole(false);
+    assert.equal(
+      (last(source.setGroups(0, 1), "compare") as SyncFrame & { type: "compare" }).groups,
+      1,
+      "what the standby has beyond is to be offered",
+    );
+  });
 });
 
 describe("SourceStream: what the standby says that it has", () => {

@@ -1,12 +1,12 @@
 import type { FlowFields } from "../../wire/flow-fields.ts";
 import { encodeSyncFrame, type SyncFrame } from "../../wire/flow-sync.ts";
-import type { BucketSet } from "./bucket-set.ts";
 import type { ChangeLog } from "./change-log.ts";
 import { Comparison } from "./comparison.ts";
 import type { GroupSet } from "./flow-owner.ts";
 import { hello, helloMismatch, SILENCE_MS } from "./hello.ts";
 import { PendingLoss } from "./pending-loss.ts";
 import { EVERYTHING, RecordSender } from "./record-sender.ts";
+import { SourceCopy } from "./source-copy.ts";
 import {
   newSourceCounters,
   type ResyncCause,
@@ -36,16 +36,13 @@ export class SourceStream {
   /** This node is active for these. */
   #groups: GroupSet = 0;
   #whole = false;
-  /** As it was when the last copy began: the standby either removes what it has beyond, or offers it. */
-  #copyIsTruth = false;
-  #copy = 0;
-  #copyOf: "everything" | "what a sweep found" | "what may be missing" = "everything";
+  readonly #copy = new SourceCopy();
   readonly #loss = new PendingLoss();
   #comparison: Comparison | undefined;
   #comparisons = 0;
   readonly #sender: RecordSender;
-  /** The standby's kernel holds all that ours does of the groups that we are active for, as it has confirmed. A regular sweep does not change that. */
-  complete = false;
+  /** The standby's kernel holds all that ours does of these groups, as it has confirmed. A regular sweep does not change that. */
+  completeGroups: GroupSet = 0;
   /** Flows of this node when they were counted last. */
   #flows = 0;
   #heardMs = 0;
@@ -59,6 +56,11 @@ export class SourceStream {
     this.#nextSeed = nextSeed;
     this.#sweep = new SweepSchedule(settings.sweepMs);
     this.#sender = new RecordSender(log, this.counters);
+  }
+
+  /** … of all groups that we are active for. */
+  get complete(): boolean {
+    return this.#groups !== 0 && this.completeGroups === this.#groups;
   }
 
   /** Records that the standby has not confirmed, sent or not. */
@@ -94,15 +96,15 @@ export class SourceStream {
     this.#heardMs = nowMs;
     this.#heartbeatDueMs = nowMs + HEARTBEAT_MS;
     this.#sender.restart();
-    this.#copy = 0;
-    this.complete = false;
+    this.#copy.number = 0;
+    this.completeGroups = 0;
     return [send(hello(this.#settings, flows))];
   }
 
   disconnected(): readonly SourceEffect[] {
     const effects = this.#abortPass();
     this.state = "offline";
-    this.complete = false;
+    this.completeGroups = 0;
     this.#loss.forget();
     this.#heartbeatDueMs = Number.POSITIVE_INFINITY;
     this.#sweep.stop();
@@ -124,13 +126,22 @@ export class SourceStream {
   setGroups(nowMs: number, groups: GroupSet): readonly SourceEffect[] {
     if (groups === this.#groups) return [];
     this.#groups = groups;
-    this.complete = false;
+    this.completeGroups &= groups;
     // What is offered beyond an earlier copy is of other groups.
-    this.#copyIsTruth = true;
+    this.#copy.isTruth = true;
     if (this.state === "offline" || this.state === "greeting") return [];
     if (groups !== 0) {
-      const begin = [...this.#abortPass(), this.#heartbeat(nowMs), this.#sender.beginLog(this.#log.head)];
-      return [...begin, ...this.#compare(nowMs, "became-active")];
+      const how = this.completeGroups === 0 ? undefined : "unbroken";
+      const begin = [
+        ...this.#abortPass(),
+        this.#heartbeat(nowMs),
+        this.#sender.beginLog(this.#log.head, how),
+      ];
+      if (!this.complete || !this.#whole) return [...begin, ...this.#compare(nowMs, "became-active")];
+      // A copy that was broken off is ended by that of the next sweep.
+      this.state = "live";
+      this.#sweep.soon(nowMs);
+      return begin;
     }
     // What was read before goes out still: the flows' last changes under this node. A copy of ours ends unfinished.
     const effects = [...this.#abortPass(), ...this.flush(nowMs), this.#heartbeat(nowMs)];
@@ -153,7 +164,7 @@ export class SourceStream {
       case "complete":
         return this.#completed(frame);
       case "offer":
-        return this.#groups !== 0 && !this.#copyIsTruth ? [{ do: "adopt", records: frame.records }] : [];
+        return this.#groups !== 0 && !this.#copy.isTruth ? [{ do: "adopt", records: frame.records }] : [];
       case "digest":
         return this.#receiveDigest(nowMs, frame);
       case "refuse":
@@ -199,19 +210,18 @@ export class SourceStream {
       this.state = "live";
       return [];
     }
-    const set = comparison.result();
     if (comparison.regular) {
       this.counters.sweeps++;
-      this.counters.bucketsDiffering += set.size;
+      this.counters.bucketsDiffering += comparison.result().size;
     }
     // Also when nothing differs: the standby makes its timers longer then.
-    return this.#beginCopy(nowMs, { set, comparison });
+    return this.#beginCopy(nowMs, comparison);
   }
 
-  /** A chunk of the copy was read. */
+  /** A chunk of the copy was read, or, in the pass of a comparison, flows of no group that are forwarded here. */
   copied(nowMs: number, records: Uint8Array, count: number): readonly SourceEffect[] {
-    if (this.state !== "copying") return [];
-    if (this.#copyIsSweep) this.counters.flowsMended += count;
+    if (this.state !== "copying" && this.state !== "comparing") return [];
+    if (this.state === "copying" && this.#copy.isSweep) this.counters.flowsMended += count;
     const chunk = count > 0 ? [this.#sender.send(nowMs, records, count)] : [];
     return [...chunk, ...this.#pump(nowMs)];
   }
@@ -267,7 +277,7 @@ export class SourceStream {
       this.counters.resumed++;
       this.state = "live";
       this.#sweep.next(nowMs);
-      return [heartbeat, this.#sender.beginLog(resume.position, true), ...this.#pump(nowMs)];
+      return [heartbeat, this.#sender.beginLog(resume.position, "resumed"), ...this.#pump(nowMs)];
     }
     const begin = [heartbeat, this.#sender.beginLog(this.#log.head)];
     if (flows * NEARLY_EMPTY > this.#flows) return [...begin, ...this.#compare(nowMs, "joined")];
@@ -285,16 +295,19 @@ export class SourceStream {
     }
     this.#sender.pressed = false;
     const before = this.#pump(nowMs);
+    const missing = this.#groups & ~this.completeGroups;
+    // With everything there, this sweep is asked for: a node that lacks connections wants to hear of what others have.
+    const groups = cause === undefined || missing === 0 ? this.#groups : missing;
     if (cause !== undefined) {
       this.counters.resyncs[cause]++;
-      this.complete = false;
+      this.completeGroups &= ~groups;
     }
     this.#loss.forget();
     this.state = "comparing";
     this.#sweep.stop();
     const comparison = new Comparison({
       number: ++this.#comparisons,
-      groups: this.#groups,
+      groups,
       bits: bucketBits(this.#flows),
       seed: this.#nextSeed(),
       regular: cause === undefined,
@@ -319,40 +332,32 @@ export class SourceStream {
     return effects;
   }
 
-  #beginCopy(nowMs: number, part?: { set: BucketSet; comparison: Comparison }): readonly SourceEffect[] {
+  #beginCopy(nowMs: number, comparison?: Comparison): readonly SourceEffect[] {
     this.state = "copying";
-    if (part === undefined) this.#copyOf = "everything";
-    else this.#copyOf = part.comparison.regular ? "what a sweep found" : "what may be missing";
-    this.#copy++;
-    this.#copyIsTruth = this.#whole;
-    const groups = this.#groups;
-    const flags = { refresh: this.#copyIsSweep, whole: this.#whole };
-    const common = { type: "copy-begin", copy: this.#copy, groups, ...flags } as const;
-    if (part === undefined) return [send(common), { do: "start-copy", groups, buckets: undefined }];
-    const { bits, seed } = part.comparison.bucketing;
-    const begin = send({ ...common, buckets: { bits, seed, set: part.set.bytes } });
-    if (part.set.isEmpty) return [begin, ...this.#endCopy(nowMs)];
-    const buckets = { set: part.set, bucketing: part.comparison.bucketing };
-    return [begin, { do: "start-copy", groups, buckets }];
+    const effects = this.#copy.begin(comparison?.groups ?? this.#groups, this.#whole, comparison);
+    return effects.some((effect) => effect.do === "start-copy")
+      ? effects
+      : [...effects, ...this.#endCopy(nowMs)];
   }
 
   #endCopy(nowMs: number): readonly SourceEffect[] {
     this.state = "live";
-    if (this.#copyOf === "everything") this.#sweep.soon(nowMs);
+    if (this.#copy.of === "everything") this.#sweep.soon(nowMs);
     else this.#sweep.next(nowMs);
-    return [send({ type: "copy-end", copy: this.#copy }), ...this.#pump(nowMs)];
+    return [this.#copy.end(), ...this.#pump(nowMs)];
   }
 
   #completed({ copy, purged, refreshed, busyMs }: SyncFrame & { type: "complete" }): readonly SourceEffect[] {
     // Copy 0 is the log from where it had been cut. What was lost since then is not in it.
     const lost = this.#loss.cause !== undefined || this.#comparison?.regular === false;
     // Nobody can have all of a copy that has not been sent.
-    if (copy !== this.#copy || lost || !this.#followsLog || this.state === "copying") return [];
-    this.complete = true;
+    if (copy !== this.#copy.number || lost || !this.#followsLog || this.state === "copying") return [];
+    // Of those that the copy is not about, it was complete before.
+    this.completeGroups = this.#groups;
     this.#sweep.theirPasses(busyMs);
     this.counters.timersRefreshed += refreshed;
-    if (this.#copyIsSweep) this.counters.flowsPurged += purged;
-    return this.#copyIsTruth || this.#copyOf === "everything" ? [] : [{ do: "adopted-all" }];
+    if (this.#copy.isSweep) this.counters.flowsPurged += purged;
+    return this.#copy.isTruth || this.#copy.of === "everything" ? [] : [{ do: "adopted-all" }];
   }
 
   #close(what: string): readonly SourceEffect[] {
@@ -360,7 +365,7 @@ export class SourceStream {
   }
 
   #lost(nowMs: number, cause: ResyncCause): void {
-    this.complete = false;
+    this.completeGroups = 0;
     this.#loss.add(nowMs, cause);
   }
 
@@ -368,10 +373,6 @@ export class SourceStream {
     const running = this.state === "copying" || this.#comparison !== undefined;
     this.#comparison = undefined;
     return running ? [{ do: "abort-pass" }] : [];
-  }
-
-  get #copyIsSweep(): boolean {
-    return this.#copyOf === "what a sweep found";
   }
 
   get #followsLog(): boolean {

@@ -38,6 +38,11 @@ export type SourceEffect =
       readonly bits: number;
       readonly seed: number;
       readonly paced: boolean;
+      /**
+       * Buckets of flows that have changed since. Flows of no group that are forwarded here and in none of these are handed to copied()
+       * on the way: what has changed may have ended, and is told by the log.
+       */
+      readonly touched: BucketSet;
     }
   /** Read all events that the kernel has, then call drained(). */
   | { readonly do: "drain" }

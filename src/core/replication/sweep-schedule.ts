@@ -2,6 +2,11 @@
 const SOON_MS = 5_000;
 /** Passes of both nodes together may take a fiftieth of the time, about. */
 const SHARE = 50;
+/**
+ * But a sweep comes in ten minutes at the latest, whatever the standby says of its passes: that is time for twelve seconds of them,
+ * which tables of four million flows take.
+ */
+export const SWEEP_PERIOD_MS_MAX = 600_000;
 
 /** When the tables are compared next: seldom enough for large ones. */
 export class SweepSchedule {
@@ -14,7 +19,7 @@ export class SweepSchedule {
   }
 
   get periodMs(): number {
-    return Math.max(this.#periodMsMin, this.#busyMs * SHARE);
+    return Math.max(this.#periodMsMin, Math.min(SWEEP_PERIOD_MS_MAX, this.#busyMs * SHARE));
   }
 
   /** How long a pass over the own table took: what was long ago counts less. */

@@ -97,6 +97,7 @@ test("connections that the standby's kernel refused are a problem until a compar
     });
   assert.deepEqual(codes(refusing(12)), ["not-protected"]);
   assert.match(refusing(12).problems[0]?.message ?? "", /12 connections/);
+  assert.doesNotMatch(refusing(12).problems[0]?.message ?? "", /gateway/, "there is one group");
   assert.deepEqual(codes(refusing(0)), [], "the count since the start stays, and is no problem any more");
 });
 

@@ -167,7 +167,13 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
   }
   const { notProtected } = node.replication;
   if (notProtected !== undefined && notProtected > 0) {
-    const message = `the kernel of ${node.name} refused ${notProtected} connections since the tables were last compared: they would not survive a takeover`;
+    const byGroup = Object.entries(node.replication.notProtectedByGroup ?? {}).filter(
+      ([, count]) => count > 0,
+    );
+    const groups = byGroup.map(([name, count]) => `${name === "" ? "no group" : name} ${count}`).join(", ");
+    // With one group its name says nothing.
+    const which = node.groups.length > 1 && groups !== "" ? ` (${groups})` : "";
+    const message = `the kernel of ${node.name} refused ${notProtected} connections${which} since the tables were last compared: they would not survive a takeover`;
     const hint = `tocha status -o json says by which error; for ENOMEM, on ${node.name}: sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count. They are sent again with the next comparison.`;
     problems.push(problem("error", "not-protected", message, hint));
   }

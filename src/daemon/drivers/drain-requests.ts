@@ -1,3 +1,4 @@
+import type { GroupSet } from "../../core/replication/flow-owner.ts";
 import type { RoleMessage, RoleName } from "../role-message.ts";
 import type { SourceLink } from "./source-link.ts";
 
@@ -11,21 +12,27 @@ interface Drain {
 /** The failover role's wishes that the standbys confirm everything so far: one for each group at a time. */
 export class DrainRequests {
   readonly #sources: readonly SourceLink[];
+  readonly #bitOf: (group: string) => GroupSet;
   readonly #send: (to: RoleName, message: RoleMessage) => void;
   /** By the token of their marks, which all groups share. */
   readonly #drains = new Map<number, Drain>();
   #lastToken = 0;
 
-  constructor(sources: readonly SourceLink[], send: (to: RoleName, message: RoleMessage) => void) {
-    this.#sources = sources;
-    this.#send = send;
+  constructor(options: {
+    readonly sources: readonly SourceLink[];
+    readonly bitOf: (group: string) => GroupSet;
+    readonly send: (to: RoleName, message: RoleMessage) => void;
+  }) {
+    this.#sources = options.sources;
+    this.#bitOf = options.bitOf;
+    this.#send = options.send;
   }
 
   /** All events that the kernel has were read. */
   start(from: RoleName, request: RoleMessage & { kind: "drain" }): void {
     for (const [earlier, drain] of this.#drains)
       if (drain.request.group === request.group) this.#end(earlier, false);
-    const ready = this.#sources.filter(({ stream }) => stream.complete);
+    const ready = this.#sources.filter((source) => this.#isComplete(source, request.group));
     this.#lastToken = (this.#lastToken + 1) >>> 0;
     const token = this.#lastToken;
     const timer = setTimeout(() => this.#end(token, false), request.limitMs);
@@ -39,12 +46,17 @@ export class DrainRequests {
     if (drain === undefined) return;
     // What it confirmed is worth nothing if changes were dropped meanwhile.
     const source = this.#sources.find((one) => one.peer === peer);
-    if (source?.stream.complete !== true) {
+    if (source === undefined || !this.#isComplete(source, drain.request.group)) {
       this.#end(token, false);
       return;
     }
     drain.waitingFor.delete(peer);
     if (drain.waitingFor.size === 0) this.#end(token, true);
+  }
+
+  /** Its other groups do not matter. */
+  #isComplete({ stream }: SourceLink, group: string): boolean {
+    return (stream.completeGroups & this.#bitOf(group)) !== 0;
   }
 
   #end(token: number, complete: boolean): void {

@@ -3,6 +3,7 @@ import type { FlowOwner, GroupSet } from "../../core/replication/flow-owner.ts";
 import { FlowRecorder } from "../../core/replication/flow-recorder.ts";
 import { ConntrackEvents } from "../../linux/conntrack-reader.ts";
 import { FlowLookup } from "../../linux/flow-lookup.ts";
+import type { KnownZones } from "../../linux/known-zones.ts";
 import { PollSet } from "../../linux/poll.ts";
 import type { ExpectationFields } from "../../wire/expectation-fields.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
@@ -29,6 +30,8 @@ const EVENT_WAIT_MS = 1_000;
 export interface FlowEventsOptions {
   readonly filter: FlowFilter;
   readonly owner: FlowOwner;
+  /** Zones of flows: what the kernel says of an expectation does not tell its own. */
+  readonly zones: KnownZones;
   /** Whether the rules ask for events of flows that are not established yet, or for expectations. */
   readonly births: boolean;
   /** Events that this netlink socket caused are skipped: our own injection. */
@@ -46,7 +49,7 @@ export class FlowEvents {
   readonly #options: FlowEventsOptions;
   readonly #events: ConntrackEvents;
   readonly #poll: PollSet;
-  readonly #lookup = new FlowLookup();
+  readonly #lookup: FlowLookup;
   readonly #writer = new FlowRecordWriter(RECORDS_BYTES);
   readonly #recorder: FlowRecorder;
   #turnMs = 0;
@@ -54,6 +57,7 @@ export class FlowEvents {
 
   constructor(options: FlowEventsOptions) {
     this.#options = options;
+    this.#lookup = new FlowLookup(options.zones);
     this.#events = new ConntrackEvents({
       receiveBufferBytes: EVENT_BUFFER_BYTES,
       births: options.births,
@@ -131,6 +135,7 @@ export class FlowEvents {
 
   readonly #visitFlow = (fields: FlowFields, destroyed: boolean): void => {
     if (!this.#options.owner.tells(this.#groups, fields, destroyed)) return;
+    this.#options.zones.add(fields.zone);
     this.#options.onFlow(fields);
     this.#recorder.flow(fields, destroyed);
   };
@@ -138,7 +143,7 @@ export class FlowEvents {
   readonly #visitExpectation = (fields: ExpectationFields, ended: boolean): void => {
     const { owner } = this.#options;
     // Its helper may just have shifted the sequence numbers of its flow, of which there is no event.
-    const master = this.#lookup.masterOf(fields);
+    const master = this.#lookup.masterOf(fields, ended);
     const group = master === undefined ? owner.groupOfExpectation(fields) : owner.groupOf(master);
     if (group !== 0 && (group & this.#groups) === 0) return;
     if (master !== undefined) this.#visitFlow(master, false);

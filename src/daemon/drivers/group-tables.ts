@@ -57,6 +57,11 @@ export class GroupTables {
     return this.#tables.reduce((set, { active, bit }) => (active ? set | bit : set), 0);
   }
 
+  /** The set of one group; of none, if there is no such. */
+  bitOf(group: string): GroupSet {
+    return this.#tables.find(({ name }) => name === group)?.bit ?? 0;
+  }
+
   /** The table is the truth about all groups that this node is active for. */
   get isWhole(): boolean {
     return this.#tables.every(({ active, whole }) => !active || whole);

@@ -3,11 +3,14 @@ import { DecodeError } from "../../base/decode-error.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowKeySet } from "../../core/replication/flow-key-set.ts";
 import type { FlowOwner, GroupSet } from "../../core/replication/flow-owner.ts";
+import { NoGroupTimer } from "../../core/replication/no-group-timer.ts";
 import { SinkStream } from "../../core/replication/sink-stream.ts";
 import type { Purge, SinkEffect } from "../../core/replication/sink-types.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
 import type { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
 import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
+import { readPacketSeconds } from "../../linux/packet-seconds.ts";
+import type { FlowFields } from "../../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { type LogPlace, SyncFrameSplitter } from "../../wire/flow-sync.ts";
 import type { NodeSettings } from "../node-settings.ts";
@@ -60,6 +63,11 @@ export class SinkLink {
   readonly #passWriter = new FlowRecordWriter(PASS_RECORDS_BYTES);
   /** Flows that the source lacks. */
   readonly #offerWriter = new FlowRecordWriter(PASS_RECORDS_BYTES);
+  /** Shorter timers of copies of no group. */
+  readonly #forgottenWriter = new FlowRecordWriter(PASS_RECORDS_BYTES);
+  #noGroupTimer: NoGroupTimer;
+  /** Comparisons with this source were about these. */
+  #compared: GroupSet = 0;
   #purgePass: TablePass | undefined;
   #digestPass: TablePass | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -67,6 +75,7 @@ export class SinkLink {
   constructor(options: SinkLinkOptions) {
     this.#options = options;
     this.peer = options.peer;
+    this.#noGroupTimer = new NoGroupTimer(options.owner, readPacketSeconds());
     const { settings, socket, flows, resume } = options;
     this.stream = new SinkStream(
       {
@@ -142,10 +151,10 @@ export class SinkLink {
         break;
       case "begin-copy":
         this.#keys.clear();
-        this.#options.unprotected.began(this.#options.injector.refusedCreates);
+        this.#beginComparison(effect.groups);
         break;
       case "made-up":
-        this.#options.unprotected.ended();
+        this.#options.unprotected.ended(effect.groups);
         break;
       case "purge":
         this.#purge(effect.purge);
@@ -155,8 +164,8 @@ export class SinkLink {
         this.#purgePass = undefined;
         break;
       case "start-digest":
-        this.#options.unprotected.abandoned();
-        this.#options.unprotected.began(this.#options.injector.refusedCreates);
+        this.#options.unprotected.abandoned(effect.groups);
+        this.#beginComparison(effect.groups);
         this.#digest(effect);
         break;
       case "abort-digest":
@@ -172,11 +181,17 @@ export class SinkLink {
     }
   }
 
+  #beginComparison(groups: GroupSet): void {
+    this.#compared |= groups;
+    this.#options.unprotected.began(groups);
+  }
+
   #apply(effect: SinkEffect & { do: "apply" }): void {
     const result = this.#options.injector.inject(effect.records, {
       first: "create",
       taken: effect.taken,
-      timeoutSecondsMin: this.#sweepSeconds * SWEEPS_SURVIVED,
+      timeoutSecondsMin: this.#secondsMin(),
+      onRefused: (fields) => this.#options.unprotected.refused(this.#options.owner.groupOf(fields)),
       ...(effect.provisional ? { timeoutSecondsMax: PROVISIONAL_SECONDS } : {}),
       ...(effect.remember ? { onUpsert: (fields) => this.#keys.add(fields) } : {}),
     });
@@ -184,6 +199,14 @@ export class SinkLink {
     this.malformed++;
     this.#options.log("error", `stream from ${this.peer}: malformed record (${result.reason})`);
     this.close();
+  }
+
+  /** Of a flow that the source tells of. */
+  #secondsMin(): number | ((fields: FlowFields) => number) {
+    const sweepSeconds = this.#sweepSeconds;
+    const most = sweepSeconds * SWEEPS_SURVIVED;
+    if (this.#options.owner.isOnlyOne) return most;
+    return (fields) => Math.max(most, this.#noGroupTimer.secondsOfCopy(fields, sweepSeconds) ?? 0);
   }
 
   /** A table is compared so often; before the source has said how often, what the document says holds. */
@@ -194,20 +217,43 @@ export class SinkLink {
   #digest({ groups, bits, seed, paced }: SinkEffect & { do: "start-digest" }): void {
     const { filter, owner } = this.#options;
     const digest = new TableDigest(bits, seed);
-    const secondsLeftMin = this.#sweepSeconds * SWEEPS_LEFT_MIN;
+    const sweepSeconds = this.#sweepSeconds;
+    const secondsLeftMin = sweepSeconds * SWEEPS_LEFT_MIN;
     let refreshNeeded = false;
+    this.#noGroupTimer = new NoGroupTimer(owner, readPacketSeconds());
     this.#digestPass?.abort();
     this.#digestPass = new TablePass({
       paced,
       visit: (fields) => {
-        if (!filter.accepts(fields) || !owner.isOneOf(groups, fields)) return;
-        digest.add(fields);
-        if (fields.timeoutSeconds < secondsLeftMin) refreshNeeded = true;
+        if (!filter.accepts(fields)) return;
+        if (owner.isOneOf(groups, fields)) {
+          digest.add(fields);
+          if (fields.timeoutSeconds < secondsLeftMin) refreshNeeded = true;
+        } else {
+          this.#forget(fields, sweepSeconds);
+        }
       },
+      onPart: () => this.#writeForgotten(),
       onEnd: (whole, busyMs) => {
         this.#digestPass = undefined;
         this.#perform(this.stream.digested(whole ? digest : undefined, { busyMs, refreshNeeded }));
       },
+    });
+  }
+
+  /** Shortens the timer of a copy of no group that nobody tells of. */
+  #forget(fields: FlowFields, sweepSeconds: number): void {
+    const seconds = this.#noGroupTimer.secondsOfForgotten(fields, sweepSeconds);
+    if (seconds === undefined) return;
+    if (!this.#forgottenWriter.hasRoom) this.#writeForgotten();
+    fields.timeoutSeconds = seconds;
+    this.#forgottenWriter.writeUpsert(fields);
+  }
+
+  #writeForgotten(): void {
+    if (this.#forgottenWriter.count === 0) return;
+    this.#options.injector.inject(this.#forgottenWriter.take(), {
+      ...({ first: "update", missing: "skip", taken: "keep", timeoutSecondsMin: 0 } as const),
     });
   }
 
@@ -265,7 +311,7 @@ export class SinkLink {
 
   #closed(): void {
     clearTimeout(this.#timer);
-    this.#options.unprotected.abandoned();
+    this.#options.unprotected.abandoned(this.#compared);
     for (const effect of this.stream.disconnected()) this.#performOne(effect);
     this.#options.onClose(this);
     this.#options.onChange(this);

@@ -6,6 +6,7 @@ import type { ChangeLog } from "../../core/replication/change-log.ts";
 import type { FlowFilter } from "../../core/replication/flow-filter.ts";
 import type { FlowOwner, GroupSet } from "../../core/replication/flow-owner.ts";
 import { FlowRecorder } from "../../core/replication/flow-recorder.ts";
+import { NoGroupTimer } from "../../core/replication/no-group-timer.ts";
 import { SourceStream } from "../../core/replication/source-stream.ts";
 import type { SourceEffect } from "../../core/replication/source-types.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
@@ -14,6 +15,8 @@ import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { visitExpectations } from "../../linux/conntrack-reader.ts";
 import { FlowLookup } from "../../linux/flow-lookup.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
+import type { KnownZones } from "../../linux/known-zones.ts";
+import { readPacketSeconds } from "../../linux/packet-seconds.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
 import { FlowRecordWriter } from "../../wire/flow-record.ts";
 import { SyncFrameSplitter } from "../../wire/flow-sync.ts";
@@ -44,6 +47,7 @@ export interface SourceLinkOptions {
   readonly keys: NodeKeys;
   readonly filter: FlowFilter;
   readonly owner: FlowOwner;
+  readonly zones: KnownZones;
   readonly changes: ChangeLog;
   /** Entries in this node's table. */
   readonly countFlows: () => number;
@@ -285,15 +289,28 @@ export class SourceLink {
     if (fault instanceof DecodeError) this.#socket?.destroy(new Error(`malformed offer: ${fault.reason}`));
   }
 
-  #startDigest({ groups, bits, seed, paced }: SourceEffect & { do: "start-digest" }): void {
+  #startDigest({ groups, bits, seed, paced, touched }: SourceEffect & { do: "start-digest" }): void {
     const { filter, owner } = this.#options;
     const digest = new TableDigest(bits, seed);
     this.#pass?.abort();
+    this.#copyWriter.take();
+    const recorder = new FlowRecorder(filter, this.#copyWriter, () => this.#flushCopy());
+    const timer = new NoGroupTimer(owner, readPacketSeconds());
+    const sweepSeconds = this.stream.sweepMs / 1_000;
     this.#pass = new TablePass({
       paced,
       visit: (fields) => {
-        if (filter.accepts(fields) && owner.isOneOf(groups, fields)) digest.add(fields);
+        if (!filter.accepts(fields)) return;
+        if (owner.isOneOf(groups, fields)) {
+          digest.add(fields);
+        } else if (timer.isForwardedHere(fields, sweepSeconds)) {
+          if (!touched.has(digest.bucketing.bucket(fields))) recorder.flow(fields, false);
+        }
       },
+      onPart: () => {
+        if (this.#copyWriter.count > 0) this.#flushCopy();
+      },
+      mustWait: () => this.#isFull,
       onEnd: (whole, busyMs) => {
         this.#pass = undefined;
         this.#perform(this.stream.digested(performance.now(), whole ? digest : undefined, busyMs));
@@ -302,12 +319,13 @@ export class SourceLink {
   }
 
   #startCopy({ groups, buckets }: SourceEffect & { do: "start-copy" }): void {
-    const { filter, owner } = this.#options;
+    const { filter, owner, zones } = this.#options;
     this.#pass?.abort();
     this.#copyWriter.take();
     const recorder = new FlowRecorder(filter, this.#copyWriter, () => this.#flushCopy());
     this.#pass = new TablePass({
       visit: (fields) => {
+        zones.add(fields.zone);
         if (buckets === undefined) {
           if (!owner.isCopied(groups, fields)) return;
         } else if (!owner.isOneOf(groups, fields) || !buckets.set.has(buckets.bucketing.bucket(fields))) {
@@ -322,17 +340,22 @@ export class SourceLink {
         this.#copyExpectations(recorder, groups, buckets === undefined);
         this.#perform(this.stream.copyEnded(performance.now(), whole));
       },
-      mustWait: () => (this.#socket?.writableLength ?? 0) > COPY_UNSENT_BYTES_MAX,
+      mustWait: () => this.#isFull,
     });
+  }
+
+  get #isFull(): boolean {
+    return (this.#socket?.writableLength ?? 0) > COPY_UNSENT_BYTES_MAX;
   }
 
   /** An expectation is of its flow's group. @param withOthers of flows of no group, too */
   #copyExpectations(recorder: FlowRecorder, groups: GroupSet, withOthers: boolean): void {
-    const { owner } = this.#options;
-    const lookup = new FlowLookup();
+    const { owner, zones } = this.#options;
+    const lookup = new FlowLookup(zones);
+    const isPlain = owner.isOnlyOne && zones.all.size === 0;
     try {
       visitExpectations((fields, ended) => {
-        const master = owner.isOnlyOne ? undefined : lookup.masterOf(fields);
+        const master = isPlain ? undefined : lookup.masterOf(fields, false);
         const group = master === undefined ? owner.groupOfExpectation(fields) : owner.groupOf(master);
         if (group === 0 ? withOthers : (group & groups) !== 0) recorder.expectation(fields, ended);
       });

@@ -10,6 +10,7 @@ import { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
+import { KnownZones } from "../../linux/known-zones.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import { DrainRequests } from "../drivers/drain-requests.ts";
 import { FlowEvents } from "../drivers/flow-events.ts";
@@ -38,6 +39,7 @@ class ReplicatorRole {
   readonly #route = new RouteSocket();
   readonly #filter: FlowFilter;
   readonly #owner: FlowOwner;
+  readonly #zones = new KnownZones();
   readonly #events: FlowEvents;
   /** Found out before anybody listens to events: the kernel is tried with flows of each kind. */
   readonly #missingKinds = missingFlowKinds();
@@ -78,6 +80,7 @@ class ReplicatorRole {
           keys: this.#keys,
           filter: this.#filter,
           owner: this.#owner,
+          zones: this.#zones,
           changes: this.#changes,
           countFlows,
           drain: () => this.#events.drain(),
@@ -96,10 +99,15 @@ class ReplicatorRole {
       },
       tell: (group, complete) => this.#tellTable(group, complete),
     });
-    this.#drains = new DrainRequests(this.#sources, (to, message) => this.#channel.send(to, message));
+    this.#drains = new DrainRequests({
+      sources: this.#sources,
+      bitOf: (group) => this.#tables.bitOf(group),
+      send: (to, message) => this.#channel.send(to, message),
+    });
     this.#events = new FlowEvents({
       filter: this.#filter,
       owner: this.#owner,
+      zones: this.#zones,
       births: shortExchanges || settings.document.nat.helpers.length > 0,
       ignorePortId: this.#injector.portId,
       onFlow: (fields) => {
@@ -158,6 +166,7 @@ class ReplicatorRole {
     this.#adoptedFrom.clear();
     const groups = this.#tables.active;
     if (before !== 0) this.#events.drain();
+    this.#unprotected.forget(groups);
     if (groups !== 0) {
       for (const source of this.#sources) source.flush();
       this.#changes.restart(newSession());
@@ -254,7 +263,11 @@ class ReplicatorRole {
       missingKinds: this.#missingKinds,
       injected: { created, updated, deleted, kept, replaced, absent },
       refused,
-      notProtected: this.#unprotected.of(this.#injector.refusedCreates),
+      notProtected: this.#unprotected.total,
+      notProtectedByGroup: Object.fromEntries([
+        ["", this.#unprotected.of(0)],
+        ...this.#settings.groups.map(({ name }) => [name, this.#unprotected.of(this.#tables.bitOf(name))]),
+      ]),
       purged: this.#purgedBefore + sum([...this.#sinks].map(({ purged }) => purged)),
       malformed:
         this.#malformedBefore +

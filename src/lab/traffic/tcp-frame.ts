@@ -78,14 +78,15 @@ export function decodeTcpFrame(frame: DataView, length: number): TcpSegment | un
 }
 
 /**
- * A socket filter (classic BPF, uapi linux/filter.h) that selects IPv4 packets to a /16 network.
+ * A socket filter (classic BPF, uapi linux/filter.h) that selects IPv4 packets to one network.
  *
  * @param network its first address, as a number
+ * @param mask a /16 network's, if none is given
  */
-export function destinationFilter(network: number): Uint8Array {
+export function destinationFilter(network: number, mask = 0xffff_0000): Uint8Array {
   const instructions = [
     [0x20, 0, 0, IP + 16], // load the word at the destination address
-    [0x54, 0, 0, 0xffff_0000], // and with the mask
+    [0x54, 0, 0, mask], // and with the mask
     [0x15, 0, 1, network], // equal: go on; otherwise skip one
     [0x06, 0, 0, 0xffff], // the whole packet
     [0x06, 0, 0, 0], // nothing
