@@ -13,6 +13,7 @@ if [ ! -x "$node" ]; then
     exit 69
   fi
 fi
-# Compiled code of the last time: every program of ours starts a tenth of a second sooner. Without a place to write, Node does without.
-export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/node_modules/.cache/tocha}"
+# Compiled code is kept inside the checkout: every program of ours starts a tenth of a second sooner. Where that folder cannot be
+# written, Node does without.
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/.tocha/compile-cache}"
 exec "$node" "$@"

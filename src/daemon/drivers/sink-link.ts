@@ -233,7 +233,7 @@ export class SinkLink {
           this.#forget(fields, sweepSeconds);
         }
       },
-      onPart: () => this.#writeForgotten(),
+      onTurn: () => this.#writeForgotten(),
       onEnd: (whole, busyMs) => {
         this.#digestPass = undefined;
         this.#perform(this.stream.digested(whole ? digest : undefined, { busyMs, refreshNeeded }));
@@ -283,7 +283,7 @@ export class SinkLink {
           refreshed++;
         }
       },
-      onPart: () => {
+      onTurn: () => {
         this.#writePass();
         this.#offer();
       },

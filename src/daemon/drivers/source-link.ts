@@ -307,7 +307,7 @@ export class SourceLink {
           if (!touched.has(digest.bucketing.bucket(fields))) recorder.flow(fields, false);
         }
       },
-      onPart: () => {
+      onTurn: () => {
         if (this.#copyWriter.count > 0) this.#flushCopy();
       },
       mustWait: () => this.#isFull,
@@ -333,7 +333,7 @@ export class SourceLink {
         }
         recorder.flow(fields, false);
       },
-      onPart: () => this.#flushCopy(),
+      onTurn: () => this.#flushCopy(),
       onEnd: (whole) => {
         this.#pass = undefined;
         // They are few, and each needs its master, which is there by now.

@@ -2,8 +2,8 @@ import { ConntrackDump, type FlowVisitor } from "../../linux/conntrack-reader.ts
 
 export interface TablePassOptions {
   readonly visit: FlowVisitor;
-  /** Called after each part of the table (some hundred flows). */
-  readonly onPart?: () => void;
+  /** Called after each turn (some hundred flows), before others have theirs. */
+  readonly onTurn?: () => void;
   /** `whole` is false when the kernel broke off; `busyMs` is what the pass took of this process's time. */
   readonly onEnd: (whole: boolean, busyMs: number) => void;
   /** While this is true the pass waits: somebody else has to keep up. */
@@ -41,7 +41,7 @@ export class TablePass {
   }
 
   #turn(): void {
-    const { visit, onPart, onEnd, mustWait, paced } = this.#options;
+    const { visit, onTurn, onEnd, mustWait, paced } = this.#options;
     const startMs = performance.now();
     let result: "more" | "done" | "failed" | "wait" = "more";
     for (let part = 0; part < PARTS_PER_TURN && result === "more" && !this.#ended; part++) {
@@ -50,8 +50,8 @@ export class TablePass {
         break;
       }
       result = this.#dump.step(visit);
-      if (result !== "failed") onPart?.();
     }
+    if (result !== "failed" && !this.#ended) onTurn?.();
     const tookMs = performance.now() - startMs;
     this.#busyMs += tookMs;
     if (this.#ended) return;
