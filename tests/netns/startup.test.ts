@@ -5,6 +5,7 @@ import { after, afterEach, before, test } from "node:test";
 import { initKeys, issueKeys } from "../../src/keys/key-files.ts";
 import { documentPath, labFolder, nodeFolder } from "../../src/lab/lab-folder.ts";
 import { virtualAddresses } from "../../src/lab/lab-plan.ts";
+import { runCommand } from "../../src/lab/run-command.ts";
 import { countersThatBegin, TestDaemon, TestLab } from "./daemon-node.ts";
 import { NamespaceAddresses } from "./namespace-addresses.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
@@ -159,4 +160,29 @@ test("nodes of different clusters with the same keys refuse each other", async (
   await waitFor("a reason that names the cluster", () => daemons.some(({ said }) => /another/.test(said)), {
     explain: said,
   });
+});
+
+test("streams that are older than the rules are not tracked by conntrack for long", async () => {
+  // Rules of somebody else make the kernel track connections before the daemon's own are there.
+  const others =
+    "add table inet others; add chain inet others c { type filter hook input priority 0; }; add rule inet others c ct state new";
+  const inNode = (node: string, ...args: string[]) =>
+    runCommand("ip", ["netns", "exec", lab.namespace(node), ...args]);
+  for (const node of ["gw1", "gw2"]) {
+    await inNode(node, "nft", "flush", "ruleset");
+    await inNode(node, "nft", others);
+  }
+  daemons = ["gw1", "gw2"].map((node) => start(node));
+  for (const node of ["gw1", "gw2"]) {
+    await lab.waitForNode(
+      node,
+      "complete, with its streams",
+      ({ role, replication }) =>
+        (role === "active" || role === "standby") &&
+        replication.complete &&
+        replication.streams.every(({ connected }) => connected),
+    );
+    const control = (await lab.flows(node)).filter((line) => /tcp.*dport=784[46]/.test(line));
+    assert.deepEqual(control, [], node);
+  }
 });

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { validIp } from "../../base/ip.ts";
 import type { Helper } from "../../core/gateway-event-rules.ts";
 import { renderGatewayRules } from "../../core/gateway-rules.ts";
 import { gatewaySysctls, sysctlPath } from "../../core/gateway-sysctls.ts";
 import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
+import { untrackConnections } from "../../linux/tracked-connections.ts";
 import type { NodeSettings } from "../node-settings.ts";
 
 const NFT_LIMIT_MS = 30_000;
@@ -31,7 +33,17 @@ export async function loadGateway(
   }
   const failure = await runNft(renderGatewayRules(settings.document, settings.node, without));
   if (failure !== undefined) failures.push(failure);
+  else untrackOwn(settings);
   return failures;
+}
+
+/** The streams of this node may be older than the rules that say that they are not tracked: the roles start together. */
+function untrackOwn({ sync, peers, ports }: NodeSettings): void {
+  untrackConnections({
+    address: validIp(sync.address),
+    peers: peers.map(({ syncAddress }) => validIp(syncAddress)),
+    ports: [ports.replication, ports.control],
+  });
 }
 
 /** The kernel refuses all rules because of one helper that it does not have. */
