@@ -75,6 +75,10 @@ const samples: readonly [SyncFrame, string][] = [
     "0000001a 0b 00000000000000ff 0000000000000010 0000000000000020 01",
   ],
   [
+    { type: "log", place: { session: 255, position: 16 }, head: 16, resumed: false, unbroken: true },
+    "0000001a 0b 00000000000000ff 0000000000000010 0000000000000010 02",
+  ],
+  [
     { type: "compare", groups: 2, sweep: 1, seed: 0xfeedbeef, bits: 18, paced: true },
     "0000000c 0c 02 00000001 feedbeef 12 01",
   ],

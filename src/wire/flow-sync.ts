@@ -221,9 +221,8 @@ function encodeBody(writer: ByteWriter, frame: SyncFrame): void {
       break;
     case "log":
       putPlace(writer.u8(frameType.log), frame.place);
-      writer
-        .u64(BigInt(frame.head))
-        .u8((frame.resumed ? LOG_RESUMED : 0) | (frame.unbroken ? LOG_UNBROKEN : 0));
+      writer.u64(BigInt(frame.head));
+      writer.u8((frame.resumed ? LOG_RESUMED : 0) | (frame.unbroken ? LOG_UNBROKEN : 0));
       break;
     case "compare":
       writer.u8(frameType.compare).u8(frame.groups).u32(frame.sweep).u32(frame.seed).u8(frame.bits);
@@ -291,13 +290,9 @@ function decodeBody(type: number, reader: ByteReader): SyncFrame | DecodeError |
     case frameType.refuse:
       return { type: "refuse", reason: reader.text() };
     case frameType.log: {
-      const place = takePlace(reader);
-      const head = Number(reader.u64());
+      const log = { type: "log", place: takePlace(reader), head: Number(reader.u64()) } as const;
       const flags = reader.u8();
-      return {
-        ...({ type: "log", place, head } as const),
-        ...{ resumed: (flags & LOG_RESUMED) !== 0, unbroken: (flags & LOG_UNBROKEN) !== 0 },
-      };
+      return { ...log, resumed: (flags & LOG_RESUMED) !== 0, unbroken: (flags & LOG_UNBROKEN) !== 0 };
     }
     case frameType.compare: {
       const groups = reader.u8();
