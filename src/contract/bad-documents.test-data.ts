@@ -487,6 +487,22 @@ export const badDocuments: readonly BadDocument[] = [
     says: "multiple of 10ms",
   },
   {
+    name: "pulses too often",
+    replace: "interval: 100ms",
+    by: "interval: 100ms\n    pulseInterval: §4ms",
+    code: "out-of-range",
+    path: "groups.gateway.pulseInterval",
+    says: "too short",
+  },
+  {
+    name: "pulses more rarely than advertisements",
+    replace: "interval: 100ms",
+    by: "interval: 100ms\n    pulseInterval: §200ms",
+    code: "out-of-range",
+    path: "groups.gateway.pulseInterval",
+    says: "longer than the interval of 100ms",
+  },
+  {
     name: "a refresh too long",
     replace: "refresh: 60s",
     by: "refresh: §11m",

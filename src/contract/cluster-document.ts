@@ -1,10 +1,12 @@
 import * as z from "zod";
+import { formatDurationMs } from "../base/duration.ts";
 import {
   device,
   duration,
   interfaceAddress,
   nameOf,
   network,
+  optionalDuration,
   translationTarget,
 } from "./document-scalars.ts";
 
@@ -55,6 +57,13 @@ const group = z
       default: "100ms",
       description: "Time between two advertisements; a takeover takes a little over three of them.",
     }),
+    pulseInterval: optionalDuration({
+      minMs: 5,
+      maxMs: 40_950,
+      default: "10ms",
+      description:
+        "Time between two pulses, by which the nodes notice each other's death: at most `interval`, which is the default.",
+    }),
     preempt: z
       .boolean()
       .default(false)
@@ -66,7 +75,20 @@ const group = z
       .record(nameOf("an interface"), z.array(interfaceAddress).min(1).max(64))
       .meta({ description: "The virtual addresses by interface: they move between the nodes." }),
   })
-  .transform(({ interval, ...rest }) => ({ ...rest, intervalMs: interval }))
+  .superRefine(({ interval, pulseInterval }, context) => {
+    if (pulseInterval === undefined || pulseInterval <= interval) return;
+    context.addIssue({
+      code: "custom",
+      path: ["pulseInterval"],
+      message: `${formatDurationMs(pulseInterval)} is longer than the interval of ${formatDurationMs(interval)}`,
+      params: { code: "out-of-range", hint: "Pulses are sent at least as often as advertisements." },
+    });
+  })
+  .transform(({ interval, pulseInterval, ...rest }) => ({
+    ...rest,
+    intervalMs: interval,
+    pulseIntervalMs: pulseInterval ?? interval,
+  }))
   .meta({ description: "Virtual addresses that move together." });
 
 const sourceRule = z

@@ -211,6 +211,15 @@ export interface DurationRange {
 
 /** A duration that leaves as milliseconds. */
 export function duration(range: DurationRange) {
+  return durationText(range).prefault(range.default);
+}
+
+/** The same, where another setting says what holds without it; `range.default` is an example for messages. */
+export function optionalDuration(range: DurationRange) {
+  return durationText(range, "is an example").optional();
+}
+
+function durationText(range: DurationRange, defaultWords = "is the default") {
   const span = `from ${formatDurationMs(range.minMs)} to ${formatDurationMs(range.maxMs)}`;
   const text = z
     .string()
@@ -228,7 +237,7 @@ export function duration(range: DurationRange) {
       if (durationMs < range.minMs || durationMs > range.maxMs) {
         return refuse(context, `${clip(given)} is ${durationMs < range.minMs ? "too short" : "too long"}`, {
           code: "out-of-range",
-          hint: `It can be ${span}; ${range.default} is the default.`,
+          hint: `It can be ${span}; ${range.default} ${defaultWords}.`,
         });
       }
       if (range.stepMs !== undefined && durationMs % range.stepMs !== 0) {
@@ -244,7 +253,7 @@ export function duration(range: DurationRange) {
       pattern: "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$",
     });
   scalarKinds.add(text, { kind: "duration" });
-  return text.prefault(range.default);
+  return text;
 }
 
 function capital(text: string): string {

@@ -25,6 +25,7 @@ export interface GroupSettings {
   readonly virtualRouterId: number;
   readonly priority: number;
   readonly intervalMs: number;
+  readonly pulseIntervalMs: number;
   readonly preempt: boolean;
   readonly faces: readonly FaceSettings[];
 }
@@ -84,6 +85,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
       virtualRouterId: group.virtualRouterId,
       priority: group.priorities[node] ?? 1,
       intervalMs: group.intervalMs,
+      pulseIntervalMs: group.pulseIntervalMs,
       preempt: group.preempt,
       faces: Object.entries(group.addresses).map(([name, virtual]) => ({
         name,

@@ -42,7 +42,7 @@ keys: { directory: keys }
 }
 
 function groupLines(
-  { intervalMs, preempt, ipv6 }: LabSettings,
+  { intervalMs, pulseIntervalMs, preempt, ipv6 }: LabSettings,
   group: {
     readonly name: string;
     readonly virtualRouterId: number;
@@ -53,7 +53,7 @@ function groupLines(
   return `  ${group.name}:
     virtualRouterId: ${group.virtualRouterId}
     interval: ${intervalMs}ms
-    preempt: ${preempt}
+${pulseIntervalMs === undefined ? "" : `    pulseInterval: ${pulseIntervalMs}ms\n`}    preempt: ${preempt}
     priorities: { ${group.priorities} }
     addresses:
       lan: [${list(withFamilies(group.addresses.lan, ipv6))}]

@@ -5,6 +5,8 @@ export interface LabSettings {
   /** Every namespace, link and process of the lab carries it. */
   readonly name: string;
   readonly intervalMs: number;
+  /** Of the pulses; undefined: `intervalMs`. */
+  readonly pulseIntervalMs: number | undefined;
   readonly preempt: boolean;
   /** How many gateways: gw1, gw2, … */
   readonly nodes: number;
@@ -24,6 +26,7 @@ export interface LabSettings {
 export const defaultLabSettings: LabSettings = {
   name: "tocha",
   intervalMs: 100,
+  pulseIntervalMs: undefined,
   preempt: false,
   nodes: 2,
   ipv6: true,

@@ -50,6 +50,7 @@ function newElection(): Election {
       virtualRouterId: VIRTUAL_ROUTER,
       priority: 110,
       intervalMs: INTERVAL_MS,
+      pulseIntervalMs: INTERVAL_MS,
       preempt: false,
       faces: faces.map((name, index) => ({
         name,

@@ -103,16 +103,21 @@ export class NoSharedAddresses implements Checker {
 export class NoTakeoverWithoutCause implements Checker {
   readonly #heardActiveMs = new Map<string, number>();
   readonly #heardResignMs = new Map<string, number>();
+  readonly #heardPulseMs = new Map<string, number>();
 
   happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
     const { nowMs, options } = cluster;
     if (event.kind === "heard" && event.active) this.#heardActiveMs.set(node.name, nowMs);
+    if (event.kind === "heard" && event.what === "pulse") this.#heardPulseMs.set(node.name, nowMs);
     if (event.kind === "heard" && event.resigning) this.#heardResignMs.set(node.name, nowMs);
     const change = transition(event);
     if (change?.to !== "active") return;
     const silentMs = nowMs - (this.#heardActiveMs.get(node.name) ?? Number.NEGATIVE_INFINITY);
     const resignedMs = nowMs - (this.#heardResignMs.get(node.name) ?? Number.NEGATIVE_INFINITY);
-    if (silentMs < 3 * options.intervalMs && resignedMs > 4 * options.intervalMs) {
+    // Where no pulses pass, silence is that of advertisements.
+    const noPulseMs = nowMs - (this.#heardPulseMs.get(node.name) ?? Number.NEGATIVE_INFINITY);
+    const intervalMs = noPulseMs > 4 * options.intervalMs ? options.intervalMs : options.pulseIntervalMs;
+    if (silentMs < 3 * intervalMs && resignedMs > 4 * options.intervalMs) {
       fail(`${node.name} took over ${silentMs.toFixed(2)} ms after it heard an active`);
     }
   }
@@ -164,7 +169,7 @@ export class NoRace implements Checker {
       const silentMs = nowMs - (this.#heardActiveMs.get(name) ?? Number.NEGATIVE_INFINITY);
       return silentMs < 5 * options.intervalMs;
     });
-    if (heardOne && nowMs - last.atMs < options.intervalMs && isActive(cluster.node(last.name))) {
+    if (heardOne && nowMs - last.atMs < options.pulseIntervalMs && isActive(cluster.node(last.name))) {
       fail(`${last.name} and ${node.name} took over together`);
     }
   }

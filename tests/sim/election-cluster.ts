@@ -16,6 +16,9 @@ export interface ClusterOptions {
   readonly seed: number;
   readonly nodes: number;
   readonly intervalMs: number;
+  readonly pulseIntervalMs: number;
+  /** The paths that pulses take. */
+  readonly pulsePaths: readonly Path[];
   readonly preempt: boolean;
   /** Whether a face advertises IPv6 as well. */
   readonly ipv6: boolean;
@@ -136,14 +139,15 @@ export class VirtualCluster implements NodeWorld {
   broadcast(from: VirtualNode, path: Path, bytes: Uint8Array): void {
     if (from.faceUp.get(path) === false) return;
     for (const to of this.nodes) {
-      if (to !== from) this.network.send(path, from.name, to.name, () => to.receive(path, bytes));
+      if (to !== from)
+        this.network.send(path, from.name, to.name, () => to.receive(path, bytes, "advertisement"));
     }
   }
 
   sendTo(from: VirtualNode, to: string, path: Path, bytes: Uint8Array): void {
     const node = this.node(to);
     const deliver = () => {
-      if (this.network.isOpen(path, from.name, to)) node.receive(path, bytes);
+      if (this.network.isOpen(path, from.name, to)) node.receive(path, bytes, "pulse");
     };
     this.network.send(path, from.name, to, () => {
       if (this.options.attacker && node.isRunning) this.#record(deliver);
@@ -162,7 +166,7 @@ export class VirtualCluster implements NodeWorld {
 }
 
 function settingsOf(options: ClusterOptions, index: number): ElectionSettings {
-  const { nodes, intervalMs, preempt, ipv6 } = options;
+  const { nodes, intervalMs, pulseIntervalMs, pulsePaths, preempt, ipv6 } = options;
   const host = (i: number) => HOST_NUMBERS[i] ?? 9;
   const v4 = (i: number, network: number) => Uint8Array.of(10, network, 0, host(i));
   const linkLocal = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10 - host(index));
@@ -173,6 +177,7 @@ function settingsOf(options: ClusterOptions, index: number): ElectionSettings {
     virtualRouterId: 51,
     priority: PRIORITIES[index] ?? 50,
     intervalMs,
+    pulseIntervalMs,
     preempt,
     faces: [
       { name: "lan", families: ipv6 ? [4, 6] : [4], addresses: [v4(index, 1), linkLocal] },
@@ -181,6 +186,6 @@ function settingsOf(options: ClusterOptions, index: number): ElectionSettings {
     peers: all
       .filter((i) => i !== index)
       .map((i) => ({ name: `gw${i + 1}`, addresses: [v4(i, 1), v4(i, 2)] })),
-    paths: ["sync"],
+    paths: pulsePaths,
   };
 }

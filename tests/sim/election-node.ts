@@ -19,10 +19,12 @@ export interface NodeWorld {
   happened(node: VirtualNode, event: NodeEvent): void;
 }
 
+export type Heard = "pulse" | "advertisement";
+
 /** What checkers see. `heard` is told before the election hears it. */
 export type NodeEvent =
   | { readonly kind: "effect"; readonly effect: ElectionEffect }
-  | { readonly kind: "heard"; readonly active: boolean; readonly resigning: boolean }
+  | { readonly kind: "heard"; readonly what: Heard; readonly active: boolean; readonly resigning: boolean }
   | { readonly kind: "started" | "ended" | "paused" | "resumed" };
 
 /** What a socket holds while its process sleeps; what comes then is lost. */
@@ -66,7 +68,9 @@ export class VirtualNode {
     this.#life += 1;
     const life = this.#life;
     this.#sessions = new Map(
-      this.settings.peers.map((peer) => [peer.name, new PulseSession(this.#newSession())]),
+      this.settings.peers.flatMap(({ name }) =>
+        this.settings.paths.map((path) => [`${name} ${path}`, new PulseSession(this.#newSession())] as const),
+      ),
     );
     this.election = new Election(this.settings, nowMs);
     this.tableComplete = false;
@@ -139,12 +143,12 @@ export class VirtualNode {
     this.crash();
   }
 
-  receive(path: Path, bytes: Uint8Array): void {
+  receive(path: Path, bytes: Uint8Array, what: Heard): void {
     if (this.election === undefined) return;
     const life = this.#life;
     this.#whenAwake(this.#queueKeeps, () => {
       if (this.#life !== life) return;
-      if (path === "sync") this.#receivePulse(bytes);
+      if (what === "pulse") this.#receivePulse(path, bytes);
       else this.#receiveFrame(path, bytes);
     });
   }
@@ -162,13 +166,14 @@ export class VirtualNode {
     else if (keep && this.#queue.length < SOCKET_QUEUE_MAX) this.#queue.push(run);
   }
 
-  #receivePulse(bytes: Uint8Array): void {
+  #receivePulse(path: Path, bytes: Uint8Array): void {
+    if (this.faceUp.get(path) === false) return;
     const pulse = decodePulse(bytes);
     if (isDecodeError(pulse)) throw new Error(pulse.reason);
-    if (this.#sessions.get(pulse.sender)?.accept(pulse) !== "fresh") return;
+    if (this.#sessions.get(`${pulse.sender} ${path}`)?.accept(pulse) !== "fresh") return;
     const { role, resigning } = pulse;
-    this.#world.happened(this, { kind: "heard", active: role === "active", resigning });
-    this.input((election, now) => election.receivePulse(now, "sync", pulse));
+    this.#world.happened(this, { kind: "heard", what: "pulse", active: role === "active", resigning });
+    this.input((election, now) => election.receivePulse(now, path, pulse));
   }
 
   #receiveFrame(face: Path, bytes: Uint8Array): void {
@@ -177,7 +182,7 @@ export class VirtualNode {
     if (isDecodeError(packet)) throw new Error(packet.reason);
     const { source, advertisement } = packet;
     const resigning = advertisement.priority === 0;
-    this.#world.happened(this, { kind: "heard", active: !resigning, resigning });
+    this.#world.happened(this, { kind: "heard", what: "advertisement", active: !resigning, resigning });
     this.input((election, now) => election.receiveAdvertisement(now, face, source, advertisement));
   }
 
@@ -189,7 +194,12 @@ export class VirtualNode {
     if (effect.do === "send-advertisement") {
       world.broadcast(this, effect.face as Path, this.#frame(effect.face, effect.family, effect.priority));
     } else if (effect.do === "send-pulses") {
-      for (const peer of this.settings.peers) world.sendTo(this, peer.name, "sync", this.#pulse(peer.name));
+      for (const { name } of this.settings.peers) {
+        for (const path of this.settings.paths as readonly Path[]) {
+          const pulse = this.#pulse(name, path);
+          if (this.faceUp.get(path) !== false) world.sendTo(this, name, path, pulse);
+        }
+      }
     } else if (effect.do === "drain") {
       this.#drain(effect.token);
     }
@@ -207,8 +217,8 @@ export class VirtualNode {
     );
   }
 
-  #pulse(recipient: string): Uint8Array {
-    const session = this.#sessions.get(recipient);
+  #pulse(recipient: string, path: Path): Uint8Array {
+    const session = this.#sessions.get(`${recipient} ${path}`);
     if (session === undefined || this.election === undefined) throw new Error("no session");
     const writer = new ByteWriter(PULSE_BYTES_MAX);
     const { node: sender, group } = this.settings;

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { seededRandom } from "../../src/base/prng.ts";
 import { everyPromise, Movements } from "./election-checkers.ts";
-import { type Checker, VirtualCluster } from "./election-cluster.ts";
+import { type Checker, type ClusterOptions, VirtualCluster } from "./election-cluster.ts";
 import { cutSync, planFaults, splitAtStart, startNode } from "./election-faults.ts";
+import { paths } from "./election-network.ts";
 import type { VirtualNode } from "./election-node.ts";
 
 const SEEDS = Number(process.env["TOCHA_SIM_SEEDS"] ?? 1_000);
@@ -134,6 +135,7 @@ class SingleRun {
       seed,
       nodes: 3,
       intervalMs,
+      ...pulseOptions(seededRandom(seed), intervalMs),
       preempt: false,
       ipv6: seed % 2 === 0,
       attacker: true,
@@ -218,15 +220,29 @@ function runCutSync(seed: number): VirtualCluster {
 
 function newCluster(seed: number, checkers: readonly Checker[], mayPreempt = true): VirtualCluster {
   const random = seededRandom(seed);
+  const nodes = random() < 0.5 ? 2 : 3;
+  const intervalMs = random() < 0.6 ? 10 : 100;
   return new VirtualCluster({
     seed,
-    nodes: random() < 0.5 ? 2 : 3,
-    intervalMs: random() < 0.6 ? 10 : 100,
+    nodes,
+    intervalMs,
+    ...pulseOptions(seededRandom(-seed), intervalMs),
     preempt: random() < 0.4 && mayPreempt,
     ipv6: random() < 0.5,
     attacker: random() < 0.5,
     checkers,
   });
+}
+
+/** Half of the clusters send pulses on every path, half of them oftener than advertisements. */
+function pulseOptions(
+  random: () => number,
+  intervalMs: number,
+): Pick<ClusterOptions, "pulseIntervalMs" | "pulsePaths"> {
+  return {
+    pulseIntervalMs: random() < 0.5 ? intervalMs : intervalMs / 2,
+    pulsePaths: random() < 0.5 ? ["sync"] : paths,
+  };
 }
 
 /** Starts all nodes, not quite together. @returns when one is active and all have their tables */

@@ -38,13 +38,14 @@ function upCommand(): Command {
   return named(new Command("up"))
     .description("build a lab and start its gateways")
     .addOption(intervalOption())
+    .addOption(pulseIntervalOption())
     .option("--preempt", "a returning node of higher priority takes over again", false)
     .option("--nodes <number>", "how many gateways", wholeNumber(1), 2)
     .option("--no-ipv6", "IPv4 only")
     .option("--no-daemons", "the network only: no gateway daemon is started")
-    .action(async ({ name, interval, preempt, nodes, ipv6, daemons }) => {
+    .action(async ({ name, interval, pulseInterval, preempt, nodes, ipv6, daemons }) => {
       const interruption = new Interruption();
-      const settings = { name, intervalMs: interval, preempt, nodes, ipv6 };
+      const settings = { name, intervalMs: interval, pulseIntervalMs: pulseInterval, preempt, nodes, ipv6 };
       const up = await interruption.during(() => labUp(settings, { daemons, signal: interruption.signal }));
       if (up === undefined) return;
       print(
@@ -175,6 +176,7 @@ function runCommand(): Command {
     )
     .option("--background-flows <number>", "established flows that just have to be known", wholeNumber(0), 0)
     .addOption(intervalOption())
+    .addOption(pulseIntervalOption())
     .option("--nodes <number>", "how many gateways", wholeNumber(2), 2)
     .option("--no-ipv6", "IPv4 only")
     .option("--silent", "cables are cut without loss of carrier", false)
@@ -188,12 +190,13 @@ ${scenarios.map((one) => `  ${one.name.padEnd(12)}${one.title}`).join("\n")}
 What happens is told on standard error. Exit status 0: no connection lost or corrupted, and the expected node
 is active; 1: a promise was not kept, and the report says which.`,
     )
-    .action(async (scenario, { name, connections, backgroundFlows, interval, nodes, ipv6, silent, json }) => {
+    .action(async (scenario, { name, interval, pulseInterval, json, ...options }) => {
       const interruption = new Interruption();
       const startMs = performance.now();
       const report = await interruption.during(() =>
         runScenario(scenario, {
-          ...{ connections, backgroundFlows, intervalMs: interval, nodes, ipv6, silent },
+          ...options,
+          ...{ intervalMs: interval, pulseIntervalMs: pulseInterval },
           ...(name === undefined ? {} : { name }),
           signal: interruption.signal,
           log: (line) => {
@@ -241,6 +244,17 @@ function intervalOption(): Option {
       throw new InvalidArgumentError("It needs a unit and is a multiple of 10ms: 10ms, 100ms, 1s.");
     })
     .default(100, "100ms");
+}
+
+function pulseIntervalOption(): Option {
+  return new Option(
+    "--pulse-interval <duration>",
+    "time between two pulses, such as 5ms (default: as --interval)",
+  ).argParser((text) => {
+    const durationMs = parseDurationMs(text);
+    if (durationMs !== undefined && durationMs >= 5) return durationMs;
+    throw new InvalidArgumentError("It needs a unit and is 5ms or more: 5ms, 10ms.");
+  });
 }
 
 function outputOption(): Option {

@@ -7,11 +7,11 @@ import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 // all that the election does then. The last line of a scene is its role, its next deadline, and when a standby takes
 // over if it hears nothing more. Times count from the start; (remarks) in parentheses are not compared. Words, one line each:
 //
-//     node gw1 priority=100 interval=1s [preempt] [peers=gw2,gw3] [faces=lan,wan]     faces are IPv4
+//     node gw1 priority=100 interval=1s [pulse=500ms] [preempt] [peers=gw2,gw3] [faces=lan,wan]     faces are IPv4
 //     up FACE...   down FACE...   ready   unready   complete   incomplete   stop   switchover
 //     drained TOKEN yes|no
 //     advert FACE SOURCE priority=N [interval=1s] [id=51]
-//     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete]
+//     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan]      pulses pass on sync, lan, wan
 //                                                 an active is complete unless the story says otherwise
 //     advance 3.609s      deadlines on the way are kept to the moment
 //     sleep 5s            the time passes and nothing runs
@@ -52,7 +52,7 @@ export function readStory(text: string): readonly Scene[] {
 export class StoryTeller {
   #nowMs = 0;
   #election: Election | undefined;
-  #intervalMs = 0;
+  #pulseIntervalMs = 0;
   #lines: string[] = [];
 
   /** @returns what the election did, and its role and deadline after it */
@@ -75,8 +75,8 @@ export class StoryTeller {
     const number = (name: string, otherwise: number) => Number(options.get(name) ?? otherwise);
     switch (verb) {
       case "node":
-        this.#intervalMs = duration(options.get("interval") ?? "1s");
-        this.#election = newElection(words[0] ?? "", options, this.#intervalMs);
+        this.#pulseIntervalMs = duration(options.get("pulse") ?? options.get("interval") ?? "1s");
+        this.#election = newElection(words[0] ?? "", options, this.#pulseIntervalMs);
         break;
       case "up":
       case "down":
@@ -101,7 +101,13 @@ export class StoryTeller {
         );
         break;
       case "pulse":
-        this.#tell(this.election.receivePulse(now, "sync", pulseOf(words, options, this.#intervalMs)));
+        this.#tell(
+          this.election.receivePulse(
+            now,
+            options.get("path") ?? "sync",
+            pulseOf(words, options, this.#pulseIntervalMs),
+          ),
+        );
         break;
       case "switchover": {
         const answer = this.election.requestSwitchover(now, "maintenance");
@@ -159,7 +165,7 @@ function tellEffect(effect: ElectionEffect): string {
   }
 }
 
-function newElection(node: string, options: ReadonlyMap<string, string>, intervalMs: number): Election {
+function newElection(node: string, options: ReadonlyMap<string, string>, pulseIntervalMs: number): Election {
   const list = (name: string) => (options.get(name) ?? "").split(",").filter((word) => word !== "");
   const faces = options.has("faces") ? list("faces") : ["lan"];
   const own = (name: string, face: number) => Uint8Array.of(10, 1 + face, 0, 1 + Number(name.slice(2)));
@@ -169,11 +175,12 @@ function newElection(node: string, options: ReadonlyMap<string, string>, interva
       group: "gateway",
       virtualRouterId: 51,
       priority: Number(options.get("priority")),
-      intervalMs,
+      intervalMs: duration(options.get("interval") ?? "1s"),
+      pulseIntervalMs,
       preempt: options.has("preempt"),
       faces: faces.map((name, i) => ({ name, families: [4], addresses: [own(node, i)] })),
       peers: list("peers").map((name) => ({ name, addresses: faces.map((_, i) => own(name, i)) })),
-      paths: ["sync"],
+      paths: ["sync", ...faces],
     },
     0,
   );

@@ -28,6 +28,8 @@ export interface ElectionSettings {
   readonly priority: number;
   /** 10 to 40950, in steps of 10 (VRRP counts in centiseconds). */
   readonly intervalMs: number;
+  /** Between two pulses: at most `intervalMs`. */
+  readonly pulseIntervalMs: number;
   readonly preempt: boolean;
   readonly faces: readonly FaceSettings[];
   readonly peers: readonly PeerSettings[];

@@ -244,7 +244,7 @@ describe("election: start", () => {
     pulse gw2 active priority=90
     ----
     0s  pulses, init -> standby: gw2 is active
-    standby  deadline=0.1s  takeover=0.361s
+    standby  deadline=0.1s  takeover=0.313s     (3 x 100 ms, and an eighth)
     `,
   );
 
@@ -279,15 +279,15 @@ describe("election: paths", () => {
     pulse gw2 active priority=110
     advance 300ms
     advert wan 10.2.0.3 priority=110 interval=100ms
-    advance 360ms
+    advance 311ms
     ----
     0s  pulses, init -> standby: gw2 is active
-    standby  deadline=0.961s  takeover=0.961s
+    standby  deadline=0.913s  takeover=0.913s
 
-    advance 1ms
+    advance 2ms
     ----
-    0.961s  add-addresses, announce, advert lan 100, advert wan 100, pulses, standby -> active: gw2 was silent for 361 ms on every path
-    active  deadline=1.011s
+    0.913s  add-addresses, announce, advert lan 100, advert wan 100, pulses, standby -> active: gw2 was silent for 313 ms on every path
+    active  deadline=0.963s
     `,
   );
 
@@ -303,7 +303,103 @@ describe("election: paths", () => {
     advert lan 10.1.0.3 priority=90 interval=100ms
     ----
     0s  pulses, init -> standby: gw2 is active
-    standby  deadline=0.3s  takeover=0.522s
+    standby  deadline=0.3s  takeover=0.513s
+    `,
+  );
+
+  story(
+    "a path with pulses is silent after three of them, one with advertisements only after three of those",
+    `
+    node gw1 priority=100 interval=100ms pulse=20ms peers=gw2 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    pulse gw2 active priority=110
+    pulse gw2 active priority=110 path=lan
+    advert lan 10.1.0.3 priority=110 interval=100ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.02s  takeover=0.063s      (3 x 20 ms, and an eighth)
+
+    advert wan 10.2.0.3 priority=110 interval=100ms
+    advance 100ms
+    advert wan 10.2.0.3 priority=110 interval=100ms
+    ----
+    standby  deadline=0.12s  takeover=0.403s      (no pulses on wan: 3 x 100 ms)
+
+    pulse gw2 active priority=110 path=wan
+    ----
+    standby  deadline=0.12s  takeover=0.163s      (now there are)
+
+    advance 59ms
+    advert wan 10.2.0.3 priority=110 interval=100ms
+    ----
+    standby  deadline=0.16s  takeover=0.222s      (any evidence counts)
+
+    advance 61ms
+    advert wan 10.2.0.3 priority=110 interval=100ms
+    ----
+    standby  deadline=0.24s  takeover=0.523s      (its pulses are lost, and it lives)
+
+    advance 303ms
+    ----
+    0.523s  add-addresses, announce, advert lan 100, advert wan 100, pulses, standby -> active: gw2 was silent for 303 ms on every path
+    active  deadline=0.543s
+    `,
+  );
+
+  story(
+    "pulses have an interval of their own, and advertisements keep theirs",
+    `
+    node gw1 priority=100 interval=1s pulse=250ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 14.438s
+    ----
+    10.828s  pulses, init -> standby: it has listened and can serve
+    14.438s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 3609 ms on every path
+    active  deadline=14.488s
+
+    advance 300ms
+    ----
+    14.488s  announce
+    14.638s  announce
+    active  deadline=14.938s     (pulses at 14.688 s)
+
+    advance 1.2s
+    ----
+    15.438s  advert lan 100, pulses, announce
+    active  deadline=16.188s
+    `,
+  );
+
+  story(
+    "the best standby waits for nobody, the next one for one interval, and whoever cannot know for its skew time",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.1s  takeover=0.361s      (nothing is known of gw3)
+
+    pulse gw3 standby priority=90 complete
+    pulse gw2 active priority=110
+    ----
+    standby  deadline=0.1s  takeover=0.313s
+
+    pulse gw3 standby priority=105 complete
+    pulse gw2 active priority=110
+    ----
+    standby  deadline=0.1s  takeover=0.413s
+
+    pulse gw3 standby priority=105
+    pulse gw2 active priority=110
+    ----
+    standby  deadline=0.1s  takeover=0.313s      (its table is not complete)
     `,
   );
 });
@@ -411,11 +507,11 @@ describe("election: resignation", () => {
     up lan
     ready
     pulse gw2 active priority=110
-    advance 322ms
+    advance 313ms
     ----
     0s  pulses, init -> standby: gw2 is active
-    0.322s  add-addresses, announce, advert lan 200, pulses, standby -> active: gw2 was silent for 322 ms on every path
-    active  deadline=0.372s
+    0.313s  add-addresses, announce, advert lan 200, pulses, standby -> active: gw2 was silent for 313 ms on every path
+    active  deadline=0.363s
     `,
   );
 
@@ -440,7 +536,7 @@ describe("election: resignation", () => {
     pulse gw2 active priority=110
     ----
     0.001s  remove-addresses, pulses, active -> standby: gw2 is active and ranks higher
-    standby  deadline=0.101s  takeover=0.362s
+    standby  deadline=0.101s  takeover=0.314s
     `,
   );
 
@@ -456,7 +552,7 @@ describe("election: resignation", () => {
     pulse gw2 standby priority=110 resigning
     ----
     0s  pulses, init -> standby: gw2 is active
-    standby  deadline=0.1s  takeover=0.361s
+    standby  deadline=0.1s  takeover=0.313s
     `,
   );
 });
@@ -483,7 +579,7 @@ describe("election: handover", () => {
     advance 500ms
     pulse gw2 active priority=90
     ----
-    standby  deadline=15.438s  takeover=18.547s
+    standby  deadline=15.438s  takeover=18.063s
     `,
   );
 
@@ -712,7 +808,7 @@ describe("election: two actives", () => {
     pulse gw2 active priority=110
     ----
     1.445s  remove-addresses, pulses, active -> standby: gw2 is active and ranks higher
-    standby  deadline=1.545s  takeover=1.806s
+    standby  deadline=1.545s  takeover=1.758s
     `,
   );
 });
@@ -779,7 +875,7 @@ describe("election: lateness", () => {
     1.083s  pulses, init -> standby: it has listened and can serve
     1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
     3.444s  remove-addresses, pulses, active -> standby: gw2 became active while this node was stalled
-    standby  deadline=3.544s  takeover=3.805s
+    standby  deadline=3.544s  takeover=3.757s
     `,
   );
 
@@ -815,7 +911,7 @@ describe("election: lateness", () => {
     advance 0ms
     ----
     0s  pulses, init -> standby: gw2 is active
-    standby  deadline=2.1s  takeover=2.361s
+    standby  deadline=2.1s  takeover=2.313s
 
     sleep 2s
     advance 0ms
@@ -845,7 +941,7 @@ describe("election: lateness", () => {
 
     pulse gw2 active priority=110
     ----
-    standby  deadline=0.1s  takeover=2.361s
+    standby  deadline=0.1s  takeover=2.313s
     `,
   );
 });
@@ -933,6 +1029,7 @@ describe("election: beyond stories", () => {
     virtualRouterId: 51,
     priority: 100,
     intervalMs: 100,
+    pulseIntervalMs: 100,
     preempt: true,
     faces: [{ name: "lan", families: [4, 6], addresses: [ip("10.1.0.2"), ip("fe80::2")] }],
     peers: [{ name: "gw2", addresses: [ip("10.1.0.3")] }],

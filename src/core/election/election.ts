@@ -180,7 +180,7 @@ export class Election {
       tableComplete: this.#health.tableComplete,
       resigning: this.#member.isResigning,
       wantsToBeActive: this.#wantsToBeActive,
-      intervalMs: this.#settings.intervalMs,
+      intervalMs: this.#settings.pulseIntervalMs,
       advertisementSources: this.#health.addresses
         .filter((address) => address.length === 16 && isLinkLocal(address))
         .slice(0, PULSE_SOURCES_MAX),
@@ -219,7 +219,7 @@ export class Election {
   }
 
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
-  #hearActive({ name, isForeign, priority, intervalMs, outranksUs, lacksOurTable }: HeardActive): void {
+  #hearActive({ name, isForeign, priority, deadMs, outranksUs, lacksOurTable }: HeardActive): void {
     const isLower = priority < this.#health.effectivePriority;
     if (this.role === "standby" && isForeign && isLower && this.#mayPreempt) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
@@ -239,7 +239,7 @@ export class Election {
     this.#member.go("yielded", `${name} ${right}`);
     this.#member.endInitListening();
     this.#leaveInit();
-    this.#member.follow(intervalMs);
+    this.#member.follow(deadMs);
   }
 
   /**

@@ -12,6 +12,7 @@ import {
 import { type Trigger, transitions } from "./transitions.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
+const SEND_PULSES: ElectionEffect = { do: "send-pulses" };
 
 /**
  * This node in the group: its role, its timers, and what they make it do. When a role is to change is decided
@@ -27,14 +28,17 @@ export class Membership {
   #role: GroupRole = "init";
   #sinceMs: number;
   #cause = "it has just started and listens";
-  /** When pulses, and advertisements of an active, are sent next. */
-  #beatMs: number;
+  /** When pulses are sent next, and when an active sends advertisements next (Adver_Timer). */
+  #pulseMs: number;
+  #advertisementMs: number;
   /** After a start or a late wake-up: what is heard before may be old, and nothing is decided or said upon it. */
   #listenEndMs: number;
   /** Active_Down_Timer. */
   #activeDownMs = NEVER;
   /** After the active went silent, a node that lets others go first does so until then. */
   #graceEndMs = NEVER;
+  /** What the Active_Down_Timer was set to last. */
+  #downMs: number;
   /** A late standby has restarted its timer, and heard no active since. */
   #restartedLate = false;
   #resigningUntilMs = Number.NEGATIVE_INFINITY;
@@ -43,8 +47,9 @@ export class Membership {
     const { priority, intervalMs } = settings;
     this.#settings = settings;
     this.#health = health;
-    this.#nowMs = this.#sinceMs = this.#beatMs = nowMs;
-    this.#listenEndMs = nowMs + INIT_DOWN_TIMES * activeDownMs(priority, intervalMs);
+    this.#nowMs = this.#sinceMs = this.#pulseMs = this.#advertisementMs = nowMs;
+    this.#downMs = activeDownMs(priority, intervalMs);
+    this.#listenEndMs = nowMs + INIT_DOWN_TIMES * this.#downMs;
   }
 
   get role(): GroupRole {
@@ -88,7 +93,8 @@ export class Membership {
     if (this.isMute) return this.#listenEndMs;
     const canLeaveInit = this.#role === "init" && this.#health.inability === undefined;
     return Math.min(
-      this.#beatMs,
+      this.#pulseMs,
+      this.#role === "active" ? this.#advertisementMs : NEVER,
       canLeaveInit ? this.#listenEndMs : NEVER,
       this.silenceMs,
       this.#announcements.deadline,
@@ -101,7 +107,7 @@ export class Membership {
   begin(nowMs: number, deadline: number): boolean {
     // What was due when the last input came was late already then, and that was noticed.
     const lateMs = nowMs - Math.max(deadline, this.#nowMs);
-    const isLate = lateMs > latenessMs(this.#settings.intervalMs, this.isListening);
+    const isLate = lateMs > latenessMs(this.#settings.pulseIntervalMs, this.isListening);
     this.#effects = [];
     this.#nowMs = nowMs;
     return isLate;
@@ -118,7 +124,7 @@ export class Membership {
   listenAfterLateness(): void {
     this.#listenEndMs = Math.max(this.#listenEndMs, this.#nowMs + this.#settings.intervalMs);
     if (this.#role !== "standby" || this.#nowMs < this.#activeDownMs || this.#restartedLate) return;
-    this.#restartTimer(this.#settings.intervalMs);
+    this.#restartTimer(this.#nowMs + this.#downMs);
     this.#restartedLate = true;
   }
 
@@ -127,9 +133,9 @@ export class Membership {
     if (this.#role === "init") this.#listenEndMs = Math.min(this.#listenEndMs, this.#nowMs);
   }
 
-  /** An active was heard that this node does not contest. */
-  follow(intervalMs: number): void {
-    this.#restartTimer(intervalMs);
+  /** An active was heard that this node does not contest, and that counts as dead at `deadMs` if it says nothing more. */
+  follow(deadMs: number): void {
+    this.#restartTimer(deadMs);
     this.#resigningUntilMs = Number.NEGATIVE_INFINITY;
     this.#restartedLate = false;
   }
@@ -149,7 +155,9 @@ export class Membership {
 
   /** Sends what is due. */
   beatIfDue(): void {
-    if (this.#nowMs >= this.#beatMs) this.beat();
+    const isAdvertisementDue = this.#role === "active" && this.#nowMs >= this.#advertisementMs;
+    if (isAdvertisementDue) this.#advertise();
+    if (this.#nowMs >= this.#pulseMs) this.#pulse();
     if (this.#announcements.take(this.#nowMs)) this.do({ do: "announce" });
   }
 
@@ -169,7 +177,10 @@ export class Membership {
     this.#sinceMs = this.#nowMs;
     this.#cause = cause;
     if (to === "active") this.#enterActive();
-    if (to === "standby") this.#restartTimer(this.#settings.intervalMs);
+    if (to === "standby")
+      this.#restartTimer(
+        this.#nowMs + activeDownMs(this.#health.effectivePriority, this.#settings.intervalMs),
+      );
     this.beat();
     this.do({ do: "transition", from, to, cause });
     if (to === "stopped") this.do({ do: "finished" });
@@ -179,8 +190,8 @@ export class Membership {
   assert(): void {
     const { intervalMs } = this.#settings;
     this.#announcements.restart(this.#nowMs + Math.max(intervalMs, 50));
-    const lastBeatMs = this.#beatMs - intervalMs;
-    if (this.#nowMs - lastBeatMs >= intervalMs / ASSERTION_RATE_MAX) this.beat();
+    const lastMs = this.#advertisementMs - intervalMs;
+    if (this.#nowMs - lastMs >= intervalMs / ASSERTION_RATE_MAX) this.beat();
   }
 
   /** A face came up. */
@@ -188,17 +199,26 @@ export class Membership {
     if (this.#role === "active") this.#announcements.start(this.#nowMs);
   }
 
+  /** Tells everybody at once, whatever is due. */
   beat(): void {
-    const { intervalMs } = this.#settings;
-    if (this.#role === "active") this.#sendAdvertisements(this.#health.effectivePriority);
-    this.do({ do: "send-pulses" });
-    const isInStep = this.#beatMs <= this.#nowMs && this.#nowMs < this.#beatMs + intervalMs;
-    this.#beatMs = (isInStep ? this.#beatMs : this.#nowMs) + intervalMs;
+    if (this.#role === "active") this.#advertise();
+    this.#pulse();
+  }
+
+  #advertise(): void {
+    this.#sendAdvertisements(this.#health.effectivePriority);
+    this.#advertisementMs = nextBeatMs(this.#advertisementMs, this.#nowMs, this.#settings.intervalMs);
+  }
+
+  #pulse(): void {
+    this.do(SEND_PULSES);
+    this.#pulseMs = nextBeatMs(this.#pulseMs, this.#nowMs, this.#settings.pulseIntervalMs);
   }
 
   #enterActive(): void {
     this.#resigningUntilMs = Number.NEGATIVE_INFINITY;
     this.#restartedLate = false;
+    this.#advertisementMs = this.#nowMs;
     this.do({ do: "add-addresses" });
     this.#announcements.start(this.#nowMs);
     if (this.#announcements.take(this.#nowMs)) this.do({ do: "announce" });
@@ -220,9 +240,15 @@ export class Membership {
     }
   }
 
-  #restartTimer(intervalMs: number): void {
-    const downMs = activeDownMs(this.#health.effectivePriority, intervalMs);
-    this.#activeDownMs = this.#nowMs + downMs;
-    this.#graceEndMs = this.#activeDownMs + GRACE_DOWN_TIMES * downMs;
+  #restartTimer(deadMs: number): void {
+    this.#downMs = deadMs - this.#nowMs;
+    this.#activeDownMs = deadMs;
+    this.#graceEndMs = deadMs + GRACE_DOWN_TIMES * this.#downMs;
   }
+}
+
+/** A beat that is only a little late keeps step; one that was sent early, or much too late, begins anew. */
+function nextBeatMs(dueMs: number, nowMs: number, intervalMs: number): number {
+  const isInStep = dueMs <= nowMs && nowMs < dueMs + intervalMs;
+  return (isInStep ? dueMs : nowMs) + intervalMs;
 }

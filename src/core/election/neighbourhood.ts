@@ -6,6 +6,7 @@ import { ForeignRouters } from "./foreign-routers.ts";
 import type { Health } from "./health.ts";
 import { Peer } from "./peer.ts";
 import { compareRank, primaryAddress, type Rank } from "./rank.ts";
+import { activeDownMs, rankSkewMs, skewMs } from "./timing.ts";
 
 /** What an advertisement or a pulse means for the election. */
 export type Heard =
@@ -14,7 +15,8 @@ export type Heard =
       readonly name: string;
       readonly isForeign: boolean;
       readonly priority: number;
-      readonly intervalMs: number;
+      /** When this node takes over if it hears nothing more. */
+      readonly deadMs: number;
       readonly outranksUs: boolean;
       /** It became active without the connections that this node holds. */
       readonly lacksOurTable: boolean;
@@ -36,7 +38,7 @@ export class Neighbourhood {
     this.#health = health;
     this.#count = count;
     const pathNames = [...settings.paths, ...settings.faces.map((face) => face.name)];
-    this.peers = settings.peers.map((peer) => new Peer(peer, pathNames, settings.intervalMs));
+    this.peers = settings.peers.map((peer) => new Peer(peer, pathNames, settings));
   }
 
   /** @returns undefined if it is to be ignored; why was counted */
@@ -56,9 +58,10 @@ export class Neighbourhood {
     }
     const peer = this.peers.find((candidate) => candidate.sends(source));
     if (peer === undefined) return this.#hearForeign(nowMs, own, source, advertisement);
-    peer.heard(nowMs, face);
-    if (advertisement.priority === 0) return hearResignation(nowMs, peer);
-    return this.#hearActive(nowMs, peer, advertisement.priority, advertisement.intervalCs * 10);
+    const { priority, intervalCs } = advertisement;
+    peer.advertised(nowMs, face, intervalCs * 10, priority > 0);
+    if (priority === 0) return hearResignation(nowMs, peer);
+    return this.#hearActive(nowMs, peer, priority);
   }
 
   /** @returns undefined if it is to be ignored; why was counted */
@@ -67,12 +70,11 @@ export class Neighbourhood {
     if (peer === undefined) return this.#ignore("pulseFromUnknownPeer");
     if (pulse.group !== this.#settings.group) return this.#ignore("pulseOfOtherGroup");
     if (!this.#settings.paths.includes(path)) return this.#ignore("pulseOnUnknownPath");
-    peer.heard(nowMs, path);
-    peer.said(nowMs, pulse);
+    peer.said(nowMs, path, pulse);
     this.#foreign.forget(pulse.advertisementSources);
     if (pulse.resigning) return hearResignation(nowMs, peer);
     if (pulse.role !== "active") return { what: "presence" };
-    return this.#hearActive(nowMs, peer, pulse.effectivePriority, pulse.intervalMs);
+    return this.#hearActive(nowMs, peer, pulse.effectivePriority);
   }
 
   get ownRank(): Rank {
@@ -111,9 +113,8 @@ export class Neighbourhood {
     return this.#foreign.active(nowMs);
   }
 
-  #hearActive(nowMs: number, peer: Peer, priority: number, intervalMs: number): Heard | undefined {
+  #hearActive(nowMs: number, peer: Peer, priority: number): Heard | undefined {
     if (peer.hasJustResigned(nowMs)) return this.#ignore("evidenceAfterResignation");
-    peer.wasActive(nowMs);
     const rank = peer.rank(nowMs, priority);
     const outranksUs = compareRank(rank, this.ownRank) > 0;
     const lacksOurTable = this.#health.tableComplete && rank.tableComplete === false;
@@ -122,10 +123,27 @@ export class Neighbourhood {
       name: peer.name,
       isForeign: false,
       priority,
-      intervalMs,
+      deadMs: peer.activeUntilMs + this.#skewMs(nowMs, peer),
       outranksUs,
       lacksOurTable,
     };
+  }
+
+  /**
+   * How long this node lets others go first when a peer falls silent: one step for each better standby. Where the pulses
+   * of a node do not arrive its rank is not known, and the skew of RFC 9568 6.1 keeps both apart.
+   */
+  #skewMs(nowMs: number, active: Peer): number {
+    const { pulseIntervalMs } = this.#settings;
+    let better = 0;
+    let isSure = true;
+    for (const peer of this.peers) {
+      if (peer === active) continue;
+      if (!peer.isKnown(nowMs)) isSure = false;
+      else if (peer.isCandidate(nowMs) && compareRank(peer.rank(nowMs), this.ownRank) > 0) better += 1;
+    }
+    const byRank = rankSkewMs(better, pulseIntervalMs);
+    return isSure ? byRank : Math.max(byRank, skewMs(this.#health.effectivePriority, pulseIntervalMs));
   }
 
   #hearForeign(
@@ -148,7 +166,8 @@ export class Neighbourhood {
     const isTieLost = ownAddress === undefined || compareIp(source, ownAddress) > 0;
     const ownPriority = this.#health.effectivePriority;
     const outranksUs = priority > ownPriority || (priority === ownPriority && isTieLost);
-    return { what: "active", name, isForeign: true, priority, intervalMs, outranksUs, lacksOurTable: false };
+    const deadMs = nowMs + activeDownMs(ownPriority, intervalMs);
+    return { what: "active", name, isForeign: true, priority, deadMs, outranksUs, lacksOurTable: false };
   }
 
   #ignore(counter: ElectionCounter): undefined {

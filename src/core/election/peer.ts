@@ -2,6 +2,7 @@ import type { IpAddress } from "../../base/ip.ts";
 import { equalIp } from "../../base/ip.ts";
 import type { Pulse } from "../../wire/pulse.ts";
 import type { PeerSettings, PeerView } from "./election-types.ts";
+import { HeardPaths } from "./heard-paths.ts";
 import type { Rank } from "./rank.ts";
 import { activeDownMs, CONTEST_DOWN_TIMES, RESIGNATION_GUARD_INTERVALS } from "./timing.ts";
 
@@ -11,24 +12,33 @@ const NEVER = Number.NEGATIVE_INFINITY;
 export class Peer {
   readonly name: string;
   readonly #addresses: readonly IpAddress[];
-  readonly #lastHeardMs: Map<string, number>;
-  readonly #ownIntervalMs: number;
+  readonly #paths: HeardPaths;
+  readonly #intervals: { readonly intervalMs: number; readonly pulseIntervalMs: number };
   #pulse: Pulse | undefined;
   #lastPulseMs = NEVER;
-  #lastActiveMs = NEVER;
   #resignedMs = NEVER;
   #contestedMs = NEVER;
   #contestedSinceMs = NEVER;
 
-  constructor(settings: PeerSettings, paths: readonly string[], intervalMs: number) {
+  constructor(
+    settings: PeerSettings,
+    paths: readonly string[],
+    intervals: { readonly intervalMs: number; readonly pulseIntervalMs: number },
+  ) {
     this.name = settings.name;
     this.#addresses = settings.addresses;
-    this.#lastHeardMs = new Map(paths.map((path) => [path, NEVER]));
-    this.#ownIntervalMs = intervalMs;
+    this.#paths = new HeardPaths(paths);
+    this.#intervals = intervals;
   }
 
-  get intervalMs(): number {
-    return this.#pulse?.intervalMs ?? this.#ownIntervalMs;
+  /** Between its pulses, as it says. */
+  get #pulseIntervalMs(): number {
+    return this.#pulse?.intervalMs ?? this.#intervals.pulseIntervalMs;
+  }
+
+  /** For what takes the longer interval of both: one document gives it to all nodes. */
+  get #intervalMs(): number {
+    return Math.max(this.#intervals.intervalMs, this.#pulseIntervalMs);
   }
 
   /** Whether an advertisement with this source address is the peer's. */
@@ -37,47 +47,57 @@ export class Peer {
     return this.#addresses.some(isSource) || (this.#pulse?.advertisementSources.some(isSource) ?? false);
   }
 
-  heard(nowMs: number, path: string): void {
-    this.#lastHeardMs.set(path, nowMs);
+  /** An advertisement of it, that may say that it is active. */
+  advertised(nowMs: number, path: string, advertisementMs: number, isActive: boolean): void {
+    const interval = { advertisementMs, pulseMs: this.#pulseIntervalMs };
+    this.#paths.heardAdvertisement(nowMs, path, interval, isActive && !this.hasJustResigned(nowMs));
   }
 
-  said(nowMs: number, pulse: Pulse): void {
+  said(nowMs: number, path: string, pulse: Pulse): void {
     // Pulses come in order, so this one was sent after the resignation.
     if (pulse.role === "active" && this.#pulse?.role !== "active") this.#resignedMs = NEVER;
     this.#pulse = pulse;
     this.#lastPulseMs = nowMs;
-    if (pulse.role !== "active") this.#lastActiveMs = NEVER;
-  }
-
-  wasActive(nowMs: number): void {
-    this.#lastActiveMs = nowMs;
+    const isActive = pulse.role === "active";
+    if (!isActive) this.#paths.forgetActive();
+    this.#paths.heardPulse(nowMs, path, pulse.intervalMs, isActive && !this.hasJustResigned(nowMs));
   }
 
   resigned(nowMs: number): void {
-    this.#lastActiveMs = NEVER;
+    this.#paths.forgetActive();
     this.#resignedMs = nowMs;
   }
 
   /** Something on some path was heard within an active-down time, reckoned with the longest skew. */
   isAlive(nowMs: number): boolean {
-    if (this.#pulse?.role === "stopped") return false;
-    return this.#isWithinDownTime(nowMs, Math.max(...this.#lastHeardMs.values()));
+    return this.#pulse?.role !== "stopped" && nowMs < this.#paths.aliveUntilMs;
   }
 
+  /** It said so, and may have been silent since then for no longer than an active-down time with the longest skew. */
   isActive(nowMs: number): boolean {
-    return this.#isWithinDownTime(nowMs, this.#lastActiveMs);
+    return nowMs < this.#paths.activeUntilMs + this.#pulseIntervalMs;
+  }
+
+  /** When every path from it will have been silent for three intervals, if nothing more is heard of it as active. */
+  get activeUntilMs(): number {
+    return this.#paths.activeUntilMs;
   }
 
   /** Whether what says that it is active may have been sent before it resigned. */
   hasJustResigned(nowMs: number): boolean {
-    return nowMs - this.#resignedMs < RESIGNATION_GUARD_INTERVALS * this.intervalMs;
+    return nowMs - this.#resignedMs < RESIGNATION_GUARD_INTERVALS * this.#intervalMs;
   }
 
   /** Whether it can take over with every connection. */
   isCandidate(nowMs: number): boolean {
     const pulse = this.#pulse;
-    if (pulse === undefined || !this.#isWithinDownTime(nowMs, this.#lastPulseMs)) return false;
+    if (pulse === undefined || !this.isKnown(nowMs)) return false;
     return pulse.role === "standby" && pulse.tableComplete && !pulse.resigning && pulse.effectivePriority > 0;
+  }
+
+  /** Its pulses arrive: it is known what it could do. */
+  isKnown(nowMs: number): boolean {
+    return this.#isWithinDownTime(nowMs, this.#lastPulseMs);
   }
 
   get wantsToBeActive(): boolean {
@@ -96,7 +116,7 @@ export class Peer {
    * only what RFC 9568 compares counts, which is the same on both sides.
    */
   rank(nowMs: number, effectivePriority = this.#pulse?.effectivePriority ?? 0): Rank {
-    const isTableTold = this.#isWithinDownTime(nowMs, this.#lastPulseMs) && !this.#isContestLasting(nowMs);
+    const isTableTold = this.isKnown(nowMs) && !this.#isContestLasting(nowMs);
     return {
       name: this.name,
       tableComplete: isTableTold ? this.#pulse?.tableComplete : undefined,
@@ -106,7 +126,6 @@ export class Peer {
   }
 
   view(nowMs: number): PeerView {
-    const isHeard = (heardMs: number) => (heardMs === NEVER ? undefined : heardMs);
     return {
       name: this.name,
       alive: this.isAlive(nowMs),
@@ -115,16 +134,16 @@ export class Peer {
       tableComplete: this.#pulse?.tableComplete ?? false,
       watermark: this.#pulse?.watermark ?? 0n,
       revision: this.#pulse?.revision,
-      paths: [...this.#lastHeardMs].map(([name, heardMs]) => ({ name, lastHeardMs: isHeard(heardMs) })),
+      paths: this.#paths.view(),
     };
   }
 
   #isContestLasting(nowMs: number): boolean {
     if (!this.#isWithinDownTime(nowMs, this.#contestedMs)) return false;
-    return nowMs - this.#contestedSinceMs > CONTEST_DOWN_TIMES * activeDownMs(0, this.intervalMs);
+    return nowMs - this.#contestedSinceMs > CONTEST_DOWN_TIMES * activeDownMs(0, this.#intervalMs);
   }
 
   #isWithinDownTime(nowMs: number, heardMs: number): boolean {
-    return nowMs - heardMs < activeDownMs(0, this.intervalMs);
+    return nowMs - heardMs < activeDownMs(0, this.#intervalMs);
   }
 }

@@ -1,5 +1,7 @@
 // All times are in milliseconds. RFC 9568 6.1 counts the same in centiseconds.
 
+/** A path that has missed so many advertisements or pulses is silent (RFC 9568 6.1). */
+export const SILENT_INTERVALS = 3;
 /** Init listens for this many active-down times before it takes part: long enough to hear any active there is. */
 export const INIT_DOWN_TIMES = 3;
 /** Whoever shall let others go first (incomplete table, just resigned) does so for this many active-down times. */
@@ -11,8 +13,12 @@ export const GRACE_DOWN_TIMES = 3;
 export const RESIGNATION_GUARD_INTERVALS = 1;
 /** Two actives that hear each other settle it at once. If it lasts longer, they do not hear the same. */
 export const CONTEST_DOWN_TIMES = 2;
+/** How late a pulse may be on its way, from the active's timer to the standby's, and still be in time. */
+const PULSE_JITTER_INTERVALS = 1 / 8;
 /** Lateness below this is ordinary scheduling. */
 const LATENESS_MS_MIN = 20;
+/** An active that was silent for three of its intervals counts as dead: two of them after the next one was due. */
+const LATENESS_INTERVALS_MAX = SILENT_INTERVALS - 1;
 /** A node that wants to be active has been well for at least so long: links that flap keep it away. */
 const STABLE_MS_MIN = 5_000;
 const STABLE_DOWN_TIMES = 10;
@@ -32,7 +38,7 @@ export function skewMs(priority: number, intervalMs: number): number {
 
 /** Active_Down_Interval (RFC 9568 6.1): how long an active must be silent before it counts as dead. */
 export function activeDownMs(priority: number, intervalMs: number): number {
-  return 3 * intervalMs + skewMs(priority, intervalMs);
+  return SILENT_INTERVALS * intervalMs + skewMs(priority, intervalMs);
 }
 
 /**
@@ -41,7 +47,16 @@ export function activeDownMs(priority: number, intervalMs: number): number {
  * little late all the time the active must still get to speak.
  */
 export function latenessMs(intervalMs: number, isListening: boolean): number {
-  return Math.max(isListening ? 3 * intervalMs : intervalMs, LATENESS_MS_MIN);
+  if (isListening) return Math.max(SILENT_INTERVALS * intervalMs, LATENESS_MS_MIN);
+  return Math.min(Math.max(intervalMs, LATENESS_MS_MIN), LATENESS_INTERVALS_MAX * intervalMs);
+}
+
+/**
+ * Skew among nodes that know each other's rank from pulses. The best standby waits only for a third pulse that is a little
+ * late; each further one an interval more, in which it hears that the one before it has taken over.
+ */
+export function rankSkewMs(betterStandbys: number, pulseIntervalMs: number): number {
+  return (betterStandbys + PULSE_JITTER_INTERVALS) * pulseIntervalMs;
 }
 
 export function stableMs(priority: number, intervalMs: number): number {

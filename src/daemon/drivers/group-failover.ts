@@ -59,7 +59,7 @@ export class GroupFailover {
     this.#otherRouterIds = new Set(
       others.map(({ virtualRouterId }) => virtualRouterId).filter((id) => id !== group.virtualRouterId),
     );
-    const { virtualRouterId, priority, intervalMs, preempt } = group;
+    const { virtualRouterId, priority, intervalMs, pulseIntervalMs, preempt } = group;
     this.#election = new Election(
       {
         node: settings.node,
@@ -67,6 +67,7 @@ export class GroupFailover {
         virtualRouterId,
         priority,
         intervalMs,
+        pulseIntervalMs,
         preempt,
         faces: this.#faces.map((face) => ({
           name: face.name,

@@ -19,6 +19,7 @@ export interface ScenarioOptions {
   readonly connections?: number;
   readonly backgroundFlows?: number;
   readonly intervalMs?: number;
+  readonly pulseIntervalMs?: number | undefined;
   readonly nodes?: number;
   readonly ipv6?: boolean;
   /** Cables are cut without carrier loss. */
@@ -63,6 +64,7 @@ export async function runScenario(name: string, options: ScenarioOptions = {}): 
     ...defaultLabSettings,
     name: options.name ?? `run-${process.pid}`,
     intervalMs: options.intervalMs ?? defaultLabSettings.intervalMs,
+    pulseIntervalMs: options.pulseIntervalMs,
     nodes: options.nodes ?? defaultLabSettings.nodes,
     ipv6: options.ipv6 ?? defaultLabSettings.ipv6,
     preempt: scenario.preempt,
