@@ -51,6 +51,7 @@ function newElection(): Election {
       priority: 110,
       intervalMs: INTERVAL_MS,
       preempt: false,
+      preemptDelayMs: 5_000,
       faces: faces.map((name, index) => ({
         name,
         families: [4, 6],
