@@ -136,7 +136,8 @@ export class Membership {
 
   /** The active resigned, and others may come first: wait for the skew time. */
   awaitSkew(): void {
-    const skew = skewMs(this.#health.effectivePriority, this.#settings.intervalMs);
+    const { intervalMs, skewOfMs = intervalMs } = this.#settings;
+    const skew = skewMs(this.#health.effectivePriority, skewOfMs);
     this.#activeDownMs = Math.min(this.#activeDownMs, this.#nowMs + skew);
   }
 
@@ -221,7 +222,8 @@ export class Membership {
   }
 
   #restartTimer(intervalMs: number): void {
-    const downMs = activeDownMs(this.#health.effectivePriority, intervalMs);
+    const { skewOfMs = intervalMs } = this.#settings;
+    const downMs = activeDownMs(this.#health.effectivePriority, intervalMs, skewOfMs);
     this.#activeDownMs = this.#nowMs + downMs;
     this.#graceEndMs = this.#activeDownMs + GRACE_DOWN_TIMES * downMs;
   }
