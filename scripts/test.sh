@@ -26,7 +26,7 @@ if [ "$part" = quick ]; then
   exit 0
 fi
 
-bash scripts/install.sh nftables iproute2 conntrack git keepalived tcpdump vsftpd
+bash scripts/install.sh nftables iproute2 conntrack git keepalived frr ndisc6 tcpdump vsftpd
 run "units and kernel layer" "src/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
 run "simulations" tests/sim/*.test.ts
 run "fuzz, short" tests/fuzz/*.test.ts
