@@ -302,14 +302,6 @@ export const badDocuments: readonly BadDocument[] = [
     says: "at most 255",
   },
   {
-    name: "a priority that is reserved",
-    replace: "gw1: 110",
-    by: "gw1: §255",
-    code: "out-of-range",
-    path: "groups.gateway.priorities.gw1",
-    says: "at most 254",
-  },
-  {
     name: "port zero",
     replace: "port: 7845",
     by: "port: §0",

@@ -9,6 +9,7 @@ import {
   optionalDuration,
   translationTarget,
 } from "./document-scalars.ts";
+import { routerAdvertisements, unicastPeers } from "./group-router-schema.ts";
 
 /**
  * The cluster document: the one source for its TypeScript type, its validation, and its JSON Schema
@@ -53,7 +54,7 @@ const group = z
     interval: duration({
       minMs: 10,
       maxMs: 40_950,
-      stepMs: 10,
+      step: { ms: 10, why: "VRRPv3 counts in hundredths of a second (RFC 9568 5.2.7)" },
       default: "100ms",
       description: "Time between two advertisements; a takeover takes a little over three of them.",
     }),
@@ -68,12 +69,33 @@ const group = z
       .boolean()
       .default(false)
       .meta({ description: "Whether a returning node of higher priority takes over again. Default false." }),
-    priorities: z
-      .record(nameOf("a node"), z.int().min(1).max(254))
-      .meta({ description: "A priority for every node, 1 to 254, all distinct. The highest is preferred." }),
+    preemptDelay: duration({
+      minMs: 0,
+      maxMs: 3_600_000,
+      default: "5s",
+      description: "How long a node has been well before it preempts another.",
+    }),
+    priorities: z.record(nameOf("a node"), z.int().min(1).max(255)).meta({
+      description:
+        "A priority for every node, 1 to 254, all distinct. The highest is preferred; 255 (the address owner of RFC 9568) always preempts.",
+    }),
     addresses: z
       .record(nameOf("an interface"), z.array(interfaceAddress).min(1).max(64))
       .meta({ description: "The virtual addresses by interface: they move between the nodes." }),
+    version: z.int().min(2).max(3).default(3).meta({
+      description:
+        "The version of VRRP that is spoken over IPv4: 3, or 2 (RFC 3768) for old routers, which needs an interval of whole seconds. Default 3.",
+    }),
+    virtualMac: z.boolean().default(false).meta({
+      description:
+        "Whether the virtual addresses have the hardware address of the virtual router (RFC 9568 7.3), 00:00:5e:00:01:VRID and :02:, which moves with them. Default false: that of the node's device.",
+    }),
+    acceptMode: z.boolean().default(true).meta({
+      description:
+        "Whether the active answers for the virtual addresses as for its own, such as ping (Accept_Mode of RFC 9568 6.1). Default true.",
+    }),
+    unicastPeers,
+    routerAdvertisements,
   })
   .superRefine(({ interval, pulseInterval }, context) => {
     if (pulseInterval === undefined || pulseInterval <= interval) return;
@@ -84,10 +106,11 @@ const group = z
       params: { code: "out-of-range", hint: "Pulses are sent at least as often as advertisements." },
     });
   })
-  .transform(({ interval, pulseInterval, ...rest }) => ({
+  .transform(({ interval, pulseInterval, preemptDelay, ...rest }) => ({
     ...rest,
     intervalMs: interval,
     pulseIntervalMs: pulseInterval ?? interval,
+    preemptDelayMs: preemptDelay,
   }))
   .meta({ description: "Virtual addresses that move together." });
 

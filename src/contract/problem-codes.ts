@@ -39,6 +39,12 @@ export const problemCodes = {
   "address-outside-network": "A virtual address lies in no network that its interface has on a node.",
   "prefix-length-mismatch": "Two prefix lengths that must be equal differ.",
   "virtual-address-taken": "A virtual address is a node's own address.",
+  // What the groups say to others.
+  "bad-unicast-peer": "A router that advertisements shall go to is none on that link.",
+  "missing-unicast-peer": "No router is listed that the advertisements of an address family could go to.",
+  "no-link-local-router": "Router advertisements need a virtual link-local address, and there is none.",
+  "prefix-not-on-interface": "An advertised prefix is no network that its interface has on a node.",
+  "lifetime-too-short": "A lifetime in router advertisements is shorter than it must be.",
   // Translation.
   "duplicate-id": "Two rules have the same id.",
   "host-bits": "A network has bits set beyond its prefix.",

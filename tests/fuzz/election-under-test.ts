@@ -52,6 +52,7 @@ function newElection(): Election {
       intervalMs: INTERVAL_MS,
       pulseIntervalMs: INTERVAL_MS,
       preempt: false,
+      preemptDelayMs: 5_000,
       faces: faces.map((name, index) => ({
         name,
         families: [4, 6],

@@ -179,6 +179,7 @@ function settingsOf(options: ClusterOptions, index: number): ElectionSettings {
     intervalMs,
     pulseIntervalMs,
     preempt,
+    preemptDelayMs: 5_000,
     faces: [
       { name: "lan", families: ipv6 ? [4, 6] : [4], addresses: [v4(index, 1), linkLocal] },
       { name: "wan", families: [4], addresses: [v4(index, 2)] },

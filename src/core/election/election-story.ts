@@ -7,7 +7,8 @@ import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 // all that the election does then. The last line of a scene is its role, its next deadline, and when a standby takes
 // over if it hears nothing more. Times count from the start; (remarks) in parentheses are not compared. Words, one line each:
 //
-//     node gw1 priority=100 interval=1s [pulse=500ms] [preempt] [peers=gw2,gw3] [faces=lan,wan]     faces are IPv4
+//     node gw1 priority=100 interval=1s [pulse=500ms] [preempt] [preemptDelay=5s] [skewOf=1s] [peers=gw2,gw3]
+//         [faces=lan,wan]                         faces are IPv4
 //     up FACE...   down FACE...   ready   unready   complete   incomplete   stop   switchover
 //     drained TOKEN yes|no
 //     advert FACE SOURCE priority=N [interval=1s] [id=51]
@@ -178,6 +179,8 @@ function newElection(node: string, options: ReadonlyMap<string, string>, pulseIn
       intervalMs: duration(options.get("interval") ?? "1s"),
       pulseIntervalMs,
       preempt: options.has("preempt"),
+      preemptDelayMs: duration(options.get("preemptDelay") ?? "5s"),
+      ...(options.has("skewOf") ? { skewOfMs: duration(options.get("skewOf") ?? "") } : {}),
       faces: faces.map((name, i) => ({ name, families: [4], addresses: [own(node, i)] })),
       peers: list("peers").map((name) => ({ name, addresses: faces.map((_, i) => own(name, i)) })),
       paths: ["sync", ...faces],

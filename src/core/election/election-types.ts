@@ -24,13 +24,17 @@ export interface ElectionSettings {
   readonly group: string;
   /** 1 to 255. */
   readonly virtualRouterId: number;
-  /** 1 to 254, different on every node. */
+  /** 1 to 254, or 255 for the address owner (RFC 9568 1.6); different on every node. */
   readonly priority: number;
   /** 10 to 40950, in steps of 10 (VRRP counts in centiseconds). */
   readonly intervalMs: number;
   /** Between two pulses: at most `intervalMs`. */
   readonly pulseIntervalMs: number;
   readonly preempt: boolean;
+  /** How long it has been well before it preempts. */
+  readonly preemptDelayMs: number;
+  /** What the skew is a part of: the interval, or one second where VRRPv2 is spoken (RFC 3768 6.1). */
+  readonly skewOfMs?: number;
   readonly faces: readonly FaceSettings[];
   readonly peers: readonly PeerSettings[];
   /** The paths that pulses take. */

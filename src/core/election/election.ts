@@ -24,6 +24,7 @@ import { Health } from "./health.ts";
 import { Membership } from "./membership.ts";
 import { type Heard, Neighbourhood } from "./neighbourhood.ts";
 import type { Peer } from "./peer.ts";
+import { Preemption } from "./preemption.ts";
 import { compareRank } from "./rank.ts";
 import { stableMs } from "./timing.ts";
 
@@ -53,6 +54,7 @@ export class Election {
   readonly #member: Membership;
   readonly #neighbourhood: Neighbourhood;
   readonly #handover = new Handover();
+  readonly #preemption: Preemption;
   readonly #counters: Record<ElectionCounter, number>;
   /** Since when its health and its table are as they are. */
   #stableSinceMs: number;
@@ -63,6 +65,7 @@ export class Election {
     this.#settings = settings;
     this.#health = new Health(settings.faces, settings.priority);
     this.#member = new Membership(settings, this.#health, nowMs);
+    this.#preemption = new Preemption(settings, this.#health);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
     this.#counters = Object.fromEntries(electionCounters.map((name) => [name, 0])) as Record<
       ElectionCounter,
@@ -221,7 +224,8 @@ export class Election {
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
   #hearActive({ name, isForeign, priority, deadMs, outranksUs, lacksOurTable }: HeardActive): void {
     const isLower = priority < this.#health.effectivePriority;
-    if (this.role === "standby" && isForeign && isLower && this.#mayPreempt) {
+    const mayPreempt = this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs);
+    if (this.role === "standby" && isForeign && isLower && mayPreempt) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
       // not: among them the active hands over.
       this.#count("foreignRouterLower");
@@ -370,16 +374,13 @@ export class Election {
     return this.#neighbourhood.candidates(this.#nowMs).length > 0;
   }
 
-  get #mayPreempt(): boolean {
-    return this.#settings.preempt && this.#health.tableComplete;
+  /** Since when it is what it is now, its health and table included. */
+  get #wellSinceMs(): number {
+    return Math.max(this.#stableSinceMs, this.#member.sinceMs);
   }
 
   get #wantsToBeActive(): boolean {
-    if (this.role !== "standby" || !this.#mayPreempt || this.#health.degraded) return false;
-    const { priority, intervalMs } = this.#settings;
-    return (
-      this.#nowMs - Math.max(this.#stableSinceMs, this.#member.sinceMs) >= stableMs(priority, intervalMs)
-    );
+    return this.role === "standby" && this.#preemption.byHandover(this.#nowMs, this.#wellSinceMs);
   }
 
   #activeName(): string | undefined {

@@ -142,7 +142,8 @@ export class Membership {
 
   /** The active resigned, and others may come first: wait for the skew time. */
   awaitSkew(): void {
-    const skew = skewMs(this.#health.effectivePriority, this.#settings.intervalMs);
+    const { intervalMs, skewOfMs = intervalMs } = this.#settings;
+    const skew = skewMs(this.#health.effectivePriority, skewOfMs);
     this.#activeDownMs = Math.min(this.#activeDownMs, this.#nowMs + skew);
   }
 
@@ -179,7 +180,8 @@ export class Membership {
     if (to === "active") this.#enterActive();
     if (to === "standby")
       this.#restartTimer(
-        this.#nowMs + activeDownMs(this.#health.effectivePriority, this.#settings.intervalMs),
+        this.#nowMs +
+          activeDownMs(this.#health.effectivePriority, this.#settings.intervalMs, this.#settings.skewOfMs),
       );
     this.beat();
     this.do({ do: "transition", from, to, cause });

@@ -166,7 +166,7 @@ export class Neighbourhood {
     const isTieLost = ownAddress === undefined || compareIp(source, ownAddress) > 0;
     const ownPriority = this.#health.effectivePriority;
     const outranksUs = priority > ownPriority || (priority === ownPriority && isTieLost);
-    const deadMs = nowMs + activeDownMs(ownPriority, intervalMs);
+    const deadMs = nowMs + activeDownMs(ownPriority, intervalMs, this.#settings.skewOfMs);
     return { what: "active", name, isForeign: true, priority, deadMs, outranksUs, lacksOurTable: false };
   }
 

@@ -1,7 +1,7 @@
 import { DecodeError } from "../../base/decode-error.ts";
-import { validIp } from "../../base/ip.ts";
+import { formatIp, type IpAddress, validIp } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
-import { Election, type ElectionEffect } from "../../core/election/election.ts";
+import { Election, type ElectionEffect, type GroupRole } from "../../core/election/election.ts";
 import type { Pulse } from "../../wire/pulse.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
@@ -11,7 +11,9 @@ import type { GroupReport } from "../role-report.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
 import { Face } from "./face.ts";
 import type { PulseSocket } from "./pulse-socket.ts";
+import { RouterAdvertisements } from "./router-advertisements.ts";
 import { RENEW_MS, VirtualAddresses } from "./virtual-addresses.ts";
+import { VirtualMac } from "./virtual-mac.ts";
 
 /** Packets of one socket that are worked off before the others have their turn. */
 const RECEIVE_BURST = 64;
@@ -35,6 +37,10 @@ export class GroupFailover {
   readonly #channel: BlockingChannel;
   readonly #pulses: PulseSocket;
   readonly #faces: readonly Face[];
+  readonly #group: GroupSettings;
+  readonly #virtualMac: VirtualMac;
+  /** Of the faces for which the document asks for them. */
+  readonly #routers: readonly RouterAdvertisements[];
   readonly #addresses: VirtualAddresses;
   readonly #election: Election;
   /** Router numbers of the other groups: their advertisements come in on the same devices. */
@@ -54,12 +60,20 @@ export class GroupFailover {
     this.#channel = channel;
     this.#pulses = pulses;
     this.#faces = group.faces.map((face) => new Face(face, group));
+    this.#group = group;
+    this.#virtualMac = new VirtualMac(group);
+    this.#routers = group.faces.flatMap(({ name, routerAdvertisement }) => {
+      const face = this.#faces.find((one) => one.name === name);
+      if (face === undefined || routerAdvertisement === undefined) return [];
+      return new RouterAdvertisements(face, routerAdvertisement, (reason) => this.#count(reason));
+    });
     this.#addresses = new VirtualAddresses(group);
     const others = settings.groups.filter(({ name }) => name !== group.name);
     this.#otherRouterIds = new Set(
       others.map(({ virtualRouterId }) => virtualRouterId).filter((id) => id !== group.virtualRouterId),
     );
-    const { virtualRouterId, priority, intervalMs, pulseIntervalMs, preempt } = group;
+    const { virtualRouterId, priority, intervalMs, pulseIntervalMs, preempt, preemptDelayMs, version } =
+      group;
     this.#election = new Election(
       {
         node: settings.node,
@@ -69,6 +83,9 @@ export class GroupFailover {
         intervalMs,
         pulseIntervalMs,
         preempt,
+        preemptDelayMs,
+        // RFC 3768 6.1: the skew of version 2 is a part of one second.
+        ...(version === 2 ? { skewOfMs: 1_000 } : {}),
         faces: this.#faces.map((face) => ({
           name: face.name,
           families: face.families,
@@ -83,7 +100,9 @@ export class GroupFailover {
 
   /** When something is due; Infinity when nothing is. */
   get deadline(): number {
-    return Math.min(this.#election.deadline, this.#renewDueMs);
+    let deadline = Math.min(this.#election.deadline, this.#renewDueMs);
+    for (const router of this.#routers) deadline = Math.min(deadline, router.deadline);
+    return deadline;
   }
 
   get isActive(): boolean {
@@ -97,17 +116,24 @@ export class GroupFailover {
 
   /** Sockets that advertisements come in on; what they receive goes to receiveFrames(). */
   get sockets(): readonly { readonly fd: number; readonly receive: () => void }[] {
-    return this.#faces.flatMap((face) =>
+    const advertisements = this.#faces.flatMap((face) =>
       [...face.sockets.values()].map((socket) => ({
         fd: socket.fd,
         receive: () => this.#receiveFrames(face, (into) => socket.receive(into)),
       })),
     );
+    const solicitations = this.#routers.flatMap((router) => {
+      if (router.socket === undefined) return [];
+      const receive = () => router.receive(performance.now(), this.#frame, !this.#election.view.listening);
+      return { fd: router.socket.fd, receive };
+    });
+    return [...advertisements, ...solicitations];
   }
 
   /** Whatever an earlier life of this node left: an address that nobody defends must not stay. */
   removeLeftovers(): void {
     this.#addresses.remove();
+    this.#virtualMac.remove();
   }
 
   receivePulse(pulse: Pulse): void {
@@ -119,6 +145,7 @@ export class GroupFailover {
     const now = performance.now();
     if (now >= this.#election.deadline) this.#perform(this.#election.timeout(now));
     if (now >= this.#renewDueMs) this.#renew(now);
+    for (const router of this.#routers) if (now >= router.deadline) this.#advertiseRouter(now, router);
   }
 
   /** Takes the state of all links and addresses, at start and when the kernel had to drop events. @returns as linkChanged */
@@ -180,6 +207,8 @@ export class GroupFailover {
 
   close(): void {
     for (const face of this.#faces) face.close();
+    for (const router of this.#routers) router.close();
+    this.#virtualMac.remove();
   }
 
   report(): GroupReport {
@@ -196,21 +225,40 @@ export class GroupFailover {
     for (let i = 0; i < RECEIVE_BURST; i++) {
       const length = receive(this.#frame);
       if (length === 0) return;
-      const packet = decodeAdvertisementFrame(this.#frame.subarray(0, length));
+      const packet = decodeAdvertisementFrame(this.#frame.subarray(0, length), this.#group.version);
       if (packet instanceof DecodeError) {
         this.#count(packet.reason);
         continue;
       }
       const { source, advertisement } = packet;
       if (this.#otherRouterIds.has(advertisement.virtualRouterId)) continue;
+      if (face.unicastPeers.inUse && !this.#isListed(face, source)) {
+        this.#count("advertisement-of-unlisted-router");
+        continue;
+      }
       this.#perform(this.#election.receiveAdvertisement(performance.now(), face.name, source, advertisement));
     }
+  }
+
+  /** With unicast peers only they, and the nodes of the document, are heard. */
+  #isListed(face: Face, source: IpAddress): boolean {
+    if (face.unicastPeers.lists(source)) return true;
+    return this.#settings.peers.some(({ addresses }) => addresses.includes(formatIp(source)));
   }
 
   #setLink(face: Face, link: LinkState | undefined): boolean {
     const before = face.up;
     const changed = face.setLink(link);
-    if (face.up !== before) this.#tellFace(face);
+    const router = this.#routers.find((one) => one.face === face);
+    if (changed) {
+      router?.reopen();
+      if (link !== undefined)
+        this.#logRefusals("virtual hardware address", this.#virtualMac.make(face.name, link.index));
+    }
+    if (face.up !== before) {
+      this.#tellFace(face);
+      if (face.up && router?.isActive === true) router.start(performance.now());
+    }
     return changed;
   }
 
@@ -258,6 +306,7 @@ export class GroupFailover {
         break;
       case "transition":
         this.#tellActive(effect.to === "active");
+        this.#tellHosts(effect.from, effect.to);
         this.#log("info", `${effect.from} -> ${effect.to}: ${effect.cause}`);
         break;
       case "handover-refused":
@@ -266,6 +315,25 @@ export class GroupFailover {
       case "finished":
         this.#finished = true;
         break;
+    }
+  }
+
+  #advertiseRouter(now: number, router: RouterAdvertisements): void {
+    // Whoever was woken late does not know whether it is still the router.
+    if (this.#election.view.listening) router.start(now + this.#group.intervalMs);
+    else router.timeout(now);
+  }
+
+  /** Hosts keep their router when another node becomes active; only the last node that stops takes it from them. */
+  #tellHosts(from: GroupRole, to: GroupRole): void {
+    const nowMs = performance.now();
+    const hasHeir = this.#election.view.peers.some(
+      ({ alive, role }) => alive && role !== "fault" && role !== "stopped",
+    );
+    for (const router of this.#routers) {
+      if (to === "active") router.start(nowMs);
+      else if (from === "active" && to === "stopped" && !hasHeir) router.withdraw();
+      else router.stop();
     }
   }
 
