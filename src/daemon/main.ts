@@ -1,5 +1,4 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Problem, ProblemError } from "../base/problem.ts";
@@ -8,15 +7,15 @@ import { readNodeKeys } from "../keys/read-keys.ts";
 import { deviceIndex } from "../linux/libc.ts";
 import { isLogLevel, Log } from "./log.ts";
 import { keysDirectory, type NodeSettings, nodeSettings } from "./node-settings.ts";
+import { takeRunFolder } from "./run-lock.ts";
 import { Supervisor } from "./supervisor.ts";
 import { version } from "./version.ts";
 
 /** The exit status for a wrong document, wrong keys, or wrong arguments. */
 const EXIT_BAD_INPUT = 2;
-const ALREADY_RUNNING_LIMIT_MS = 1_000;
 
 /** The supervisor: `tocha run` becomes this process. */
-async function main(): Promise<void> {
+function main(): void {
   const { values } = parseArgs({
     options: {
       config: { type: "string" },
@@ -35,10 +34,10 @@ async function main(): Promise<void> {
   if (!isLogLevel(level))
     fail([{ code: "usage", message: `--log-level is error, warning, info or debug, not ${level}` }]);
   mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
-  await refuseSecond(runDirectory);
+  refuseSecond(runDirectory);
 
   const log = new Log(node, level);
-  const supervisor = new Supervisor(settings, log);
+  const supervisor = new Supervisor({ settings, log });
   log.write(
     "supervisor",
     "info",
@@ -95,25 +94,16 @@ function readSettings(file: string, node: string, runDirectory: string): NodeSet
 }
 
 /** Two daemons of one node would fight over its addresses. */
-async function refuseSecond(runDirectory: string): Promise<void> {
-  const path = join(runDirectory, "control.sock");
-  const answers = await new Promise<boolean>((answer) => {
-    const socket = connect(path);
-    socket.setTimeout(ALREADY_RUNNING_LIMIT_MS, () => answer(false));
-    socket.on("connect", () => answer(true));
-    socket.on("error", () => answer(false));
-    socket.on("close", () => answer(false));
-    socket.on("connect", () => socket.destroy());
-  });
-  if (answers) {
-    fail([
-      {
-        code: "already-running",
-        message: `a daemon answers on ${path} already`,
-        hint: "Stop it first, or give another --run-dir.",
-      },
-    ]);
-  }
+function refuseSecond(runDirectory: string): void {
+  const holder = takeRunFolder(runDirectory);
+  if (holder === undefined) return;
+  fail([
+    {
+      code: "already-running",
+      message: `a daemon${holder === 0 ? "" : ` (process ${holder})`} has the run folder ${runDirectory} already`,
+      hint: "Stop it first, or give another --run-dir.",
+    },
+  ]);
 }
 
 function fail(problems: readonly Problem[]): never {
@@ -127,4 +117,4 @@ function fail(problems: readonly Problem[]): never {
   process.exit(EXIT_BAD_INPUT);
 }
 
-await main();
+main();
