@@ -113,6 +113,9 @@ export const problemCodes = {
   "table-full": "The connection table of a node is full, or nearly so.",
   "not-protected": "The kernel of a standby refused connections, and no comparison has made up for it yet.",
   "stream-down": "The active node has no stream of connections to a standby.",
+  "supervisor-hangs": "The process that starts and watches the others does not answer.",
+  "role-hangs": "A process of a node does not answer; it is killed and started again.",
+  "role-failing": "A process of a node has ended several times in a row, soon after its start.",
   "no-real-time": "The failover role runs without real-time priority.",
   "gateway-not-loaded": "The rules or kernel settings of a node could not be set.",
   // The lab.

@@ -74,6 +74,26 @@ export const nodeGroupSchema = z.object({
   complete: z.boolean(),
 });
 
+/** One process of a node. An older node says less. */
+export const nodeProcessSchema = z.looseObject({
+  role: z.string(),
+  /** 0 while it does not run. */
+  pid: z.number(),
+  restarts: z.number(),
+  realTime: z.boolean().optional(),
+  /** `starting`, `answers`, `silent`, `hangs`, or `waiting` to be started again. */
+  state: z.string().optional(),
+  /** Times that it was killed because it did not answer. */
+  hangs: z.number().optional(),
+  /** Times in a row that it ended before it had worked for a while. */
+  failures: z.number().optional(),
+  lastEnd: z.string().optional(),
+  /** How readily the kernel kills it for want of memory: -1000 never, 1000 first. */
+  oomScoreAdj: z.number().optional(),
+  /** What it may do at most, where that is less than the supervisor may. */
+  capabilities: z.array(z.string()).readonly().optional(),
+});
+
 export const nodeStatusSchema = z.object({
   name: z.string(),
   reachable: z.boolean(),
@@ -104,9 +124,8 @@ export const nodeStatusSchema = z.object({
       paths: z.array(z.object({ name: z.string(), lastHeardMs: z.number().nullable() })),
     }),
   ),
-  processes: z.array(
-    z.object({ role: z.string(), pid: z.number(), restarts: z.number(), realTime: z.boolean().optional() }),
-  ),
+  /** None when the supervisor does not answer. */
+  processes: z.array(nodeProcessSchema),
   memoryKiB: z.number(),
   /** How late the failover role's loop woke up at most. */
   lateness: z.object({ maxMs: z.number() }),

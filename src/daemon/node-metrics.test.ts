@@ -75,9 +75,10 @@ const source = (more: Partial<NodeMetricsSource> = {}): NodeMetricsSource => ({
   supervisor: {
     role: "supervisor",
     processes: [
-      { role: "control", pid: 42, restarts: 1 },
-      { role: "failover", pid: 0, restarts: 3 },
+      { role: "control", pid: 42, restarts: 1, state: "answers", hangs: 1, failures: 0 },
+      { role: "failover", pid: 0, restarts: 3, state: "waiting", hangs: 0, failures: 3 },
     ],
+    logLinesDropped: 17,
   },
   connections: { count: 102_334, max: 1_048_576 },
   gatewayLoaded: true,
@@ -121,6 +122,9 @@ describe("renderNodeMetrics", () => {
       'tocha_replication_not_protected{group="gateway"} 2',
       "tocha_replication_overruns_total 2",
       'tocha_process_restarts_total{process="failover"} 3',
+      'tocha_process_hangs_total{process="control"} 1',
+      'tocha_process_failures{process="failover"} 3',
+      "tocha_log_lines_dropped_total 17",
       'tocha_process_up{process="failover"} 0',
       'tocha_process_up{process="control"} 1',
       'tocha_process_cpu_seconds_total{process="control"} 1.5',

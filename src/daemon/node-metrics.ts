@@ -283,12 +283,30 @@ function addProcesses(metrics: MetricSet, source: NodeMetricsSource): void {
       Number(report !== undefined),
       { process: role },
     );
-  for (const { role, pid, restarts } of source.supervisor?.processes ?? []) {
+  if (source.supervisor !== undefined)
+    metrics.counter(
+      "tocha_log_lines_dropped_total",
+      "Lines of the log that nobody read in time.",
+      source.supervisor.logLinesDropped,
+    );
+  for (const { role, pid, restarts, hangs, failures } of source.supervisor?.processes ?? []) {
     const labels = { process: role };
     metrics.counter(
       "tocha_process_restarts_total",
       "Times that the process was started again.",
       restarts,
+      labels,
+    );
+    metrics.counter(
+      "tocha_process_hangs_total",
+      "Times that the process was killed because it did not answer.",
+      hangs,
+      labels,
+    );
+    metrics.gauge(
+      "tocha_process_failures",
+      "Times in a row that the process ended soon after its start.",
+      failures,
       labels,
     );
     const usage = pid > 0 ? source.usageOf(pid) : undefined;

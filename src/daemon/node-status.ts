@@ -30,7 +30,7 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
     reachable: true,
     role: main?.role ?? "unknown",
     sinceSeconds: main?.sinceSeconds ?? 0,
-    cause: main?.cause ?? "the failover role does not answer",
+    cause: main?.cause ?? `the ${supervisor === undefined ? "supervisor" : "failover role"} does not answer`,
     priority: main?.priority ?? settings.groups[0]?.priority ?? 0,
     effectivePriority: main?.effectivePriority ?? 0,
     groups,
@@ -57,7 +57,7 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
       })) ?? [],
     memoryKiB: kernel.memoryKiB,
     lateness: { maxMs: failover?.latenessMsMax ?? 0 },
-    counters: { ...view?.counters, ...replicationCounters(replicator) },
+    counters: { ...view?.counters, ...replicationCounters(replicator), ...logCounters(supervisor) },
   };
 }
 
@@ -126,6 +126,10 @@ function replicationCounters(replicator: ReplicatorReport | undefined): Record<s
     sweepFlowsPurged: sum(({ flowsPurged }) => flowsPurged),
     sweepTimersRefreshed: sum(({ timersRefreshed }) => timersRefreshed),
   };
+}
+
+function logCounters(supervisor: SupervisorReport | undefined): Record<string, number> {
+  return supervisor === undefined ? {} : { logLinesDropped: supervisor.logLinesDropped };
 }
 
 /** The place of a node that could not be asked. */

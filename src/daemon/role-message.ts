@@ -16,6 +16,10 @@ export type RoleMessage =
   | { readonly kind: "settings"; readonly settings: NodeSettings }
   /** supervisor → the others: this role has started (again) and knows nothing of your state. */
   | { readonly kind: "role-started"; readonly role: WorkerRole }
+  /** supervisor → role, every second: does your loop turn? */
+  | { readonly kind: "heartbeat"; readonly number: number }
+  /** role → supervisor, at once. */
+  | { readonly kind: "heartbeat-answer"; readonly number: number }
   /** supervisor → role: end in an orderly way. */
   | { readonly kind: "stop" }
   /** failover → supervisor, again and again while it is active for the group: renew the lifetimes of its virtual addresses. */

@@ -29,6 +29,7 @@ const calls = {
   poll: libc.func("int poll(void *fds, unsigned long count, int timeoutMs)"),
   ppoll: libc.func("int ppoll(void *fds, unsigned long count, void *timeout, void *signals)"),
   schedSetscheduler: libc.func("int sched_setscheduler(int pid, int policy, void *parameter)"),
+  flock: libc.func("int flock(int fd, int operation)"),
   ifNametoindex: libc.func("unsigned int if_nametoindex(const char *name)"),
 };
 
@@ -161,5 +162,13 @@ export function setRealTimePriority(priority: number): number {
     SCHED_FIFO,
     new Uint8Array(Int32Array.of(priority).buffer),
   );
+  return result < 0 ? -koffi.errno() : 0;
+}
+
+const LOCK_EX_NB = 2 | 4; // asm-generic/fcntl.h
+
+/** Takes a lock on an open file, which ends with the descriptor. @returns 0, or the negative error number (EWOULDBLOCK: somebody has it) */
+export function lockFile(fd: number): number {
+  const result: number = calls.flock(fd, LOCK_EX_NB);
   return result < 0 ? -koffi.errno() : 0;
 }

@@ -4,6 +4,7 @@ import {
   nodeInGroup,
   type StatusProblem,
 } from "../../contract/status.ts";
+import { processProblems } from "./process-problems.ts";
 
 export interface ClusterStatusSource {
   readonly cluster: string;
@@ -211,6 +212,7 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
       ),
     );
   }
+  problems.push(...processProblems(node));
   if (node.processes.some(({ role, realTime }) => role === "failover" && realTime === false)) {
     const message = `the failover role of ${node.name} has no real-time priority`;
     problems.push(problem("warning", "no-real-time", message, "Run tocha as root, or with CAP_SYS_NICE."));

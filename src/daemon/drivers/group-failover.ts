@@ -18,6 +18,8 @@ import { VirtualMac } from "./virtual-mac.ts";
 /** Packets of one socket that are worked off before the others have their turn. */
 const RECEIVE_BURST = 64;
 const FRAME_BYTES = 2_048;
+/** Two renewals by the supervisor are overdue, and the shortest lifetime is not yet over. */
+const RENEWAL_LATE_MS = 2.5 * RENEW_MS;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export interface GroupFailoverOptions {
@@ -48,6 +50,8 @@ export class GroupFailover {
   readonly #frame = new Uint8Array(FRAME_BYTES);
   readonly #counters: Record<string, number> = {};
   #renewDueMs = NEVER;
+  /** When the kernel last reported that a virtual address was added, or its lifetime renewed. */
+  #renewedMs = 0;
   #toldActive = false;
   /** The kernel has dropped virtual addresses that this node holds. */
   #addressesLost = false;
@@ -169,7 +173,9 @@ export class GroupFailover {
     for (const face of this.#faces) {
       if (face.addressChanged(address, removed)) this.#tellFace(face);
       // A renewal that came too late, or somebody else's hand: an active node must have its addresses.
-      if (removed && face.isVirtual(address.address)) this.loseAddresses();
+      if (!face.isVirtual(address.address)) continue;
+      if (removed) this.loseAddresses();
+      else this.#renewedMs = performance.now();
     }
   }
 
@@ -286,7 +292,8 @@ export class GroupFailover {
       }
       case "add-addresses":
         this.#logRefusals("add virtual address", this.#addresses.add());
-        this.#renewDueMs = performance.now() + RENEW_MS;
+        this.#renewedMs = performance.now();
+        this.#renewDueMs = this.#renewedMs + RENEW_MS;
         break;
       case "remove-addresses":
         this.#renewDueMs = NEVER;
@@ -356,6 +363,10 @@ export class GroupFailover {
       this.#addressesLost = false;
       this.#count("addresses-restored");
       this.#logRefusals("add virtual address", this.#addresses.add());
+    } else if (now - this.#renewedMs > RENEWAL_LATE_MS) {
+      // The supervisor hangs, or has no processor: this node still defends its addresses, so it keeps them.
+      this.#count("addresses-renewed-here");
+      this.#logRefusals("renew virtual address", this.#addresses.add());
     }
     this.#channel.send("supervisor", { kind: "holding", group: this.name });
   }

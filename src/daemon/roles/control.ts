@@ -351,12 +351,15 @@ function readNumber(path: string): number {
   }
 }
 
-/** Proportional: what several processes share, such as the runtime's own code, counts once. */
+/**
+ * Proportional: what several processes share, such as the runtime's own code, counts once. Of a process that may do what this
+ * one may not, the kernel tells only what it shares with nobody.
+ */
 function residentKiB(pid: number): number {
   try {
     return Number(/^Pss:\s+([0-9]+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
   } catch {
-    return 0;
+    return (processUsage(pid)?.privateBytes ?? 0) / 1_024;
   }
 }
 

@@ -8,7 +8,7 @@ import { BlockingChannel } from "../drivers/blocking-channel.ts";
 import { GroupFailover } from "../drivers/group-failover.ts";
 import { PulseSocket } from "../drivers/pulse-socket.ts";
 import type { NodeSettings } from "../node-settings.ts";
-import { ignoreSignals } from "../role-channel.ts";
+import { ignoreSignals, roleTitle } from "../role-channel.ts";
 import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
 import type { FailoverReport } from "../role-report.ts";
 
@@ -198,6 +198,7 @@ function start(): void {
     if (first === undefined) continue;
     if (first.message.kind !== "settings")
       throw new Error(`the first message is ${first.message.kind}, not settings`);
+    process.title = roleTitle("failover", first.message.settings.node);
     new FailoverRole(channel, first.message.settings).run(rest);
     return;
   }
