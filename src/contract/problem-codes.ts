@@ -87,6 +87,7 @@ export const problemCodes = {
   "already-active": "The node that should take over is active already.",
   "which-group": "The cluster has several failover groups: one must be named.",
   "no-such-group": "There is no failover group of this name.",
+  "no-such-entry": "No node remembers a change of role with this id.",
   "not-active": "The node that was asked is not active.",
   "switchover-not-active": "The node has nothing to hand over, for it is not active.",
   "switchover-no-standby": "No living standby has a complete connection table.",

@@ -30,7 +30,8 @@ async function main(): Promise<void> {
   if (config === undefined || node === undefined)
     fail([{ code: "usage", message: "--config and --node are needed" }]);
   const runDirectory = resolve(values["run-dir"] ?? join("/run/tocha", node));
-  const settings = readSettings(resolve(config), node, runDirectory);
+  const stateDirectory = resolve(values["state-dir"] ?? join("/var/lib/tocha", node));
+  const settings = readSettings(resolve(config), { node, runDirectory, stateDirectory });
   const level = values["log-level"];
   if (!isLogLevel(level))
     fail([{ code: "usage", message: `--log-level is error, warning, info or debug, not ${level}` }]);
@@ -55,7 +56,11 @@ async function main(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, stop);
 }
 
-function readSettings(file: string, node: string, runDirectory: string): NodeSettings {
+function readSettings(
+  file: string,
+  place: { readonly node: string; readonly runDirectory: string; readonly stateDirectory: string },
+): NodeSettings {
+  const { node } = place;
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -87,7 +92,7 @@ function readSettings(file: string, node: string, runDirectory: string): NodeSet
   const documentDirectory = dirname(file);
   try {
     const keys = readNodeKeys(keysDirectory(document, documentDirectory), node);
-    return nodeSettings({ document, documentDirectory, node, runDirectory }, keys.clusterKey);
+    return nodeSettings({ document, documentDirectory, ...place }, keys.clusterKey);
   } catch (error) {
     if (error instanceof ProblemError) fail([error.problem]);
     throw error;

@@ -11,6 +11,7 @@ import type { GroupReport } from "../role-report.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
 import { Face } from "./face.ts";
 import type { PulseSocket } from "./pulse-socket.ts";
+import { TransitionLog } from "./transition-log.ts";
 import { RENEW_MS, VirtualAddresses } from "./virtual-addresses.ts";
 
 /** Packets of one socket that are worked off before the others have their turn. */
@@ -37,6 +38,7 @@ export class GroupFailover {
   readonly #faces: readonly Face[];
   readonly #addresses: VirtualAddresses;
   readonly #election: Election;
+  readonly #transitions: TransitionLog;
   /** Router numbers of the other groups: their advertisements come in on the same devices. */
   readonly #otherRouterIds: ReadonlySet<number>;
   readonly #frame = new Uint8Array(FRAME_BYTES);
@@ -55,6 +57,7 @@ export class GroupFailover {
     this.#pulses = pulses;
     this.#faces = group.faces.map((face) => new Face(face, group));
     this.#addresses = new VirtualAddresses(group);
+    this.#transitions = new TransitionLog(group.name);
     const others = settings.groups.filter(({ name }) => name !== group.name);
     this.#otherRouterIds = new Set(
       others.map(({ virtualRouterId }) => virtualRouterId).filter((id) => id !== group.virtualRouterId),
@@ -116,7 +119,8 @@ export class GroupFailover {
   /** What is due by now; to be called when everything that has arrived was taken in. */
   timeout(): void {
     const now = performance.now();
-    if (now >= this.#election.deadline) this.#perform(this.#election.timeout(now));
+    const dueMs = this.#election.deadline;
+    if (now >= dueMs) this.#perform(this.#election.timeout(now), dueMs);
     if (now >= this.#renewDueMs) this.#renew(now);
   }
 
@@ -162,6 +166,7 @@ export class GroupFailover {
   }
 
   drained(token: number, complete: boolean): void {
+    this.#transitions.drained();
     this.#perform(this.#election.drained(performance.now(), token, complete));
   }
 
@@ -179,6 +184,22 @@ export class GroupFailover {
 
   close(): void {
     for (const face of this.#faces) face.close();
+  }
+
+  /** For the history: what this life of the node begins with. */
+  tellStart(): void {
+    this.#channel.send("control", { kind: "transition", transition: this.#transitions.start(this.#view()) });
+  }
+
+  /** Tells the history of a change of role. To be called when every group has done what was due. */
+  tellTransition(): void {
+    for (const transition of this.#transitions.take(() => this.#view()))
+      this.#channel.send("control", { kind: "transition", transition });
+  }
+
+  repeatTransitions(): void {
+    for (const transition of this.#transitions.kept)
+      this.#channel.send("control", { kind: "transition", transition });
   }
 
   report(): GroupReport {
@@ -217,7 +238,9 @@ export class GroupFailover {
     this.#perform(this.#election.faceChanged(performance.now(), name, up, addresses));
   }
 
-  #perform(effects: readonly ElectionEffect[]): void {
+  /** @param dueMs the deadline that they follow, if one did */
+  #perform(effects: readonly ElectionEffect[], dueMs?: number): void {
+    if (effects.length > 0) this.#transitions.decided(dueMs);
     for (const effect of effects) this.#performOne(effect);
   }
 
@@ -228,27 +251,33 @@ export class GroupFailover {
         const face = this.#faces.find(({ name }) => name === effect.face);
         if (face?.sendAdvertisement(effect.family, effect.priority) !== true)
           this.#count("advertisement-not-sent");
+        this.#transitions.done("advertised");
         break;
       }
       case "send-pulses": {
         const { revision } = this.#settings;
         this.#pulses.sendToAll(group, { ...this.#election.pulse(), watermark: this.#watermark, revision });
+        this.#transitions.done("pulsed");
         break;
       }
       case "add-addresses":
         this.#logRefusals("add virtual address", this.#addresses.add());
+        this.#transitions.done("addresses");
         this.#renewDueMs = performance.now() + RENEW_MS;
         break;
       case "remove-addresses":
         this.#renewDueMs = NEVER;
         this.#addressesLost = false;
         this.#logRefusals("remove virtual address", this.#addresses.remove());
+        this.#transitions.done("removed");
         this.#channel.send("supervisor", { kind: "released", group });
         break;
       case "announce":
         for (const face of this.#faces) if (face.up && !face.announce()) this.#count("announcement-not-sent");
+        this.#transitions.done("announced");
         break;
       case "drain":
+        this.#transitions.drainAsked();
         this.#channel.send("replicator", {
           ...({ kind: "drain", group } as const),
           token: effect.token,
@@ -257,6 +286,8 @@ export class GroupFailover {
         break;
       case "transition":
         this.#tellActive(effect.to === "active");
+        this.#transitions.done("told");
+        this.#transitions.changed(effect);
         this.#log("info", `${effect.from} -> ${effect.to}: ${effect.cause}`);
         break;
       case "handover-refused":

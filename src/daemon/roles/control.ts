@@ -17,8 +17,10 @@ import { composeClusterStatus } from "../../core/status/cluster-status.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
 import { type ControlRequest, listenForPeers, listenLocally, TextAnswer } from "../drivers/control-server.ts";
+import { FailoverAnswers } from "../drivers/failover-answers.ts";
 import { loadGateway } from "../drivers/gateway-loader.ts";
 import { MetricsServer } from "../drivers/metrics-server.ts";
+import { NodeHistory } from "../drivers/node-history.ts";
 import { askPeer } from "../drivers/peer-client.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import { composeNodeStatus, unreachableNode } from "../node-status.ts";
@@ -41,6 +43,7 @@ class ControlRole {
   readonly #settings: NodeSettings;
   readonly #keys: NodeKeys;
   readonly #connections: ConnectionAnswers;
+  readonly #history: NodeHistory;
   readonly #roles: RoleQuestions;
   #scrape: Promise<TextAnswer> | undefined;
   #gatewayReady = false;
@@ -53,9 +56,15 @@ class ControlRole {
     this.#roles = new RoleQuestions((role, message) => channel.send(role, message));
     this.#connections = new ConnectionAnswers(settings);
     const onError = (text: string) => channel.log("error", text);
+    const askPeer = async (peer: PeerSettings, path: string) => (await this.#askPeer(peer, "GET", path)).body;
+    this.#history = new NodeHistory({ settings, onError, askPeer });
+    const failover = new FailoverAnswers(settings, this.#history, () => this.#clusterStatus());
     listenLocally(
       join(settings.runDirectory, "control.sock"),
-      async (request) => (await this.#handleLocal(request)) ?? (await this.#handle(request)),
+      async (request) =>
+        (await this.#handleLocal(request)) ??
+        (await failover.answer(request)) ??
+        (await this.#handle(request)),
       onError,
     );
     listenForPeers(settings, this.#keys, (request) => this.#handle(request), onError);
@@ -69,6 +78,9 @@ class ControlRole {
       case "role-started":
         if (message.role === "failover" && this.#gatewayReady)
           this.#channel.send("failover", { kind: "gateway-ready" });
+        break;
+      case "transition":
+        this.#history.receive(message.transition);
         break;
       default:
         break;
@@ -110,6 +122,8 @@ class ControlRole {
         return await this.#clusterStatus();
       case "GET /v1/node":
         return await this.#nodeStatus();
+      case "GET /v1/node/history":
+        return this.#history.own(request.query);
       case "POST /v1/switchover":
         return await this.#switchover(request);
       default:
