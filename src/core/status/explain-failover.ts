@@ -37,8 +37,7 @@ function explainGroup(
   const activeName = status.groups.find(({ name }) => name === policy.name)?.activeNode ?? undefined;
   const actives = nodes.filter(({ role }) => role === "active");
   const active = actives.length === 1 ? actives[0] : undefined;
-  const switchEntry =
-    active === undefined ? undefined : lastTakeover(history, active.name, policy.name, active.sinceSeconds);
+  const switchEntry = active === undefined ? undefined : lastTakeover(history, active.name, policy.name);
   const sole = active?.name ?? (actives.length === 0 ? activeName : undefined);
   return {
     name: policy.name,
@@ -53,15 +52,14 @@ function explainGroup(
   };
 }
 
-/** The change that made the node active, unless the history is of an earlier life of it. */
+/** The change that made the node active; undefined when its last one was another, so that this one is not known. */
 function lastTakeover(
   history: readonly HistoryEntry[],
   node: string,
   group: string,
-  sinceSeconds: number,
 ): HistoryEntry | undefined {
   const last = history.find((entry) => entry.node === node && entry.group === group);
-  return last?.to === "active" && sinceSeconds >= 0 ? last : undefined;
+  return last?.to === "active" ? last : undefined;
 }
 
 function activeSentences(
