@@ -16,6 +16,7 @@ import {
 } from "../../core/history/merge-history.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import type { Transition } from "../role-message.ts";
+import { type FirstPacket, FirstPacketWatch } from "./first-packet-watch.ts";
 import { HistoryFile } from "./history-file.ts";
 
 /** What the failover role repeats after a restart of the control role is among so many last entries. */
@@ -34,8 +35,6 @@ export interface NodeHistoryOptions {
   readonly settings: NodeSettings;
   readonly askPeer: (peer: PeerSettings, path: string) => Promise<unknown>;
   readonly onError: (text: string) => void;
-  /** A change that is new, written down. */
-  readonly onEntry?: (entry: HistoryEntry, transition: Transition) => void;
 }
 
 /** Keeps this node's changes of role, and answers questions about those of the whole cluster. */
@@ -44,6 +43,7 @@ export class NodeHistory {
   readonly #file: HistoryFile;
   /** Changes that are written down already, by life and number. */
   readonly #known: Set<string>;
+  readonly #watches: ReadonlyMap<string, FirstPacketWatch>;
   readonly figures: ReadonlyMap<string, GroupHistoryFigures>;
 
   constructor(options: NodeHistoryOptions) {
@@ -54,31 +54,41 @@ export class NodeHistory {
     this.#known = new Set(entries.slice(-REPEATED_MAX).map(sourceKey));
     this.figures = new Map(settings.groups.map(({ name }) => [name, newFigures()]));
     for (const entry of entries) this.#follow(entry);
+    this.#watches = new Map(
+      settings.groups.map((group) => [group.name, new FirstPacketWatch(settings, group)]),
+    );
   }
 
+  /** A change of role; the failover role repeats the last ones when this process has started again. */
   receive(transition: Transition): void {
     const { decidedMs, ...rest } = transition;
-    if (this.#known.has(sourceKey(transition))) return;
-    this.#known.add(sourceKey(transition));
-    if (this.#known.size > 2 * REPEATED_MAX) this.#known.delete([...this.#known][0] ?? "");
+    const watch = this.#watches.get(transition.group);
+    if (transition.to !== "active") watch?.prepare();
+    if (this.#known.has(sourceKey(transition))) {
+      if (transition.to === "active") watch?.close();
+      return;
+    }
+    this.#remember(sourceKey(transition));
     const { node } = this.#options.settings;
     const agoMs = Number(process.hrtime.bigint()) / 1e6 - decidedMs;
     const entry = this.#file.add({ ...rest, node, at: new Date(Date.now() - agoMs).toISOString() });
     this.#follow(entry);
+    if (entry.to !== "active") return;
     const figures = this.figures.get(entry.group);
-    if (entry.to === "active" && figures !== undefined)
-      figures.takeovers[entry.kind] = (figures.takeovers[entry.kind] ?? 0) + 1;
-    this.#options.onEntry?.(entry, transition);
+    if (figures !== undefined) figures.takeovers[entry.kind] = (figures.takeovers[entry.kind] ?? 0) + 1;
+    watch?.await(agoMs, (packet) => this.#addFirstPacket(entry, packet));
   }
 
-  /** The first packet that was forwarded after a takeover. */
-  addFirstPacket(
-    entry: HistoryEntry,
-    { path, atUs }: { readonly path: string; readonly atUs: number },
-  ): void {
-    const stamp = { id: entry.id, what: "first-packet", path, atUs };
-    this.#file.addStamp(stamp);
+  #addFirstPacket(entry: HistoryEntry, { path, afterDecisionMs }: FirstPacket): void {
+    const stamp = { what: "first-packet", path, atUs: Math.round(afterDecisionMs * 1_000) };
+    this.#file.addStamp({ id: entry.id, ...stamp });
     this.#follow({ ...entry, stamps: [...entry.stamps, stamp] });
+  }
+
+  #remember(key: string): void {
+    this.#known.add(key);
+    const [oldest] = this.#known;
+    if (this.#known.size > 2 * REPEATED_MAX && oldest !== undefined) this.#known.delete(oldest);
   }
 
   /** What this node remembers. */
