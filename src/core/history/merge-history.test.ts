@@ -27,11 +27,13 @@ describe("mergeHistory", () => {
 });
 
 describe("findEntry", () => {
-  it("finds an entry, and what other nodes remember of the same moment and group", () => {
+  it("finds an entry, and of each other node the other side of it", () => {
+    const stranger = handoverEntry({ id: "gw3-1", node: "gw3", other: "gw1" });
+    const farther = handoverEntry({ id: "gw1-8", at: "2026-08-01T10:00:00.200Z" });
     const elsewhere = handoverEntry({ id: "gw1-10", group: "guests" });
     const later = handoverEntry({ id: "gw1-11", at: "2026-08-01T10:00:09.000Z" });
     const own = takeoverEntry({ id: "gw2-18" });
-    const entries = [takeoverEntry(), handoverEntry(), elsewhere, later, own];
+    const entries = [takeoverEntry(), farther, handoverEntry(), elsewhere, later, own, stranger];
     const found = findEntry({ entries, unreachable: ["gw3"] }, "gw2-17");
     assert.deepEqual(ids(found?.related ?? []), ["gw1-9"]);
     assert.deepEqual(found?.unreachable, ["gw3"]);

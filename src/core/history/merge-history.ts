@@ -36,17 +36,21 @@ export function mergeHistory(
     .slice(0, limit);
 }
 
-/** An entry, and what the other nodes remember of the same moment; undefined when there is none of that id. */
+/** An entry, and of each other node the entry that is the other side of it; undefined when there is none of that id. */
 export function findEntry({ entries, unreachable }: FailoverHistory, id: string): HistoryItem | undefined {
   const entry = entries.find((one) => one.id === id);
   if (entry === undefined) return undefined;
-  const atMs = Date.parse(entry.at);
-  const related = entries.filter((one) => {
-    return (
-      one.node !== entry.node &&
-      one.group === entry.group &&
-      Math.abs(Date.parse(one.at) - atMs) <= RELATED_MS_MAX
-    );
-  });
-  return { entry, related, unreachable };
+  const closest = new Map<string, HistoryEntry>();
+  for (const one of entries) {
+    if (one.node === entry.node || one.group !== entry.group) continue;
+    if (one.other !== entry.node && entry.other !== one.node) continue;
+    const best = closest.get(one.node);
+    if (distanceMs(one, entry) > RELATED_MS_MAX) continue;
+    if (best === undefined || distanceMs(one, entry) < distanceMs(best, entry)) closest.set(one.node, one);
+  }
+  return { entry, related: [...closest.values()], unreachable };
+}
+
+function distanceMs(a: HistoryEntry, b: HistoryEntry): number {
+  return Math.abs(Date.parse(a.at) - Date.parse(b.at));
 }
