@@ -73,3 +73,35 @@ describe("tocha failover why", () => {
     assert.match(err, /no failover group guests[\s\S]*Groups: gateway\./);
   });
 });
+
+describe("tocha switchover --dry-run", () => {
+  it("says what would happen, and asks for nothing else", async () => {
+    const body = {
+      ...{ ok: true, dryRun: true, group: "gateway", from: "gw1", to: "gw2", complete: true },
+      ...{ connections: 7, notProtected: 0, lagRecords: 0, lagMs: 0 },
+      sentences: ["gw2 would take over from gw1.", "Nothing would have to be waited for."],
+    };
+    node.answer = { status: 200, body };
+    const { status, out } = await node.tocha(["switchover", "--dry-run", "--to", "gw2"]);
+    assert.equal(status, 0);
+    assert.equal(
+      out,
+      "ok  gw2 would take over from gw1. Nothing would have to be waited for.\n    Nothing was changed.\n",
+    );
+    assert.deepEqual(JSON.parse(node.told), { to: "gw2", dryRun: true });
+    const json = await node.tocha(["switchover", "--dry-run", "-o", "json"]);
+    assert.deepEqual(JSON.parse(json.out), body);
+  });
+
+  it("ends with 1 when it would be refused", async () => {
+    node.answer = { status: 409, body: { code: "switchover-no-standby", message: "nobody could" } };
+    const { status, err } = await node.tocha(["switchover", "--dry-run"]);
+    assert.equal(status, 1);
+    assert.match(err, /nobody could \[switchover-no-standby\]/);
+  });
+
+  it("takes what was done for an answer that it does not understand", async () => {
+    node.answer = { status: 200, body: { ok: true, group: "gateway", from: "gw1", to: "gw2" } };
+    assert.equal((await node.tocha(["switchover", "--dry-run"])).status, 69);
+  });
+});

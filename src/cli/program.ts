@@ -185,14 +185,16 @@ function switchoverCommand(): Command {
     .option("-g, --group <name>", "the failover group (needed where there are several)")
     .option("-t, --to <node>", "the node that takes over (default: the best standby)")
     .option("-r, --reason <text>", "why, for the log")
+    .option("--dry-run", "only say what would happen, and how many connections are protected")
     .addOption(outputOption())
     .addHelpText(
       "after",
       `
 The standby first confirms that it holds every connection; it is refused when none can take over.
-Exit status 0: done; 1: refused, nothing has changed; 69: no node answers.
+Exit status 0: done (with --dry-run: it would be); 1: refused, nothing has changed; 69: no node answers.
 
 Examples:
+  tocha switchover --dry-run
   tocha switchover --reason "kernel update"
   tocha switchover --to gw2`,
     )

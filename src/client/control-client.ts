@@ -8,7 +8,12 @@ import {
   historyItemSchema,
   historySchema,
 } from "../contract/failover-history.ts";
-import { type FailoverWhy, whySchema } from "../contract/failover-why.ts";
+import {
+  type FailoverWhy,
+  type ForeseenSwitchover,
+  foreseenSwitchoverSchema,
+  whySchema,
+} from "../contract/failover-why.ts";
 import {
   type ClusterStatus,
   clusterStatusSchema,
@@ -52,6 +57,13 @@ export class ControlClient {
       timeoutMs: this.#switchoverTimeoutMs,
     });
     return this.#validate(reply, switchoverAnswerSchema);
+  }
+
+  /** What a switchover would do now; throws what would refuse it. */
+  async foreseeSwitchover(wish: SwitchoverRequest = {}): Promise<ForeseenSwitchover> {
+    const body = { ...wish, dryRun: true };
+    const reply = await this.#ask("POST", "/v1/switchover", { body, timeoutMs: this.#timeoutMs });
+    return this.#validate(reply, foreseenSwitchoverSchema);
   }
 
   /** Changes of role that the nodes remember; `query` has limit, node and group. */

@@ -33,6 +33,16 @@ const takeoverSchema = z.object({
   sentences: z.array(z.string()),
 });
 
+/** The answer to POST /v1/switchover with `dryRun`: nothing was changed. A refusal is a problem, as without it. */
+export const foreseenSwitchoverSchema = z.object({
+  ok: z.literal(true),
+  dryRun: z.literal(true),
+  group: z.string(),
+  from: z.string(),
+  to: z.string(),
+  ...takeoverSchema.omit({ node: true, withinMs: true }).shape,
+});
+
 const groupWhySchema = z.object({
   name: z.string(),
   /** Null where none or several are active. */
@@ -64,4 +74,5 @@ export const whySchema = z.object({
 export type FailoverWhy = z.output<typeof whySchema>;
 export type GroupWhy = z.output<typeof groupWhySchema>;
 export type ForeseenTakeover = z.output<typeof takeoverSchema>;
+export type ForeseenSwitchover = z.output<typeof foreseenSwitchoverSchema>;
 export type StandbyReason = keyof typeof standbyReasons;

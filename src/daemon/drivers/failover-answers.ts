@@ -1,6 +1,10 @@
+import { ProblemError } from "../../base/problem.ts";
+import type { ForeseenSwitchover } from "../../contract/failover-why.ts";
 import type { ClusterStatus } from "../../contract/status.ts";
 import { explainFailover } from "../../core/status/explain-failover.ts";
+import { foreseeSwitchover } from "../../core/status/foreseen-switchover.ts";
 import type { NodeSettings } from "../node-settings.ts";
+import type { FailoverReport } from "../role-report.ts";
 import type { ControlRequest } from "./control-server.ts";
 import type { NodeHistory } from "./node-history.ts";
 
@@ -14,10 +18,18 @@ export class FailoverAnswers {
   readonly #history: NodeHistory;
   readonly #clusterStatus: () => Promise<ClusterStatus>;
 
-  constructor(settings: NodeSettings, history: NodeHistory, clusterStatus: () => Promise<ClusterStatus>) {
-    this.#settings = settings;
-    this.#history = history;
-    this.#clusterStatus = clusterStatus;
+  readonly #failover: () => Promise<FailoverReport | undefined>;
+
+  constructor(options: {
+    readonly settings: NodeSettings;
+    readonly history: NodeHistory;
+    readonly clusterStatus: () => Promise<ClusterStatus>;
+    readonly failover: () => Promise<FailoverReport | undefined>;
+  }) {
+    this.#settings = options.settings;
+    this.#history = options.history;
+    this.#clusterStatus = options.clusterStatus;
+    this.#failover = options.failover;
   }
 
   /** @returns undefined when the request is not about this */
@@ -26,6 +38,23 @@ export class FailoverAnswers {
     if (operation === "GET /v1/failover/history") return await this.#history.cluster(query);
     if (operation === "GET /v1/failover/why") return await this.#why();
     return operation.startsWith(ITEM) ? await this.#history.item(operation.slice(ITEM.length)) : undefined;
+  }
+
+  /**
+   * What a switchover would do, on the node that is active.
+   *
+   * @throws ProblemError when it would be refused
+   */
+  async foreseeSwitchover(
+    { nodes }: ClusterStatus,
+    { group, to }: { readonly group: string; readonly to: string | undefined },
+  ): Promise<ForeseenSwitchover> {
+    const view = (await this.#failover())?.groups.find(({ name }) => name === group)?.view;
+    if (view === undefined)
+      throw new ProblemError({ code: "no-answer", message: "the failover role does not answer" });
+    const answer = foreseeSwitchover(view, { node: this.#settings.node, group, to }, nodes);
+    if ("code" in answer) throw new ProblemError(answer);
+    return answer;
   }
 
   async #why() {
