@@ -78,6 +78,12 @@ const takeoverStamps = ["noticed", "decided", "addresses", "announced", "adverti
 
 test("a switchover leaves an entry on both nodes, and each node knows both", async () => {
   const { active, standby } = await lab.rolesWhenWell();
+  const before = await historyOf(active);
+  const foreseen = await ask(standby).foreseeSwitchover();
+  assert.deepEqual([foreseen.from, foreseen.to, foreseen.complete], [active, standby, true]);
+  assert.ok((foreseen.connections ?? 0) >= 10, "the streams are in the active's table");
+  await assert.rejects(ask(standby).foreseeSwitchover({ to: active }), /is active already/);
+  assert.deepEqual(await historyOf(active), before, "nothing was changed");
   await ask(active).switchover({ reason: "a test" });
   const taken = await waitForEntry(active, standby, isMeasuredTakeover);
   assert.deepEqual([taken.kind, taken.other, taken.from], ["resignation", active, "standby"]);
@@ -121,6 +127,14 @@ test("a power cut leaves an entry with what was heard last, and why says what ho
   const [takeover, gap] = [takeoverUs(taken) ?? 0, gapUs(taken) ?? 0];
   assert.ok(takeover >= downUs && gap >= downUs, `${takeover} and ${gap} µs`);
 
+  const metrics = await ask(standby).metrics();
+  assert.match(metrics, /^tocha_takeovers_total\{group="gateway",cause="silence"\} [1-9]/m);
+  assert.match(
+    metrics,
+    new RegExp(`^tocha_takeover_last_gap_seconds\\{group="gateway"\\} ${gap / 1e6}$`, "m"),
+  );
+
+  await assert.rejects(ask(standby).foreseeSwitchover(), /no living standby/);
   const [group] = (await ask(standby).why()).groups;
   assert.deepEqual([group?.activeNode, group?.historyId], [standby, taken.id]);
   assert.match(
