@@ -4,6 +4,7 @@ import { exits, outputOption, socketOptions } from "./command-options.ts";
 import { connectionsCommand, metricsCommand } from "./connections-program.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
+import { failoverCommand } from "./failover-program.ts";
 import { problemText } from "./problem-text.ts";
 import { paperOf } from "./terminal.ts";
 
@@ -68,6 +69,7 @@ Examples:
   tocha run --config cluster.yaml          be a gateway
   tocha status                             how is the cluster?
   tocha connections top                    who has the most connections?
+  tocha failover why                       who is active, why, and what if it died?
   tocha switchover --reason "new kernel"   hand over before maintenance
   tocha lab up                             try all of it on this machine alone
 
@@ -80,6 +82,7 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
     statusCommand(),
     connectionsCommand(),
     metricsCommand(),
+    failoverCommand(),
     switchoverCommand(),
     keysCommand(),
   ];
@@ -182,14 +185,16 @@ function switchoverCommand(): Command {
     .option("-g, --group <name>", "the failover group (needed where there are several)")
     .option("-t, --to <node>", "the node that takes over (default: the best standby)")
     .option("-r, --reason <text>", "why, for the log")
+    .option("--dry-run", "only say what would happen, and how many connections are protected")
     .addOption(outputOption())
     .addHelpText(
       "after",
       `
 The standby first confirms that it holds every connection; it is refused when none can take over.
-Exit status 0: done; 1: refused, nothing has changed; 69: no node answers.
+Exit status 0: done (with --dry-run: it would be); 1: refused, nothing has changed; 69: no node answers.
 
 Examples:
+  tocha switchover --dry-run
   tocha switchover --reason "kernel update"
   tocha switchover --to gw2`,
     )

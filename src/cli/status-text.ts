@@ -1,4 +1,5 @@
 import { formatDurationMs } from "../base/duration.ts";
+import { grouped, short } from "../base/number-text.ts";
 import {
   type ClusterStatus,
   type NodeStatus,
@@ -7,7 +8,6 @@ import {
   type StatusProblem,
   type Verdict,
 } from "../contract/status.ts";
-import { grouped, short } from "./number-text.ts";
 import { type Cell, type Column, tableLines } from "./table.ts";
 import { indent, type Paper, type Style, wrap } from "./terminal.ts";
 

@@ -178,6 +178,8 @@ export const switchoverRequestSchema = z.strictObject({
   group: z.string().optional(),
   to: z.string().optional(),
   reason: z.string().max(200).optional(),
+  /** Only say what would happen. */
+  dryRun: z.boolean().optional(),
 });
 
 export const switchoverAnswerSchema = z.object({

@@ -22,7 +22,8 @@ function main(): void {
   if (config === undefined || node === undefined)
     fail([{ code: "usage", message: "--config and --node are needed" }]);
   const runDirectory = resolve(values["run-dir"] ?? join("/run/tocha", node));
-  const settings = readSettings(resolve(config), node, runDirectory);
+  const stateDirectory = resolve(values["state-dir"] ?? join("/var/lib/tocha", node));
+  const settings = readSettings(resolve(config), { node, runDirectory, stateDirectory });
   const level = values["log-level"];
   if (!isLogLevel(level))
     fail([{ code: "usage", message: `--log-level is error, warning, info or debug, not ${level}` }]);

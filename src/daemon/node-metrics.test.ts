@@ -11,7 +11,7 @@ import type { FailoverReport, GroupReport, ReplicatorReport, StreamReport } from
 
 const { document } = readDocument(goodDocument, "good.yaml");
 assert.ok(document !== undefined);
-const where = { documentDirectory: "/", runDirectory: "/run", node: "gw1" };
+const where = { documentDirectory: "/", runDirectory: "/run", stateDirectory: "/var", node: "gw1" };
 const settings = nodeSettings({ document, ...where }, new Uint8Array(32));
 
 const stream = (direction: "to" | "from", more: object = {}): StreamReport => ({
@@ -82,6 +82,13 @@ const source = (more: Partial<NodeMetricsSource> = {}): NodeMetricsSource => ({
   },
   connections: { count: 102_334, max: 1_048_576 },
   gatewayLoaded: true,
+  history: new Map([
+    [
+      "gateway",
+      { takeovers: { silence: 2, resignation: 1 }, takeoverUs: 342_055, gapUs: 343_100, changedMs: 1_500 },
+    ],
+    ["guests", { takeovers: { silence: 0 }, takeoverUs: undefined, gapUs: undefined, changedMs: undefined }],
+  ]),
   usageOf: () => ({ cpuSeconds: 1.5, residentBytes: 100, privateBytes: 40 }),
   ...more,
 });
@@ -109,6 +116,13 @@ describe("renderNodeMetrics", () => {
       "tocha_failover_lateness_max_seconds 0.0015",
       'tocha_failover_events_total{event="conflict"} 2',
       'tocha_failover_events_total{event="pulseReplayed"} 4',
+      'tocha_takeovers_total{group="gateway",cause="silence"} 2',
+      'tocha_takeovers_total{group="gateway",cause="resignation"} 1',
+      'tocha_takeovers_total{group="guests",cause="silence"} 0',
+      'tocha_takeover_last_seconds{group="gateway"} 0.342055',
+      'tocha_takeover_last_gap_seconds{group="gateway"} 0.3431',
+      'tocha_failover_changed_timestamp_seconds{group="gateway"} 1.5',
+      'tocha_conflicts_total{group="gateway"} 1',
       "tocha_replication_complete 1",
       'tocha_replication_records_total{peer="gw2",direction="to"} 1000',
       'tocha_replication_bytes_total{peer="gw2",direction="from"} 27000',
@@ -163,7 +177,9 @@ describe("renderNodeMetrics", () => {
     const found = await lines(source({ replicator: undefined, failover: undefined }));
     assert.ok(found.includes('tocha_process_answering{process="replicator"} 0'));
     assert.ok(found.includes('tocha_process_answering{process="supervisor"} 1'));
-    assert.ok(!found.some((line) => /^tocha_(replication|role)/.test(line)));
+    assert.ok(!found.some((line) => /^tocha_(replication|role|conflicts)/.test(line)));
+    const unmeasured = found.filter((line) => line.includes("guests"));
+    assert.deepEqual(unmeasured, ['tocha_takeovers_total{group="guests",cause="silence"} 0']);
     const cut = await lines(
       source({ replicator: replicator({ streams: [stream("to", { connected: false })] }) }),
     );

@@ -1,4 +1,6 @@
 import { nodeRoles } from "../contract/status.ts";
+import type { GroupHistoryFigures } from "./drivers/node-history.ts";
+import { addHistory } from "./history-metrics.ts";
 import { type MetricLabels, MetricSet, type RenderedMetrics } from "./metric-set.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { nodeView } from "./node-view.ts";
@@ -14,6 +16,8 @@ export interface NodeMetricsSource {
   readonly supervisor: SupervisorReport | undefined;
   readonly connections: { readonly count: number; readonly max: number };
   readonly gatewayLoaded: boolean;
+  /** By group. */
+  readonly history: ReadonlyMap<string, GroupHistoryFigures>;
   usageOf(pid: number): ProcessUsage | undefined;
 }
 
@@ -22,6 +26,7 @@ export async function renderNodeMetrics(source: NodeMetricsSource): Promise<Rend
   const metrics = new MetricSet();
   addNode(metrics, source);
   if (source.failover !== undefined) addFailover(metrics, source.failover);
+  addHistory(metrics, source.history, source.failover);
   if (source.replicator !== undefined) addReplicator(metrics, source.replicator);
   addProcesses(metrics, source);
   return await metrics.render();

@@ -77,6 +77,8 @@ export interface NodeSettings {
   readonly revision: string;
   readonly document: ClusterDocument;
   readonly runDirectory: string;
+  /** What outlives a boot. */
+  readonly stateDirectory: string;
   readonly keysDirectory: string;
   /** Hexadecimal; derived from the cluster's key for the pulses alone. */
   readonly pulseKey: string;
@@ -98,6 +100,7 @@ export interface NodeSettingsSource {
   readonly documentDirectory: string;
   readonly node: string;
   readonly runDirectory: string;
+  readonly stateDirectory: string;
 }
 
 /** The folder with the keys, as the document says. */
@@ -116,6 +119,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
     revision: documentRevision(document),
     document,
     runDirectory: source.runDirectory,
+    stateDirectory: source.stateDirectory,
     keysDirectory: keysDirectory(document, source.documentDirectory),
     pulseKey: Buffer.from(hkdfSync("sha256", clusterKey, document.cluster, "tocha pulse v1", 32)).toString(
       "hex",

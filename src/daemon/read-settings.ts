@@ -10,7 +10,11 @@ import { keysDirectory, type NodeSettings, nodeSettings } from "./node-settings.
 const EXIT_BAD_INPUT = 2;
 
 /** Reads what the document says for a node, and its keys. Where anything is wrong, says so and ends this process. */
-export function readSettings(file: string, node: string, runDirectory: string): NodeSettings {
+export function readSettings(
+  file: string,
+  place: { readonly node: string; readonly runDirectory: string; readonly stateDirectory: string },
+): NodeSettings {
+  const { node } = place;
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -42,7 +46,7 @@ export function readSettings(file: string, node: string, runDirectory: string): 
   const documentDirectory = dirname(file);
   try {
     const keys = readNodeKeys(keysDirectory(document, documentDirectory), node);
-    return nodeSettings({ document, documentDirectory, node, runDirectory }, keys.clusterKey);
+    return nodeSettings({ document, documentDirectory, ...place }, keys.clusterKey);
   } catch (error) {
     if (error instanceof ProblemError) fail([error.problem]);
     throw error;

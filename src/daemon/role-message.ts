@@ -1,4 +1,5 @@
 import type { Problem } from "../base/problem.ts";
+import type { HistoryEntry } from "../contract/failover-history.ts";
 import type { NodeSettings } from "./node-settings.ts";
 
 /** The processes of a node. The supervisor starts the others and carries their messages to each other. */
@@ -34,6 +35,8 @@ export type RoleMessage =
   | { readonly kind: "gateway-ready" }
   /** failover → replicator: whether this node is active for the group. */
   | { readonly kind: "active"; readonly group: string; readonly active: boolean }
+  /** failover → control, after all that a change of role takes is done; again when the control role has started again. */
+  | { readonly kind: "transition"; readonly transition: Transition }
   /** replicator → failover: whether this node's kernel holds all of the group's flows. */
   | {
       readonly kind: "table";
@@ -58,6 +61,12 @@ export type RoleMessage =
   | { readonly kind: "ask"; readonly request: number }
   /** any → control: one of the report types of role-report.ts. */
   | { readonly kind: "answer"; readonly request: number; readonly report: unknown };
+
+/** A change of role as the failover role knows it: the history adds what is missing. */
+export interface Transition extends Omit<HistoryEntry, "id" | "node" | "at"> {
+  /** On the clock that all processes of a machine share (CLOCK_MONOTONIC). */
+  readonly decidedMs: number;
+}
 
 export interface Envelope {
   readonly to: RoleName;

@@ -10,9 +10,9 @@ const { values } = parseArgs({
     ...{ "run-dir": { type: "string" }, "state-dir": { type: "string" } },
   },
 });
-const { config = "", node = "", "run-dir": runDirectory = "" } = values;
+const { config = "", node = "", "run-dir": runDirectory = "", "state-dir": stateDirectory = "" } = values;
 const supervisor = new Supervisor({
-  settings: readSettings(config, node, runDirectory),
+  settings: readSettings(config, { node, runDirectory, stateDirectory }),
   log: new Log(node, "info"),
   // In MiB; Node.js alone has more when it has loaded the first modules.
   runtimeOptions: { replicator: ["--max-old-space-size=3", "--max-semi-space-size=1"] },

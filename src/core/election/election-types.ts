@@ -1,6 +1,8 @@
 import type { IpAddress, IpFamily } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
 import type { Pulse, PulseRole } from "../../wire/pulse.ts";
+import type { HandoverReason } from "./handover.ts";
+import type { Trigger } from "./transitions.ts";
 
 /** What this node is in the group. RFC 9568 calls standby "Backup" and init "Initialize". */
 export type GroupRole = PulseRole;
@@ -60,10 +62,27 @@ export type ElectionEffect =
   | { readonly do: "drain"; readonly token: number; readonly limitMs: number }
   /** The handover that was asked for, or that a peer wanted, does not take place: this node stays active. */
   | { readonly do: "handover-refused"; readonly problem: Problem }
-  /** `cause` is a sentence for people. */
-  | { readonly do: "transition"; readonly from: GroupRole; readonly to: GroupRole; readonly cause: string }
+  /** `cause` is a sentence for people, `reason` the same for programs. */
+  | {
+      readonly do: "transition";
+      readonly from: GroupRole;
+      readonly to: GroupRole;
+      readonly cause: string;
+      readonly reason: TransitionReason;
+    }
   /** `stop()` is complete. */
   | { readonly do: "finished" };
+
+/** What made a role change: history and metrics go by this. */
+export interface TransitionReason {
+  readonly kind: TransitionKind;
+  /** Who fell silent, resigned, is active instead, or takes over: a node, or words for a foreign router. */
+  readonly other?: string | undefined;
+  /** When the active that is replaced spoke last. */
+  readonly wordMs?: number | undefined;
+}
+
+export type TransitionKind = Trigger | HandoverReason | "silence" | "resignation" | "started";
 
 /** What our pulses say; identity, session, watermark and revision are the driver's. */
 export type PulseState = Pick<

@@ -240,7 +240,7 @@ export class Election {
       return;
     }
     const right = outranksUs ? "is active and ranks higher" : "became active while this node was stalled";
-    this.#member.go("yielded", `${name} ${right}`);
+    this.#member.go("yielded", `${name} ${right}`, { kind: "yielded", other: name });
     this.#member.endInitListening();
     this.#leaveInit();
     this.#member.follow(deadMs);
@@ -261,7 +261,11 @@ export class Election {
       this.#member.awaitSkew();
       this.#lastWord = { name, atMs: this.#nowMs, resigned: true };
     } else {
-      this.#member.go("took-over", `${name} resigned`);
+      this.#member.go("took-over", `${name} resigned`, {
+        kind: "resignation",
+        other: name,
+        wordMs: this.#nowMs,
+      });
     }
   }
 
@@ -276,7 +280,9 @@ export class Election {
     const what = resigned
       ? `resigned, and ${forMs} ms later nobody better had taken over`
       : `was silent for ${forMs} ms on every path`;
-    this.#member.go("took-over", `${name} ${what}`);
+    const kind = resigned ? "resignation" : "silence";
+    const { name: other, atMs: wordMs } = this.#lastWord ?? {};
+    this.#member.go("took-over", `${name} ${what}`, { kind, other, wordMs });
   }
 
   // ---- Handover ----
@@ -310,7 +316,10 @@ export class Election {
     const { reason, why } = this.#handover;
     const target = this.#target(reason);
     if (target !== undefined && (complete || reason === "health")) {
-      this.#member.go("handed-over", `it handed over to ${target.name}: ${why}`);
+      this.#member.go("handed-over", `it handed over to ${target.name}: ${why}`, {
+        kind: reason,
+        other: target.name,
+      });
       return;
     }
     this.#refuseHandover(target === undefined ? noStandbyProblem : drainFailedProblem(target.name));

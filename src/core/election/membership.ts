@@ -1,5 +1,5 @@
 import { AnnouncementSchedule } from "./announcement-schedule.ts";
-import type { ElectionEffect, ElectionSettings, GroupRole } from "./election-types.ts";
+import type { ElectionEffect, ElectionSettings, GroupRole, TransitionReason } from "./election-types.ts";
 import type { Health } from "./health.ts";
 import {
   ASSERTION_RATE_MAX,
@@ -169,7 +169,7 @@ export class Membership {
   }
 
   /** Changes the role as the table says. */
-  go(trigger: Trigger, cause: string): void {
+  go(trigger: Trigger, cause: string, reason: TransitionReason = { kind: trigger }): void {
     const from = this.#role;
     const to = transitions[from][trigger];
     if (to === undefined) return;
@@ -184,7 +184,7 @@ export class Membership {
           activeDownMs(this.#health.effectivePriority, this.#settings.intervalMs, this.#settings.skewOfMs),
       );
     this.beat();
-    this.do({ do: "transition", from, to, cause });
+    this.do({ do: "transition", from, to, cause, reason });
     if (to === "stopped") this.do({ do: "finished" });
   }
 

@@ -10,17 +10,15 @@ import type { RoleMessage } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
 import { Face } from "./face.ts";
+import { HeldAddresses } from "./held-addresses.ts";
 import type { PulseSocket } from "./pulse-socket.ts";
 import { RouterAdvertisements } from "./router-advertisements.ts";
-import { RENEW_MS, VirtualAddresses } from "./virtual-addresses.ts";
+import { TransitionLog } from "./transition-log.ts";
 import { VirtualMac } from "./virtual-mac.ts";
 
 /** Packets of one socket that are worked off before the others have their turn. */
 const RECEIVE_BURST = 64;
 const FRAME_BYTES = 2_048;
-/** Two renewals by the supervisor are overdue, and the shortest lifetime is not yet over. */
-const RENEWAL_LATE_MS = 2.5 * RENEW_MS;
-const NEVER = Number.POSITIVE_INFINITY;
 
 export interface GroupFailoverOptions {
   readonly settings: NodeSettings;
@@ -43,18 +41,14 @@ export class GroupFailover {
   readonly #virtualMac: VirtualMac;
   /** Of the faces for which the document asks for them. */
   readonly #routers: readonly RouterAdvertisements[];
-  readonly #addresses: VirtualAddresses;
+  readonly #addresses: HeldAddresses;
   readonly #election: Election;
+  readonly #transitions: TransitionLog;
   /** Router numbers of the other groups: their advertisements come in on the same devices. */
   readonly #otherRouterIds: ReadonlySet<number>;
   readonly #frame = new Uint8Array(FRAME_BYTES);
   readonly #counters: Record<string, number> = {};
-  #renewDueMs = NEVER;
-  /** When the kernel last reported that a virtual address was added, or its lifetime renewed. */
-  #renewedMs = 0;
   #toldActive = false;
-  /** The kernel has dropped virtual addresses that this node holds. */
-  #addressesLost = false;
   #watermark = 0n;
   #finished = false;
 
@@ -71,7 +65,12 @@ export class GroupFailover {
       if (face === undefined || routerAdvertisement === undefined) return [];
       return new RouterAdvertisements(face, routerAdvertisement, (reason) => this.#count(reason));
     });
-    this.#addresses = new VirtualAddresses(group);
+    this.#addresses = new HeldAddresses({
+      group,
+      log: (text) => this.#log("error", text),
+      count: (event) => this.#count(event),
+    });
+    this.#transitions = new TransitionLog(group.name);
     const others = settings.groups.filter(({ name }) => name !== group.name);
     this.#otherRouterIds = new Set(
       others.map(({ virtualRouterId }) => virtualRouterId).filter((id) => id !== group.virtualRouterId),
@@ -104,7 +103,7 @@ export class GroupFailover {
 
   /** When something is due; Infinity when nothing is. */
   get deadline(): number {
-    let deadline = Math.min(this.#election.deadline, this.#renewDueMs);
+    let deadline = Math.min(this.#election.deadline, this.#addresses.dueMs);
     for (const router of this.#routers) deadline = Math.min(deadline, router.deadline);
     return deadline;
   }
@@ -147,8 +146,9 @@ export class GroupFailover {
   /** What is due by now; to be called when everything that has arrived was taken in. */
   timeout(): void {
     const now = performance.now();
-    if (now >= this.#election.deadline) this.#perform(this.#election.timeout(now));
-    if (now >= this.#renewDueMs) this.#renew(now);
+    const dueMs = this.#election.deadline;
+    if (now >= dueMs) this.#perform(this.#election.timeout(now), dueMs);
+    if (now >= this.#addresses.dueMs) this.#renew(now);
     for (const router of this.#routers) if (now >= router.deadline) this.#advertiseRouter(now, router);
   }
 
@@ -172,18 +172,13 @@ export class GroupFailover {
   addressChanged(address: AddressState, removed: boolean): void {
     for (const face of this.#faces) {
       if (face.addressChanged(address, removed)) this.#tellFace(face);
-      // A renewal that came too late, or somebody else's hand: an active node must have its addresses.
-      if (!face.isVirtual(address.address)) continue;
-      if (removed) this.loseAddresses();
-      else this.#renewedMs = performance.now();
+      if (face.isVirtual(address.address)) this.#addresses.changed(performance.now(), removed);
     }
   }
 
-  /** They are added again in renew(): as soon as it is known that no other node is active. */
+  /** The kernel may have dropped any of them without a word. */
   loseAddresses(): void {
-    if (!this.#holds) return;
-    this.#addressesLost = true;
-    this.#renewDueMs = performance.now();
+    this.#addresses.lose(performance.now());
   }
 
   gatewayReady(): void {
@@ -196,6 +191,7 @@ export class GroupFailover {
   }
 
   drained(token: number, complete: boolean): void {
+    this.#transitions.drained();
     this.#perform(this.#election.drained(performance.now(), token, complete));
   }
 
@@ -217,11 +213,27 @@ export class GroupFailover {
     this.#virtualMac.remove();
   }
 
+  /** For the history: what this life of the node begins with. */
+  tellStart(): void {
+    this.#channel.send("control", { kind: "transition", transition: this.#transitions.start(this.#view()) });
+  }
+
+  /** Tells the history of a change of role. To be called when every group has done what was due. */
+  tellTransition(): void {
+    for (const transition of this.#transitions.take(() => this.#view()))
+      this.#channel.send("control", { kind: "transition", transition });
+  }
+
+  repeatTransitions(): void {
+    for (const transition of this.#transitions.kept)
+      this.#channel.send("control", { kind: "transition", transition });
+  }
+
   report(): GroupReport {
     return {
       name: this.name,
       view: this.#view(),
-      addresses: this.#holds ? this.#addresses.list() : [],
+      addresses: this.#addresses.list(),
       faces: this.#faces.map(({ name, device, up }) => ({ name, device, up })),
       counters: { ...this.#counters },
     };
@@ -259,7 +271,8 @@ export class GroupFailover {
     if (changed) {
       router?.reopen();
       if (link !== undefined)
-        this.#logRefusals("virtual hardware address", this.#virtualMac.make(face.name, link.index));
+        for (const refusal of this.#virtualMac.make(face.name, link.index))
+          this.#log("error", `virtual hardware address ${refusal}`);
     }
     if (face.up !== before) {
       this.#tellFace(face);
@@ -272,7 +285,9 @@ export class GroupFailover {
     this.#perform(this.#election.faceChanged(performance.now(), name, up, addresses));
   }
 
-  #perform(effects: readonly ElectionEffect[]): void {
+  /** @param dueMs the deadline that they follow, if one did */
+  #perform(effects: readonly ElectionEffect[], dueMs?: number): void {
+    if (effects.length > 0) this.#transitions.decided(dueMs);
     for (const effect of effects) this.#performOne(effect);
   }
 
@@ -283,28 +298,30 @@ export class GroupFailover {
         const face = this.#faces.find(({ name }) => name === effect.face);
         if (face?.sendAdvertisement(effect.family, effect.priority) !== true)
           this.#count("advertisement-not-sent");
+        this.#transitions.done("advertised");
         break;
       }
       case "send-pulses": {
         const { revision } = this.#settings;
         this.#pulses.sendToAll(group, { ...this.#election.pulse(), watermark: this.#watermark, revision });
+        this.#transitions.done("pulsed");
         break;
       }
       case "add-addresses":
-        this.#logRefusals("add virtual address", this.#addresses.add());
-        this.#renewedMs = performance.now();
-        this.#renewDueMs = this.#renewedMs + RENEW_MS;
+        this.#addresses.add();
+        this.#transitions.done("addresses");
         break;
       case "remove-addresses":
-        this.#renewDueMs = NEVER;
-        this.#addressesLost = false;
-        this.#logRefusals("remove virtual address", this.#addresses.remove());
+        this.#addresses.remove();
+        this.#transitions.done("removed");
         this.#channel.send("supervisor", { kind: "released", group });
         break;
       case "announce":
         for (const face of this.#faces) if (face.up && !face.announce()) this.#count("announcement-not-sent");
+        this.#transitions.done("announced");
         break;
       case "drain":
+        this.#transitions.drainAsked();
         this.#channel.send("replicator", {
           ...({ kind: "drain", group } as const),
           token: effect.token,
@@ -313,6 +330,8 @@ export class GroupFailover {
         break;
       case "transition":
         this.#tellActive(effect.to === "active");
+        this.#transitions.done("told");
+        this.#transitions.changed(effect);
         this.#tellHosts(effect.from, effect.to);
         this.#log("info", `${effect.from} -> ${effect.to}: ${effect.cause}`);
         break;
@@ -351,28 +370,10 @@ export class GroupFailover {
       this.#channel.send(role, { kind: "active", group: this.name, active });
   }
 
-  get #holds(): boolean {
-    return this.#renewDueMs !== NEVER;
-  }
-
   /** Woken late, another node may be active by now: the addresses are renewed only when that is known. */
   #renew(now: number): void {
-    this.#renewDueMs = now + RENEW_MS;
-    if (this.#election.view.listening) return;
-    if (this.#addressesLost) {
-      this.#addressesLost = false;
-      this.#count("addresses-restored");
-      this.#logRefusals("add virtual address", this.#addresses.add());
-    } else if (now - this.#renewedMs > RENEWAL_LATE_MS) {
-      // The supervisor hangs, or has no processor: this node still defends its addresses, so it keeps them.
-      this.#count("addresses-renewed-here");
-      this.#logRefusals("renew virtual address", this.#addresses.add());
-    }
-    this.#channel.send("supervisor", { kind: "holding", group: this.name });
-  }
-
-  #logRefusals(operation: string, refusals: readonly string[]): void {
-    for (const refusal of refusals) this.#log("error", `${operation} ${refusal}`);
+    if (this.#addresses.renew(now, !this.#election.view.listening))
+      this.#channel.send("supervisor", { kind: "holding", group: this.name });
   }
 
   /** With one group its name says nothing. */

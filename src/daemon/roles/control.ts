@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Problem, ProblemError } from "../../base/problem.ts";
+import { type ForeseenSwitchover, foreseenSwitchoverSchema } from "../../contract/failover-why.ts";
 import {
   type ClusterGroupStatus,
   type ClusterStatus,
@@ -17,8 +18,10 @@ import { composeClusterStatus } from "../../core/status/cluster-status.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
 import { type ControlRequest, listenForPeers, listenLocally, TextAnswer } from "../drivers/control-server.ts";
+import { FailoverAnswers } from "../drivers/failover-answers.ts";
 import { loadGateway } from "../drivers/gateway-loader.ts";
 import { MetricsServer } from "../drivers/metrics-server.ts";
+import { NodeHistory } from "../drivers/node-history.ts";
 import { askPeer } from "../drivers/peer-client.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import { composeNodeStatus, unreachableNode } from "../node-status.ts";
@@ -41,6 +44,8 @@ class ControlRole {
   readonly #settings: NodeSettings;
   readonly #keys: NodeKeys;
   readonly #connections: ConnectionAnswers;
+  readonly #history: NodeHistory;
+  readonly #failover: FailoverAnswers;
   readonly #roles: RoleQuestions;
   #scrape: Promise<TextAnswer> | undefined;
   #gatewayReady = false;
@@ -53,9 +58,18 @@ class ControlRole {
     this.#roles = new RoleQuestions((role, message) => channel.send(role, message));
     this.#connections = new ConnectionAnswers(settings);
     const onError = (text: string) => channel.log("error", text);
+    const askPeer = async (peer: PeerSettings, path: string) => (await this.#askPeer(peer, "GET", path)).body;
+    this.#history = new NodeHistory({ settings, onError, askPeer });
+    this.#failover = new FailoverAnswers({
+      ...{ settings, history: this.#history, clusterStatus: () => this.#clusterStatus() },
+      failover: () => this.#roles.ask<FailoverReport>("failover"),
+    });
     listenLocally(
       join(settings.runDirectory, "control.sock"),
-      async (request) => (await this.#handleLocal(request)) ?? (await this.#handle(request)),
+      async (request) =>
+        (await this.#handleLocal(request)) ??
+        (await this.#failover.answer(request)) ??
+        (await this.#handle(request)),
       onError,
     );
     listenForPeers(settings, this.#keys, (request) => this.#handle(request), onError);
@@ -69,6 +83,9 @@ class ControlRole {
       case "role-started":
         if (message.role === "failover" && this.#gatewayReady)
           this.#channel.send("failover", { kind: "gateway-ready" });
+        break;
+      case "transition":
+        this.#history.receive(message.transition);
         break;
       default:
         break;
@@ -110,6 +127,8 @@ class ControlRole {
         return await this.#clusterStatus();
       case "GET /v1/node":
         return await this.#nodeStatus();
+      case "GET /v1/node/history":
+        return this.#history.own(request.query);
       case "POST /v1/switchover":
         return await this.#switchover(request);
       default:
@@ -190,6 +209,7 @@ class ControlRole {
         max: readNumber("/proc/sys/net/netfilter/nf_conntrack_max"),
       },
       gatewayLoaded: this.#gatewayReady,
+      history: this.#history.figures,
       usageOf: processUsage,
     });
     return new TextAnswer(contentType, text);
@@ -205,7 +225,7 @@ class ControlRole {
   }
 
   /** A switchover is asked for on any node, and carried out by the one that is active. */
-  async #switchover({ body, from }: ControlRequest): Promise<SwitchoverAnswer> {
+  async #switchover({ body, from }: ControlRequest): Promise<SwitchoverAnswer | ForeseenSwitchover> {
     const wish = switchoverRequestSchema.safeParse(body ?? {});
     if (!wish.success)
       throw new ProblemError({ code: "bad-request", message: "the request has unknown keys or wrong types" });
@@ -230,12 +250,18 @@ class ControlRole {
       });
     }
     if (activeNode !== this.#settings.node) return await this.#passOn(activeNode, from, wish.data);
+    const foreseen = await this.#failover.foreseeSwitchover(status, { group: group.name, to });
+    if (wish.data.dryRun === true) return foreseen;
     const problem = await this.#beginSwitchover(group.name, wish.data.reason ?? "asked for");
     if (problem !== undefined) throw new ProblemError(problem);
     return await this.#waitForSwitchover(group.name);
   }
 
-  async #passOn(activeNode: string, from: string, wish: unknown): Promise<SwitchoverAnswer> {
+  async #passOn(
+    activeNode: string,
+    from: string,
+    wish: SwitchoverRequest,
+  ): Promise<SwitchoverAnswer | ForeseenSwitchover> {
     const peer = this.#settings.peers.find(({ name }) => name === activeNode);
     // Only a local wish is passed on: two nodes that disagree must not send it back and forth.
     if (peer === undefined || from !== "local") {
@@ -246,7 +272,8 @@ class ControlRole {
       });
     }
     const answer = await this.#askPeer(peer, "POST", "/v1/switchover", wish, SWITCHOVER_LIMIT_MS + 1_000);
-    if (answer.status === 200) return switchoverAnswerSchema.parse(answer.body);
+    const schema = wish.dryRun === true ? foreseenSwitchoverSchema : switchoverAnswerSchema;
+    if (answer.status === 200) return schema.parse(answer.body);
     const problem = problemSchema.parse(answer.body);
     throw new ProblemError({
       code: problem.code,

@@ -52,6 +52,7 @@ class FailoverRole {
     // for locked ones, and then V8 aborts the process in the middle of a garbage collection.
     for (const group of this.#groups) group.removeLeftovers();
     this.#alive = new LivenessTables(liveness);
+    for (const group of this.#groups) group.tellStart();
     this.#readNetwork();
     for (const { from, message } of arrived) this.#receiveMessage(from, message);
     while (!this.#finished) this.#turn();
@@ -76,6 +77,7 @@ class FailoverRole {
     // After what the others say, and last of all, because it may change the set of sockets.
     if (pollSet.readable(1)) this.#receiveNetworkEvents();
     for (const group of this.#groups) group.timeout();
+    for (const group of this.#groups) group.tellTransition();
   }
 
   #currentPollSet(): PollSet {
@@ -156,6 +158,7 @@ class FailoverRole {
       case "role-started":
         for (const { name, isActive } of this.#groups)
           this.#channel.send(message.role, { kind: "active", group: name, active: isActive });
+        if (message.role === "control") for (const group of this.#groups) group.repeatTransitions();
         break;
       case "stop":
         for (const group of this.#groups) group.stop();
