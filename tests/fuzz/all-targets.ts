@@ -1,5 +1,5 @@
 import { conntrackTarget, expectationTarget, flowRecordTarget, flowSyncTarget } from "./flow-targets.ts";
-import { arpTarget, ndpTarget, vrrpTarget } from "./frame-targets.ts";
+import { arpTarget, ndpTarget, solicitationTarget, vrrpTarget } from "./frame-targets.ts";
 import type { MakeTarget } from "./fuzz-target.ts";
 import {
   acknowledgementTarget,
@@ -14,9 +14,11 @@ import { logPositionTarget, resumeFileTarget, sourceStreamTarget } from "./repli
 
 /** Every decoder that reads what others have written. */
 export const allTargets: Readonly<Record<string, MakeTarget>> = {
-  vrrp: vrrpTarget,
+  vrrp: () => vrrpTarget(3),
+  "vrrp-2": () => vrrpTarget(2),
   arp: arpTarget,
   ndp: ndpTarget,
+  solicitation: solicitationTarget,
   pulse: pulseTarget,
   "flow-sync": flowSyncTarget,
   "source-stream": sourceStreamTarget,
