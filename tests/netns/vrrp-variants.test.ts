@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
+import { validIp } from "../../src/base/ip.ts";
 import { documentPath, labFolder } from "../../src/lab/lab-folder.ts";
 import { runningNode, startNode, stopNode } from "../../src/lab/node-process.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
-import { TestLab } from "./daemon-node.ts";
+import { encodeAdvertisementFrame } from "../../src/wire/vrrp.ts";
+import { countersThatBegin, TestLab } from "./daemon-node.ts";
 import { type KeepalivedOptions, KeepalivedRouter } from "./keepalived-router.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
+import { clientMac, gatewayMac } from "./namespace-frames.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { letTimePass, waitFor } from "./namespace-waiting.ts";
 import { vrrpFaults } from "./vrrp-faults.ts";
@@ -50,7 +53,10 @@ const variants: readonly Variant[] = [
       lines6: ["unicast_src_ip fd00:1::3", "unicast_ttl 255", "unicast_peer {", "fd00:1::2", "}"],
     },
     quietMs: 2_000,
-    whileActive: assertNoMulticast,
+    whileActive: async () => {
+      await assertNoMulticast();
+      await assertStrangersAreIgnored();
+    },
   },
   {
     name: "the hardware address of the virtual router",
@@ -143,6 +149,25 @@ async function assertNoMulticast(): Promise<void> {
   );
 }
 
+/** An advertisement of the highest priority, but from a host that is no router of the document. */
+async function assertStrangersAreIgnored(): Promise<void> {
+  const frame = encodeAdvertisementFrame({
+    sourceMac: clientMac,
+    source: validIp("10.1.0.10"),
+    destination: { mac: gatewayMac("gw1", "lan"), address: validIp("10.1.0.2") },
+    advertisement: {
+      ...{ virtualRouterId: 51, priority: 254, intervalCs: 10 },
+      addresses: addresses4.map((address) => validIp(address.split("/")[0] ?? "")),
+    },
+  });
+  const frames = [Buffer.from(frame).toString("hex")];
+  await client.request({ do: "send-frames", device: "eth0", frames });
+  const status = await lab.waitForNode("gw1", "aware of the stranger", (one) => {
+    return countersThatBegin(one, "advertisement-of-unlisted-router") > 0;
+  });
+  assert.equal(status.role, "active");
+}
+
 /** The hardware address that the client knows its router by. */
 async function neighbour(): Promise<string | undefined> {
   const text = await runCommand("ip", ["-n", lab.namespace("lan"), "neighbour", "show", "10.1.0.1"]);
@@ -165,7 +190,6 @@ for (const { name, group, keepalived: options, quietMs, whileActive } of variant
     await keepalived.stop();
     assert.match((await waitForTocha("active")).cause, /resigned/);
     await assertServed();
-    await whileActive?.();
 
     keepalived = startKeepalived(LOWER, options);
     await keepalived.waitForState("BACKUP");
@@ -175,6 +199,7 @@ for (const { name, group, keepalived: options, quietMs, whileActive } of variant
     assert.deepEqual(keepalived.complaints, []);
     assert.deepEqual(vrrpFaults(await lab.status("gw1")), {});
     await assertServed();
+    await whileActive?.();
 
     await stopNode(lab.name, "gw1");
     await keepalived.waitForState("MASTER");
