@@ -104,7 +104,7 @@ Why not another node?
   gw1 ranks higher (priority 110, gw2 has 100), but preempt is off: who comes
   back stays standby. "tocha switchover --to gw1" makes it active.
 If gw2 died now
-  gw1 would take over within 358ms of the active's last sign on any path.
+  gw1 would take over within 313ms of the active's last sign on any path.
 `;
     assert.equal(`\n${whyText(exampleWhy(), plainPaper)}`, expected);
   });

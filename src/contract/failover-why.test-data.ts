@@ -20,9 +20,9 @@ export function exampleWhy(): FailoverWhy {
           },
         ],
         ifActiveDied: {
-          ...{ node: "gw1", withinMs: 358, complete: true, connections: 102_334 },
+          ...{ node: "gw1", withinMs: 313, complete: true, connections: 102_334 },
           ...{ notProtected: 0, lagRecords: 0, lagMs: 0 },
-          sentences: ["gw1 would take over within 358ms of the active's last sign on any path."],
+          sentences: ["gw1 would take over within 313ms of the active's last sign on any path."],
         },
       },
     ],

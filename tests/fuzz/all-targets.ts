@@ -1,6 +1,7 @@
 import { conntrackTarget, expectationTarget, flowRecordTarget, flowSyncTarget } from "./flow-targets.ts";
 import { arpTarget, ndpTarget, solicitationTarget, vrrpTarget } from "./frame-targets.ts";
 import type { MakeTarget } from "./fuzz-target.ts";
+import { historyTarget } from "./history-target.ts";
 import {
   acknowledgementTarget,
   addressTarget,
@@ -24,6 +25,7 @@ export const allTargets: Readonly<Record<string, MakeTarget>> = {
   "source-stream": sourceStreamTarget,
   "log-position": logPositionTarget,
   "resume-file": resumeFileTarget,
+  "failover-history": historyTarget,
   "flow-record": flowRecordTarget,
   conntrack: conntrackTarget,
   expectation: expectationTarget,

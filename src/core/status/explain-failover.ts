@@ -2,14 +2,16 @@ import { formatDurationMs } from "../../base/duration.ts";
 import { gapUs, type HistoryEntry } from "../../contract/failover-history.ts";
 import type { FailoverWhy, GroupWhy, StandbyReason } from "../../contract/failover-why.ts";
 import { type ClusterStatus, type NodeStatus, nodeInGroup } from "../../contract/status.ts";
-import { stableMs } from "../election/timing.ts";
+import { wellMs } from "../election/timing.ts";
 import { couldTakeOver, foreseeTakeover } from "./foreseen-takeover.ts";
 
 /** What the document says of a group. */
 export interface GroupPolicy {
   readonly name: string;
   readonly preempt: boolean;
+  readonly preemptDelayMs: number;
   readonly intervalMs: number;
+  readonly pulseIntervalMs: number;
 }
 
 export interface WhySource {
@@ -48,7 +50,7 @@ function explainGroup(
     others: nodes
       .filter((node) => node.name !== sole && node.role !== "active")
       .map((node) => ({ node: node.name, ...explainOther(node, active, { nodes, policy }) })),
-    ifActiveDied: foreseeTakeover(nodes, { activeNode: sole, intervalMs: policy.intervalMs }),
+    ifActiveDied: foreseeTakeover(nodes, { activeNode: sole, pulseIntervalMs: policy.pulseIntervalMs }),
   };
 }
 
@@ -159,7 +161,7 @@ function reasonOf(
       "preempt-off",
       `${higher}, but preempt is off: who comes back stays standby. "tocha switchover --to ${node.name}" makes it active.`,
     ];
-  const needsMs = stableMs(node.priority, policy.intervalMs);
+  const needsMs = wellMs(policy.preemptDelayMs, node.priority, policy.intervalMs);
   return [
     "waiting",
     `${higher} and preempt is on: it asks for the role when it has been well for ${formatDurationMs(needsMs)}.`,

@@ -2,7 +2,7 @@ import { formatDurationMs } from "../../base/duration.ts";
 import { counted } from "../../base/number-text.ts";
 import type { ForeseenTakeover } from "../../contract/failover-why.ts";
 import type { NodeStatus } from "../../contract/status.ts";
-import { activeDownMs } from "../election/timing.ts";
+import { rankSkewMs, SILENT_INTERVALS, skewMs } from "../election/timing.ts";
 
 /** Whether a node would take over if the active died, with or without all connections. All are as they are in one group. */
 export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus): boolean {
@@ -54,10 +54,22 @@ export function protectionSentences(
   return sentences;
 }
 
+/** How long the active must be silent before the best standby takes over (neighbourhood.ts). */
+function silenceMs(best: NodeStatus, others: readonly NodeStatus[], pulseIntervalMs: number): number {
+  const byRank = rankSkewMs(0, pulseIntervalMs);
+  // Where the rank of a node is not known, the skew of the priority keeps both apart.
+  const isSure = others.every(({ reachable }) => reachable);
+  const skew = isSure ? byRank : Math.max(byRank, skewMs(best.effectivePriority, pulseIntervalMs));
+  return SILENT_INTERVALS * pulseIntervalMs + skew;
+}
+
 /** What would happen if the active died at this moment. */
 export function foreseeTakeover(
   nodes: readonly NodeStatus[],
-  { activeNode, intervalMs }: { readonly activeNode: string | undefined; readonly intervalMs: number },
+  {
+    activeNode,
+    pulseIntervalMs,
+  }: { readonly activeNode: string | undefined; readonly pulseIntervalMs: number },
 ): ForeseenTakeover {
   const active = nodes.find(({ name }) => name === activeNode);
   const [best] = standbysByRank(nodes.filter(({ name }) => name !== activeNode));
@@ -69,7 +81,8 @@ export function foreseeTakeover(
         : ["Nobody would take over: no other node is a standby that answers."];
     return { node: null, withinMs: null, connections: active?.flows ?? null, ...none, sentences };
   }
-  const withinMs = Math.ceil(activeDownMs(best.effectivePriority, intervalMs));
+  const others = nodes.filter(({ name }) => name !== activeNode && name !== best.name);
+  const withinMs = Math.ceil(silenceMs(best, others, pulseIntervalMs));
   const held = protection(active, best);
   const sentences = [
     `${best.name} would take over within ${formatDurationMs(withinMs)} of the active's last sign on any path.`,

@@ -220,7 +220,8 @@ export class GroupFailover {
 
   /** Tells the history of a change of role. To be called when every group has done what was due. */
   tellTransition(): void {
-    for (const transition of this.#transitions.take(() => this.#view()))
+    if (!this.#transitions.hasChanges) return;
+    for (const transition of this.#transitions.take(this.#view()))
       this.#channel.send("control", { kind: "transition", transition });
   }
 

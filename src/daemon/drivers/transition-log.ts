@@ -12,8 +12,6 @@ const KEPT_MAX = 16;
 /** A drain this long ago was not for this handover. */
 const DRAIN_MS_MAX = 5_000;
 
-const NONE: readonly Transition[] = [];
-
 type TransitionEffect = ElectionEffect & { readonly do: "transition" };
 
 /** A clock of one process can be told to another: both count from the boot. */
@@ -65,11 +63,13 @@ export class TransitionLog {
     this.#changes.push(change);
   }
 
+  get hasChanges(): boolean {
+    return this.#changes.length > 0;
+  }
+
   /** @returns records of the changes that have just been carried out */
-  take(view: () => GroupReport["view"]): readonly Transition[] {
-    if (this.#changes.length === 0) return NONE;
-    const now = view();
-    const records = this.#changes.map((change) => this.#record(change, now));
+  take(view: GroupReport["view"]): readonly Transition[] {
+    const records = this.#changes.map((change) => this.#record(change, view));
     this.#changes = [];
     for (const record of records) this.#keep(record);
     return records;
