@@ -1,0 +1,406 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { readStory, StoryTeller } from "./election-story.ts";
+
+// The stories of election-story.ts, told shorter: no routine advertisements, no deadlines.
+
+function story(title: string, text: string): void {
+  it(title, () => {
+    const teller = new StoryTeller();
+    for (const scene of readStory(text)) {
+      const told = teller.play(scene).split("\n").map(withoutRoutine);
+      assert.equal(
+        told.filter((line) => line !== "").join("\n"),
+        scene.expected,
+        `after: ${scene.input.join("; ")}`,
+      );
+    }
+  });
+}
+
+function withoutRoutine(line: string): string {
+  if (/^\S+ {2}deadline=/.test(line)) return line.replace(/ .*/, "");
+  const isNews = /->|drain|refused/.test(line);
+  return isNews ? line : "";
+}
+
+/** gw1 is active since 1.4 s, and the minimum time before a handover for a check is over. gw2 is complete. */
+const active = `
+    node gw1 priority=110 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 20s
+    pulse gw2 standby priority=100 complete
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    active
+`;
+
+describe("election: checks", () => {
+  story(
+    "the active hands over for a check when the other had time to find the same, and did not",
+    `
+    ${active}
+    check upstream failing weight=20 settle=200ms
+    pulse gw2 standby priority=100 complete
+    advance 100ms
+    pulse gw2 standby priority=100 complete
+    ----
+    active
+
+    advance 100ms
+    pulse gw2 standby priority=100 complete
+    ----
+    20.2s  drain 1 within 1000ms
+    active
+
+    drained 1 yes
+    ----
+    20.2s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: check upstream failed: no answer
+    standby
+    `,
+  );
+
+  story(
+    "both lose the target: nothing moves, whoever of them finds out first",
+    `
+    ${active}
+    check upstream failing weight=20 settle=200ms
+    pulse gw2 standby priority=100 complete
+    advance 100ms
+    pulse gw2 standby priority=80 complete
+    advance 100ms
+    pulse gw2 standby priority=80 complete
+    advance 100ms
+    pulse gw2 standby priority=80 complete
+    ----
+    active
+    `,
+  );
+
+  story(
+    "nor does anything move between equally ill nodes, although one has the higher priority",
+    `
+    node gw2 priority=90 interval=100ms peers=gw1
+    up lan
+    ready
+    complete
+    advance 20s
+    check upstream failing weight=20
+    check table failing veto
+    pulse gw1 standby priority=6 complete
+    advance 100ms
+    pulse gw1 standby priority=6 complete
+    ----
+    1.095s  pulses, init -> standby: it has listened and can serve
+    1.459s  add-addresses, announce, advert lan 90, pulses, standby -> active: every other router was silent for 365 ms on every path
+    active
+
+    check table ok veto
+    pulse gw1 standby priority=90 complete
+    advance 100ms
+    pulse gw1 standby priority=90 complete
+    ----
+    active
+
+    pulse gw1 standby priority=110 complete     (well again, while this node is not)
+    ----
+    20.2s  drain 1 within 1000ms
+    active
+    `,
+  );
+
+  story(
+    "a node that cannot serve does not wait for ever for the last connections",
+    `
+    ${active}
+    check upstream failing veto
+    check dns failing weight=20
+    pulse gw2 standby priority=100 complete
+    ----
+    20s  advert lan 6, pulses, drain 1 within 1000ms
+    active
+
+    drained 1 no
+    ----
+    20s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: check upstream failed: no answer
+    standby
+    `,
+  );
+
+  story(
+    "a weight loses no connection",
+    `
+    ${active}
+    check dns failing weight=20
+    pulse gw2 standby priority=100 complete
+    drained 1 no
+    ----
+    20s  advert lan 90, pulses, drain 1 within 1000ms
+    20s  handover-refused switchover-not-drained
+    active
+    `,
+  );
+
+  story(
+    "a weight that changes no order moves nothing",
+    `
+    ${active}
+    check dns failing weight=5
+    pulse gw2 standby priority=100 complete
+    ----
+    active
+    `,
+  );
+
+  story(
+    "who has just become active stays it for ten seconds, and the next time for longer",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.5s
+    check upstream failing veto
+    pulse gw2 standby priority=100 complete
+    advance 9.9s
+    pulse gw2 standby priority=100 complete
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    active
+
+    advance 100ms
+    pulse gw2 standby priority=100 complete
+    drained 1 yes
+    check upstream ok veto
+    pulse gw2 active priority=100
+    pulse gw2 standby priority=6 resigning complete
+    ----
+    11.5s  drain 1 within 1000ms
+    11.5s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: check upstream failed: no answer
+    11.5s  add-addresses, announce, advert lan 110, pulses, standby -> active: gw2 resigned
+    active
+
+    check upstream failing veto
+    advance 19.9s
+    pulse gw2 standby priority=100 complete
+    ----
+    active
+
+    advance 200ms
+    pulse gw2 standby priority=100 complete
+    ----
+    31.6s  drain 2 within 1000ms
+    active
+    `,
+  );
+
+  story(
+    "a dead face waits for nothing of this",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    advance 1.5s
+    check upstream failing weight=20 settle=10s
+    pulse gw2 standby priority=100 complete
+    down wan
+    drained 1 no
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.428s  add-addresses, announce, advert lan 110, advert wan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.5s  advert lan 1, pulses, drain 1 within 50ms
+    1.5s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: interface down: wan
+    standby
+    `,
+  );
+
+  story(
+    "with nobody better the active stays, and a standby that fails takes over from silence all the same",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    check upstream failing veto
+    advance 20s
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.469s  add-addresses, announce, advert lan 6, pulses, standby -> active: every other router was silent for 398 ms on every path
+    active
+    `,
+  );
+
+  story(
+    "a check that is pending changes nothing of what was known",
+    `
+    ${active}
+    check upstream failing veto
+    check upstream pending veto
+    pulse gw2 standby priority=100 complete
+    ----
+    20s  advert lan 6, pulses, drain 1 within 1000ms
+    active
+    `,
+  );
+});
+
+describe("election: maintenance", () => {
+  story(
+    "an active that is set aside hands over, and says why",
+    `
+    ${active}
+    standby
+    drained 1 yes
+    ----
+    20s  advert lan 1, pulses, drain 1 within 1000ms
+    20s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: set aside by ops
+    standby
+    `,
+  );
+
+  story(
+    "without a standby that has every connection it goes on serving, until there is one",
+    `
+    ${active}
+    pulse gw2 standby priority=100
+    standby
+    advance 100ms
+    pulse gw2 standby priority=100
+    ----
+    active
+
+    pulse gw2 standby priority=100 complete
+    drained 1 yes
+    ----
+    20.1s  drain 1 within 1000ms
+    20.1s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: set aside by ops
+    standby
+    `,
+  );
+
+  story(
+    "by force, a living node is good enough, with whatever connections it has",
+    `
+    ${active}
+    pulse gw2 standby priority=100
+    standby force
+    drained 1 no
+    ----
+    20s  advert lan 1, pulses, drain 1 within 1000ms
+    20s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: set aside by ops
+    standby
+    `,
+  );
+
+  story(
+    "set aside on both sides: nothing is handed to and fro",
+    `
+    ${active}
+    pulse gw2 standby priority=0 complete
+    standby force
+    advance 100ms
+    pulse gw2 standby priority=0 complete
+    ----
+    active
+    `,
+  );
+
+  story(
+    "a standby that is set aside takes over where nobody else can, and gives the role back",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    standby
+    pulse gw2 active priority=100
+    advance 300ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby
+
+    advance 100ms
+    ----
+    0.4s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 was silent for 400 ms on every path
+    active
+
+    advance 1s
+    pulse gw2 standby priority=100
+    advance 100ms
+    pulse gw2 standby priority=100 complete
+    drained 1 yes
+    ----
+    1.5s  drain 1 within 1000ms
+    1.5s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: set aside by ops
+    standby
+    `,
+  );
+
+  story(
+    "it lets every other node go first, complete or not, as long as three active-down times",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    standby
+    pulse gw2 active priority=100
+    pulse gw3 standby priority=90
+    pulse gw2 standby priority=100 resigning
+    advance 300ms
+    pulse gw3 standby priority=90
+    advance 300ms
+    pulse gw3 standby priority=90
+    advance 300ms
+    pulse gw3 standby priority=90
+    advance 300ms
+    pulse gw3 standby priority=90
+    advance 300ms
+    pulse gw3 standby priority=90
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby
+
+    advance 300ms
+    ----
+    1.598s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 resigned, and 1598 ms later nobody better had taken over
+    active
+    `,
+  );
+
+  story(
+    "resumed it ranks as before, and takes nothing back without preemption",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2 preempt
+    up lan
+    ready
+    complete
+    standby
+    pulse gw2 active priority=100
+    resume
+    advance 300ms
+    pulse gw2 active priority=100
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby
+    `,
+  );
+});
+
+it("a node that is set aside tells the others that it is not to be handed anything, unless it is active", () => {
+  const teller = new StoryTeller();
+  const play = (...input: string[]) => teller.play({ input, expected: "" });
+  play("node gw1 priority=110 interval=100ms peers=gw2", "up lan", "ready", "complete", "standby");
+  play("pulse gw2 active priority=100");
+  assert.equal(teller.election.pulse().effectivePriority, 0);
+  assert.equal(teller.election.view.maintenance, true);
+  play("advance 1s");
+  assert.deepEqual([teller.election.role, teller.election.pulse().effectivePriority], ["active", 1]);
+  play("resume");
+  assert.equal(teller.election.pulse().effectivePriority, 110);
+});
