@@ -326,7 +326,7 @@ describe("election: maintenance", () => {
 
     advance 100ms
     ----
-    0.4s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 was silent for 400 ms on every path
+    0.313s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 was silent for 313 ms on every path
     active
 
     advance 1s

@@ -2,6 +2,7 @@ import { DecodeError } from "../../base/decode-error.ts";
 import { formatIp, type IpAddress, validIp } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
 import { Election, type ElectionEffect, type GroupRole } from "../../core/election/election.ts";
+import type { Readiness } from "../../core/election/health.ts";
 import type { Pulse } from "../../wire/pulse.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
@@ -94,7 +95,11 @@ export class GroupFailover {
           families: face.families,
           addresses: face.ownAddresses,
         })),
-        peers: settings.peers.map((peer) => ({ name: peer.name, addresses: peer.addresses.map(validIp) })),
+        peers: settings.peers.map((peer) => ({
+          name: peer.name,
+          priority: group.priorities[peer.name] ?? 1,
+          addresses: peer.addresses.map(validIp),
+        })),
         paths: [settings.sync.name],
       },
       performance.now(),
@@ -183,6 +188,11 @@ export class GroupFailover {
 
   gatewayReady(): void {
     this.#perform(this.#election.readinessChanged(performance.now(), { gatewayReady: true }));
+  }
+
+  /** What the control role has found out, or somebody has asked for. */
+  readinessChanged(readiness: Readiness): void {
+    this.#perform(this.#election.readinessChanged(performance.now(), readiness));
   }
 
   tableChanged({ watermark, complete }: RoleMessage & { kind: "table" }): void {
