@@ -138,6 +138,12 @@ class FailoverRole {
       case "gateway-ready":
         for (const group of this.#groups) group.gatewayReady();
         break;
+      case "checks":
+        this.#group(message.group)?.readinessChanged({ checks: message.checks });
+        break;
+      case "maintenance":
+        for (const group of this.#groups) group.readinessChanged({ maintenance: message.maintenance });
+        break;
       case "table":
         this.#group(message.group)?.tableChanged(message);
         break;
