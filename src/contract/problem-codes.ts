@@ -36,7 +36,7 @@ export const problemCodes = {
   "missing-priority": "A node has no priority in the group.",
   "duplicate-priority": "Two nodes have the same priority in the group.",
   "no-virtual-addresses": "The group has no virtual address.",
-  "address-outside-network": "A virtual address lies in no network that its interface has on a node.",
+  "address-outside-network": "An address lies in no network that its interface has on a node.",
   "prefix-length-mismatch": "Two prefix lengths that must be equal differ.",
   "virtual-address-taken": "A virtual address is a node's own address.",
   // What the groups say to others.

@@ -41,7 +41,7 @@ before(async () => {
       `load: { kind: script, command: [/bin/sh, -c, ${JSON.stringify(script)}], interval: 300ms, weight: 20 }`,
     ],
   });
-  await lab.waitUntilWell();
+  await lab.waitUntilWellOn("gw1");
   streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
 });
 
@@ -53,8 +53,9 @@ after(async () => {
 
 /** The server does not hear pings of these nodes any more, as if their way to it were cut; it hears everything else. */
 async function deafTo(...deaf: readonly Node[]): Promise<void> {
-  const drops = deaf.map((node) => `ip saddr ${wanAddress[node]} icmp type echo-request drop`);
-  const rules = `table inet deaf\nflush table inet deaf\ntable inet deaf { chain in { type filter hook input priority 0; ${drops.join("; ")} ${drops.length > 0 ? ";" : ""} } }\n`;
+  const drops = deaf.map((node) => `ip saddr ${wanAddress[node]} icmp type echo-request drop\n`).join("");
+  const chain = `chain in {\ntype filter hook input priority 0;\n${drops}}`;
+  const rules = `table inet deaf\ndelete table inet deaf\ntable inet deaf {\n${chain}\n}\n`;
   const command = `printf '%s' "$1" | ip netns exec "$2" nft -f -`;
   await runCommand("sh", ["-c", command, "sh", rules, lab.namespace("wan")]);
 }

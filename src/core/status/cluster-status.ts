@@ -101,6 +101,9 @@ function summarize({ actives, nodes, heard }: GroupView, ok: boolean): string {
       role === "standby" && replication.complete && maintenance === undefined,
   );
   if (nodes.length === 1) return `${names} is active, and the only node: nothing is protected`;
+  const aside = nodes.filter((node) => node.maintenance !== undefined && node.role === "standby");
+  if (standbys.length === 0 && aside.length > 0)
+    return `${names} is active, and only ${aside.map(({ name }) => name).join(" and ")} could take over, which is set aside`;
   if (standbys.length === 0) return `${names} is active, and no standby could take over its connections`;
   const standbyNames = standbys.map(({ name }) => name).join(" and ");
   const ready = `${names} is active, ${standbyNames} ${standbys.length === 1 ? "is" : "are"} ready with every connection`;
