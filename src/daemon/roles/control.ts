@@ -14,7 +14,7 @@ import { composeClusterStatus } from "../../core/status/cluster-status.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { chooseGroup } from "../drivers/choose-group.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
-import { type ControlRequest, listenForPeers, listenLocally, TextAnswer } from "../drivers/control-server.ts";
+import { type ControlRequest, listenForPeers, listenLocally } from "../drivers/control-server.ts";
 import { FailoverAnswers } from "../drivers/failover-answers.ts";
 import { gatewayProblem, loadGateway } from "../drivers/gateway-loader.ts";
 import { HealthChecks } from "../drivers/health-checks.ts";
@@ -23,10 +23,10 @@ import { NodeHistory } from "../drivers/node-history.ts";
 import { NodeMaintenance, parseResume, parseStandby } from "../drivers/node-maintenance.ts";
 import { askPeer, type PeerAnswer } from "../drivers/peer-client.ts";
 import { replicationCheck } from "../drivers/replication-check.ts";
-import { readKernel, readNumber } from "../kernel-figures.ts";
+import { SCRAPE_REPORTS, Scrapes } from "../drivers/scrapes.ts";
+import { readKernel } from "../kernel-figures.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import { composeNodeStatus, unreachableNode } from "../node-status.ts";
-import { processUsage } from "../process-usage.ts";
 import { RoleChannel } from "../role-channel.ts";
 import type { Envelope } from "../role-message.ts";
 import { RoleQuestions } from "../role-questions.ts";
@@ -36,8 +36,6 @@ const PEER_ANSWER_LIMIT_MS = 1_000;
 const SWITCHOVER_LIMIT_MS = 5_000;
 const SWITCHOVER_POLL_MS = 20;
 const GATEWAY_RETRY_MS = 5_000;
-/** A scrape takes the roles' last reports where new ones are not there at once; older ones would be a lie. */
-const SCRAPE_REPORTS = { waitMs: 100, ageMsMax: 10_000 };
 
 /** The control role: loads rules and sysctls, answers questions about the node and the cluster, passes on wishes. */
 class ControlRole {
@@ -51,7 +49,7 @@ class ControlRole {
   readonly #checks: HealthChecks;
   readonly #maintenance: NodeMaintenance;
   readonly #activeGroups = new Set<string>();
-  #scrape: Promise<TextAnswer> | undefined;
+  readonly #scrapes: Scrapes;
   #gatewayReady = false;
   #gatewayFailures: readonly string[] = [];
 
@@ -95,7 +93,14 @@ class ControlRole {
       onError,
     );
     listenForPeers(settings, this.#keys, (request) => this.#handle(request), onError);
-    if (settings.metrics !== undefined) new MetricsServer(settings.metrics, () => this.#metrics(), onError);
+    this.#scrapes = new Scrapes(settings, this.#roles, () => ({
+      gatewayLoaded: this.#gatewayReady,
+      history: this.#history.figures,
+      checks: this.#checks.status(),
+      isSetAside: this.#maintenance.now !== undefined,
+    }));
+    if (settings.metrics !== undefined)
+      new MetricsServer(settings.metrics, () => this.#scrapes.answer(), onError);
     void this.#loadGateway();
   }
 
@@ -143,7 +148,7 @@ class ControlRole {
   #handleLocal({ method, path, query }: ControlRequest): unknown {
     switch (`${method} ${path}`) {
       case "GET /metrics":
-        return this.#metrics();
+        return this.#scrapes.answer();
       case "GET /v1/connections":
         return this.#connections.list(query);
       case "GET /v1/connections/count":
@@ -215,39 +220,7 @@ class ControlRole {
     });
   }
 
-  /** One answer serves everybody who asks while it is made. */
-  #metrics(): Promise<TextAnswer> {
-    this.#scrape ??= this.#renderMetrics().finally(() => {
-      this.#scrape = undefined;
-    });
-    return this.#scrape;
-  }
-
-  async #renderMetrics(): Promise<TextAnswer> {
-    // The library is loaded when somebody asks for the first time: a node without Prometheus does not pay for it.
-    const [{ renderNodeMetrics }, failover, replicator, supervisor] = await Promise.all([
-      import("../node-metrics.ts"),
-      this.#roles.latest<FailoverReport>("failover", SCRAPE_REPORTS),
-      this.#roles.latest<ReplicatorReport>("replicator", SCRAPE_REPORTS),
-      this.#roles.latest<SupervisorReport>("supervisor", SCRAPE_REPORTS),
-    ]);
-    const { contentType, text } = await renderNodeMetrics({
-      settings: this.#settings,
-      failover,
-      replicator,
-      supervisor,
-      connections: {
-        count: readNumber("/proc/sys/net/netfilter/nf_conntrack_count"),
-        max: readNumber("/proc/sys/net/netfilter/nf_conntrack_max"),
-      },
-      gatewayLoaded: this.#gatewayReady,
-      history: this.#history.figures,
-      ...{ checks: this.#checks.status(), isSetAside: this.#maintenance.now !== undefined },
-      usageOf: processUsage,
-    });
-    return new TextAnswer(contentType, text);
-  }
-
+import { FailoverAnswers } from "../drivers/failover-answers.ts";
   async #peerStatus(peer: PeerSettings): Promise<NodeStatus> {
     try {
       const answer = await this.#askPeer(peer, "GET", "/v1/node");
