@@ -10,6 +10,7 @@ import {
 } from "../contract/cluster-document.ts";
 import type { CheckKind } from "../contract/document-checks.ts";
 import { documentRevision } from "../contract/document-revision.ts";
+import type { PeerSettings as ElectionPeer } from "../core/election/election-types.ts";
 import type { NamedCheckSettings } from "../core/health/check-set.ts";
 import type { VrrpVersion } from "../wire/vrrp.ts";
 
@@ -248,6 +249,14 @@ function checkSettings(
   const isSource = (own: string) => asked !== undefined && validIp(own).length === asked.length;
   const source = asked === undefined || isLinkLocal(asked) ? undefined : place?.addresses.find(isSource);
   return { ...check, name, device: place?.device, source, target, command };
+}
+
+/** The other nodes, as the election of a group knows them. */
+export function electionPeers({ peers }: NodeSettings, group: GroupSettings): ElectionPeer[] {
+  return peers.map(({ name, addresses }) => ({
+    ...{ name, priority: group.priorities[name] ?? 1 },
+    addresses: addresses.map(validIp),
+  }));
 }
 
 /** The virtual addresses of all groups. */

@@ -6,7 +6,7 @@ import type { Readiness } from "../../core/election/health.ts";
 import type { Pulse } from "../../wire/pulse.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
-import type { GroupSettings, NodeSettings } from "../node-settings.ts";
+import { electionPeers, type GroupSettings, type NodeSettings } from "../node-settings.ts";
 import type { RoleMessage } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
@@ -95,11 +95,7 @@ export class GroupFailover {
           families: face.families,
           addresses: face.ownAddresses,
         })),
-        peers: settings.peers.map((peer) => ({
-          name: peer.name,
-          priority: group.priorities[peer.name] ?? 1,
-          addresses: peer.addresses.map(validIp),
-        })),
+        peers: electionPeers(settings, group),
         paths: [settings.sync.name],
       },
       performance.now(),
@@ -186,11 +182,7 @@ export class GroupFailover {
     this.#addresses.lose(performance.now());
   }
 
-  gatewayReady(): void {
-    this.#perform(this.#election.readinessChanged(performance.now(), { gatewayReady: true }));
-  }
-
-  /** What the control role has found out, or somebody has asked for. */
+  /** The rules are in place; what the control role has found out, or somebody has asked for. */
   readinessChanged(readiness: Readiness): void {
     this.#perform(this.#election.readinessChanged(performance.now(), readiness));
   }

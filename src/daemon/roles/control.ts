@@ -220,7 +220,6 @@ class ControlRole {
     });
   }
 
-import { FailoverAnswers } from "../drivers/failover-answers.ts";
   async #peerStatus(peer: PeerSettings): Promise<NodeStatus> {
     try {
       const answer = await this.#askPeer(peer, "GET", "/v1/node");
