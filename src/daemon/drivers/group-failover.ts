@@ -1,5 +1,5 @@
 import { DecodeError } from "../../base/decode-error.ts";
-import { formatIp, type IpAddress, validIp } from "../../base/ip.ts";
+import { formatIp, type IpAddress } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
 import { Election, type ElectionEffect, type GroupRole } from "../../core/election/election.ts";
 import type { Readiness } from "../../core/election/health.ts";
