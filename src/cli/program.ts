@@ -5,6 +5,7 @@ import { connectionsCommand, metricsCommand } from "./connections-program.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
 import { failoverCommand } from "./failover-program.ts";
+import { nodeCommand } from "./node-program.ts";
 import { problemText } from "./problem-text.ts";
 import { paperOf } from "./terminal.ts";
 
@@ -71,6 +72,7 @@ Examples:
   tocha connections top                    who has the most connections?
   tocha failover why                       who is active, why, and what if it died?
   tocha switchover --reason "new kernel"   hand over before maintenance
+  tocha node standby gw1 --reason "repair" set a node aside
   tocha lab up                             try all of it on this machine alone
 
 Exit status: 0 all is well; 1 the cluster is degraded or refused the request; 2 the command line, the
@@ -84,6 +86,7 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
     metricsCommand(),
     failoverCommand(),
     switchoverCommand(),
+    nodeCommand(),
     keysCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));

@@ -18,8 +18,14 @@ import {
   type ClusterStatus,
   clusterStatusSchema,
   problemSchema,
+  type ResumeAnswer,
+  type ResumeRequest,
+  resumeAnswerSchema,
+  type StandbyAnswer,
+  type StandbyRequest,
   type SwitchoverAnswer,
   type SwitchoverRequest,
+  standbyAnswerSchema,
   switchoverAnswerSchema,
 } from "../contract/status.ts";
 import { linesOf, SilenceError } from "./line-stream.ts";
@@ -80,6 +86,21 @@ export class ControlClient {
   async why(): Promise<FailoverWhy> {
     const reply = await this.#ask("GET", "/v1/failover/why", { timeoutMs: this.#timeoutMs });
     return this.#validate(reply, whySchema);
+  }
+
+  /** Sets a node aside for maintenance: it hands over first. */
+  async standby(wish: StandbyRequest): Promise<StandbyAnswer> {
+    const reply = await this.#ask("POST", "/v1/node/standby", {
+      body: wish,
+      timeoutMs: this.#switchoverTimeoutMs,
+    });
+    return this.#validate(reply, standbyAnswerSchema);
+  }
+
+  /** Takes a node back. */
+  async resume(wish: ResumeRequest): Promise<ResumeAnswer> {
+    const reply = await this.#ask("POST", "/v1/node/resume", { body: wish, timeoutMs: this.#timeoutMs });
+    return this.#validate(reply, resumeAnswerSchema);
   }
 
   /** The node's metrics in the text format of Prometheus. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { formatDurationMs } from "../base/duration.ts";
+import { groupCheck } from "./document-checks.ts";
 import {
   device,
   duration,
@@ -96,6 +97,9 @@ const group = z
     }),
     unicastPeers,
     routerAdvertisements,
+    checks: z.record(nameOf("a check"), groupCheck).default({}).meta({
+      description: "What every node checks, by name: it lowers the rank of a node on which it fails.",
+    }),
   })
   .superRefine(({ interval, pulseInterval }, context) => {
     if (pulseInterval === undefined || pulseInterval <= interval) return;
@@ -217,6 +221,7 @@ function defaultKeysDirectory(): string {
 export type ClusterDocument = z.output<typeof clusterDocumentSchema>;
 export type ClusterNode = ClusterDocument["nodes"][string];
 export type ClusterGroup = ClusterDocument["groups"][string];
+export type GroupCheck = ClusterGroup["checks"][string];
 export type SourceRule = ClusterDocument["nat"]["source"][number];
 
 /** So many failover groups fit into the set of groups that the nodes tell each other: one byte, one bit each. */

@@ -1,5 +1,5 @@
 import { parseDurationMs } from "../base/duration.ts";
-import { type IpNetwork, parseNetwork } from "../base/ip.ts";
+import { type IpAddress, type IpNetwork, parseNetwork } from "../base/ip.ts";
 import { parseHostAddress, parseInterfaceAddress } from "./document-scalars.ts";
 import type { DocumentPath } from "./located-yaml.ts";
 
@@ -59,6 +59,8 @@ export interface GroupFacts {
   readonly intervalMs: Fact<number>;
   readonly unicastPeers: readonly AddressesOfRole[];
   readonly routerAdvertisements: readonly RouterAdvertisementFacts[];
+  readonly checksPath: DocumentPath;
+  readonly checks: readonly CheckFacts[];
 }
 
 export interface AddressesOfRole {
@@ -80,6 +82,21 @@ export interface RouterAdvertisementFacts {
     readonly preferredMs: Fact<number>;
   }[];
   readonly dnsServers: AddressList;
+}
+
+export interface CheckFacts {
+  readonly name: string;
+  readonly path: DocumentPath;
+  readonly kind: string | undefined;
+  readonly keys: readonly string[];
+  readonly interface: Fact<string> | undefined;
+  readonly target: Fact<IpAddress> | undefined;
+  /** The first word. */
+  readonly program: Fact<string> | undefined;
+  readonly weight: Fact<number> | undefined;
+  readonly veto: boolean;
+  readonly intervalMs: number | undefined;
+  readonly timeout: Fact<number> | undefined;
 }
 
 export interface SourceRuleFacts {
@@ -150,6 +167,8 @@ function groupFacts({ key, value, path }: Entry): GroupFacts {
     intervalMs: durationFact(value, "interval", path, "100ms"),
     unicastPeers: addressesByRole(value, "unicastPeers", path, parseHostAddress),
     routerAdvertisements: entries(value, ["routerAdvertisements"], path).map(routerAdvertisementFacts),
+    checksPath: [...path, "checks"],
+    checks: entries(value, ["checks"], path).map(checkFacts),
   };
 }
 
@@ -176,6 +195,27 @@ function routerAdvertisementFacts({ key, value, path }: Entry): RouterAdvertisem
       })),
     ),
     dnsServers: addressList(child(value, "dnsServers"), [...path, "dnsServers"], parseHostAddress),
+  };
+}
+
+function checkFacts({ key, value, path }: Entry): CheckFacts {
+  const text = (name: string) => textFact(child(value, name), [...path, name]);
+  const durationMs = (name: string) => parseDurationMs(text(name)?.value ?? "");
+  const target = parseHostAddress(text("target")?.value ?? "")?.address;
+  const command = child(value, "command");
+  const timeoutMs = durationMs("timeout");
+  return {
+    name: key,
+    path,
+    kind: text("kind")?.value,
+    keys: isMap(value) ? Object.keys(value) : [],
+    interface: text("interface"),
+    target: target === undefined ? undefined : { value: target, path: [...path, "target"] },
+    program: Array.isArray(command) ? textFact(command[0], [...path, "command", 0]) : undefined,
+    weight: numberFact(child(value, "weight"), [...path, "weight"]),
+    veto: child(value, "veto") === true,
+    intervalMs: child(value, "interval") === undefined ? 1_000 : durationMs("interval"),
+    timeout: timeoutMs === undefined ? undefined : { value: timeoutMs, path: [...path, "timeout"] },
   };
 }
 

@@ -36,7 +36,7 @@ export const problemCodes = {
   "missing-priority": "A node has no priority in the group.",
   "duplicate-priority": "Two nodes have the same priority in the group.",
   "no-virtual-addresses": "The group has no virtual address.",
-  "address-outside-network": "A virtual address lies in no network that its interface has on a node.",
+  "address-outside-network": "An address lies in no network that its interface has on a node.",
   "prefix-length-mismatch": "Two prefix lengths that must be equal differ.",
   "virtual-address-taken": "A virtual address is a node's own address.",
   // What the groups say to others.
@@ -45,6 +45,11 @@ export const problemCodes = {
   "no-link-local-router": "Router advertisements need a virtual link-local address, and there is none.",
   "prefix-not-on-interface": "An advertised prefix is no network that its interface has on a node.",
   "lifetime-too-short": "A lifetime in router advertisements is shorter than it must be.",
+  // Checks.
+  "check-effect": "A check has neither a weight nor a veto, or both.",
+  "check-target-own": "A check asks an address of the cluster itself.",
+  "timeout-too-long": "The timeout of a check is longer than its interval.",
+  "bad-command": "The program of a check is not named by its whole path.",
   // Translation.
   "duplicate-id": "Two rules have the same id.",
   "host-bits": "A network has bits set beyond its prefix.",
@@ -102,6 +107,9 @@ export const problemCodes = {
   "switchover-running": "A handover is already running.",
   "switchover-stalled": "The active node was stalled, and first listens whether another took over.",
   "switchover-unfinished": "The addresses were given up, but no other node was seen active in time.",
+  "standby-leaves-nobody": "Without this node nobody could take over with every connection.",
+  "standby-unfinished": "The node is set aside, but is still active for a group.",
+  "not-in-standby": "The node was not set aside.",
   // What status reports.
   "no-active-node": "No node is active: the addresses are nowhere.",
   "several-active-nodes": "Several nodes hold the virtual addresses at the same time.",
@@ -110,6 +118,8 @@ export const problemCodes = {
   "table-incomplete": "A standby does not hold all connections yet.",
   "revision-differs": "A node runs another document.",
   "interface-down": "An interface has no carrier or is down.",
+  "check-failing": "A check of a node fails.",
+  "in-maintenance": "A node is set aside for maintenance.",
   "replication-lags": "Connections reach a standby late.",
   "records-refused": "The kernel of a standby refused changes of connections.",
   "table-full": "The connection table of a node is full, or nearly so.",

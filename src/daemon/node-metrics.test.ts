@@ -89,6 +89,19 @@ const source = (more: Partial<NodeMetricsSource> = {}): NodeMetricsSource => ({
     ],
     ["guests", { takeovers: { silence: 0 }, takeoverUs: undefined, gapUs: undefined, changedMs: undefined }],
   ]),
+  checks: [
+    {
+      ...{ group: "gateway", name: "upstream", kind: "ping", state: "failing", sinceSeconds: 3, flaps: 2 },
+      ...{
+        words: "no answer",
+        failure: "no answer for 3 s",
+        weight: 0,
+        veto: true,
+        try: "ping",
+        heldSeconds: null,
+      },
+    },
+  ],
   usageOf: () => ({ cpuSeconds: 1.5, residentBytes: 100, privateBytes: 40 }),
   ...more,
 });
@@ -104,6 +117,10 @@ describe("renderNodeMetrics", () => {
     const found = await lines(source());
     const expected = [
       "tocha_connections 102334",
+      "tocha_node_set_aside 0",
+      'tocha_check_ok{group="gateway",check="upstream",kind="ping"} 0',
+      'tocha_check_held_seconds{group="gateway",check="upstream",kind="ping"} 3',
+      'tocha_check_flaps{group="gateway",check="upstream",kind="ping"} 2',
       "tocha_connections_max 1048576",
       'tocha_role{group="gateway",role="active"} 1',
       'tocha_role{group="gateway",role="standby"} 0',

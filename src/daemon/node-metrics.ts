@@ -1,4 +1,4 @@
-import { nodeRoles } from "../contract/status.ts";
+import { type CheckStatus, nodeRoles } from "../contract/status.ts";
 import type { GroupHistoryFigures } from "./drivers/node-history.ts";
 import { addHistory } from "./history-metrics.ts";
 import { type MetricLabels, MetricSet, type RenderedMetrics } from "./metric-set.ts";
@@ -18,6 +18,8 @@ export interface NodeMetricsSource {
   readonly gatewayLoaded: boolean;
   /** By group. */
   readonly history: ReadonlyMap<string, GroupHistoryFigures>;
+  readonly checks?: readonly CheckStatus[];
+  readonly isSetAside?: boolean;
   usageOf(pid: number): ProcessUsage | undefined;
 }
 
@@ -25,6 +27,7 @@ export interface NodeMetricsSource {
 export async function renderNodeMetrics(source: NodeMetricsSource): Promise<RenderedMetrics> {
   const metrics = new MetricSet();
   addNode(metrics, source);
+  addHealth(metrics, source);
   if (source.failover !== undefined) addFailover(metrics, source.failover);
   addHistory(metrics, source.history, source.failover);
   if (source.replicator !== undefined) addReplicator(metrics, source.replicator);
@@ -43,6 +46,28 @@ function addNode(metrics: MetricSet, { settings, connections, gatewayLoaded }: N
     "1 when the rules and sysctls are in the kernel.",
     Number(gatewayLoaded),
   );
+}
+
+function addHealth(metrics: MetricSet, { checks = [], isSetAside = false }: NodeMetricsSource): void {
+  metrics.gauge("tocha_node_set_aside", "1 while the node is set aside for maintenance.", Number(isSetAside));
+  for (const { group, name: check, kind, state, sinceSeconds, flaps } of checks) {
+    const labels = { group, check, kind };
+    // Nothing is known of a pending one.
+    if (state !== "pending")
+      metrics.gauge(
+        "tocha_check_ok",
+        "1 when the check is ok, 0 when it fails.",
+        Number(state === "ok"),
+        labels,
+      );
+    metrics.gauge("tocha_check_held_seconds", "How long it has been so.", sinceSeconds, labels);
+    metrics.gauge(
+      "tocha_check_flaps",
+      "Times in a row that it failed again soon after it was ok.",
+      flaps,
+      labels,
+    );
+  }
 }
 
 function addFailover(metrics: MetricSet, report: FailoverReport): void {

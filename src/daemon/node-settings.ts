@@ -4,10 +4,14 @@ import { formatIp, type IpFamily, isLinkLocal, parseNetwork, validIp } from "../
 import {
   type ClusterDocument,
   type ClusterGroup,
+  type GroupCheck,
   groupsOf,
   virtualAddressesOf,
 } from "../contract/cluster-document.ts";
+import type { CheckKind } from "../contract/document-checks.ts";
 import { documentRevision } from "../contract/document-revision.ts";
+import type { PeerSettings as ElectionPeer } from "../core/election/election-types.ts";
+import type { NamedCheckSettings } from "../core/health/check-set.ts";
 import type { VrrpVersion } from "../wire/vrrp.ts";
 
 /** An interface that carries virtual addresses of a group: one face of it. */
@@ -67,7 +71,21 @@ export interface GroupSettings {
   readonly version: VrrpVersion;
   /** Whether the virtual addresses have the hardware address of the virtual router. */
   readonly virtualMac: boolean;
+  /** Of all nodes. */
+  readonly priorities: Readonly<Record<string, number>>;
   readonly faces: readonly FaceSettings[];
+  readonly checks: readonly CheckSettings[];
+}
+
+/** A check as this node makes it. */
+export interface CheckSettings extends NamedCheckSettings {
+  readonly kind: CheckKind;
+  /** Of the kinds that have an interface. */
+  readonly device: string | undefined;
+  /** The node's own address that a question comes from; undefined where the kernel must choose (link-local targets). */
+  readonly source: string | undefined;
+  readonly target: string | undefined;
+  readonly command: readonly string[];
 }
 
 /** What the document says for one node, made ready for its roles: plain values, nothing left to look up. */
@@ -135,6 +153,8 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
       version: group.version === 2 ? 2 : 3,
       virtualMac: group.virtualMac,
       faces: Object.keys(group.addresses).map((name) => faceSettings(document, node, group, name)),
+      priorities: group.priorities,
+      checks: Object.entries(group.checks).map(([name, check]) => checkSettings(document, node, name, check)),
     })),
     peers: Object.keys(document.nodes)
       .filter((peer) => peer !== node)
@@ -216,6 +236,27 @@ function routerAdvertisementSettings(
       preferredSeconds: preferredMs / 1_000,
     })),
   };
+}
+
+function checkSettings(
+  document: ClusterDocument,
+  node: string,
+  name: string,
+  { interface: role, target, command = [], ...check }: GroupCheck,
+): CheckSettings {
+  const place = role === undefined ? undefined : interfaceOf(document, node, role);
+  const asked = target === undefined ? undefined : validIp(target);
+  const isSource = (own: string) => asked !== undefined && validIp(own).length === asked.length;
+  const source = asked === undefined || isLinkLocal(asked) ? undefined : place?.addresses.find(isSource);
+  return { ...check, name, device: place?.device, source, target, command };
+}
+
+/** The other nodes, as the election of a group knows them. */
+export function electionPeers({ peers }: NodeSettings, group: GroupSettings): ElectionPeer[] {
+  return peers.map(({ name, addresses }) => ({
+    ...{ name, priority: group.priorities[name] ?? 1 },
+    addresses: addresses.map(validIp),
+  }));
 }
 
 /** The virtual addresses of all groups. */

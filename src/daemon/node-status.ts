@@ -1,5 +1,7 @@
 import { groupsOf } from "../contract/cluster-document.ts";
 import type {
+  CheckStatus,
+  Maintenance,
   NodeGroupStatus,
   NodeStatus,
   ReplicationStatus,
@@ -16,6 +18,8 @@ export interface NodeStatusSource {
   readonly failover: FailoverReport | undefined;
   readonly replicator: ReplicatorReport | undefined;
   readonly supervisor: SupervisorReport | undefined;
+  readonly checks?: readonly CheckStatus[];
+  readonly maintenance?: Maintenance | undefined;
   readonly kernel: { readonly flows: number; readonly flowsMax: number; readonly memoryKiB: number };
 }
 
@@ -55,6 +59,8 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
         ...one,
         ...(one.role === "failover" && failover !== undefined ? { realTime: failover.realTime } : {}),
       })) ?? [],
+    checks: [...(source.checks ?? [])],
+    ...(source.maintenance === undefined ? {} : { maintenance: source.maintenance }),
     memoryKiB: kernel.memoryKiB,
     lateness: { maxMs: failover?.latenessMsMax ?? 0 },
     counters: { ...view?.counters, ...replicationCounters(replicator), ...logCounters(supervisor) },

@@ -1,5 +1,7 @@
 import type { Problem } from "../base/problem.ts";
 import type { HistoryEntry } from "../contract/failover-history.ts";
+import type { Maintenance } from "../core/election/health.ts";
+import type { CheckVerdict } from "../core/health/check-set.ts";
 import type { NodeSettings } from "./node-settings.ts";
 
 /** The processes of a node. The supervisor starts the others and carries their messages to each other. */
@@ -33,6 +35,10 @@ export type RoleMessage =
   | { readonly kind: "log"; readonly level: LogLevel; readonly text: string }
   /** control → failover: the rules and sysctls are in the kernel. */
   | { readonly kind: "gateway-ready" }
+  /** control → failover: what the checks of the group have come to. */
+  | { readonly kind: "checks"; readonly group: string; readonly checks: readonly CheckVerdict[] }
+  /** control → failover: the node is set aside, or (null) it is not any more. */
+  | { readonly kind: "maintenance"; readonly maintenance: Maintenance | null }
   /** failover → replicator: whether this node is active for the group. */
   | { readonly kind: "active"; readonly group: string; readonly active: boolean }
   /** failover → control, after all that a change of role takes is done; again when the control role has started again. */

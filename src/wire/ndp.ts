@@ -25,9 +25,11 @@ import {
 //    | option=2      | length=1 (x8) | link-layer address (6)        |
 //    +---------------+---------------+-------------------------------+
 
-const NEIGHBOR_ADVERTISEMENT = 136;
+const NEIGHBOR_SOLICITATION = 135;
+export const NEIGHBOR_ADVERTISEMENT = 136;
 /** Router and Override: a gateway's address, and the caches shall replace what they hold (RFC 4861 7.2.6). */
 const FLAGS_ROUTER_OVERRIDE = 0xa000_0000;
+const OPTION_SOURCE_LINK_LAYER_ADDRESS = 1;
 const OPTION_TARGET_LINK_LAYER_ADDRESS = 2;
 /** The fixed part; options follow. */
 const MESSAGE_BYTES_MIN = 24;
@@ -51,6 +53,28 @@ export function encodeUnsolicitedNeighborAdvertisement({ mac, address }: Neighbo
     sourceMac: mac,
     source: address,
     destination: ALL_NODES,
+    message: message.bytes,
+  });
+}
+
+export interface NeighborSolicitation {
+  readonly mac: MacAddress;
+  /** The sender's own, and the one that is asked for: IPv6. */
+  readonly sender: IpAddress;
+  readonly target: IpAddress;
+}
+
+/** Encodes the question who has `target` as a whole frame to its solicited-node group (RFC 4861 4.3, RFC 4291 2.7.1). */
+export function encodeNeighborSolicitation({ mac, sender, target }: NeighborSolicitation): Uint8Array {
+  const tail = target.subarray(13);
+  const message = new ByteWriter(MESSAGE_BYTES_MIN + OPTION_BYTES);
+  message.u8(NEIGHBOR_SOLICITATION).u8(0).u16(0).u32(0).put(target);
+  message.u8(OPTION_SOURCE_LINK_LAYER_ADDRESS).u8(1).put(mac);
+  return encodeIcmpv6Frame({
+    destinationMac: Uint8Array.of(0x33, 0x33, 0xff, ...tail),
+    sourceMac: mac,
+    source: sender,
+    destination: Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...tail),
     message: message.bytes,
   });
 }

@@ -58,7 +58,7 @@ function newElection(): Election {
         families: [4, 6],
         addresses: [validIp(`10.${index + 1}.0.2`), validIp(`fd00:${index + 1}::2`)],
       })),
-      peers: [{ name: PEER, addresses: [validIp("10.1.0.3"), validIp("fd00:1::3")] }],
+      peers: [{ name: PEER, priority: 100, addresses: [validIp("10.1.0.3"), validIp("fd00:1::3")] }],
       paths: [PATH],
     },
     0,

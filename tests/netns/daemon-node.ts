@@ -76,6 +76,14 @@ export class TestLab {
     return { active: activeNode, standby };
   }
 
+  /** Waits until all is well, with this node active: whichever started first, it is handed the role. */
+  async waitUntilWellOn(node: string): Promise<void> {
+    const { activeNode } = await this.waitUntilWell();
+    if (activeNode === node || activeNode === null) return;
+    await new ControlClient(controlSocket(this.name, node)).switchover();
+    await this.waitUntilWell();
+  }
+
   /** The cluster as one node sees it; undefined while it does not answer. */
   async seenBy(node: string): Promise<ClusterStatus | undefined> {
     try {

@@ -186,7 +186,7 @@ function settingsOf(options: ClusterOptions, index: number): ElectionSettings {
     ],
     peers: all
       .filter((i) => i !== index)
-      .map((i) => ({ name: `gw${i + 1}`, addresses: [v4(i, 1), v4(i, 2)] })),
+      .map((i) => ({ name: `gw${i + 1}`, priority: PRIORITIES[i] ?? 50, addresses: [v4(i, 1), v4(i, 2)] })),
     paths: pulsePaths,
   };
 }

@@ -17,6 +17,8 @@ export interface FaceSettings {
 
 export interface PeerSettings {
   readonly name: string;
+  /** 1 to 254. */
+  readonly priority: number;
   /** Its own addresses on all faces, as in the document. */
   readonly addresses: readonly IpAddress[];
 }
@@ -108,6 +110,8 @@ export interface ElectionView {
   readonly effectivePriority: number;
   readonly gatewayReady: boolean;
   readonly tableComplete: boolean;
+  /** It was set aside: it takes over only where nobody else could serve. */
+  readonly maintenance: boolean;
   readonly faces: readonly { readonly name: string; readonly up: boolean }[];
   /** The node or foreign router that is active as far as this node knows. */
   readonly activeNode: string | undefined;

@@ -1033,7 +1033,7 @@ describe("election: beyond stories", () => {
     preempt: true,
     preemptDelayMs: 5_000,
     faces: [{ name: "lan", families: [4, 6], addresses: [ip("10.1.0.2"), ip("fe80::2")] }],
-    peers: [{ name: "gw2", addresses: [ip("10.1.0.3")] }],
+    peers: [{ name: "gw2", priority: 100, addresses: [ip("10.1.0.3")] }],
     paths: ["sync"],
   };
   const pulse: Pulse = {

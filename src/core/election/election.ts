@@ -20,12 +20,12 @@ import {
   notActiveProblem,
   stalledProblem,
 } from "./handover.ts";
-import { Health } from "./health.ts";
+import { Health, type Readiness } from "./health.ts";
 import { Membership } from "./membership.ts";
 import { type Heard, Neighbourhood } from "./neighbourhood.ts";
-import type { Peer } from "./peer.ts";
 import { Preemption } from "./preemption.ts";
 import { compareRank } from "./rank.ts";
+import { Succession } from "./succession.ts";
 import { stableMs } from "./timing.ts";
 
 export type {
@@ -55,6 +55,7 @@ export class Election {
   readonly #neighbourhood: Neighbourhood;
   readonly #handover = new Handover();
   readonly #preemption: Preemption;
+  readonly #succession: Succession;
   readonly #counters: Record<ElectionCounter, number>;
   /** Since when its health and its table are as they are. */
   #stableSinceMs: number;
@@ -67,6 +68,7 @@ export class Election {
     this.#member = new Membership(settings, this.#health, nowMs);
     this.#preemption = new Preemption(settings, this.#health);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
+    this.#succession = new Succession(this.#health, this.#neighbourhood);
     this.#counters = Object.fromEntries(electionCounters.map((name) => [name, 0])) as Record<
       ElectionCounter,
       number
@@ -114,18 +116,10 @@ export class Election {
     });
   }
 
-  /** What the other roles can do: `gatewayReady`, the rules are in place; `tableComplete`, see `Pulse`. */
-  readinessChanged(
-    nowMs: number,
-    readiness: { readonly gatewayReady?: boolean; readonly tableComplete?: boolean },
-  ): readonly ElectionEffect[] {
+  /** What the other roles can do, and what they have found out. */
+  readinessChanged(nowMs: number, readiness: Readiness): readonly ElectionEffect[] {
     return this.#input(nowMs, () => {
-      const { gatewayReady = this.#health.gatewayReady, tableComplete = this.#health.tableComplete } =
-        readiness;
-      if (gatewayReady === this.#health.gatewayReady && tableComplete === this.#health.tableComplete) return;
-      this.#health.gatewayReady = gatewayReady;
-      this.#health.tableComplete = tableComplete;
-      this.#healthChanged();
+      if (this.#health.update(readiness)) this.#healthChanged();
     });
   }
 
@@ -135,7 +129,7 @@ export class Election {
     const effects = this.#input(nowMs, () => {
       if (this.role !== "active") problem = notActiveProblem(this.#settings.node, this.#activeName());
       else if (this.#handover.isRunning) problem = handoverRunningProblem;
-      else if (this.#target("planned") === undefined) problem = noStandbyProblem;
+      else if (this.#succession.target(nowMs, "planned") === undefined) problem = noStandbyProblem;
       else this.#startHandover("planned", reason);
     });
     return problem ?? effects;
@@ -177,9 +171,10 @@ export class Election {
 
   /** What our pulses say as of the last input. */
   pulse(): PulseState {
+    const { effectivePriority, offeredPriority } = this.#health;
     return {
       role: this.#member.role,
-      effectivePriority: this.#health.effectivePriority,
+      effectivePriority: this.#member.role === "active" ? effectivePriority : offeredPriority,
       tableComplete: this.#health.tableComplete,
       resigning: this.#member.isResigning,
       wantsToBeActive: this.#wantsToBeActive,
@@ -191,7 +186,7 @@ export class Election {
   }
 
   get view(): ElectionView {
-    const { gatewayReady, tableComplete, effectivePriority, faces } = this.#health;
+    const { gatewayReady, tableComplete, effectivePriority, faces, maintenance } = this.#health;
     const { role, sinceMs, cause, nowMs, silenceMs } = this.#member;
     return {
       role,
@@ -202,6 +197,7 @@ export class Election {
       effectivePriority,
       gatewayReady,
       tableComplete,
+      maintenance: maintenance !== null,
       faces: faces.map(({ name, up }) => ({ name, up })),
       activeNode: this.#activeName(),
       peers: this.#neighbourhood.peers.map((peer) => peer.view(nowMs)),
@@ -287,35 +283,22 @@ export class Election {
 
   // ---- Handover ----
 
-  /** The best standby that there is this reason to hand over to. */
-  #target(reason: HandoverReason): Peer | undefined {
-    const ownRank = this.#neighbourhood.ownRank;
-    return this.#neighbourhood.candidates(this.#nowMs).find((peer) => {
-      if (reason === "planned") return true;
-      // Equals stay where they are: addresses break ties between actives, they are no reason to move.
-      if (peer.rank(this.#nowMs).effectivePriority <= ownRank.effectivePriority) return false;
-      return reason === "health" ? this.#health.degraded : peer.wantsToBeActive;
-    });
-  }
-
   #considerHandover(): void {
     if (this.role !== "active" || this.#member.isMute || !this.#handover.mayStart(this.#nowMs)) return;
-    if (this.#target("health") !== undefined) {
-      this.#startHandover("health", `interface down: ${this.#health.downFaces.join(", ")}`);
-    } else if (this.#target("priority") !== undefined) {
-      this.#startHandover("priority", "it ranks higher and preemption is on");
-    }
+    const occasion = this.#succession.occasion(this.#nowMs, this.#member.sinceMs);
+    if (occasion !== undefined) this.#startHandover(occasion.reason, occasion.why);
   }
 
   #startHandover(reason: HandoverReason, why: string): void {
     this.#member.do(this.#handover.start(this.#nowMs, reason, why));
   }
 
-  /** Whoever it was started for must still be fit. A dead face does not wait for the last connections. */
+  /** Whoever it was started for must still be fit. */
   #finishHandover(complete: boolean): void {
     const { reason, why } = this.#handover;
-    const target = this.#target(reason);
-    if (target !== undefined && (complete || reason === "health")) {
+    const target = this.#succession.target(this.#nowMs, reason);
+    if (target !== undefined && (complete || this.#succession.mayLoseConnections(reason))) {
+      this.#succession.moved(this.#nowMs, reason);
       this.#member.go("handed-over", `it handed over to ${target.name}: ${why}`, {
         kind: reason,
         other: target.name,
@@ -379,6 +362,7 @@ export class Election {
   }
 
   get #letsOthersGoFirst(): boolean {
+    if (this.#health.maintenance !== null) return this.#neighbourhood.isAnybodyAble(this.#nowMs);
     if (this.#health.tableComplete && !this.#member.isResigning) return false;
     return this.#neighbourhood.candidates(this.#nowMs).length > 0;
   }

@@ -94,6 +94,11 @@ export class Neighbourhood {
       .sort((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
   }
 
+  /** Some other node is there and could become active, with every connection or not. */
+  isAnybodyAble(nowMs: number): boolean {
+    return this.peers.some((peer) => peer.isAble(nowMs));
+  }
+
   /** Somebody is active as well as this node, which ranks itself higher. */
   contested(nowMs: number, name: string): void {
     this.peers.find((peer) => peer.name === name)?.contested(nowMs);

@@ -23,7 +23,7 @@ export class Preemption {
   /** By a handover from another node of the cluster. */
   byHandover(nowMs: number, sinceMs: number): boolean {
     const { priority, intervalMs, preemptDelayMs } = this.#settings;
-    if (!this.#isAllowed || this.#health.degraded) return false;
+    if (!this.#isAllowed || this.#health.unfit) return false;
     return nowMs - sinceMs >= wellMs(preemptDelayMs, priority, intervalMs);
   }
 

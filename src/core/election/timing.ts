@@ -23,6 +23,9 @@ const LATENESS_INTERVALS_MAX = SILENT_INTERVALS - 1;
 const STABLE_MS_MIN = 5_000;
 /** Links that flap keep a node away for so many active-down times. */
 const STABLE_DOWN_TIMES = 10;
+/** An active does not hand over for a check sooner after it became that; twice as long each time, up to the limit. */
+export const CHECK_HOLD_MS_MIN = 10_000;
+export const CHECK_HOLD_MS_MAX = 300_000;
 /** How long a planned handover waits for the standby to have everything. */
 export const DRAIN_PLANNED_MS = 1_000;
 /** The same when a face is dead: every millisecond more is an outage. */

@@ -4,6 +4,7 @@ import {
   nodeInGroup,
   type StatusProblem,
 } from "../../contract/status.ts";
+import { healthProblems } from "./health-problems.ts";
 import { processProblems } from "./process-problems.ts";
 
 export interface ClusterStatusSource {
@@ -95,8 +96,14 @@ function summarize({ actives, nodes, heard }: GroupView, ok: boolean): string {
   const names = actives.map(({ name }) => name).join(" and ");
   if (actives.length === 0) return "no node is active: nobody holds the virtual addresses";
   if (actives.length > 1) return `${names} are active at the same time`;
-  const standbys = nodes.filter((node) => node.role === "standby" && node.replication.complete);
+  const standbys = nodes.filter(
+    ({ role, replication, maintenance }) =>
+      role === "standby" && replication.complete && maintenance === undefined,
+  );
   if (nodes.length === 1) return `${names} is active, and the only node: nothing is protected`;
+  const aside = nodes.filter((node) => node.maintenance !== undefined && node.role === "standby");
+  if (standbys.length === 0 && aside.length > 0)
+    return `${names} is active, and only ${aside.map(({ name }) => name).join(" and ")} could take over, which is set aside`;
   if (standbys.length === 0) return `${names} is active, and no standby could take over its connections`;
   const standbyNames = standbys.map(({ name }) => name).join(" and ");
   const ready = `${names} is active, ${standbyNames} ${standbys.length === 1 ? "is" : "are"} ready with every connection`;
@@ -198,6 +205,7 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
       );
     }
   }
+  problems.push(...healthProblems(node));
   const refused = node.replication.streams.flatMap(({ refused: counts }) => Object.entries(counts));
   for (const [what, count] of refused) {
     // Connections that could not be created are a problem until a comparison has made up for them: not-protected.

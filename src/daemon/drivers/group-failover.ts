@@ -1,11 +1,12 @@
 import { DecodeError } from "../../base/decode-error.ts";
-import { formatIp, type IpAddress, validIp } from "../../base/ip.ts";
+import { formatIp, type IpAddress } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
 import { Election, type ElectionEffect, type GroupRole } from "../../core/election/election.ts";
+import type { Readiness } from "../../core/election/health.ts";
 import type { Pulse } from "../../wire/pulse.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
-import type { GroupSettings, NodeSettings } from "../node-settings.ts";
+import { electionPeers, type GroupSettings, type NodeSettings } from "../node-settings.ts";
 import type { RoleMessage } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
@@ -94,7 +95,7 @@ export class GroupFailover {
           families: face.families,
           addresses: face.ownAddresses,
         })),
-        peers: settings.peers.map((peer) => ({ name: peer.name, addresses: peer.addresses.map(validIp) })),
+        peers: electionPeers(settings, group),
         paths: [settings.sync.name],
       },
       performance.now(),
@@ -181,8 +182,9 @@ export class GroupFailover {
     this.#addresses.lose(performance.now());
   }
 
-  gatewayReady(): void {
-    this.#perform(this.#election.readinessChanged(performance.now(), { gatewayReady: true }));
+  /** The rules are in place; what the control role has found out, or somebody has asked for. */
+  readinessChanged(readiness: Readiness): void {
+    this.#perform(this.#election.readinessChanged(performance.now(), readiness));
   }
 
   tableChanged({ watermark, complete }: RoleMessage & { kind: "table" }): void {

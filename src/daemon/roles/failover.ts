@@ -136,7 +136,13 @@ class FailoverRole {
   #receiveMessage(from: RoleName, message: RoleMessage): void {
     switch (message.kind) {
       case "gateway-ready":
-        for (const group of this.#groups) group.gatewayReady();
+        for (const group of this.#groups) group.readinessChanged({ gatewayReady: true });
+        break;
+      case "checks":
+        this.#group(message.group)?.readinessChanged({ checks: message.checks });
+        break;
+      case "maintenance":
+        for (const group of this.#groups) group.readinessChanged({ maintenance: message.maintenance });
         break;
       case "table":
         this.#group(message.group)?.tableChanged(message);
