@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { handoverEntry, takeoverEntry } from "../../contract/failover-history.test-data.ts";
-import { findEntry, mergeHistory, readHistoryQuery } from "./merge-history.ts";
+import { findEntry, fitting, mergeHistory, readHistoryQuery } from "./merge-history.ts";
 
 const all = { node: undefined, group: undefined, limit: 20 };
 const ids = (entries: readonly { id: string }[]) => entries.map(({ id }) => id);
@@ -23,6 +23,18 @@ describe("mergeHistory", () => {
     assert.deepEqual(ids(mergeHistory(histories, { ...all, group: "guests", limit: 1 })), ["gw2-3"]);
     assert.deepEqual(ids(mergeHistory(histories, { ...all, node: "gw1" })), ["gw1-9"]);
     assert.deepEqual(ids(mergeHistory(histories, { ...all, limit: 1 })), ["gw2-17"]);
+  });
+});
+
+describe("fitting", () => {
+  it("leaves out the last ones when there are too many for an answer", () => {
+    const entries = [takeoverEntry(), handoverEntry(), old];
+    const lengths = entries.map((entry) => JSON.stringify(entry).length);
+    const [first = 0, second = 0] = lengths;
+    assert.deepEqual(ids(fitting(entries)), ids(entries));
+    assert.deepEqual(ids(fitting(entries, first + second)), ["gw2-17", "gw1-9"]);
+    assert.deepEqual(ids(fitting(entries, first + second - 1)), ["gw2-17"]);
+    assert.deepEqual(fitting(entries, 0), []);
   });
 });
 

@@ -23,6 +23,22 @@ export function readHistoryQuery(query: URLSearchParams): HistoryQuery | undefin
   return { node: query.get("node") ?? undefined, group: query.get("group") ?? undefined, limit };
 }
 
+/** Answers between nodes, and to clients, end at 4 MiB. */
+const ANSWER_LENGTH_MAX = 3 << 20;
+
+/** The first ones, as many as fit into an answer: in a cluster of many nodes and paths an entry has some kilobytes. */
+export function fitting(
+  entries: readonly HistoryEntry[],
+  lengthMax: number = ANSWER_LENGTH_MAX,
+): HistoryEntry[] {
+  let length = 0;
+  const end = entries.findIndex((entry) => {
+    length += JSON.stringify(entry).length;
+    return length > lengthMax;
+  });
+  return entries.slice(0, end === -1 ? entries.length : end);
+}
+
 /** What nodes remember as one list, the newest first; entries of one moment stay in the order of their node. */
 export function mergeHistory(
   histories: readonly (readonly HistoryEntry[])[],

@@ -10,6 +10,7 @@ import {
 } from "../../contract/failover-history.ts";
 import {
   findEntry,
+  fitting,
   type HistoryQuery,
   mergeHistory,
   readHistoryQuery,
@@ -93,7 +94,7 @@ export class NodeHistory {
 
   /** What this node remembers. */
   own(query: URLSearchParams): FailoverHistory {
-    return { entries: mergeHistory([this.#file.read()], readQuery(query)), unreachable: [] };
+    return { entries: fitting(mergeHistory([this.#file.read()], readQuery(query))), unreachable: [] };
   }
 
   /** What all nodes remember. */
@@ -114,7 +115,8 @@ export class NodeHistory {
         message: `there is no failover group ${wish.group}`,
         hint: `Groups: ${groups.join(", ")}.`,
       });
-    return await this.#ask(wish);
+    const { entries, unreachable } = await this.#ask(wish);
+    return { entries: fitting(entries), unreachable };
   }
 
   async item(id: string): Promise<HistoryItem> {
