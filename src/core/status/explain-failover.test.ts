@@ -34,6 +34,11 @@ function why(status: ClusterStatus, { preempt = false, history = [takeoverEntry(
   return group;
 }
 
+const failing = (group: string) => ({
+  ...{ group, name: "upstream", kind: "ping", state: "failing", sinceSeconds: 3, words: "no answer" },
+  ...{ failure: "no answer", weight: 40, veto: false, try: "ping", heldSeconds: null, flaps: 0 },
+});
+
 const laggingStream = () => {
   const { streams } = healthyStatus().nodes[0]?.replication ?? { streams: [] };
   return streams.map((stream) =>
@@ -58,6 +63,19 @@ describe("explainFailover", () => {
     ["higher with preemption", high, { preempt: true }, "waiting", true, /preempt is on: .* well for 5s\.$/],
     ["equal", { priority: 110, effectivePriority: 110 }, {}, "equal", true, /same priority 110/],
     ["with a face down", unwell, {}, "degraded", true, /priority 6 instead of 100.*\(down: wan\)/],
+    [
+      "with a failing check",
+      { effectivePriority: 60, checks: [failing("gateway"), { ...failing("guests"), name: "other" }] },
+      ...([{}, "degraded", true, /60 instead of 100, .* \(check upstream fails: no answer\)\.$/] as const),
+    ],
+    [
+      "that is set aside",
+      {
+        effectivePriority: 1,
+        maintenance: { by: "ana@gw1", reason: "new disk", since: "2026-08-01T09:00:00Z" },
+      },
+      ...([{}, "set-aside", true, /set aside since 2026-08-01T09:00:00Z by ana@gw1 \(new disk\)/] as const),
+    ],
     [
       "with an incomplete table",
       { complete: false },
@@ -180,6 +198,23 @@ describe("explainFailover", () => {
     assert.equal(why({ ...status, nodes: [gw1, gw2, unknown] }).ifActiveDied.withinMs, 181);
     const whole = { ...gw3, groups: [{ ...own, effectivePriority: 105 }] };
     assert.equal(why({ ...status, nodes: [gw1, gw2, whole] }).ifActiveDied.node, "gw3");
+  });
+
+  it("counts on a node that is set aside only where nobody else is there", () => {
+    const status = cluster({});
+    const [gw1, gw2] = status.nodes;
+    assert.ok(gw1 !== undefined && gw2 !== undefined);
+    const maintenance = { by: "ana", reason: "", since: "2026-08-01T09:00:00Z" };
+    const aside = { ...gw2, maintenance };
+    const alone = why({ ...status, nodes: [gw1, aside] }).ifActiveDied;
+    assert.deepEqual([alone.node, alone.withinMs], ["gw2", 200]);
+    assert.match(alone.sentences.join(" "), /It is set aside, but nobody else is there\./);
+    const [own] = gw2.groups;
+    assert.ok(own !== undefined);
+    const lacking = { ...gw2, name: "gw3", groups: [{ ...own, effectivePriority: 5, complete: false }] };
+    assert.equal(why({ ...status, nodes: [gw1, aside, lacking] }).ifActiveDied.node, "gw3");
+    const still = why({ ...status, nodes: [{ ...gw1, maintenance }, gw2] });
+    assert.equal(still.sentences.at(-1), "It is set aside, but nobody else could serve.");
   });
 
   it("is honest where nobody, everybody, or somebody unknown is active", () => {

@@ -88,6 +88,7 @@ function activeSentences(
   return [
     `${active.name} has been active for ${since}: ${active.cause}.`,
     ...(entry === undefined ? [] : evidenceSentences(entry)),
+    ...(active.maintenance === undefined ? [] : ["It is set aside, but nobody else could serve."]),
   ];
 }
 
@@ -137,12 +138,17 @@ function reasonOf(
   active: NodeStatus | undefined,
   { policy }: OtherContext,
 ): readonly [StandbyReason, string] {
-  const down = node.interfaces.filter(({ up }) => !up).map(({ name }) => name);
-  const faces = down.length === 0 ? "" : ` (down: ${down.join(", ")})`;
+  const ailing = ailments(node, policy.name);
+  const faces = ailing.length === 0 ? "" : ` (${ailing.join("; ")})`;
   if (!node.reachable) return ["unreachable", "does not answer over the sync network."];
   if (node.role === "init") return ["init", `is not ready: ${node.cause}.`];
   if (node.role === "fault") return ["unable", `cannot serve: ${node.cause}${faces}.`];
   if (node.role === "stopped" || node.role === "unknown") return ["stopped", `takes no part: ${node.cause}.`];
+  if (node.maintenance !== undefined) {
+    const { by, reason: why, since } = node.maintenance;
+    const words = `since ${since} by ${by}${why === "" ? "" : ` (${why})`}`;
+    return ["set-aside", `is set aside ${words}: it becomes active only where nobody else can.`];
+  }
   if (!node.replication.complete)
     return [
       "incomplete",
@@ -165,6 +171,16 @@ function reasonOf(
   return [
     "waiting",
     `${higher} and preempt is on: it asks for the role when it has been well for ${formatDurationMs(needsMs)}.`,
+  ];
+}
+
+/** What lowers the node's priority. */
+function ailments({ interfaces, checks = [] }: NodeStatus, group: string): string[] {
+  const down = interfaces.filter(({ up }) => !up).map(({ name }) => name);
+  const failing = checks.filter((check) => check.group === group && check.failure !== "");
+  return [
+    ...(down.length === 0 ? [] : [`down: ${down.join(", ")}`]),
+    ...failing.map(({ name, failure }) => `check ${name} fails: ${failure}`),
   ];
 }
 

@@ -9,9 +9,14 @@ export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus
   return reachable && role === "standby" && effectivePriority > 0;
 }
 
-/** The best first, as compareRank() has it: complete before incomplete, then the priority after health. */
+/**
+ * The best first, as compareRank() has it: complete before incomplete, then the priority after health. Who is set aside goes
+ * last.
+ */
 export function standbysByRank(nodes: readonly NodeStatus[]): NodeStatus[] {
   return nodes.filter(couldTakeOver).sort((a, b) => {
+    const bySide = Number(a.maintenance !== undefined) - Number(b.maintenance !== undefined);
+    if (bySide !== 0) return bySide;
     const byTable = Number(b.replication.complete) - Number(a.replication.complete);
     return byTable !== 0 ? byTable : b.effectivePriority - a.effectivePriority;
   });
@@ -56,6 +61,8 @@ export function protectionSentences(
 
 /** How long the active must be silent before the best standby takes over (neighbourhood.ts). */
 function silenceMs(best: NodeStatus, others: readonly NodeStatus[], pulseIntervalMs: number): number {
+  // Nobody who is there is waited for, only the longest skew (docs/guide/failover.md, a node that is set aside).
+  if (best.maintenance !== undefined) return (SILENT_INTERVALS + 1) * pulseIntervalMs;
   const byRank = rankSkewMs(0, pulseIntervalMs);
   // Where the rank of a node is not known, the skew of the priority keeps both apart.
   const isSure = others.every(({ reachable }) => reachable);
@@ -86,6 +93,7 @@ export function foreseeTakeover(
   const held = protection(active, best);
   const sentences = [
     `${best.name} would take over within ${formatDurationMs(withinMs)} of the active's last sign on any path.`,
+    ...(best.maintenance === undefined ? [] : ["It is set aside, but nobody else is there."]),
     ...protectionSentences(best.name, held),
   ];
   return { node: best.name, withinMs, ...held, sentences };
