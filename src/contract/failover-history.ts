@@ -2,24 +2,9 @@ import * as z from "zod";
 import { nodeRoles } from "./status.ts";
 
 /**
- * What a node remembers of its changes of role (GET /v1/failover/history, GET /v1/failover/why). Objects may have further
- * keys: a newer node must not confuse an older client.
+ * What a node remembers of its changes of role (GET /v1/failover/history, GET /v1/failover/why). Further keys,
+ * which a newer node may have, are dropped.
  */
-
-/** Why a role changed. A newer node may know more. */
-export const transitionKinds = {
-  started: "the failover role has started",
-  listened: "it has listened long enough and can serve",
-  silence: "the active was silent on every path",
-  resignation: "the active resigned",
-  yielded: "another active has the better right",
-  planned: "a switchover that somebody asked for",
-  health: "another node is healthier",
-  priority: "another node ranks higher, and preemption is on",
-  unable: "it can no longer serve",
-  able: "it can serve again",
-  stopped: "it was stopped",
-} as const;
 
 /** Microseconds from the decision; what came before it is negative. */
 const stampSchema = z.object({
@@ -65,6 +50,7 @@ export const historyEntrySchema = z.object({
   at: z.iso.datetime(),
   from: z.enum(nodeRoles),
   to: z.enum(nodeRoles),
+  /** What made the role change (docs/guide/failover.md, history); a newer node may know more. */
   kind: z.string(),
   /** A sentence. */
   cause: z.string(),
