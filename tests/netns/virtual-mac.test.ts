@@ -7,13 +7,15 @@ import { crash, powerOff } from "../../src/lab/node-power.ts";
 import { startNode } from "../../src/lab/node-process.ts";
 import { outsiderMark } from "../../src/lab/process-table.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
+import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { waitFor } from "./namespace-waiting.ts";
+import { assertAllGoOn, CONNECTIONS } from "./two-groups-lab.ts";
 
-// Two nodes with one hardware address for their virtual addresses: hosts are served by another node, and have nothing to
-// learn.
+// Two nodes with one hardware address for their virtual addresses: connections go on at another node, and the neighbours
+// have nothing to learn.
 
 const SERVICE_PORT = 7_011;
 const MACS = { "10.1.0.1": "00:00:5e:00:01:33", "fd00:1::1": "00:00:5e:00:02:33" } as const;
@@ -21,6 +23,7 @@ const MACS = { "10.1.0.1": "00:00:5e:00:01:33", "fd00:1::1": "00:00:5e:00:02:33"
 let lab: TestLab;
 let client: NamespaceAgent;
 let server: NamespaceAgent;
+let streams: StreamTraffic;
 let monitor: ChildProcess;
 /** What the client's kernel reports of its neighbours. */
 let neighbours = "";
@@ -43,9 +46,11 @@ before(async () => {
   await startNode(lab.name, "gw1");
   await startNode(lab.name, "gw2");
   await lab.waitUntilWell();
+  streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
 });
 
 after(async () => {
+  await streams?.close();
   monitor?.kill("SIGKILL");
   await client?.close();
   await server?.close();
@@ -72,15 +77,17 @@ async function ownDevices(node: string): Promise<string> {
   return await runCommand("ip", ["-n", lab.namespace(node), "-o", "link", "show", "type", "macvlan"]);
 }
 
-test("hosts know the virtual addresses by the hardware address of the virtual router, before and after", async () => {
+test("hosts know the virtual addresses by the hardware address of the virtual router, and connections go on", async () => {
   const { active, standby } = await lab.rolesWhenWell();
   await assertServed();
+  await assertAllGoOn(lab, streams);
   const isUp = (text: string) => text.split("\n").filter((line) => /[<,]UP[,>]/.test(line)).length;
   assert.deepEqual([isUp(await ownDevices(active)), isUp(await ownDevices(standby))], [4, 0]);
 
   await powerOff(lab.name, active);
   await lab.waitForNode(standby, "active", ({ role }) => role === "active");
   await assertServed();
+  await assertAllGoOn(lab, streams);
   for (const [address, mac] of Object.entries(MACS)) assert.deepEqual(macsOf(address), [mac], neighbours);
   assert.equal(isUp(await ownDevices(standby)), 4);
 });
