@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
+import { ControlClient } from "../../src/client/control-client.ts";
+import { controlSocket, documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
 import { crash, powerOff } from "../../src/lab/node-power.ts";
 import { startNode } from "../../src/lab/node-process.ts";
 import { outsiderMark } from "../../src/lab/process-table.ts";
@@ -73,23 +74,34 @@ function macsOf(address: string): string[] {
   return [...new Set(told.map(([, mac = ""]) => mac))];
 }
 
+async function devicesUp(node: string): Promise<number> {
+  return (await ownDevices(node)).split("\n").filter((line) => /[<,]UP[,>]/.test(line)).length;
+}
+
 async function ownDevices(node: string): Promise<string> {
   return await runCommand("ip", ["-n", lab.namespace(node), "-o", "link", "show", "type", "macvlan"]);
 }
+
+test("only the active takes the frames of the virtual router to itself", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  await new ControlClient(controlSocket(lab.name, active)).switchover();
+  await lab.waitForNode(standby, "active", ({ role }) => role === "active");
+  await waitFor("the devices of the standby to be down", async () => (await devicesUp(active)) === 0);
+  assert.equal(await devicesUp(standby), 4);
+  await assertAllGoOn(lab, streams);
+});
 
 test("hosts know the virtual addresses by the hardware address of the virtual router, and connections go on", async () => {
   const { active, standby } = await lab.rolesWhenWell();
   await assertServed();
   await assertAllGoOn(lab, streams);
-  const isUp = (text: string) => text.split("\n").filter((line) => /[<,]UP[,>]/.test(line)).length;
-  assert.deepEqual([isUp(await ownDevices(active)), isUp(await ownDevices(standby))], [4, 0]);
+  assert.deepEqual([await devicesUp(active), await devicesUp(standby)], [4, 0]);
 
   await powerOff(lab.name, active);
   await lab.waitForNode(standby, "active", ({ role }) => role === "active");
   await assertServed();
   await assertAllGoOn(lab, streams);
   for (const [address, mac] of Object.entries(MACS)) assert.deepEqual(macsOf(address), [mac], neighbours);
-  assert.equal(isUp(await ownDevices(standby)), 4);
 });
 
 test("a node whose processes are all killed keeps no device of the virtual router", async () => {
