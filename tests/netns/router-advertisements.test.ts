@@ -171,12 +171,12 @@ test("the host keeps its router when the active loses its power, and is served b
   assert.doesNotMatch(added, /tentative/, "no virtual address waits for the detection of duplicates");
 });
 
-test("the host keeps its router over a switchover", async () => {
+test("the host keeps its router when a node comes back, and when it takes over", async () => {
+  const before = reported.routes;
   await powerOn(lab.name, active);
   await detectDuplicates(active);
   await startNode(lab.name, active);
   await lab.waitUntilWell();
-  const before = reported.routes;
   await stopNode(lab.name, standby);
   await lab.waitForNode(active, "active", ({ role }) => role === "active");
   await assertServed();

@@ -1,5 +1,4 @@
 import { DecodeError } from "../../base/decode-error.ts";
-import { formatIp, type IpAddress } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
 import { Election, type ElectionEffect, type GroupRole } from "../../core/election/election.ts";
 import type { Readiness } from "../../core/election/health.ts";
@@ -47,6 +46,8 @@ export class GroupFailover {
   readonly #transitions: TransitionLog;
   /** Router numbers of the other groups: their advertisements come in on the same devices. */
   readonly #otherRouterIds: ReadonlySet<number>;
+  /** Another group speaks another version of VRRP, and is heard here as well. */
+  readonly #hasOtherVersion: boolean;
   readonly #frame = new Uint8Array(FRAME_BYTES);
   readonly #counters: Record<string, number> = {};
   #toldActive = false;
@@ -73,6 +74,7 @@ export class GroupFailover {
     });
     this.#transitions = new TransitionLog(group.name);
     const others = settings.groups.filter(({ name }) => name !== group.name);
+    this.#hasOtherVersion = others.some(({ version }) => version !== group.version);
     this.#otherRouterIds = new Set(
       others.map(({ virtualRouterId }) => virtualRouterId).filter((id) => id !== group.virtualRouterId),
     );
@@ -248,12 +250,12 @@ export class GroupFailover {
       if (length === 0) return;
       const packet = decodeAdvertisementFrame(this.#frame.subarray(0, length), this.#group.version);
       if (packet instanceof DecodeError) {
-        this.#count(packet.reason);
+        if (packet.reason !== "vrrp-version" || !this.#hasOtherVersion) this.#count(packet.reason);
         continue;
       }
       const { source, advertisement } = packet;
       if (this.#otherRouterIds.has(advertisement.virtualRouterId)) continue;
-      if (face.unicastPeers.inUse && !this.#isListed(face, source)) {
+      if (!face.unicastPeers.hears(source, this.#settings.peers)) {
         this.#count("advertisement-of-unlisted-router");
         continue;
       }
@@ -261,22 +263,19 @@ export class GroupFailover {
     }
   }
 
-  /** With unicast peers only they, and the nodes of the document, are heard. */
-  #isListed(face: Face, source: IpAddress): boolean {
-    if (face.unicastPeers.lists(source)) return true;
-    return this.#settings.peers.some(({ addresses }) => addresses.includes(formatIp(source)));
+  /** A face whose virtual addresses have no device to stand on is as good as down: another node shall serve. */
+  #makeVirtualMac(face: Face, parentIndex: number): void {
+    for (const refusal of this.#virtualMac.make(face.name, parentIndex))
+      this.#log("error", `virtual hardware address ${refusal}`);
+    if (!this.#virtualMac.isThere(face.name)) face.setLink(undefined);
   }
 
   #setLink(face: Face, link: LinkState | undefined): boolean {
     const before = face.up;
     const changed = face.setLink(link);
     const router = this.#routers.find((one) => one.face === face);
-    if (changed) {
-      router?.reopen();
-      if (link !== undefined)
-        for (const refusal of this.#virtualMac.make(face.name, link.index))
-          this.#log("error", `virtual hardware address ${refusal}`);
-    }
+    if (changed && link !== undefined) this.#makeVirtualMac(face, link.index);
+    if (changed) router?.reopen();
     if (face.up !== before) {
       this.#tellFace(face);
       if (face.up && router?.isActive === true) router.start(performance.now());

@@ -1,4 +1,12 @@
-import { equalIp, type IpAddress, type IpFamily, ipFamily, isLinkLocal, validIp } from "../../base/ip.ts";
+import {
+  equalIp,
+  formatIp,
+  type IpAddress,
+  type IpFamily,
+  ipFamily,
+  isLinkLocal,
+  validIp,
+} from "../../base/ip.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
 import { VrrpUnicastSocket } from "../../linux/vrrp-unicast-socket.ts";
 import { encodeAdvertisement, type VrrpAdvertisement, type VrrpVersion } from "../../wire/vrrp.ts";
@@ -25,8 +33,10 @@ export class UnicastPeers {
     return this.#peers.length > 0;
   }
 
-  lists(address: IpAddress): boolean {
-    return this.#peers.some((peer) => equalIp(peer, address));
+  /** With unicast peers only they and the nodes of the document are heard. */
+  hears(source: IpAddress, nodes: readonly { readonly addresses: readonly string[] }[]): boolean {
+    if (!this.inUse || this.#peers.some((peer) => equalIp(peer, source))) return true;
+    return nodes.some(({ addresses }) => addresses.includes(formatIp(source)));
   }
 
   /** Opens the sockets anew: the device, or its addresses, are others now. */

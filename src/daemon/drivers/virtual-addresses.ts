@@ -57,9 +57,9 @@ export class VirtualAddresses {
 
   /** Adds all. @returns what the kernel refused, in words */
   add(): string[] {
-    this.#setOwnDevices(true);
+    const refusals = this.#setOwnDevices(true);
     const changes = this.#changes();
-    return describe(this.#route.addAddresses(changes), changes);
+    return [...refusals, ...describe(this.#route.addAddresses(changes), changes)];
   }
 
   /** Renews the lifetimes of those that are there. One that is not was removed by its owner, or on purpose. */
@@ -77,9 +77,16 @@ export class VirtualAddresses {
   }
 
   /** A device with the virtual hardware address is up on the active only: it takes the frames of the link to itself. */
-  #setOwnDevices(up: boolean): void {
-    const indices = this.#ownDevices.flatMap((device) => deviceIndex(device) ?? []);
-    this.#route.setLinks(indices, up);
+  #setOwnDevices(up: boolean): string[] {
+    const devices = this.#ownDevices.flatMap((name) => {
+      const index = deviceIndex(name);
+      return index === undefined ? [] : { name, index };
+    });
+    const indices = devices.map(({ index }) => index);
+    return this.#route.setLinks(indices, up).map((refusal) => {
+      const name = devices[refusal.sequence]?.name ?? "a device";
+      return `${name}: ${errorName(refusal.errno)} ${refusal.text}`.trim();
+    });
   }
 
   /** The devices with the virtual router's hardware address (virtual-mac.ts), where there are any. */

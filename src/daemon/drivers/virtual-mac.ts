@@ -38,6 +38,11 @@ export class VirtualMac {
     });
   }
 
+  /** Whether all devices of a face exist; a face without a virtual hardware address needs none. */
+  isThere(face: string): boolean {
+    return (this.#devices.get(face) ?? []).every(({ name }) => deviceIndex(name) !== undefined);
+  }
+
   remove(): void {
     for (const { name } of [...this.#devices.values()].flat()) {
       const index = deviceIndex(name);
