@@ -13,8 +13,8 @@ export type WriteNow = (bytes: Uint8Array) => number | "gone";
 
 /**
  * Lines for a reader that may stand still: a terminal on hold, a pipe nobody reads, a journal on a full disk. Node's own
- * standard output would block this process then, and with it the renewal of addresses. Here lines wait, as many as have room; the
- * rest is dropped, counted, and named as soon as there is room again.
+ * standard output would block this process then (a terminal), and with it the renewal of addresses, or keep lines without end (a pipe).
+ * Here lines wait, as many as have room; the rest is dropped, counted, and named as soon as there is room again.
  */
 export class LogOutput {
   /** Lines that were given up. */

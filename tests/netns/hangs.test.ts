@@ -38,6 +38,9 @@ after(async () => {
 beforeEach(async () => {
   // A test that failed half-way must not make the others fail.
   for (const node of ["gw1", "gw2"])
+    for (const pid of processesIn(lab.namespace(node), { withoutOutsiders: true }))
+      sendSignal(pid, "SIGCONT");
+  for (const node of ["gw1", "gw2"])
     if (runningNode(lab.name, node) === undefined) await startNode(lab.name, node);
 });
 
@@ -144,6 +147,11 @@ test("the active node's supervisor hangs: the failover role keeps the addresses,
     const problems = (await lab.seenBy(active))?.problems ?? [];
     return problems.some((one) => one.code === "supervisor-hangs" && one.node === active);
   });
+  const { verdict, summary } = (await lab.seenBy(active)) ?? {};
+  assert.deepEqual(
+    { verdict, summary },
+    { verdict: "degraded", summary: `no node says that it is active, and ${active} cannot say` },
+  );
   sendSignal(pid, "SIGCONT");
   await lab.waitUntilWell();
   await assertConnectionsGoOn();

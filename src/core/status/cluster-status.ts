@@ -76,7 +76,7 @@ function viewGroup(source: ClusterStatusSource, name: string): GroupView {
   return {
     ...{ name, nodes, actives, heard },
     activeNode: actives.length > 1 ? undefined : (actives[0]?.name ?? heard),
-    isDown: actives.length === 0 && heard === undefined,
+    isDown: actives.length === 0 && heard === undefined && !nodes.some(cannotSay),
     activeProblems: heard === undefined ? activeProblems(actives).map(named) : [],
     protectionProblems: protectionProblems(nodes, actives).map(named),
   };
@@ -94,7 +94,11 @@ function summarizeAll(groups: readonly GroupView[], ok: boolean): string {
 function summarize({ actives, nodes, heard }: GroupView, ok: boolean): string {
   if (heard !== undefined) return `${heard} is heard to be active, but does not answer over the sync network`;
   const names = actives.map(({ name }) => name).join(" and ");
-  if (actives.length === 0) return "no node is active: nobody holds the virtual addresses";
+  if (actives.length === 0) {
+    const mute = nodes.filter(cannotSay).map(({ name }) => name);
+    if (mute.length > 0) return `no node says that it is active, and ${mute.join(" and ")} cannot say`;
+    return "no node is active: nobody holds the virtual addresses";
+  }
   if (actives.length > 1) return `${names} are active at the same time`;
   const standbys = nodes.filter(
     ({ role, replication, maintenance }) =>
@@ -108,6 +112,11 @@ function summarize({ actives, nodes, heard }: GroupView, ok: boolean): string {
   const standbyNames = standbys.map(({ name }) => name).join(" and ");
   const ready = `${names} is active, ${standbyNames} ${standbys.length === 1 ? "is" : "are"} ready with every connection`;
   return ok ? ready : `${ready}, but something needs attention`;
+}
+
+/** Its processes cannot ask each other while the supervisor hangs; the failover role works on, active or not. */
+function cannotSay({ reachable, processes }: NodeStatus): boolean {
+  return reachable && processes.length === 0;
 }
 
 function activeProblems(actives: readonly NodeStatus[]): StatusProblem[] {
