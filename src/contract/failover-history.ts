@@ -15,6 +15,8 @@ export const transitionKinds = {
   yielded: "another active has the better right",
   planned: "a switchover that somebody asked for",
   health: "another node is healthier",
+  maintenance: "the node was set aside",
+  check: "a check fails that does not fail on another node",
   priority: "another node ranks higher, and preemption is on",
   unable: "it can no longer serve",
   able: "it can serve again",

@@ -43,6 +43,17 @@ const laggingStream = () => {
 
 describe("explainFailover", () => {
   const unwell = { effectivePriority: 6, interfaces: [{ name: "wan", device: "eth1", up: false }] };
+  const failingCheck = {
+    ...{ group: "gateway", name: "upstream", kind: "ping", state: "failing", sinceSeconds: 3, flaps: 0 },
+    ...{
+      words: "no answer",
+      failure: "no answer for 3 s",
+      weight: 20,
+      veto: false,
+      heldSeconds: null,
+      try: "",
+    },
+  };
   const high = { priority: 120, effectivePriority: 120 };
   /** What gw2 is like, why it is not active, and whether it could take over. */
   const situations: readonly [string, Change, { preempt?: boolean }, string, boolean, RegExp][] = [
@@ -57,6 +68,22 @@ describe("explainFailover", () => {
     ],
     ["higher with preemption", high, { preempt: true }, "waiting", true, /preempt is on: .* well for 5s\.$/],
     ["equal", { priority: 110, effectivePriority: 110 }, {}, "equal", true, /same priority 110/],
+    [
+      "with a failing check",
+      { effectivePriority: 80, checks: [failingCheck, { ...failingCheck, name: "dns", state: "ok" }] },
+      {},
+      "degraded",
+      true,
+      /priority 80 instead of 100, for it is not well; check upstream: no answer for 3 s\.$/,
+    ],
+    [
+      "set aside",
+      { effectivePriority: 1, maintenance: { by: "ana@gw1", reason: "new disk", since: "2026-08-01" } },
+      {},
+      "set-aside",
+      true,
+      /set aside since 2026-08-01 by ana@gw1 \(new disk\).*"tocha node resume gw2"/,
+    ],
     ["with a face down", unwell, {}, "degraded", true, /priority 6 instead of 100.*\(down: wan\)/],
     [
       "with an incomplete table",

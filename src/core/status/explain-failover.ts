@@ -139,10 +139,19 @@ function reasonOf(
 ): readonly [StandbyReason, string] {
   const down = node.interfaces.filter(({ up }) => !up).map(({ name }) => name);
   const faces = down.length === 0 ? "" : ` (down: ${down.join(", ")})`;
+  const bad = (node.checks ?? []).filter(({ state, group }) => state === "failing" && group === policy.name);
+  const failing = bad.map(({ name, failure }) => `; check ${name}: ${failure}`).join("");
   if (!node.reachable) return ["unreachable", "does not answer over the sync network."];
   if (node.role === "init") return ["init", `is not ready: ${node.cause}.`];
   if (node.role === "fault") return ["unable", `cannot serve: ${node.cause}${faces}.`];
   if (node.role === "stopped" || node.role === "unknown") return ["stopped", `takes no part: ${node.cause}.`];
+  if (node.maintenance !== undefined) {
+    const { by, reason: said, since } = node.maintenance;
+    return [
+      "set-aside",
+      `is set aside since ${since} by ${by} (${said}): it takes over only where nobody else can. "tocha node resume ${node.name}" takes it back.`,
+    ];
+  }
   if (!node.replication.complete)
     return [
       "incomplete",
@@ -150,7 +159,10 @@ function reasonOf(
     ];
   const own = node.effectivePriority;
   if (own < node.priority)
-    return ["degraded", `has priority ${own} instead of ${node.priority}, for it is not well${faces}.`];
+    return [
+      "degraded",
+      `has priority ${own} instead of ${node.priority}, for it is not well${faces}${failing}.`,
+    ];
   if (active === undefined) return ["equal", `is standby: ${node.cause}.`];
   const theirs = active.effectivePriority;
   if (own < theirs) return ["lower", `ranks lower: priority ${own}, ${active.name} has ${theirs}.`];

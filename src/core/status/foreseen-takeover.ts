@@ -9,9 +9,11 @@ export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus
   return reachable && role === "standby" && effectivePriority > 0;
 }
 
-/** The best first, as compareRank() has it: complete before incomplete, then the priority after health. */
+/** The best first: who is set aside comes last; else as compareRank() has it, complete first, then the priority after health. */
 export function standbysByRank(nodes: readonly NodeStatus[]): NodeStatus[] {
   return nodes.filter(couldTakeOver).sort((a, b) => {
+    const byUse = Number(a.maintenance !== undefined) - Number(b.maintenance !== undefined);
+    if (byUse !== 0) return byUse;
     const byTable = Number(b.replication.complete) - Number(a.replication.complete);
     return byTable !== 0 ? byTable : b.effectivePriority - a.effectivePriority;
   });
