@@ -224,17 +224,25 @@ export const switchoverAnswerSchema = z.object({
   to: z.string(),
 });
 
+/** It is shown on the terminals of others: no control characters. */
+function oneLine(lengthMax: number) {
+  return z
+    .string()
+    .max(lengthMax)
+    .regex(/^\P{Cc}*$/u);
+}
+
 /** The body of POST /v1/node/standby and, without force, of POST /v1/node/resume. */
 export const standbyRequestSchema = z.strictObject({
   node: z.string(),
-  reason: z.string().max(200),
+  reason: oneLine(200),
   /** Who asks, as far as the machine knows. */
-  by: z.string().max(100),
+  by: oneLine(100),
   /** Also where nobody else holds every connection. */
   force: z.boolean().optional(),
 });
 
-export const resumeRequestSchema = z.strictObject({ node: z.string(), by: z.string().max(100) });
+export const resumeRequestSchema = z.strictObject({ node: z.string(), by: oneLine(100) });
 
 export const standbyAnswerSchema = z.object({
   ok: z.literal(true),

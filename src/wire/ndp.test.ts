@@ -4,8 +4,12 @@ import fc from "fast-check";
 import { isDecodeError } from "../base/decode-error.ts";
 import { parseIp } from "../base/ip.ts";
 import { parseMac } from "../base/mac.ts";
-import { internetChecksum } from "./internet-checksum.ts";
-import { decodeNeighborAdvertisement, encodeUnsolicitedNeighborAdvertisement } from "./ndp.ts";
+import { internetChecksum, pseudoHeader } from "./internet-checksum.ts";
+import {
+  decodeNeighborAdvertisement,
+  encodeNeighborSolicitation,
+  encodeUnsolicitedNeighborAdvertisement,
+} from "./ndp.ts";
 
 const mac = parseMac("02:00:00:00:00:0a")!;
 const address = parseIp("fe80::1")!;
@@ -15,6 +19,22 @@ const fromKeepalived = bytes(
    fe80 0000 0000 0000 0000 0000 0000 0001 ff02 0000 0000 0000 0000 0000 0000 0001
    8800 5792 20000000 fe80 0000 0000 0000 0000 0000 0000 0001 0201 02000000000a`,
 );
+
+it("a neighbour solicitation goes to the solicited-node group, with the sender's hardware address (RFC 4861 4.3)", () => {
+  const frame = encodeNeighborSolicitation({ mac, sender: address, target: parseIp("fd00:1::1:2:3")! });
+  const expected = bytes(
+    `3333ff020003 02000000000a 86dd 60000000 0020 3aff
+     fe80 0000 0000 0000 0000 0000 0000 0001 ff02 0000 0000 0000 0000 0001 ff02 0003
+     8700 0000 00000000 fd00 0001 0000 0000 0000 0001 0002 0003 0101 02000000000a`,
+  );
+  const sum = internetChecksum(
+    pseudoHeader({ source: address, destination: frame.subarray(38, 54), protocol: 58, length: 32 }),
+    frame.subarray(54),
+  );
+  assert.equal(sum, 0);
+  frame.set([0, 0], 56);
+  assert.deepEqual(frame, expected);
+});
 
 describe("unsolicited neighbour advertisement", () => {
   it("differs from keepalived's only in the Router flag, and so in the checksum", () => {

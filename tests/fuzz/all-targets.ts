@@ -1,5 +1,5 @@
 import { conntrackTarget, expectationTarget, flowRecordTarget, flowSyncTarget } from "./flow-targets.ts";
-import { arpTarget, ndpTarget, solicitationTarget, vrrpTarget } from "./frame-targets.ts";
+import { arpTarget, echoReplyTarget, ndpTarget, solicitationTarget, vrrpTarget } from "./frame-targets.ts";
 import type { MakeTarget } from "./fuzz-target.ts";
 import { historyTarget } from "./history-target.ts";
 import {
@@ -19,6 +19,8 @@ export const allTargets: Readonly<Record<string, MakeTarget>> = {
   "vrrp-2": () => vrrpTarget(2),
   arp: arpTarget,
   ndp: ndpTarget,
+  "echo-reply": () => echoReplyTarget(4),
+  "echo-reply-6": () => echoReplyTarget(6),
   solicitation: solicitationTarget,
   pulse: pulseTarget,
   "flow-sync": flowSyncTarget,

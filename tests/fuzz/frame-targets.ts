@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DecodeError } from "../../src/base/decode-error.ts";
 import { validIp } from "../../src/base/ip.ts";
 import { decodeGratuitousArp, encodeGratuitousArp } from "../../src/wire/arp.ts";
+import { decodeEchoReply, ECHO_REPLY, encodeEchoRequest } from "../../src/wire/icmp-echo.ts";
 import { ALL_ROUTERS_MAC, encodeIcmpv6Frame } from "../../src/wire/icmpv6-frame.ts";
 import { internetChecksum, pseudoHeader } from "../../src/wire/internet-checksum.ts";
 import { decodeNeighborAdvertisement, encodeUnsolicitedNeighborAdvertisement } from "../../src/wire/ndp.ts";
@@ -85,6 +86,24 @@ export function ndpTarget(): FuzzTarget {
       if (value instanceof DecodeError) return value.reason;
       assert.equal(value.mac.length, 6);
       assert.equal(value.address.length, 16);
+      return ACCEPTED;
+    },
+  };
+}
+
+/** Answers to pings, as raw sockets give them. */
+export function echoReplyTarget(family: 4 | 6): FuzzTarget {
+  const reply = encodeEchoRequest(family, { identifier: 7, sequence: 9 });
+  reply[0] = ECHO_REPLY[family];
+  // Type and code are 8 and 0 in a request: without the 8 the checksum is higher by it (RFC 1624).
+  if (family === 4) reply[2] = ((reply[2] ?? 0) + 8) & 0xff;
+  const header = Uint8Array.of(0x45, ...new Uint8Array(19));
+  return {
+    corpus: [family === 4 ? Uint8Array.of(...header, ...reply) : reply],
+    run: (input) => {
+      const value = decodeEchoReply(family, input);
+      if (value instanceof DecodeError) return value.reason;
+      assert.ok(value.identifier <= 0xffff && value.sequence <= 0xffff);
       return ACCEPTED;
     },
   };

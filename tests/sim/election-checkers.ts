@@ -199,6 +199,8 @@ export class NoTakeoverWithIncompleteTable implements Checker {
   /** Everybody hears its pulses, and has for as long as this is true. */
   #isCandidate(cluster: VirtualCluster, node: VirtualNode): boolean {
     const isReady = node.isRunning && roleOf(node) === "standby" && node.tableComplete;
+    // A node that is set aside offers nothing: others go first, with the connections that they have.
+    if (node.election?.view.maintenance === true) return false;
     return isReady && cluster.isQuiet && node.election?.pulse().resigning === false;
   }
 }

@@ -130,6 +130,53 @@ const loseTable: Fault = (cluster) => {
   return () => completeTableLater(cluster, node);
 };
 
+/** A target that only this node has lost, or that all have, one after the other. */
+const failCheck: Fault = (cluster) => {
+  const veto = cluster.random() < 0.5;
+  const weight = veto ? 0 : random(cluster, [5, 30, 200]);
+  const settleMs = cluster.options.intervalMs * (1 + Math.floor(5 * cluster.random()));
+  const [one] = pickPair(cluster);
+  const sick = cluster.random() < 0.5 ? [one] : cluster.nodes;
+  const tell = (state: "ok" | "failing") => {
+    for (const node of sick) {
+      const check = { name: "upstream", veto, weight, state, settleMs, failure: "no answer" };
+      const { nowMs } = cluster;
+      cluster.schedule(nowMs + settleMs * cluster.random(), () => node.tellReadiness({ checks: [check] }));
+    }
+  };
+  cluster.tell(
+    `${sick.map(({ name }) => name).join(", ")}: a check fails, ${veto ? "veto" : `weight ${weight}`}`,
+  );
+  tell("failing");
+  return () => tell("ok");
+};
+
+/** By somebody who does not look at the others first. */
+const setAside: Fault = (cluster) => {
+  const [node] = pickPair(cluster);
+  cluster.tell(`${node.name} is set aside`);
+  node.tellReadiness({ maintenance: { why: "set aside by the simulation", force: false } });
+  return () => {
+    cluster.tell(`${node.name} is taken back`);
+    node.tellReadiness({ maintenance: null });
+  };
+};
+
+/** What lowers the rank of nodes, with what makes them take over meanwhile. */
+export const rankFaults: readonly Fault[] = [
+  failCheck,
+  failCheck,
+  setAside,
+  setAside,
+  storm,
+  flap,
+  sleep,
+  crash,
+  stop,
+  switchover,
+  loseTable,
+];
+
 const faults: readonly Fault[] = [
   storm,
   cutOneWay,

@@ -2,6 +2,7 @@ import { ByteWriter } from "../../src/base/bytes.ts";
 import { isDecodeError } from "../../src/base/decode-error.ts";
 import type { IpAddress, IpFamily } from "../../src/base/ip.ts";
 import { Election, type ElectionEffect, type ElectionSettings } from "../../src/core/election/election.ts";
+import type { Readiness } from "../../src/core/election/health.ts";
 import { PulseSession } from "../../src/core/election/pulse-session.ts";
 import { decodePulse, encodePulse, PULSE_BYTES_MAX } from "../../src/wire/pulse.ts";
 import { decodeAdvertisementFrame, encodeAdvertisementFrame } from "../../src/wire/vrrp.ts";
@@ -43,6 +44,8 @@ export class VirtualNode {
   tableComplete = false;
   /** Carrier, by face. */
   readonly faceUp = new Map<string, boolean>();
+  /** What its control role has told last, and tells again to a process that has just started. */
+  #told: Readiness = {};
   #queue: (() => void)[] = [];
   #queueKeeps = true;
   #timerAtMs = Number.POSITIVE_INFINITY;
@@ -79,7 +82,7 @@ export class VirtualNode {
       if (up) this.input((election, now) => election.faceChanged(now, face, true));
     this.#world.schedule(nowMs + 1 + 20 * this.#world.random(), () => {
       if (this.#life === life)
-        this.input((election, now) => election.readinessChanged(now, { gatewayReady: true }));
+        this.input((election, now) => election.readinessChanged(now, { ...this.#told, gatewayReady: true }));
     });
     this.#arm();
   }
@@ -113,6 +116,8 @@ export class VirtualNode {
     const queue = this.#queue;
     this.#queue = [];
     for (const run of queue) run();
+    const told = this.#told;
+    if (Object.keys(told).length > 0) this.input((election, now) => election.readinessChanged(now, told));
     this.#wake();
   }
 
@@ -127,6 +132,13 @@ export class VirtualNode {
     this.#whenAwake(true, () =>
       this.input((election, now) => election.readinessChanged(now, { tableComplete })),
     );
+  }
+
+  /** Checks that fail or are ok again, or that it is set aside. */
+  tellReadiness(readiness: Readiness): void {
+    this.#told = { ...this.#told, ...readiness };
+    // A pipe between processes loses nothing, as sockets do: who sleeps gets it on waking.
+    if (!this.paused) this.input((election, now) => election.readinessChanged(now, readiness));
   }
 
   requestSwitchover(): void {

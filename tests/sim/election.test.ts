@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { seededRandom } from "../../src/base/prng.ts";
 import { everyPromise, Movements } from "./election-checkers.ts";
 import { type Checker, type ClusterOptions, VirtualCluster } from "./election-cluster.ts";
-import { cutSync, planFaults, splitAtStart, startNode } from "./election-faults.ts";
+import { cutSync, type Fault, planFaults, rankFaults, splitAtStart, startNode } from "./election-faults.ts";
 import { paths } from "./election-network.ts";
 import type { VirtualNode } from "./election-node.ts";
 
@@ -17,6 +17,10 @@ const DELAYS_MS = 1;
 describe("a cluster of elections on virtual time", () => {
   it("keeps every promise under faults, and under replayed pulses", () => {
     for (const seed of [...FIXED_BUG_SEEDS, ...seeds()]) tried(seed, runFaults);
+  });
+
+  it("keeps every promise when checks fail and nodes are set aside as well", () => {
+    for (const seed of seeds(3)) tried(seed, (one) => runFaults(one, rankFaults));
   });
 
   it("moves nothing when only the sync link is cut", () => {
@@ -192,16 +196,18 @@ function single(title: string, act: (run: SingleRun) => void): void {
   });
 }
 
-function runFaults(seed: number): VirtualCluster {
+function runFaults(seed: number, kinds?: readonly Fault[]): VirtualCluster {
   const cluster = newCluster(seed, everyPromise());
   const { intervalMs, preempt } = cluster.options;
   const isSplit = cluster.random() < 0.2;
   const startMs = isSplit ? Math.max(boot(cluster), splitAtStart(cluster)) : boot(cluster);
-  const mendedMs = planFaults(cluster, startMs);
+  const mendedMs = planFaults(cluster, startMs, kinds);
   runTo(cluster, mendedMs);
   cluster.isCalm = true;
+  // A handover that was refused because the standby was not ready is tried again after 5 s.
+  const wellMs = kinds === undefined ? 6_000 : 12_000;
   // Preemption waits until the better node has been well for 5 s.
-  runTo(cluster, mendedMs + 50 * intervalMs + (preempt && intervalMs >= 100 ? 6_000 : 0));
+  runTo(cluster, mendedMs + 50 * intervalMs + (preempt && intervalMs >= 100 ? wellMs : 0));
   cluster.finish();
   return cluster;
 }

@@ -1224,6 +1224,18 @@ describe("election: beyond stories", () => {
           .record({ gatewayReady: fc.boolean(), tableComplete: fc.boolean() })
           .map((readiness) => act((election, now) => election.readinessChanged(now, readiness))),
         fc
+          .tuple(fc.constantFrom("pending", "ok", "failing"), fc.boolean(), fc.constantFrom(0, 20, 253))
+          .map(([state, veto, weight]) =>
+            act((election, now) =>
+              election.readinessChanged(now, {
+                checks: [{ name: "upstream", state, veto, weight, failure: "no answer", settleMs: 100 }],
+              }),
+            ),
+          ),
+        fc
+          .constantFrom(null, { why: "aside", force: false }, { why: "aside", force: true })
+          .map((maintenance) => act((election, now) => election.readinessChanged(now, { maintenance }))),
+        fc
           .tuple(source, priority)
           .map(([from, value]) =>
             act((election, now) =>

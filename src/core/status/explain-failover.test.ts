@@ -65,7 +65,10 @@ describe("explainFailover", () => {
     ["with a face down", unwell, {}, "degraded", true, /priority 6 instead of 100.*\(down: wan\)/],
     [
       "with a failing check",
-      { effectivePriority: 60, checks: [failing("gateway"), { ...failing("guests"), name: "other" }] },
+      {
+        effectivePriority: 60,
+        checks: [failing("gateway"), { ...failing("gateway"), name: "well", state: "ok" }, failing("guests")],
+      },
       ...([{}, "degraded", true, /60 instead of 100, .* \(check upstream fails: no answer\)\.$/] as const),
     ],
     [

@@ -177,7 +177,7 @@ function reasonOf(
 /** What lowers the node's priority. */
 function ailments({ interfaces, checks = [] }: NodeStatus, group: string): string[] {
   const down = interfaces.filter(({ up }) => !up).map(({ name }) => name);
-  const failing = checks.filter((check) => check.group === group && check.failure !== "");
+  const failing = checks.filter((check) => check.group === group && check.state === "failing");
   return [
     ...(down.length === 0 ? [] : [`down: ${down.join(", ")}`]),
     ...failing.map(({ name, failure }) => `check ${name} fails: ${failure}`),
