@@ -599,6 +599,22 @@ export const badDocuments: readonly BadDocument[] = [
     path: "control.port",
     says: "replication",
   },
+  {
+    name: "pulses that are to avoid the link between the nodes",
+    replace: "pulses: { port: 7845 }",
+    by: "pulses: { without: [§sync] }",
+    code: "pulses-need-sync",
+    path: "pulses.without[0]",
+    says: "between the nodes",
+  },
+  {
+    name: "pulses that are to avoid an interface that nobody has",
+    replace: "pulses: { port: 7845 }",
+    by: "pulses: { without: [§lam] }",
+    code: "unknown-interface",
+    path: "pulses.without[0]",
+    says: "no node has",
+  },
   // Metrics.
   {
     name: "metrics on an unknown interface",

@@ -155,7 +155,13 @@ export const clusterDocumentSchema = z
     nat: nat.prefault({}),
     replication,
     pulses: z
-      .strictObject({ port: port(7845, "The UDP port of the pulses.") })
+      .strictObject({
+        port: port(7845, "The UDP port of the pulses."),
+        without: z.array(nameOf("an interface")).max(64).default([]).meta({
+          description:
+            "Interfaces with virtual addresses on which no pulses are sent. Default none: they take every network that the nodes share.",
+        }),
+      })
       .prefault({})
       .meta({ description: "The heartbeat between the nodes." }),
     control: z

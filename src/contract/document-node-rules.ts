@@ -19,6 +19,7 @@ export function checkNodes(facts: DocumentFacts): Finding[] {
     ...checkPrefixLengths(facts.nodes),
     ...checkSync(facts),
     ...checkMetrics(facts),
+    ...checkPulses(facts),
     ...checkPorts(facts),
   ];
 }
@@ -185,6 +186,22 @@ function checkSync({ nodes, syncInterface }: DocumentFacts): Finding[] {
 function checkMetrics({ nodes, metricsInterface }: DocumentFacts): Finding[] {
   if (metricsInterface === undefined || nodes.length === 0) return [];
   return checkRoleExists(nodes, metricsInterface) ?? [];
+}
+
+function checkPulses({ nodes, pulsesWithout, syncInterface }: DocumentFacts): Finding[] {
+  if (nodes.length === 0) return [];
+  return pulsesWithout.flatMap((fact): Finding[] => {
+    if (fact.value !== syncInterface?.value) return checkRoleExists(nodes, fact) ?? [];
+    return [
+      {
+        code: "pulses-need-sync",
+        path: fact.path,
+        on: "value",
+        message: `pulses cannot do without "${clip(fact.value)}", the interface between the nodes`,
+        hint: "Name only interfaces with virtual addresses here.",
+      },
+    ];
+  });
 }
 
 /** @returns undefined when the interface exists */

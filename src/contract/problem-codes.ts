@@ -50,6 +50,7 @@ export const problemCodes = {
   // Between the nodes.
   "sync-interface-virtual": "The interface between the nodes carries virtual addresses.",
   "sync-network-mismatch": "The nodes cannot reach each other on the interface between them.",
+  "pulses-need-sync": "Pulses are to be left out on the interface between the nodes.",
   "duplicate-port": "Two services use the same port.",
   // Good to know: the document is valid.
   "masquerade-not-kept": "Connections behind a masquerade rule do not survive a takeover.",
@@ -102,6 +103,7 @@ export const problemCodes = {
   "table-incomplete": "A standby does not hold all connections yet.",
   "revision-differs": "A node runs another document.",
   "interface-down": "An interface has no carrier or is down.",
+  "path-silent": "A node hears nothing of another one on a network that they share.",
   "replication-lags": "Connections reach a standby late.",
   "records-refused": "The kernel of a standby refused changes of connections.",
   "table-full": "The connection table of a node is full, or nearly so.",

@@ -101,7 +101,18 @@ export const nodeStatusSchema = z.object({
     z.object({
       name: z.string(),
       alive: z.boolean(),
-      paths: z.array(z.object({ name: z.string(), lastHeardMs: z.number().nullable() })),
+      paths: z.array(
+        z.object({
+          name: z.string(),
+          lastHeardMs: z.number().nullable(),
+          /** Pulses take it; else only the advertisements of an active do. */
+          pulses: z.boolean().optional(),
+          /** Heard of late, by a pulse or an advertisement. */
+          alive: z.boolean().optional(),
+          /** Whether the peer says that it hears this node there; null when it does not tell. */
+          heardByPeer: z.boolean().nullable().optional(),
+        }),
+      ),
     }),
   ),
   processes: z.array(

@@ -3,6 +3,7 @@ import { isAbsolute, resolve } from "node:path";
 import { formatIp, parseNetwork } from "../base/ip.ts";
 import { type ClusterDocument, groupsOf, virtualAddressesOf } from "../contract/cluster-document.ts";
 import { documentRevision } from "../contract/document-revision.ts";
+import { type PulsePath, pulsePaths } from "../contract/pulse-paths.ts";
 
 /** An interface that carries virtual addresses of a group: one face of it. */
 export interface FaceSettings {
@@ -43,6 +44,8 @@ export interface NodeSettings {
   /** In the order of groupsOf(), which all nodes share. */
   readonly groups: readonly GroupSettings[];
   readonly peers: readonly PeerSettings[];
+  /** The networks that pulses take, that of the sync interface first. */
+  readonly pulsePaths: readonly PulsePath[];
   readonly sync: { readonly name: string; readonly device: string; readonly address: string };
   readonly ports: { readonly pulses: number; readonly replication: number; readonly control: number };
   readonly refreshMs: number;
@@ -101,6 +104,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
         syncAddress: firstAddress(interfaceOf(document, peer, document.replication.interface).addresses),
         addresses: faceNames.flatMap((name) => interfaceOf(document, peer, name).addresses),
       })),
+    pulsePaths: pulsePaths(document, node),
     sync: {
       name: document.replication.interface,
       device: sync.device,

@@ -45,8 +45,8 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
       view?.peers.map((peer) => ({
         name: peer.name,
         alive: peer.alive,
-        paths: peer.paths.map(({ name, lastHeardMs }) => ({
-          name,
+        paths: peer.paths.map(({ name, lastHeardMs, pulses, alive, heardByPeer }) => ({
+          ...{ name, pulses, alive, heardByPeer: heardByPeer ?? null },
           lastHeardMs: lastHeardMs === undefined ? null : Math.round((failover?.nowMs ?? 0) - lastHeardMs),
         })),
       })) ?? [],

@@ -11,12 +11,16 @@ import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 //     up FACE...   down FACE...   ready   unready   complete   incomplete   stop   switchover
 //     drained TOKEN yes|no
 //     advert FACE SOURCE priority=N [interval=1s] [id=51]
-//     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan]      pulses pass on sync, lan, wan
-//                                                 an active is complete unless the story says otherwise
+//     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan] [deaf]
+//                                                 pulses pass on sync, lan, wan; an active is complete unless
+//                                                 the story says otherwise; one that is deaf hears nothing of us
+//     overtaken PEER PATH                         a pulse that a newer one was quicker than, on another path
 //     advance 3.609s      deadlines on the way are kept to the moment
 //     sleep 5s            the time passes and nothing runs
 //
 // Pulses alone, sent at each interval, are not listed.
+
+const REVISION = "0000000000000001";
 
 /** More deadlines than any story needs in one advance. */
 const TURNS_MAX = 10_000;
@@ -109,6 +113,9 @@ export class StoryTeller {
           ),
         );
         break;
+      case "overtaken":
+        this.#tell(this.election.receiveOvertaken(now, words[1] ?? "", words[0] ?? ""));
+        break;
       case "switchover": {
         const answer = this.election.requestSwitchover(now, "maintenance");
         if ("code" in answer) this.#lines.push(`${time(now)}  refused: ${answer.code}`);
@@ -158,6 +165,8 @@ function tellEffect(effect: ElectionEffect): string {
       return `drain ${effect.token} within ${effect.limitMs}ms`;
     case "handover-refused":
       return `handover-refused ${effect.problem.code}`;
+    case "conflict":
+      return `conflict with ${effect.with}`;
     case "transition":
       return `${effect.from} -> ${effect.to}: ${effect.cause}`;
     default:
@@ -181,6 +190,7 @@ function newElection(node: string, options: ReadonlyMap<string, string>, pulseIn
       faces: faces.map((name, i) => ({ name, families: [4], addresses: [own(node, i)] })),
       peers: list("peers").map((name) => ({ name, addresses: faces.map((_, i) => own(name, i)) })),
       paths: ["sync", ...faces],
+      revision: REVISION,
     },
     0,
   );
@@ -194,13 +204,15 @@ function pulseOf(words: readonly string[], options: ReadonlyMap<string, string>,
     echo: 1n,
     sequence: 1,
     group: "gateway",
+    path: options.get("path") ?? "sync",
+    heard: options.has("deaf") ? 0 : 0xff,
     role: words[1] as GroupRole,
     effectivePriority: Number(options.get("priority")),
     tableComplete: options.has("complete") || (words[1] === "active" && !options.has("incomplete")),
     resigning: options.has("resigning"),
     wantsToBeActive: options.has("wants"),
     watermark: 0n,
-    revision: "0000000000000001",
+    revision: REVISION,
     intervalMs,
     advertisementSources: [],
   };

@@ -33,8 +33,10 @@ export interface ElectionSettings {
   readonly preempt: boolean;
   readonly faces: readonly FaceSettings[];
   readonly peers: readonly PeerSettings[];
-  /** The paths that pulses take. */
+  /** The paths that pulses take, at most `PULSE_PATHS_MAX`; the same list on every node of this revision. */
   readonly paths: readonly string[];
+  /** Of the document: what a pulse of another one says of its paths is not understood. */
+  readonly revision: string;
 }
 
 /** What a driver shall do, in order. Their results come back as inputs. */
@@ -58,6 +60,8 @@ export type ElectionEffect =
   | { readonly do: "handover-refused"; readonly problem: Problem }
   /** `cause` is a sentence for people. */
   | { readonly do: "transition"; readonly from: GroupRole; readonly to: GroupRole; readonly cause: string }
+  /** This node stays active beside another active, `with`, that it ranks above: told once for each conflict. */
+  | { readonly do: "conflict"; readonly with: string }
   /** `stop()` is complete. */
   | { readonly do: "finished" };
 
@@ -109,7 +113,20 @@ export interface PeerView {
   readonly watermark: bigint;
   readonly revision: string | undefined;
   /** Pulse paths, and faces by name (advertisements). */
-  readonly paths: readonly { readonly name: string; readonly lastHeardMs: number | undefined }[];
+  readonly paths: readonly PathView[];
+}
+
+/** What this node and a peer know of one path between them. */
+export interface PathView {
+  readonly name: string;
+  /** Pulses take it; else only advertisements do, which standbys do not send. */
+  readonly pulses: boolean;
+  /** When a pulse or an advertisement of the peer last came in by it. */
+  readonly lastHeardMs: number | undefined;
+  /** It came within an active-down time. */
+  readonly alive: boolean;
+  /** Whether the peer says that it hears this node there; undefined where nothing of late tells. */
+  readonly heardByPeer: boolean | undefined;
 }
 
 /** A VRRP router that is no node of the document. */

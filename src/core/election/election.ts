@@ -93,6 +93,11 @@ export class Election {
     });
   }
 
+  /** A pulse that was overtaken on another path: it shows that this path works (PulseConversation). */
+  receiveOvertaken(nowMs: number, path: string, sender: string): readonly ElectionEffect[] {
+    return this.#input(nowMs, () => this.#neighbourhood.hearOvertaken(nowMs, path, sender));
+  }
+
   /** A face went up or down, or (with `addresses`) got other addresses of its own. Faces are down at first. */
   faceChanged(
     nowMs: number,
@@ -187,6 +192,11 @@ export class Election {
     };
   }
 
+  /** What our pulses to a peer say of the paths on which we hear it (`Pulse.heard`). */
+  heardPaths(peer: string): number {
+    return this.#neighbourhood.peers.find(({ name }) => name === peer)?.heardPaths(this.#nowMs) ?? 0;
+  }
+
   get view(): ElectionView {
     const { gatewayReady, tableComplete, effectivePriority, faces } = this.#health;
     const { role, sinceMs, cause, nowMs, silenceMs } = this.#member;
@@ -219,7 +229,8 @@ export class Election {
   }
 
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
-  #hearActive({ name, isForeign, priority, deadMs, outranksUs, lacksOurTable }: HeardActive): void {
+  #hearActive(heard: HeardActive): void {
+    const { name, isForeign, priority, deadMs, outranksUs, lacksOurTable } = heard;
     const isLower = priority < this.#health.effectivePriority;
     if (this.role === "standby" && isForeign && isLower && this.#mayPreempt) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
@@ -231,11 +242,11 @@ export class Election {
     // A node that stalled yields to whoever took over meanwhile, unless that one lacks its connections.
     if (this.role === "active" && !outranksUs && (!this.#member.isMute || lacksOurTable)) {
       this.#count("conflict");
-      this.#neighbourhood.contested(this.#nowMs, name);
+      if (this.#neighbourhood.contested(this.#nowMs, name)) this.#member.do({ do: "conflict", with: name });
       if (!this.#member.isMute) this.#member.assert();
       return;
     }
-    const right = outranksUs ? "is active and ranks higher" : "became active while this node was stalled";
+    const right = outranksUs ? heard.right : "became active while this node was stalled";
     this.#member.go("yielded", `${name} ${right}`);
     this.#member.endInitListening();
     this.#leaveInit();

@@ -4,6 +4,7 @@ import {
   nodeInGroup,
   type StatusProblem,
 } from "../../contract/status.ts";
+import { pathProblems } from "./path-problems.ts";
 
 export interface ClusterStatusSource {
   readonly cluster: string;
@@ -43,6 +44,7 @@ export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus
     ...source.reported,
     ...groups.flatMap(({ activeProblems }) => activeProblems),
     ...source.nodes.flatMap((node) => nodeProblems(node, source)),
+    ...pathProblems(source.nodes),
     ...groups.flatMap(({ protectionProblems }) => protectionProblems),
   ];
   const ok = problems.length === 0;

@@ -2,7 +2,6 @@ import { DecodeError } from "../../base/decode-error.ts";
 import { validIp } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
 import { Election, type ElectionEffect } from "../../core/election/election.ts";
-import type { Pulse } from "../../wire/pulse.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
 import type { GroupSettings, NodeSettings } from "../node-settings.ts";
@@ -10,7 +9,8 @@ import type { RoleMessage } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
 import { Face } from "./face.ts";
-import type { PulseSocket } from "./pulse-socket.ts";
+import type { PulsePaths } from "./pulse-paths.ts";
+import type { ReceivedPulse } from "./pulse-socket.ts";
 import { RENEW_MS, VirtualAddresses } from "./virtual-addresses.ts";
 
 /** Packets of one socket that are worked off before the others have their turn. */
@@ -22,7 +22,7 @@ export interface GroupFailoverOptions {
   readonly settings: NodeSettings;
   readonly group: GroupSettings;
   readonly channel: BlockingChannel;
-  readonly pulses: PulseSocket;
+  readonly pulses: PulsePaths;
 }
 
 /**
@@ -33,7 +33,7 @@ export class GroupFailover {
   readonly name: string;
   readonly #settings: NodeSettings;
   readonly #channel: BlockingChannel;
-  readonly #pulses: PulseSocket;
+  readonly #pulses: PulsePaths;
   readonly #faces: readonly Face[];
   readonly #addresses: VirtualAddresses;
   readonly #election: Election;
@@ -75,7 +75,10 @@ export class GroupFailover {
           addresses: face.ownAddresses,
         })),
         peers: settings.peers.map((peer) => ({ name: peer.name, addresses: peer.addresses.map(validIp) })),
-        paths: [settings.sync.name],
+        paths: settings.pulsePaths
+          .filter(({ groups }) => groups.includes(group.name))
+          .map(({ name }) => name),
+        revision: settings.revision,
       },
       performance.now(),
     );
@@ -110,8 +113,10 @@ export class GroupFailover {
     this.#addresses.remove();
   }
 
-  receivePulse(pulse: Pulse): void {
-    this.#perform(this.#election.receivePulse(performance.now(), this.#settings.sync.name, pulse));
+  receivePulse({ path, pulse, isOvertaken }: ReceivedPulse): void {
+    const now = performance.now();
+    if (isOvertaken) this.#perform(this.#election.receiveOvertaken(now, path, pulse.sender));
+    else this.#perform(this.#election.receivePulse(now, path, pulse));
   }
 
   /** What is due by now; to be called when everything that has arrived was taken in. */
@@ -233,7 +238,8 @@ export class GroupFailover {
       }
       case "send-pulses": {
         const { revision } = this.#settings;
-        this.#pulses.sendToAll(group, { ...this.#election.pulse(), watermark: this.#watermark, revision });
+        const content = { ...this.#election.pulse(), watermark: this.#watermark, revision };
+        this.#pulses.sendToAll(group, content, (peer) => this.#election.heardPaths(peer));
         break;
       }
       case "add-addresses":
@@ -262,6 +268,9 @@ export class GroupFailover {
         break;
       case "handover-refused":
         this.#log("warning", `stays active: ${effect.problem.message}`);
+        break;
+      case "conflict":
+        this.#log("warning", `${effect.with} is active as well and ranks lower: this node stays active`);
         break;
       case "finished":
         this.#finished = true;

@@ -1,0 +1,155 @@
+/** Paths that fail, one after the other and together, in one direction and in both. Needs root. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { cut, mend } from "../../src/lab/node-power.ts";
+import { runCommand } from "../../src/lab/run-command.ts";
+import { TestLab } from "./daemon-node.ts";
+import { waitFor } from "./namespace-waiting.ts";
+
+const PATHS = ["sync", "lan", "wan"] as const;
+type Path = (typeof PATHS)[number];
+
+let lab: TestLab;
+
+before(async () => {
+  lab = await TestLab.up("paths", { intervalMs: 50 });
+  await lab.waitUntilWell();
+});
+
+after(async () => {
+  await lab?.down();
+});
+
+/** Which paths `node` hears its peer on, in words that can be compared: `lan sync wan`. */
+async function heard(node: string): Promise<string> {
+  const status = await lab.tryStatus(node);
+  const paths = status?.peers[0]?.paths.filter(({ alive }) => alive === true) ?? [];
+  return paths
+    .map(({ name }) => name)
+    .sort()
+    .join(" ");
+}
+
+async function waitForHearing(node: string, wanted: readonly Path[]): Promise<void> {
+  const words = [...wanted].sort().join(" ");
+  let last = "";
+  await waitFor(
+    `${node} to hear its peer on [${words}]`,
+    async () => {
+      last = await heard(node);
+      return last === words;
+    },
+    { explain: () => `it hears it on [${last}]\n${lab.log(node)}` },
+  );
+}
+
+/** Frames that come from a node vanish at the switch of this path; its own hearing stays. */
+async function muffle(node: string, paths: readonly Path[]): Promise<void> {
+  const ports = paths.map((path) => `"${node}-${path}"`).join(", ");
+  const rules = `table bridge muffle {
+  chain forwarded {
+    type filter hook forward priority 0; policy accept;
+    iifname { ${ports} } drop
+  }
+}
+`;
+  await runCommand("ip", ["netns", "exec", lab.namespace("net"), "nft", "-f", "-"], { input: rules });
+}
+
+async function unmuffle(): Promise<void> {
+  await runCommand("ip", [
+    "netns",
+    "exec",
+    lab.namespace("net"),
+    "nft",
+    "delete",
+    "table",
+    "bridge",
+    "muffle",
+  ]);
+}
+
+async function assertRoles(roles: Readonly<Record<string, string>>): Promise<void> {
+  for (const [node, role] of Object.entries(roles))
+    await lab.waitForNode(node, role, (status) => status.role === role);
+}
+
+async function counter(node: string, name: string): Promise<number> {
+  return (await lab.status(node)).counters[name] ?? 0;
+}
+
+test("nodes hear each other on every path, and say so", async () => {
+  await waitForHearing("gw1", PATHS);
+  await waitForHearing("gw2", PATHS);
+  const [gw1] = (await lab.status("gw1")).peers;
+  assert.deepEqual(
+    gw1?.paths.map(({ name, heardByPeer }) => [name, heardByPeer]),
+    PATHS.map((path) => [path, true]),
+  );
+});
+
+test("cuts of any one and any two paths move nothing", async () => {
+  const takeoversBefore = (await lab.status("gw2")).role;
+  for (const [index, first] of PATHS.entries()) {
+    await cut(lab.name, `gw1-${first}`, { silent: true });
+    const rest = PATHS.filter((path) => path !== first);
+    await waitForHearing("gw2", rest);
+    await waitForHearing("gw1", rest);
+    for (const second of PATHS.slice(index + 1)) {
+      await cut(lab.name, `gw1-${second}`, { silent: true });
+      await waitForHearing(
+        "gw2",
+        rest.filter((path) => path !== second),
+      );
+      await assertRoles({ gw1: "active", gw2: "standby" });
+      await mend(lab.name, `gw1-${second}`);
+      await waitForHearing("gw2", rest);
+    }
+    await mend(lab.name, `gw1-${first}`);
+    await waitForHearing("gw2", PATHS);
+  }
+  assert.equal(takeoversBefore, "standby");
+  await lab.waitUntilWell();
+});
+
+test("loss in one direction of one path is told by both, and moves nothing", async () => {
+  await muffle("gw1", ["lan"]);
+  await waitForHearing("gw2", ["sync", "wan"]);
+  await waitForHearing("gw1", PATHS);
+  const told = await waitFor("gw1 to know that gw2 does not hear it on lan", async () => {
+    const path = (await lab.tryStatus("gw1"))?.peers[0]?.paths.find(({ name }) => name === "lan");
+    return path?.heardByPeer === false ? path : undefined;
+  });
+  assert.equal(told.alive, true);
+  const problems = (await lab.seenBy("gw1"))?.problems ?? [];
+  assert.deepEqual(
+    problems.map(({ code, message }) => [code, message]),
+    [["path-silent", "gw2 hears nothing of gw1 on lan; the other direction works"]],
+  );
+  await assertRoles({ gw1: "active", gw2: "standby" });
+  await unmuffle();
+  await waitForHearing("gw2", PATHS);
+  await lab.waitUntilWell();
+});
+
+test("a standby that hears nothing of the active takes over, and the active, which hears it, gives way", async () => {
+  await muffle("gw1", PATHS);
+  await assertRoles({ gw2: "active", gw1: "standby" });
+  assert.match((await lab.status("gw1")).cause, /gw2 is active and does not hear this node on any path/);
+  assert.ok((await counter("gw1", "conflict")) > 0);
+  await unmuffle();
+  await waitForHearing("gw2", PATHS);
+  const { activeNode } = await lab.waitUntilWell();
+  assert.equal(activeNode, "gw2", "nothing moves back");
+});
+
+test("both serve while they are apart; together again the higher one stays, and says that there was a conflict", async () => {
+  const conflictsBefore = await counter("gw1", "conflict");
+  for (const path of PATHS) await cut(lab.name, `gw1-${path}`, { silent: true });
+  await assertRoles({ gw1: "active", gw2: "active" });
+  for (const path of PATHS) await mend(lab.name, `gw1-${path}`);
+  await assertRoles({ gw1: "active", gw2: "standby" });
+  assert.ok((await counter("gw1", "conflict")) > conflictsBefore);
+  assert.match(lab.log("gw1"), /gw2 is active as well and ranks lower: this node stays active/);
+  await lab.waitUntilWell();
+});
