@@ -1,8 +1,10 @@
 /** Paths that fail, one after the other and together, in one direction and in both. Needs root. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
+import { ControlClient } from "../../src/client/control-client.ts";
+import { controlSocket } from "../../src/lab/lab-folder.ts";
 import { cut, mend } from "../../src/lab/node-power.ts";
-import { runCommand } from "../../src/lab/run-command.ts";
+import { runCommand, tryCommand } from "../../src/lab/run-command.ts";
 import { TestLab } from "./daemon-node.ts";
 import { waitFor } from "./namespace-waiting.ts";
 
@@ -14,6 +16,11 @@ let lab: TestLab;
 before(async () => {
   lab = await TestLab.up("paths", { intervalMs: 50 });
   await lab.waitUntilWell();
+});
+
+afterEach(async () => {
+  await unmuffle();
+  for (const path of PATHS) await mend(lab.name, `gw1-${path}`);
 });
 
 after(async () => {
@@ -57,7 +64,7 @@ async function muffle(node: string, paths: readonly Path[]): Promise<void> {
 }
 
 async function unmuffle(): Promise<void> {
-  await runCommand("ip", [
+  await tryCommand("ip", [
     "netns",
     "exec",
     lab.namespace("net"),
@@ -89,7 +96,7 @@ test("nodes hear each other on every path, and say so", async () => {
 });
 
 test("cuts of any one and any two paths move nothing", async () => {
-  const takeoversBefore = (await lab.status("gw2")).role;
+  const { active, standby } = await lab.rolesWhenWell();
   for (const [index, first] of PATHS.entries()) {
     await cut(lab.name, `gw1-${first}`, { silent: true });
     const rest = PATHS.filter((path) => path !== first);
@@ -101,55 +108,83 @@ test("cuts of any one and any two paths move nothing", async () => {
         "gw2",
         rest.filter((path) => path !== second),
       );
-      await assertRoles({ gw1: "active", gw2: "standby" });
+      await assertRoles({ [active]: "active", [standby]: "standby" });
       await mend(lab.name, `gw1-${second}`);
       await waitForHearing("gw2", rest);
     }
     await mend(lab.name, `gw1-${first}`);
     await waitForHearing("gw2", PATHS);
   }
-  assert.equal(takeoversBefore, "standby");
-  await lab.waitUntilWell();
+  assert.equal((await lab.waitUntilWell()).activeNode, active);
+  assert.deepEqual(transitionsSince(active), ["standby -> active"], "in all this time");
 });
 
 test("loss in one direction of one path is told by both, and moves nothing", async () => {
-  await muffle("gw1", ["lan"]);
-  await waitForHearing("gw2", ["sync", "wan"]);
-  await waitForHearing("gw1", PATHS);
-  const told = await waitFor("gw1 to know that gw2 does not hear it on lan", async () => {
-    const path = (await lab.tryStatus("gw1"))?.peers[0]?.paths.find(({ name }) => name === "lan");
+  const { active, standby } = await lab.rolesWhenWell();
+  await muffle(active, ["lan"]);
+  await waitForHearing(standby, ["sync", "wan"]);
+  await waitForHearing(active, PATHS);
+  const told = await waitFor(`${active} to know that ${standby} does not hear it on lan`, async () => {
+    const path = (await lab.tryStatus(active))?.peers[0]?.paths.find(({ name }) => name === "lan");
     return path?.heardByPeer === false ? path : undefined;
   });
   assert.equal(told.alive, true);
-  const problems = (await lab.seenBy("gw1"))?.problems ?? [];
+  const problems = (await lab.seenBy(active))?.problems ?? [];
   assert.deepEqual(
     problems.map(({ code, message }) => [code, message]),
-    [["path-silent", "gw2 hears nothing of gw1 on lan; the other direction works"]],
+    [["path-silent", `${standby} hears nothing of ${active} on lan; the other direction works`]],
   );
-  await assertRoles({ gw1: "active", gw2: "standby" });
   await unmuffle();
-  await waitForHearing("gw2", PATHS);
-  await lab.waitUntilWell();
+  await waitForHearing(standby, PATHS);
+  assert.equal((await lab.waitUntilWell()).activeNode, active);
 });
 
 test("a standby that hears nothing of the active takes over, and the active, which hears it, gives way", async () => {
-  await muffle("gw1", PATHS);
-  await assertRoles({ gw2: "active", gw1: "standby" });
-  assert.match((await lab.status("gw1")).cause, /gw2 is active and does not hear this node on any path/);
-  assert.ok((await counter("gw1", "conflict")) > 0);
+  const { active, standby } = await lab.rolesWhenWell();
+  await muffle(active, PATHS);
+  await assertRoles({ [standby]: "active", [active]: "standby" });
   await unmuffle();
-  await waitForHearing("gw2", PATHS);
-  const { activeNode } = await lab.waitUntilWell();
-  assert.equal(activeNode, "gw2", "nothing moves back");
+  await waitForHearing(standby, PATHS);
+  assert.equal((await lab.waitUntilWell()).activeNode, standby, "nothing moves back");
 });
 
-test("both serve while they are apart; together again the higher one stays, and says that there was a conflict", async () => {
+test("the higher one, too, gives way to an active that cannot hear it", async () => {
+  const { active } = await lab.rolesWhenWell();
+  if (active !== "gw1") await new ControlClient(controlSocket(lab.name, active)).switchover({});
+  await assertRoles({ gw1: "active", gw2: "standby" });
+  await lab.waitUntilWell();
   const conflictsBefore = await counter("gw1", "conflict");
+  await muffle("gw1", PATHS);
+  await assertRoles({ gw2: "active", gw1: "standby" });
+  const { cause } = await lab.status("gw1");
+  assert.equal(cause, "gw2 is active and does not hear this node on any path");
+  assert.ok((await counter("gw1", "conflict")) > conflictsBefore);
+});
+
+test("both serve while they are apart; together again the higher one stays, and tells of the conflict", async () => {
+  await lab.waitUntilWell();
+  const conflictsBefore = await counter("gw1", "conflict");
+  const toldBefore = conflictsTold("gw1");
   for (const path of PATHS) await cut(lab.name, `gw1-${path}`, { silent: true });
   await assertRoles({ gw1: "active", gw2: "active" });
   for (const path of PATHS) await mend(lab.name, `gw1-${path}`);
   await assertRoles({ gw1: "active", gw2: "standby" });
   assert.ok((await counter("gw1", "conflict")) > conflictsBefore);
-  assert.match(lab.log("gw1"), /gw2 is active as well and ranks lower: this node stays active/);
+  assert.equal(conflictsTold("gw1"), toldBefore + 1);
+  assert.match(
+    await new ControlClient(controlSocket(lab.name, "gw1")).metrics(),
+    /^tocha_failover_events_total\{event="conflict"\} [1-9]/m,
+  );
   await lab.waitUntilWell();
 });
+
+/** What a node has logged of its roles since it began to listen. */
+function transitionsSince(node: string): string[] {
+  return [...lab.log(node).matchAll(/failover info: ((?:standby|active|fault) -> \w+)/g)].map(
+    ([, change]) => change ?? "",
+  );
+}
+
+function conflictsTold(node: string): number {
+  return lab.log(node).split("is active as well and ranks lower: this node stays active").length - 1;
+}

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { seededRandom } from "../../src/base/prng.ts";
 import { everyPromise, Movements } from "./election-checkers.ts";
 import { type Checker, type ClusterOptions, VirtualCluster } from "./election-cluster.ts";
-import { cutSync, planFaults, splitAtStart, startNode } from "./election-faults.ts";
+import { cutDirections, cutSync, planFaults, splitAtStart, startNode } from "./election-faults.ts";
 import { paths } from "./election-network.ts";
 import type { VirtualNode } from "./election-node.ts";
 
@@ -111,6 +111,69 @@ describe("three elections, one event", () => {
     assert.deepEqual(run.changes, []);
   });
 
+  single(
+    "nobody hears the active: the best standby takes over, and the active, which hears it, gives way",
+    (run) => {
+      const mend = cutDirections(run.cluster, paths, [
+        [run.active, run.best],
+        [run.active, run.next],
+      ]);
+      run.settle();
+      assert.deepEqual(run.takeovers, [run.best.name]);
+      assert.equal(run.active.election?.role, "standby");
+      mend();
+      run.settle();
+      assert.deepEqual(run.takeovers, [run.best.name]);
+    },
+  );
+
+  single("the active hears nobody: nothing moves", (run) => {
+    const mend = cutDirections(run.cluster, paths, [
+      [run.best, run.active],
+      [run.next, run.active],
+    ]);
+    run.settle();
+    mend();
+    run.settle();
+    assert.deepEqual(run.changes, []);
+  });
+
+  single("only one path is left, of every pair another: nothing moves", (run) => {
+    const { active, best, next } = run;
+    const mends = [
+      cutDirections(run.cluster, ["lan", "wan"], bothWays(active, best)),
+      cutDirections(run.cluster, ["sync", "wan"], bothWays(active, next)),
+      cutDirections(run.cluster, ["sync", "lan"], bothWays(best, next)),
+    ];
+    run.settle();
+    for (const mend of mends) mend();
+    run.settle();
+    assert.deepEqual(run.changes, []);
+  });
+
+  single("paths flap: nothing moves", (run) => {
+    for (let i = 0; i < 12; i++) {
+      const path = paths[i % paths.length] ?? "sync";
+      const mend = cutDirections(run.cluster, [path], bothWays(run.active, run.best));
+      run.settle(run.intervalMs);
+      mend();
+    }
+    run.settle();
+    assert.deepEqual(run.changes, []);
+  });
+
+  single("the active is alone, then not: one of the two stays, within an interval", (run) => {
+    const { active, best, next } = run;
+    const mend = cutDirections(run.cluster, paths, [...bothWays(active, best), ...bothWays(active, next)]);
+    run.settle();
+    assert.deepEqual(holders(run), [active.name, best.name].sort());
+    mend();
+    run.settle(run.intervalMs + DELAYS_MS);
+    assert.equal(holders(run).length, 1);
+    run.settle();
+    assert.equal(holders(run).length, 1);
+  });
+
   single("a node comes back: nothing moves without preemption", (run) => {
     run.active.crash();
     run.settle();
@@ -120,6 +183,20 @@ describe("three elections, one event", () => {
     assert.equal(run.active.election?.role, "standby");
   });
 });
+
+function bothWays(a: VirtualNode, b: VirtualNode): readonly (readonly [VirtualNode, VirtualNode])[] {
+  return [
+    [a, b],
+    [b, a],
+  ];
+}
+
+function holders({ nodes }: SingleRun): string[] {
+  return nodes
+    .filter((node) => node.holdsAddresses)
+    .map(({ name }) => name)
+    .sort();
+}
 
 class SingleRun {
   readonly cluster: VirtualCluster;
@@ -172,8 +249,8 @@ class SingleRun {
     return this.#movements.vacantMs;
   }
 
-  settle(): void {
-    runTo(this.cluster, this.cluster.nowMs + 30 * this.intervalMs + 50);
+  settle(durationMs = 30 * this.intervalMs + 50): void {
+    runTo(this.cluster, this.cluster.nowMs + durationMs);
   }
 }
 

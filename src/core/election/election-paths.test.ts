@@ -44,7 +44,7 @@ describe("election: paths of pulses", () => {
     pulse gw2 active priority=110 path=wan
     advance 300ms
     pulse gw2 active priority=110 path=lan
-    advance 312ms
+    advance 311ms
     ----
     standby  deadline=0.913s  takeover=0.913s
 
