@@ -28,6 +28,7 @@ const example: Pulse = {
   tableComplete: true,
   resigning: false,
   wantsToBeActive: false,
+  gaveWay: true,
   watermark: 7n,
   revision: "00ffee00ddcc0011",
   intervalMs: 100,
@@ -37,7 +38,7 @@ const example: Pulse = {
 // Our own format (docs/protocol/pulse.md), written by hand from its description.
 const exampleBytes = Buffer.from(
   [
-    "54434850 02 02 6e 80", // magic, version, active, priority 110, table complete
+    "54434850 02 02 6e 90", // magic, version, active, priority 110, table complete, gave way
     "0064 01 85", // 100 ms, one advertisement source, heard on the first and the third path
     "1122334455667788 aabbccddeeff0011", // session, echo
     "0000000000000102 0000000000000007", // sequence, watermark
@@ -149,6 +150,7 @@ function anyPulse(): fc.Arbitrary<Pulse> {
       tableComplete: fc.boolean(),
       resigning: fc.boolean(),
       wantsToBeActive: fc.boolean(),
+      gaveWay: fc.boolean(),
       watermark: u64,
       revision: fc.stringMatching(/^[0-9a-f]{16}$/),
       intervalMs: fc.integer({ min: 1, max: 0xffff }),

@@ -8,7 +8,7 @@ import type { IpAddress } from "../base/ip.ts";
 //    +---------------+---------------+---------------+---------------+
 //    |                     magic 0x54434850 "TCHP"                   |
 //    +---------------+---------------+---------------+---------------+
-//    | version = 2   | role          | eff. priority | C R W 0 0 0 0 0   flags: complete, resigning, wants
+//    | version = 2   | role          | eff. priority | C R W Y 0 0 0 0   flags: complete, resigning, wants, gave way
 //    +---------------+---------------+---------------+---------------+
 //    |          interval, ms         | source count  | S hears (7)   |   heard somewhere, heard on each path
 //    +---------------+---------------+---------------+---------------+
@@ -45,6 +45,7 @@ export type PulseRole = (typeof roles)[number];
 const FLAG_TABLE_COMPLETE = 0x80;
 const FLAG_RESIGNING = 0x40;
 const FLAG_WANTS_TO_BE_ACTIVE = 0x20;
+const FLAG_GAVE_WAY = 0x10;
 
 export interface Pulse {
   /** Names of nodes, as in the document. */
@@ -70,6 +71,8 @@ export interface Pulse {
   readonly resigning: boolean;
   /** It asks a lower-ranked active to hand over. */
   readonly wantsToBeActive: boolean;
+  /** It was active a moment ago, and gave way to another active: that one announces its addresses again. */
+  readonly gaveWay: boolean;
   /** How far the replicated connections are in its kernel. */
   readonly watermark: bigint;
   /** Of its document: 16 hex digits. */
@@ -86,7 +89,8 @@ export function encodePulse(pulse: Pulse, into: ByteWriter): void {
   const flags =
     (pulse.tableComplete ? FLAG_TABLE_COMPLETE : 0) |
     (pulse.resigning ? FLAG_RESIGNING : 0) |
-    (pulse.wantsToBeActive ? FLAG_WANTS_TO_BE_ACTIVE : 0);
+    (pulse.wantsToBeActive ? FLAG_WANTS_TO_BE_ACTIVE : 0) |
+    (pulse.gaveWay ? FLAG_GAVE_WAY : 0);
   into.u32(MAGIC).u8(PULSE_VERSION).u8(roles.indexOf(pulse.role)).u8(pulse.effectivePriority).u8(flags);
   into
     .u16(Math.min(Math.max(1, Math.round(pulse.intervalMs)), 0xffff))
@@ -153,6 +157,7 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
     tableComplete: (flags & FLAG_TABLE_COMPLETE) !== 0,
     resigning: (flags & FLAG_RESIGNING) !== 0,
     wantsToBeActive: (flags & FLAG_WANTS_TO_BE_ACTIVE) !== 0,
+    gaveWay: (flags & FLAG_GAVE_WAY) !== 0,
     watermark,
     revision,
     intervalMs,

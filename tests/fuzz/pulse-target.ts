@@ -24,6 +24,7 @@ const pulse: Pulse = {
   tableComplete: true,
   resigning: false,
   wantsToBeActive: false,
+  gaveWay: false,
   watermark: 4_711n,
   revision: REVISION,
   intervalMs: 100,
@@ -37,6 +38,7 @@ const pulses: readonly Pulse[] = [
   { ...pulse, echo: 0n, role: "init", effectivePriority: 0, tableComplete: false },
   { ...pulse, wantsToBeActive: true, advertisementSources: [validIp("fe80::3"), validIp("fe80::4")] },
   { ...pulse, group: "other" },
+  { ...pulse, gaveWay: true, sequence: 9 },
   { ...pulse, path: "lan", heard: 0, role: "active", sequence: 6 },
 ];
 

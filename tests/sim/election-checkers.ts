@@ -306,6 +306,19 @@ export class AddressesFollowTheRole implements Checker {
   }
 }
 
+/** Who announced the addresses, since when. */
+export class Announcements implements Checker {
+  readonly #lastMs = new Map<string, number>();
+
+  happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    if (event.kind === "effect" && event.effect.do === "announce") this.#lastMs.set(node.name, cluster.nowMs);
+  }
+
+  announcedSince(node: string, sinceMs: number): boolean {
+    return (this.#lastMs.get(node) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
+  }
+}
+
 /** Counts what moves from `arm()` on, and for how long nobody held the addresses. */
 export class Movements implements Checker {
   #armedMs = Number.POSITIVE_INFINITY;

@@ -156,4 +156,23 @@ describe("election: two actives, one of them deaf", () => {
     active  deadline=2.428s
     `,
   );
+
+  story(
+    "the one that stays announces again when the other has given way before it was heard",
+    `
+    ${active}
+
+    advance 200ms
+    pulse gw2 standby priority=100 complete gave-way
+    pulse gw2 standby priority=100 complete gave-way path=lan
+    advance 100ms
+    ----
+    1.478s  announce
+    1.528s  advert lan 110, advert wan 110, pulses
+    1.628s  advert lan 110, advert wan 110, pulses, announce
+    1.628s  conflict with gw2
+    1.728s  advert lan 110, advert wan 110, pulses, announce
+    active  deadline=1.778s
+    `,
+  );
 });

@@ -11,7 +11,7 @@ import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 //     up FACE...   down FACE...   ready   unready   complete   incomplete   stop   switchover
 //     drained TOKEN yes|no
 //     advert FACE SOURCE priority=N [interval=1s] [id=51]
-//     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan] [deaf]
+//     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan] [deaf] [gave-way]
 //                                                 pulses pass on sync, lan, wan; an active is complete unless
 //                                                 the story says otherwise; one that is deaf hears nothing of us
 //     overtaken PEER PATH                         a pulse that a newer one was quicker than, on another path
@@ -211,6 +211,7 @@ function pulseOf(words: readonly string[], options: ReadonlyMap<string, string>,
     tableComplete: options.has("complete") || (words[1] === "active" && !options.has("incomplete")),
     resigning: options.has("resigning"),
     wantsToBeActive: options.has("wants"),
+    gaveWay: options.has("gave-way"),
     watermark: 0n,
     revision: REVISION,
     intervalMs,

@@ -73,6 +73,7 @@ export type PulseState = Pick<
   | "tableComplete"
   | "resigning"
   | "wantsToBeActive"
+  | "gaveWay"
   | "intervalMs"
   | "advertisementSources"
 >;
@@ -157,3 +158,7 @@ export const electionCounters = [
   "conflict",
 ] as const;
 export type ElectionCounter = (typeof electionCounters)[number];
+
+export function noCounts(): Record<ElectionCounter, number> {
+  return Object.fromEntries(electionCounters.map((name) => [name, 0])) as Record<ElectionCounter, number>;
+}

@@ -1053,6 +1053,7 @@ describe("election: beyond stories", () => {
     tableComplete: true,
     resigning: false,
     wantsToBeActive: false,
+    gaveWay: false,
     watermark: 7n,
     revision: "00000000000000aa",
     intervalMs: 100,

@@ -1,14 +1,14 @@
-import { type IpAddress, isLinkLocal } from "../../base/ip.ts";
+import type { IpAddress } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
-import { PULSE_SOURCES_MAX, type Pulse } from "../../wire/pulse.ts";
+import type { Pulse } from "../../wire/pulse.ts";
 import type { VrrpAdvertisement } from "../../wire/vrrp.ts";
 import {
   type ElectionCounter,
   type ElectionEffect,
   type ElectionSettings,
   type ElectionView,
-  electionCounters,
   type GroupRole,
+  noCounts,
   type PulseState,
 } from "./election-types.ts";
 import {
@@ -24,6 +24,7 @@ import { Health } from "./health.ts";
 import { Membership } from "./membership.ts";
 import { type Heard, Neighbourhood } from "./neighbourhood.ts";
 import type { Peer } from "./peer.ts";
+import { pulseState } from "./pulse-state.ts";
 import { compareRank } from "./rank.ts";
 import { stableMs } from "./timing.ts";
 
@@ -53,7 +54,7 @@ export class Election {
   readonly #member: Membership;
   readonly #neighbourhood: Neighbourhood;
   readonly #handover = new Handover();
-  readonly #counters: Record<ElectionCounter, number>;
+  readonly #counters = noCounts();
   /** Since when its health and its table are as they are. */
   #stableSinceMs: number;
   /** The last word of an active: that it is one, or that it resigns. */
@@ -64,10 +65,6 @@ export class Election {
     this.#health = new Health(settings.faces, settings.priority);
     this.#member = new Membership(settings, this.#health, nowMs);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
-    this.#counters = Object.fromEntries(electionCounters.map((name) => [name, 0])) as Record<
-      ElectionCounter,
-      number
-    >;
     this.#stableSinceMs = nowMs;
   }
 
@@ -179,17 +176,10 @@ export class Election {
 
   /** What our pulses say as of the last input. */
   pulse(): PulseState {
-    return {
-      role: this.#member.role,
-      effectivePriority: this.#health.effectivePriority,
-      tableComplete: this.#health.tableComplete,
-      resigning: this.#member.isResigning,
+    return pulseState({
+      ...{ health: this.#health, member: this.#member, intervalMs: this.#settings.pulseIntervalMs },
       wantsToBeActive: this.#wantsToBeActive,
-      intervalMs: this.#settings.pulseIntervalMs,
-      advertisementSources: this.#health.addresses
-        .filter((address) => address.length === 16 && isLinkLocal(address))
-        .slice(0, PULSE_SOURCES_MAX),
-    };
+    });
   }
 
   /** What our pulses to a peer say of the paths on which we hear it (`Pulse.heard`). */
@@ -226,6 +216,7 @@ export class Election {
     if (heard === undefined) return;
     if (heard.what === "active") this.#hearActive(heard);
     if (heard.what === "resignation") this.#hearResignation(heard.name, heard.isForeign);
+    if (heard.what === "gave-way" && this.role === "active") this.#hearConflict(heard.name);
   }
 
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
@@ -241,16 +232,22 @@ export class Election {
     this.#lastWord = { name, atMs: this.#nowMs, resigned: false };
     // A node that stalled yields to whoever took over meanwhile, unless that one lacks its connections.
     if (this.role === "active" && !outranksUs && (!this.#member.isMute || lacksOurTable)) {
-      this.#count("conflict");
-      if (this.#neighbourhood.contested(this.#nowMs, name)) this.#member.do({ do: "conflict", with: name });
-      if (!this.#member.isMute) this.#member.assert();
+      this.#hearConflict(name);
       return;
     }
+    if (this.role === "active") this.#count("conflict");
     const right = outranksUs ? heard.right : "became active while this node was stalled";
     this.#member.go("yielded", `${name} ${right}`);
     this.#member.endInitListening();
     this.#leaveInit();
     this.#member.follow(deadMs);
+  }
+
+  /** The other one is active, too, or has just given way to this node: what neighbours have learnt may be wrong. */
+  #hearConflict(name: string): void {
+    this.#count("conflict");
+    if (this.#neighbourhood.contested(this.#nowMs, name)) this.#member.do({ do: "conflict", with: name });
+    if (!this.#member.isMute) this.#member.assert();
   }
 
   /**

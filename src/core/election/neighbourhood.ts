@@ -26,6 +26,8 @@ export type Heard =
       readonly lacksOurTable: boolean;
     }
   | { readonly what: "resignation"; readonly name: string; readonly isForeign: boolean }
+  /** It was active as well until a moment ago; told once. */
+  | { readonly what: "gave-way"; readonly name: string }
   /** A pulse of a node that neither is active nor resigns. */
   | { readonly what: "presence" };
 
@@ -79,9 +81,10 @@ export class Neighbourhood {
     if (peer === undefined) return this.#ignore("pulseFromUnknownPeer");
     if (pulse.group !== this.#settings.group) return this.#ignore("pulseOfOtherGroup");
     if (!this.#settings.paths.includes(path)) return this.#ignore("pulseOnUnknownPath");
-    peer.said(nowMs, path, pulse, pulse.revision === this.#settings.revision);
+    const gaveWay = peer.said(nowMs, path, pulse, pulse.revision === this.#settings.revision);
     this.#foreign.forget(pulse.advertisementSources);
     if (pulse.resigning) return hearResignation(nowMs, peer);
+    if (gaveWay) return { what: "gave-way", name: peer.name };
     if (pulse.role !== "active") return { what: "presence" };
     return this.#hearActive(nowMs, peer, pulse.effectivePriority);
   }

@@ -53,8 +53,12 @@ export class Peer {
     this.#paths.heardAdvertisement(nowMs, path, interval, isActive && !this.hasJustResigned(nowMs));
   }
 
-  /** @param isSameDocument what it says of paths means the same ones */
-  said(nowMs: number, path: string, pulse: Pulse, isSameDocument: boolean): void {
+  /**
+   * @param isSameDocument what it says of paths means the same ones
+   * @returns whether it says for the first time that it gave way to another active
+   */
+  said(nowMs: number, path: string, pulse: Pulse, isSameDocument: boolean): boolean {
+    const gaveWay = pulse.gaveWay && this.#pulse?.gaveWay !== true;
     // Pulses come in order, so this one was sent after the resignation.
     if (pulse.role === "active" && this.#pulse?.role !== "active") this.#resignedMs = NEVER;
     this.#pulse = pulse;
@@ -63,6 +67,7 @@ export class Peer {
     const isActive = pulse.role === "active";
     if (!isActive) this.#paths.forgetActive();
     this.#paths.heardPulse(nowMs, path, pulse.intervalMs, isActive && !this.hasJustResigned(nowMs));
+    return gaveWay;
   }
 
   /** A pulse came by this path after a newer one had come by another. */
