@@ -3,6 +3,7 @@ import { formatDurationMs } from "../base/duration.ts";
 import {
   device,
   duration,
+  endpoint,
   interfaceAddress,
   nameOf,
   network,
@@ -180,6 +181,31 @@ export const clusterDocumentSchema = z
         description:
           "Metrics for Prometheus over plain HTTP, readable by everybody on that interface. Without this key nothing listens.",
       }),
+    arbiter: z
+      .strictObject({
+        endpoints: z
+          .array(endpoint)
+          .min(1)
+          .max(8)
+          .meta({ description: "Where etcd listens for clients: https URLs, asked in turn." }),
+        caFile: keyFile("The certificate of the authority that etcd's certificates are checked with."),
+        certificateFile: keyFile("A certificate for clients, if etcd asks for one.").optional(),
+        keyFile: keyFile("Its private key.").optional(),
+        userFile: keyFile("A file with USER:PASSWORD, if etcd asks for that.").optional(),
+        leaseTtl: duration({
+          minMs: 2_000,
+          maxMs: 60_000,
+          stepMs: 1_000,
+          default: "6s",
+          description: "After so long without renewal a node that holds the key counts as gone.",
+        }),
+      })
+      .transform(({ leaseTtl, ...rest }) => ({ ...rest, leaseMs: leaseTtl }))
+      .optional()
+      .meta({
+        description:
+          "An etcd that decides which of two nodes stays active when they do not hear each other. Default none.",
+      }),
     keys: z
       .strictObject({
         directory: z.string().min(1).max(4096).default(defaultKeysDirectory()).meta({
@@ -191,6 +217,14 @@ export const clusterDocumentSchema = z
       .meta({ description: "Where the keys are. Secrets are never written into the document." }),
   })
   .meta({ title: "Tocha cluster document", description: "One document for all nodes of a cluster." });
+
+function keyFile(description: string) {
+  return z
+    .string()
+    .min(1)
+    .max(4096)
+    .meta({ description: `${description} Relative to the document's folder.` });
+}
 
 function defaultKeysDirectory(): string {
   return "/etc/tocha/keys";

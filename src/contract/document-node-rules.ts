@@ -20,6 +20,7 @@ export function checkNodes(facts: DocumentFacts): Finding[] {
     ...checkSync(facts),
     ...checkMetrics(facts),
     ...checkPulses(facts),
+    ...checkArbiter(facts),
     ...checkPorts(facts),
   ];
 }
@@ -186,6 +187,20 @@ function checkSync({ nodes, syncInterface }: DocumentFacts): Finding[] {
 function checkMetrics({ nodes, metricsInterface }: DocumentFacts): Finding[] {
   if (metricsInterface === undefined || nodes.length === 0) return [];
   return checkRoleExists(nodes, metricsInterface) ?? [];
+}
+
+function checkArbiter({ arbiterFiles }: DocumentFacts): Finding[] {
+  const [only, ...others] = arbiterFiles;
+  if (only === undefined || others.length > 0) return [];
+  return [
+    {
+      code: "arbiter-keys",
+      path: only.path,
+      on: "value",
+      message: `${formatPath(only.path)} stands alone`,
+      hint: "A certificate for clients needs its key: name certificateFile and keyFile, or neither.",
+    },
+  ];
 }
 
 function checkPulses({ nodes, pulsesWithout, syncInterface }: DocumentFacts): Finding[] {

@@ -118,6 +118,21 @@ export const nodeStatusSchema = z.object({
   processes: z.array(
     z.object({ role: z.string(), pid: z.number(), restarts: z.number(), realTime: z.boolean().optional() }),
   ),
+  /** Where the document has an arbiter: by group, what this node knows of it. */
+  arbiter: z
+    .array(
+      z.object({
+        group: z.string(),
+        /** `none`: nothing is at stake. `asking`, `held`, `lost`, `unreachable`. */
+        state: z.string(),
+        /** Null before the first answer was due. */
+        reachable: z.boolean().nullable(),
+        /** The node that holds the group's key, as the last answer said. */
+        holder: z.string().nullable(),
+        problem: z.string().nullable(),
+      }),
+    )
+    .optional(),
   memoryKiB: z.number(),
   /** How late the failover role's loop woke up at most. */
   lateness: z.object({ maxMs: z.number() }),

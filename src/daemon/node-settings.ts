@@ -31,6 +31,15 @@ export interface GroupSettings {
   readonly faces: readonly FaceSettings[];
 }
 
+export interface ArbiterSettings {
+  readonly endpoints: readonly string[];
+  readonly leaseMs: number;
+  readonly caFile: string;
+  readonly certificateFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly userFile: string | undefined;
+}
+
 /** What the document says for one node, made ready for its roles: plain values, nothing left to look up. */
 export interface NodeSettings {
   readonly node: string;
@@ -49,6 +58,8 @@ export interface NodeSettings {
   readonly sync: { readonly name: string; readonly device: string; readonly address: string };
   readonly ports: { readonly pulses: number; readonly replication: number; readonly control: number };
   readonly refreshMs: number;
+  /** The document's arbiter; its files by their whole paths. */
+  readonly arbiter: ArbiterSettings | undefined;
   /** Where Prometheus may ask: this node's own addresses on one interface. Undefined when nothing shall listen. */
   readonly metrics:
     | { readonly device: string; readonly addresses: readonly string[]; readonly port: number }
@@ -116,6 +127,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
       control: document.control.port,
     },
     refreshMs: document.replication.refreshMs,
+    arbiter: arbiterSettings(document, source.documentDirectory),
     metrics: metricsSettings(document, node),
   };
 }
@@ -125,6 +137,20 @@ export function allVirtualAddresses({ groups }: NodeSettings): readonly string[]
   return groups.flatMap(({ faces }) =>
     faces.flatMap(({ virtualAddresses }) => virtualAddresses.map(({ address }) => address)),
   );
+}
+
+function arbiterSettings(document: ClusterDocument, directory: string): ArbiterSettings | undefined {
+  const { arbiter } = document;
+  if (arbiter === undefined) return undefined;
+  const { endpoints, leaseMs } = arbiter;
+  const whole = (path: string | undefined) => (path === undefined ? undefined : resolve(directory, path));
+  return {
+    ...{ endpoints, leaseMs },
+    caFile: resolve(directory, arbiter.caFile),
+    certificateFile: whole(arbiter.certificateFile),
+    keyFile: whole(arbiter.keyFile),
+    userFile: whole(arbiter.userFile),
+  };
 }
 
 function metricsSettings(document: ClusterDocument, node: string): NodeSettings["metrics"] {

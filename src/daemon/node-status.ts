@@ -5,6 +5,7 @@ import type {
   ReplicationStatus,
   ReplicationStreamStatus,
 } from "../contract/status.ts";
+import type { ArbitrationView } from "../core/arbiter/arbitration.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { nodeView } from "./node-view.ts";
 import type { FailoverReport, ReplicatorReport, StreamReport, SupervisorReport } from "./role-report.ts";
@@ -16,6 +17,8 @@ export interface NodeStatusSource {
   readonly failover: FailoverReport | undefined;
   readonly replicator: ReplicatorReport | undefined;
   readonly supervisor: SupervisorReport | undefined;
+  /** By group; undefined where the document has no arbiter. */
+  readonly arbiter?: Readonly<Record<string, ArbitrationView>> | undefined;
   readonly kernel: { readonly flows: number; readonly flowsMax: number; readonly memoryKiB: number };
 }
 
@@ -55,6 +58,7 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
         ...one,
         ...(one.role === "failover" && failover !== undefined ? { realTime: failover.realTime } : {}),
       })) ?? [],
+    ...(source.arbiter === undefined ? {} : { arbiter: arbiterStatus(source.arbiter) }),
     memoryKiB: kernel.memoryKiB,
     lateness: { maxMs: failover?.latenessMsMax ?? 0 },
     counters: { ...view?.counters, ...replicationCounters(replicator) },
@@ -75,6 +79,12 @@ function groupStatus(
     effectivePriority: view.effectivePriority,
     addresses: [...addresses],
     complete: replicator?.groups[name] ?? false,
+  }));
+}
+
+function arbiterStatus(views: Readonly<Record<string, ArbitrationView>>): NonNullable<NodeStatus["arbiter"]> {
+  return Object.entries(views).map(([group, { state, reachable, holder, problem }]) => ({
+    ...{ group, state, reachable: reachable ?? null, holder: holder ?? null, problem: problem ?? null },
   }));
 }
 

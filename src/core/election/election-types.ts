@@ -90,6 +90,8 @@ export interface ElectionView {
   readonly effectivePriority: number;
   readonly gatewayReady: boolean;
   readonly tableComplete: boolean;
+  /** The arbiter has given the role to this node, which is not heard: see Health. */
+  readonly lostTo: string | undefined;
   readonly faces: readonly { readonly name: string; readonly up: boolean }[];
   /** The node or foreign router that is active as far as this node knows. */
   readonly activeNode: string | undefined;

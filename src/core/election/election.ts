@@ -11,6 +11,7 @@ import {
   noCounts,
   type PulseState,
 } from "./election-types.ts";
+import { electionView } from "./election-view.ts";
 import {
   drainFailedProblem,
   Handover,
@@ -128,6 +129,11 @@ export class Election {
     });
   }
 
+  /** The arbiter's word, by the control role: stay down for this node until it is heard again; undefined: do not. */
+  arbitrated(nowMs: number, lostTo: string | undefined): readonly ElectionEffect[] {
+    return this.#input(nowMs, () => this.#stayDownFor(lostTo));
+  }
+
   /** Starts a planned handover to the best standby; what becomes of it is a transition or "handover-refused". */
   requestSwitchover(nowMs: number, reason: string): readonly ElectionEffect[] | Problem {
     let problem: Problem | undefined;
@@ -187,27 +193,16 @@ export class Election {
     return this.#neighbourhood.peers.find(({ name }) => name === peer)?.heardPaths(this.#nowMs) ?? 0;
   }
 
+  /** What an arbitration goes by. */
+  get standing(): { role: GroupRole; seen: readonly string[]; lostTo: string | undefined } {
+    return { role: this.role, seen: this.#neighbourhood.seen(this.#nowMs), lostTo: this.#health.lostTo };
+  }
+
   get view(): ElectionView {
-    const { gatewayReady, tableComplete, effectivePriority, faces } = this.#health;
-    const { role, sinceMs, cause, nowMs, silenceMs } = this.#member;
-    return {
-      role,
-      sinceMs,
-      cause,
-      takeoverDueMs: silenceMs === NEVER ? undefined : silenceMs,
-      priority: this.#settings.priority,
-      effectivePriority,
-      gatewayReady,
-      tableComplete,
-      faces: faces.map(({ name, up }) => ({ name, up })),
-      activeNode: this.#activeName(),
-      peers: this.#neighbourhood.peers.map((peer) => peer.view(nowMs)),
-      foreignActive: this.#neighbourhood.foreignActive(nowMs),
-      listening: this.#member.isMute,
-      draining: this.#handover.isRunning,
-      handoverRefused: this.#handover.refused,
-      counters: { ...this.#counters },
-    };
+    return electionView({
+      ...{ settings: this.#settings, member: this.#member, health: this.#health, handover: this.#handover },
+      ...{ neighbourhood: this.#neighbourhood, counters: this.#counters, activeNode: this.#activeName() },
+    });
   }
 
   // ---- What was heard ----
@@ -348,6 +343,12 @@ export class Election {
     this.#considerHandover();
   }
 
+  #stayDownFor(lostTo: string | undefined): void {
+    if (lostTo === this.#health.lostTo) return;
+    this.#health.lostTo = lostTo;
+    this.#healthChanged();
+  }
+
   #count(counter: ElectionCounter): void {
     this.#counters[counter] += 1;
   }
@@ -356,6 +357,7 @@ export class Election {
     if (this.#member.begin(nowMs, this.deadline)) this.#noticeLateness();
     if (this.role === "stopped") this.#count("inputAfterStop");
     else handle();
+    if (this.#neighbourhood.hears(nowMs, this.#health.lostTo)) this.#stayDownFor(undefined);
     if (this.role !== "active") this.#handover.reset();
     return this.#member.effects;
   }

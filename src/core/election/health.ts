@@ -14,6 +14,8 @@ export class Health {
   readonly #priority: number;
   gatewayReady = false;
   tableComplete = false;
+  /** The node that holds the arbiter's lease, while this one hears nothing of it. */
+  lostTo: string | undefined;
 
   constructor(faces: readonly FaceSettings[], priority: number) {
     this.faces = faces.map((face) => ({ ...face, up: false }));
@@ -31,6 +33,8 @@ export class Health {
   /** Why it cannot be active at all: a sentence. */
   get inability(): string | undefined {
     if (!this.gatewayReady) return "the gateway's rules are not in place";
+    if (this.lostTo !== undefined)
+      return `${this.lostTo} holds the arbiter's lease, and this node hears nothing of it`;
     if (this.faces.every((face) => !face.up)) return "no interface of the group is up";
     return undefined;
   }

@@ -104,6 +104,14 @@ export class Neighbourhood {
     };
   }
 
+  hears(nowMs: number, name: string | undefined): boolean {
+    return name !== undefined && this.peers.some((peer) => peer.name === name && peer.isAlive(nowMs));
+  }
+
+  seen(nowMs: number): readonly string[] {
+    return this.peers.filter((peer) => peer.isAlive(nowMs)).map(({ name }) => name);
+  }
+
   /** The living peers that could take over with every connection, best first. */
   candidates(nowMs: number): readonly Peer[] {
     return this.peers

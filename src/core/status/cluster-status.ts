@@ -4,6 +4,7 @@ import {
   nodeInGroup,
   type StatusProblem,
 } from "../../contract/status.ts";
+import { arbiterProblems } from "./arbiter-problems.ts";
 import { pathProblems } from "./path-problems.ts";
 
 export interface ClusterStatusSource {
@@ -45,6 +46,7 @@ export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus
     ...groups.flatMap(({ activeProblems }) => activeProblems),
     ...source.nodes.flatMap((node) => nodeProblems(node, source)),
     ...pathProblems(source.nodes),
+    ...arbiterProblems(source.nodes),
     ...groups.flatMap(({ protectionProblems }) => protectionProblems),
   ];
   const ok = problems.length === 0;

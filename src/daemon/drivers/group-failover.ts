@@ -43,6 +43,7 @@ export class GroupFailover {
   readonly #counters: Record<string, number> = {};
   #renewDueMs = NEVER;
   #toldActive = false;
+  #toldStanding: string | undefined;
   /** The kernel has dropped virtual addresses that this node holds. */
   #addressesLost = false;
   #watermark = 0n;
@@ -165,6 +166,25 @@ export class GroupFailover {
   tableChanged({ watermark, complete }: RoleMessage & { kind: "table" }): void {
     this.#watermark = BigInt(watermark);
     this.#perform(this.#election.readinessChanged(performance.now(), { tableComplete: complete }));
+  }
+
+  /** The arbiter's word. */
+  arbitrated(lostTo: string | undefined): void {
+    this.#perform(this.#election.arbitrated(performance.now(), lostTo));
+  }
+
+  /** Tells the control role what the group's arbitration goes by, if that has changed. */
+  tellStanding(): void {
+    const standing = this.#election.standing;
+    const text = JSON.stringify(standing);
+    if (text === this.#toldStanding) return;
+    this.#toldStanding = text;
+    this.#channel.send("control", { kind: "standing", group: this.name, standing });
+  }
+
+  /** The control role has started again. */
+  forgetStanding(): void {
+    this.#toldStanding = undefined;
   }
 
   drained(token: number, complete: boolean): void {

@@ -15,6 +15,7 @@ import {
 } from "../../contract/status.ts";
 import { composeClusterStatus } from "../../core/status/cluster-status.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
+import { Arbiter } from "../drivers/arbiter.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
 import { type ControlRequest, listenForPeers, listenLocally, TextAnswer } from "../drivers/control-server.ts";
 import { loadGateway } from "../drivers/gateway-loader.ts";
@@ -42,6 +43,8 @@ class ControlRole {
   readonly #keys: NodeKeys;
   readonly #connections: ConnectionAnswers;
   readonly #roles: RoleQuestions;
+  /** Undefined where the document has none. */
+  readonly #arbiter: Arbiter | undefined;
   #scrape: Promise<TextAnswer> | undefined;
   #gatewayReady = false;
   #gatewayFailures: readonly string[] = [];
@@ -52,6 +55,7 @@ class ControlRole {
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
     this.#roles = new RoleQuestions((role, message) => channel.send(role, message));
     this.#connections = new ConnectionAnswers(settings);
+    this.#arbiter = this.#newArbiter();
     const onError = (text: string) => channel.log("error", text);
     listenLocally(
       join(settings.runDirectory, "control.sock"),
@@ -63,12 +67,29 @@ class ControlRole {
     void this.#loadGateway();
   }
 
+  #newArbiter(): Arbiter | undefined {
+    const { arbiter } = this.#settings;
+    if (arbiter === undefined) return undefined;
+    return new Arbiter({
+      ...{ settings: this.#settings, arbiter },
+      tell: (group, lostTo) =>
+        this.#channel.send("failover", {
+          ...({ kind: "arbitrated", group } as const),
+          ...(lostTo === undefined ? {} : { lostTo }),
+        }),
+      log: (level, text) => this.#channel.log(level, text),
+    });
+  }
+
   receive({ message }: Envelope): void {
     this.#roles.receive(message);
     switch (message.kind) {
       case "role-started":
         if (message.role === "failover" && this.#gatewayReady)
           this.#channel.send("failover", { kind: "gateway-ready" });
+        break;
+      case "standing":
+        this.#arbiter?.stands(message.group, message.standing);
         break;
       default:
         break;
@@ -160,6 +181,7 @@ class ControlRole {
       failover,
       replicator,
       supervisor,
+      arbiter: this.#arbiter?.views,
       kernel: readKernel(supervisor),
     });
   }

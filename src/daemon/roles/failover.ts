@@ -30,6 +30,7 @@ class FailoverRole {
   #alive: LivenessTables | undefined;
   #realTime = false;
   #latenessMsMax = 0;
+  readonly #hasArbiter: boolean;
   /** Nobody is left to work for. */
   #abandoned = false;
   /** Undefined when the set of sockets has changed. */
@@ -39,6 +40,7 @@ class FailoverRole {
 
   constructor(channel: BlockingChannel, settings: NodeSettings) {
     this.#channel = channel;
+    this.#hasArbiter = settings.arbiter !== undefined;
     this.#pulses = new PulsePaths(settings);
     this.#groups = settings.groups.map(
       (group) => new GroupFailover({ settings, group, channel, pulses: this.#pulses }),
@@ -75,6 +77,7 @@ class FailoverRole {
     // After what the others say, and last of all, because it may change the set of sockets.
     if (pollSet.readable(1)) this.#receiveNetworkEvents();
     for (const group of this.#groups) group.timeout();
+    if (this.#hasArbiter) for (const group of this.#groups) group.tellStanding();
   }
 
   #currentPollSet(): PollSet {
@@ -154,7 +157,11 @@ class FailoverRole {
       case "ask":
         this.#channel.send(from, { kind: "answer", request: message.request, report: this.#report() });
         break;
+      case "arbitrated":
+        this.#group(message.group)?.arbitrated(message.lostTo);
+        break;
       case "role-started":
+        if (message.role === "control") for (const group of this.#groups) group.forgetStanding();
         for (const { name, isActive } of this.#groups)
           this.#channel.send(message.role, { kind: "active", group: name, active: isActive });
         break;
