@@ -17,7 +17,15 @@ class World {
 
   constructor(names: readonly string[], options: { readonly exclusive?: boolean } = {}) {
     for (const name of names)
-      this.nodes.set(name, new Node(this, name, names.filter((other) => other !== name), options));
+      this.nodes.set(
+        name,
+        new Node(
+          this,
+          name,
+          names.filter((other) => other !== name),
+          options,
+        ),
+      );
   }
 
   node(name: string): Node {
@@ -34,7 +42,10 @@ class World {
     const endMs = this.nowMs + durationMs;
     for (let turns = 0; turns < 100_000; turns++) {
       this.#queue.sort((a, b) => a.atMs - b.atMs);
-      const deadlines = [...this.nodes.values()].map((node) => ({ atMs: node.deadline, run: () => node.wake() }));
+      const deadlines = [...this.nodes.values()].map((node) => ({
+        atMs: node.deadline,
+        run: () => node.wake(),
+      }));
       const next = [this.#queue[0], ...deadlines]
         .filter((one) => one !== undefined)
         .reduce((a, b) => (b.atMs < a.atMs ? b : a));
@@ -106,7 +117,8 @@ class Node {
         world.at(world.nowMs + 1, () => this.stand({ lostTo: effect.lostTo, role }));
         if (effect.lostTo === undefined)
           world.at(world.nowMs + 400, () => {
-            if (this.#standing.seen.length === 0 && this.#standing.lostTo === undefined) this.stand({ role: "active" });
+            if (this.#standing.seen.length === 0 && this.#standing.lostTo === undefined)
+              this.stand({ role: "active" });
           });
       }
       if (effect.do !== "ask") continue;
