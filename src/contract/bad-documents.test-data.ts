@@ -615,6 +615,22 @@ export const badDocuments: readonly BadDocument[] = [
     path: "pulses.without[0]",
     says: "no node has",
   },
+  {
+    name: "an arbiter without TLS",
+    replace: "control: { port: 7846 }",
+    by: 'control: { port: 7846 }\narbiter: { endpoints: [§"http://10.9.0.5:2379"], caFile: ca.crt }',
+    code: "bad-endpoint",
+    path: "arbiter.endpoints[0]",
+    says: "is not an endpoint",
+  },
+  {
+    name: "a certificate for the arbiter without its key",
+    replace: "control: { port: 7846 }",
+    by: 'control: { port: 7846 }\narbiter: { endpoints: ["https://10.9.0.5:2379"], caFile: ca.crt, certificateFile: §a.crt }',
+    code: "arbiter-keys",
+    path: "arbiter.certificateFile",
+    says: "stands alone",
+  },
   // Metrics.
   {
     name: "metrics on an unknown interface",

@@ -1,3 +1,4 @@
+import { arbiterTarget } from "./arbiter-target.ts";
 import { conntrackTarget, expectationTarget, flowRecordTarget, flowSyncTarget } from "./flow-targets.ts";
 import { arpTarget, ndpTarget, vrrpTarget } from "./frame-targets.ts";
 import type { MakeTarget } from "./fuzz-target.ts";
@@ -18,6 +19,7 @@ export const allTargets: Readonly<Record<string, MakeTarget>> = {
   arp: arpTarget,
   ndp: ndpTarget,
   pulse: pulseTarget,
+  arbiter: arbiterTarget,
   "flow-sync": flowSyncTarget,
   "source-stream": sourceStreamTarget,
   "log-position": logPositionTarget,

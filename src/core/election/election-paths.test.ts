@@ -176,3 +176,41 @@ describe("election: two actives, one of them deaf", () => {
     `,
   );
 });
+
+describe("election: the arbiter's word", () => {
+  story(
+    "an active stays down for a node that it does not hear, until it hears it again",
+    `
+    ${active}
+
+    arbiter gw2
+    arbiter gw2
+    ----
+    1.428s  remove-addresses, advert lan 0, advert wan 0, pulses, active -> fault: gw2 holds the arbiter's lease, and this node hears nothing of it
+    fault  deadline=1.528s
+
+    advance 3s
+    pulse gw2 active priority=100
+    ----
+    4.428s  pulses, fault -> standby: it can serve again
+    standby  deadline=4.528s  takeover=4.785s
+    `,
+  );
+
+  story(
+    "or until the arbiter says that it may serve: then it takes over when its timer runs out",
+    `
+    ${active}
+
+    arbiter gw2
+    advance 1s
+    arbiter -
+    advance 357ms
+    ----
+    1.428s  remove-addresses, advert lan 0, advert wan 0, pulses, active -> fault: gw2 holds the arbiter's lease, and this node hears nothing of it
+    2.428s  pulses, fault -> standby: it can serve again
+    2.785s  add-addresses, announce, advert lan 110, advert wan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    active  deadline=2.835s
+    `,
+  );
+});

@@ -14,6 +14,7 @@ import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 //     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan] [deaf] [gave-way]
 //                                                 pulses pass on sync, lan, wan; an active is complete unless
 //                                                 the story says otherwise; one that is deaf hears nothing of us
+//     arbiter PEER|-                              stay down for this peer, or do not
 //     overtaken PEER PATH                         a pulse that a newer one was quicker than, on another path
 //     advance 3.609s      deadlines on the way are kept to the moment
 //     sleep 5s            the time passes and nothing runs
@@ -112,6 +113,9 @@ export class StoryTeller {
             pulseOf(words, options, this.#pulseIntervalMs),
           ),
         );
+        break;
+      case "arbiter":
+        this.#tell(this.election.arbitrated(now, words[0] === "-" ? undefined : words[0]));
         break;
       case "overtaken":
         this.#tell(this.election.receiveOvertaken(now, words[1] ?? "", words[0] ?? ""));
