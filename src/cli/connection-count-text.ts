@@ -1,5 +1,5 @@
+import { counted, grouped, share } from "../base/number-text.ts";
 import type { ConnectionCount, ConnectionWalk } from "../contract/connections.ts";
-import { counted, grouped, share } from "./number-text.ts";
 import { type Cell, type Column, tableLines } from "./table.ts";
 import type { Paper } from "./terminal.ts";
 

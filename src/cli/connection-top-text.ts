@@ -1,5 +1,5 @@
+import { counted, grouped, share } from "../base/number-text.ts";
 import type { ConnectionTop, ConnectionWalk, TopKind } from "../contract/connections.ts";
-import { counted, grouped, share } from "./number-text.ts";
 import { type Column, tableLines } from "./table.ts";
 import { indent, type Paper, wrap } from "./terminal.ts";
 

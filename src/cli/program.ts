@@ -4,6 +4,8 @@ import { exits, outputOption, socketOptions } from "./command-options.ts";
 import { connectionsCommand, metricsCommand } from "./connections-program.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
+import { failoverCommand } from "./failover-program.ts";
+import { nodeCommand } from "./node-program.ts";
 import { problemText } from "./problem-text.ts";
 import { paperOf } from "./terminal.ts";
 
@@ -68,7 +70,9 @@ Examples:
   tocha run --config cluster.yaml          be a gateway
   tocha status                             how is the cluster?
   tocha connections top                    who has the most connections?
+  tocha failover why                       who is active, why, and what if it died?
   tocha switchover --reason "new kernel"   hand over before maintenance
+  tocha node standby gw1 --reason "repair" set a node aside
   tocha lab up                             try all of it on this machine alone
 
 Exit status: 0 all is well; 1 the cluster is degraded or refused the request; 2 the command line, the
@@ -80,7 +84,9 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
     statusCommand(),
     connectionsCommand(),
     metricsCommand(),
+    failoverCommand(),
     switchoverCommand(),
+    nodeCommand(),
     keysCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));
@@ -182,14 +188,16 @@ function switchoverCommand(): Command {
     .option("-g, --group <name>", "the failover group (needed where there are several)")
     .option("-t, --to <node>", "the node that takes over (default: the best standby)")
     .option("-r, --reason <text>", "why, for the log")
+    .option("--dry-run", "only say what would happen, and how many connections are protected")
     .addOption(outputOption())
     .addHelpText(
       "after",
       `
 The standby first confirms that it holds every connection; it is refused when none can take over.
-Exit status 0: done; 1: refused, nothing has changed; 69: no node answers.
+Exit status 0: done (with --dry-run: it would be); 1: refused, nothing has changed; 69: no node answers.
 
 Examples:
+  tocha switchover --dry-run
   tocha switchover --reason "kernel update"
   tocha switchover --to gw2`,
     )

@@ -36,6 +36,36 @@ guests  standby, complete  active
     assert.match(text, /^campus OK {2}campus is active on gw1, guests is active on gw2/);
   });
 
+  it("shows every check of every node, and who is set aside", () => {
+    const status = healthyStatus();
+    const check = (state: string, words: string, more: object = {}) => ({
+      ...{ group: "gateway", name: "upstream", kind: "ping", state, words, sinceSeconds: 62, weight: 0 },
+      ...{ failure: "", veto: true, heldSeconds: null, flaps: 0, try: "ping 198.51.100.1" },
+      ...more,
+    });
+    const long = "exit status 1 (the name server of the campus knows no answer, as so often on Mondays)";
+    const [gw1, gw2] = status.nodes;
+    assert.ok(gw1 !== undefined && gw2 !== undefined);
+    gw1.checks = [check("ok", "198.51.100.1 answers"), check("failing", long, { name: "dns" })];
+    gw2.checks = [
+      check("failing", "198.51.100.1 answers", { heldSeconds: 7 }),
+      check("pending", "", { name: "dns" }),
+    ];
+    gw2.maintenance = { by: "ana@gw1", reason: "new disk", since: "2026-08-01T09:00:00.000Z" };
+    const text = statusText(status, plainPaper);
+    const table = `
+CHECK     NODE  STATE    SINCE  LAST WORDS
+upstream  gw1   ok       1m 2s  198.51.100.1 answers
+upstream  gw2   held     1m 2s  198.51.100.1 answers
+dns       gw1   failing  1m 2s  exit status 1 (the name server of the campus
+                                knows no answer, as so often on Mondays)
+dns       gw2   pending  1m 2s  no answer yet
+`;
+    assert.ok(text.endsWith(table), text);
+    assert.match(text, /^gw2 +standby +2h 5m .*\n +set aside +from gw1/m);
+    for (const line of text.split("\n")) assert.ok(line.length <= 80, line);
+  });
+
   it("shows what is wrong and what helps", () => {
     const expected = `
 campus DEGRADED  gw2 is active, and no standby could take over its connections

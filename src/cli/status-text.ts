@@ -1,4 +1,5 @@
 import { formatDurationMs } from "../base/duration.ts";
+import { grouped, short } from "../base/number-text.ts";
 import {
   type ClusterStatus,
   type NodeStatus,
@@ -7,7 +8,7 @@ import {
   type StatusProblem,
   type Verdict,
 } from "../contract/status.ts";
-import { grouped, short } from "./number-text.ts";
+import { checkTable } from "./check-text.ts";
 import { pathTable } from "./path-text.ts";
 import { type Cell, type Column, tableLines } from "./table.ts";
 import { indent, type Paper, type Style, wrap } from "./terminal.ts";
@@ -20,6 +21,8 @@ export function statusText(status: ClusterStatus, paper: Paper): string {
   const parts = [verdictText(status, paper), nodeTable(status, paper)];
   if (status.groups.length > 1) parts.push(groupTable(status, paper));
   parts.push(...pathTable(status, paper));
+  const checks = checkTable(status, paper);
+  if (checks !== "") parts.push(checks);
   if (status.problems.length > 0) parts.push(status.problems.map((one) => problemLines(one, paper)).join(""));
   return parts.join("\n");
 }
@@ -45,7 +48,7 @@ const columns: readonly Column[] = [
 function nodeTable({ nodes }: ClusterStatus, paper: Paper): string {
   const rows = nodes.map((node): Cell[] => [
     [node.name],
-    [node.role],
+    node.maintenance === undefined ? [node.role] : [node.role, "set aside"],
     [node.reachable ? formatDurationMs(Math.floor(node.sinceSeconds) * 1_000) : "-"],
     addressCell(node),
     [node.reachable ? grouped(node.flows) : "-"],

@@ -1,4 +1,5 @@
 import { formatDurationMs } from "../base/duration.ts";
+import { counted, grouped, short } from "../base/number-text.ts";
 import {
   type ClusterStatus,
   type NodeStatus,
@@ -7,7 +8,6 @@ import {
   replicationSchema,
   replicationStreamSchema,
 } from "../contract/status.ts";
-import { counted, grouped, short } from "./number-text.ts";
 import { type Cell, type Column, tableLines } from "./table.ts";
 import { indent, type Paper, wrap } from "./terminal.ts";
 

@@ -16,6 +16,12 @@ export function paperOf(stream: NodeJS.WriteStream): Paper {
   };
 }
 
+/** Whether lines and dots may be drawn: on terminals whose locale knows them; files and pipes get plain letters. */
+export function drawsUnicode(stream: NodeJS.WriteStream): boolean {
+  const { LC_ALL, LC_CTYPE, LANG, TERM } = process.env;
+  return stream.isTTY === true && TERM !== "dumb" && /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
+}
+
 /** For files and tests. */
 export const plainPaper: Paper = { width: 80, paint: (_style, text) => text };
 

@@ -90,7 +90,18 @@ describe("tocha", () => {
     const { status, out } = await tocha(["--help"]);
     assert.equal(status, 0);
     for (const command of [
-      ...["run", "check", "status", "connections", "metrics", "switchover", "keys", "lab", "version"],
+      ...[
+        "run",
+        "check",
+        "status",
+        "connections",
+        "metrics",
+        "failover",
+        "switchover",
+        "keys",
+        "lab",
+        "version",
+      ],
     ]) {
       assert.match(out, new RegExp(`^ {2}${command}\\b`, "m"));
     }
@@ -104,6 +115,10 @@ describe("tocha", () => {
       ["connections", "top"],
       ["connections", "sync"],
       ["metrics"],
+      ["failover"],
+      ["failover", "why"],
+      ["failover", "history"],
+      ["failover", "history", "show"],
       ["switchover"],
       ["keys"],
       ["keys", "init"],

@@ -1,5 +1,5 @@
+import { grouped } from "../base/number-text.ts";
 import type { ConnectionWalk } from "../contract/connections.ts";
-import { grouped } from "./number-text.ts";
 
 /** A walk that is over before is not worth a word. */
 const PATIENCE_MS = 500;

@@ -3,11 +3,29 @@ import type * as z from "zod";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { type Connection, connectionSchema, type WalkLine, walkLineSchema } from "../contract/connections.ts";
 import {
+  type FailoverHistory,
+  type HistoryItem,
+  historyItemSchema,
+  historySchema,
+} from "../contract/failover-history.ts";
+import {
+  type FailoverWhy,
+  type ForeseenSwitchover,
+  foreseenSwitchoverSchema,
+  whySchema,
+} from "../contract/failover-why.ts";
+import {
   type ClusterStatus,
   clusterStatusSchema,
   problemSchema,
+  type ResumeAnswer,
+  type ResumeRequest,
+  resumeAnswerSchema,
+  type StandbyAnswer,
+  type StandbyRequest,
   type SwitchoverAnswer,
   type SwitchoverRequest,
+  standbyAnswerSchema,
   switchoverAnswerSchema,
 } from "../contract/status.ts";
 import { linesOf, SilenceError } from "./line-stream.ts";
@@ -45,6 +63,44 @@ export class ControlClient {
       timeoutMs: this.#switchoverTimeoutMs,
     });
     return this.#validate(reply, switchoverAnswerSchema);
+  }
+
+  /** What a switchover would do now; throws what would refuse it. */
+  async foreseeSwitchover(wish: SwitchoverRequest = {}): Promise<ForeseenSwitchover> {
+    const body = { ...wish, dryRun: true };
+    const reply = await this.#ask("POST", "/v1/switchover", { body, timeoutMs: this.#timeoutMs });
+    return this.#validate(reply, foreseenSwitchoverSchema);
+  }
+
+  /** Changes of role that the nodes remember; `query` has limit, node and group. */
+  async history(query: URLSearchParams): Promise<FailoverHistory> {
+    const path = `/v1/failover/history?${query.toString()}`;
+    return this.#validate(await this.#ask("GET", path, { timeoutMs: this.#timeoutMs }), historySchema);
+  }
+
+  async historyItem(id: string): Promise<HistoryItem> {
+    const path = `/v1/failover/history/${encodeURIComponent(id)}`;
+    return this.#validate(await this.#ask("GET", path, { timeoutMs: this.#timeoutMs }), historyItemSchema);
+  }
+
+  async why(): Promise<FailoverWhy> {
+    const reply = await this.#ask("GET", "/v1/failover/why", { timeoutMs: this.#timeoutMs });
+    return this.#validate(reply, whySchema);
+  }
+
+  /** Sets a node aside for maintenance: it hands over first. */
+  async standby(wish: StandbyRequest): Promise<StandbyAnswer> {
+    const reply = await this.#ask("POST", "/v1/node/standby", {
+      body: wish,
+      timeoutMs: this.#switchoverTimeoutMs,
+    });
+    return this.#validate(reply, standbyAnswerSchema);
+  }
+
+  /** Takes a node back. */
+  async resume(wish: ResumeRequest): Promise<ResumeAnswer> {
+    const reply = await this.#ask("POST", "/v1/node/resume", { body: wish, timeoutMs: this.#timeoutMs });
+    return this.#validate(reply, resumeAnswerSchema);
   }
 
   /** The node's metrics in the text format of Prometheus. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { formatDurationMs } from "../base/duration.ts";
+import { groupCheck } from "./document-checks.ts";
 import {
   device,
   duration,
@@ -10,6 +11,7 @@ import {
   optionalDuration,
   translationTarget,
 } from "./document-scalars.ts";
+import { routerAdvertisements, unicastPeers } from "./group-router-schema.ts";
 
 /**
  * The cluster document: the one source for its TypeScript type, its validation, and its JSON Schema
@@ -54,7 +56,7 @@ const group = z
     interval: duration({
       minMs: 10,
       maxMs: 40_950,
-      stepMs: 10,
+      step: { ms: 10, why: "VRRPv3 counts in hundredths of a second (RFC 9568 5.2.7)" },
       default: "100ms",
       description: "Time between two advertisements; a takeover takes a little over three of them.",
     }),
@@ -69,12 +71,36 @@ const group = z
       .boolean()
       .default(false)
       .meta({ description: "Whether a returning node of higher priority takes over again. Default false." }),
-    priorities: z
-      .record(nameOf("a node"), z.int().min(1).max(254))
-      .meta({ description: "A priority for every node, 1 to 254, all distinct. The highest is preferred." }),
+    preemptDelay: duration({
+      minMs: 0,
+      maxMs: 3_600_000,
+      default: "5s",
+      description: "How long a node has been well before it preempts another.",
+    }),
+    priorities: z.record(nameOf("a node"), z.int().min(1).max(255)).meta({
+      description:
+        "A priority for every node, 1 to 254, all distinct. The highest is preferred; 255 (the address owner of RFC 9568) always preempts.",
+    }),
     addresses: z
       .record(nameOf("an interface"), z.array(interfaceAddress).min(1).max(64))
       .meta({ description: "The virtual addresses by interface: they move between the nodes." }),
+    version: z.int().min(2).max(3).default(3).meta({
+      description:
+        "The version of VRRP that is spoken over IPv4: 3, or 2 (RFC 3768) for old routers, which needs an interval of whole seconds. Default 3.",
+    }),
+    virtualMac: z.boolean().default(false).meta({
+      description:
+        "Whether the virtual addresses have the hardware address of the virtual router (RFC 9568 7.3), 00:00:5e:00:01:VRID and :02:, which moves with them. Default false: that of the node's device.",
+    }),
+    acceptMode: z.boolean().default(true).meta({
+      description:
+        "Whether the active answers for the virtual addresses as for its own, such as ping (Accept_Mode of RFC 9568 6.1). Default true.",
+    }),
+    unicastPeers,
+    routerAdvertisements,
+    checks: z.record(nameOf("a check"), groupCheck).default({}).meta({
+      description: "What every node checks, by name: it lowers the rank of a node on which it fails.",
+    }),
   })
   .superRefine(({ interval, pulseInterval }, context) => {
     if (pulseInterval === undefined || pulseInterval <= interval) return;
@@ -85,10 +111,11 @@ const group = z
       params: { code: "out-of-range", hint: "Pulses are sent at least as often as advertisements." },
     });
   })
-  .transform(({ interval, pulseInterval, ...rest }) => ({
+  .transform(({ interval, pulseInterval, preemptDelay, ...rest }) => ({
     ...rest,
     intervalMs: interval,
     pulseIntervalMs: pulseInterval ?? interval,
+    preemptDelayMs: preemptDelay,
   }))
   .meta({ description: "Virtual addresses that move together." });
 
@@ -195,7 +222,7 @@ export const clusterDocumentSchema = z
         leaseTtl: duration({
           minMs: 2_000,
           maxMs: 60_000,
-          stepMs: 1_000,
+          step: { ms: 1_000, why: "etcd counts leases in whole seconds" },
           default: "6s",
           description: "After so long without renewal a node that holds the key counts as gone.",
         }),
@@ -234,6 +261,7 @@ function defaultKeysDirectory(): string {
 export type ClusterDocument = z.output<typeof clusterDocumentSchema>;
 export type ClusterNode = ClusterDocument["nodes"][string];
 export type ClusterGroup = ClusterDocument["groups"][string];
+export type GroupCheck = ClusterGroup["checks"][string];
 export type SourceRule = ClusterDocument["nat"]["source"][number];
 
 /** So many failover groups fit into the set of groups that the nodes tell each other: one byte, one bit each. */

@@ -1,5 +1,6 @@
-import { type IpNetwork, parseNetwork } from "../base/ip.ts";
-import { parseInterfaceAddress } from "./document-scalars.ts";
+import { parseDurationMs } from "../base/duration.ts";
+import { type IpAddress, type IpNetwork, parseNetwork } from "../base/ip.ts";
+import { parseHostAddress, parseInterfaceAddress } from "./document-scalars.ts";
 import type { DocumentPath } from "./located-yaml.ts";
 
 /**
@@ -56,11 +57,50 @@ export interface GroupFacts {
   readonly priorities: readonly (Fact<number> & { readonly node: string })[];
   readonly prioritiesPath: DocumentPath | undefined;
   readonly addressesPath: DocumentPath | undefined;
-  readonly addresses: readonly {
-    readonly role: string;
-    readonly path: DocumentPath;
-    readonly list: AddressList;
+  readonly addresses: readonly AddressesOfRole[];
+  readonly version: Fact<number>;
+  /** NaN where it is no duration. */
+  readonly intervalMs: Fact<number>;
+  readonly unicastPeers: readonly AddressesOfRole[];
+  readonly routerAdvertisements: readonly RouterAdvertisementFacts[];
+  readonly checksPath: DocumentPath;
+  readonly checks: readonly CheckFacts[];
+}
+
+export interface AddressesOfRole {
+  readonly role: string;
+  readonly path: DocumentPath;
+  readonly list: AddressList;
+}
+
+/** Durations are NaN where they are none; what is not said has its default. */
+export interface RouterAdvertisementFacts {
+  readonly role: string;
+  readonly path: DocumentPath;
+  readonly intervalMs: Fact<number>;
+  readonly lifetimeMs: Fact<number>;
+  readonly prefixes: readonly {
+    readonly network: Fact<IpNetwork>;
+    readonly autonomous: boolean;
+    readonly validMs: Fact<number>;
+    readonly preferredMs: Fact<number>;
   }[];
+  readonly dnsServers: AddressList;
+}
+
+export interface CheckFacts {
+  readonly name: string;
+  readonly path: DocumentPath;
+  readonly kind: string | undefined;
+  readonly keys: readonly string[];
+  readonly interface: Fact<string> | undefined;
+  readonly target: Fact<IpAddress> | undefined;
+  /** The first word. */
+  readonly program: Fact<string> | undefined;
+  readonly weight: Fact<number> | undefined;
+  readonly veto: boolean;
+  readonly intervalMs: number | undefined;
+  readonly timeout: Fact<number> | undefined;
 }
 
 export interface SourceRuleFacts {
@@ -133,11 +173,60 @@ function groupFacts({ key, value, path }: Entry): GroupFacts {
       },
     ]),
     addressesPath: isMap(child(value, "addresses")) ? [...path, "addresses"] : undefined,
-    addresses: entries(value, ["addresses"], path).map((entry) => ({
-      role: entry.key,
-      path: entry.path,
-      list: addressList(entry.value, entry.path),
-    })),
+    addresses: addressesByRole(value, "addresses", path, parseInterfaceAddress),
+    version: numberFact(child(value, "version") ?? 3, [...path, "version"]) ?? { value: 3, path },
+    intervalMs: durationFact(value, "interval", path, "100ms"),
+    unicastPeers: addressesByRole(value, "unicastPeers", path, parseHostAddress),
+    routerAdvertisements: entries(value, ["routerAdvertisements"], path).map(routerAdvertisementFacts),
+    checksPath: [...path, "checks"],
+    checks: entries(value, ["checks"], path).map(checkFacts),
+  };
+}
+
+function addressesByRole(value: unknown, key: string, path: DocumentPath, parse: Parse): AddressesOfRole[] {
+  return entries(value, [key], path).map((entry) => ({
+    role: entry.key,
+    path: entry.path,
+    list: addressList(entry.value, entry.path, parse),
+  }));
+}
+
+function routerAdvertisementFacts({ key, value, path }: Entry): RouterAdvertisementFacts {
+  return {
+    role: key,
+    path,
+    intervalMs: durationFact(value, "interval", path, "30s"),
+    lifetimeMs: durationFact(value, "lifetime", path, "30m"),
+    prefixes: items(value, ["prefixes"], path).flatMap((item) =>
+      networkFact(child(item.value, "prefix"), [...item.path, "prefix"], parseNetwork).map((network) => ({
+        network,
+        autonomous: child(item.value, "autonomous") !== false,
+        validMs: durationFact(item.value, "validLifetime", item.path, "24h"),
+        preferredMs: durationFact(item.value, "preferredLifetime", item.path, "4h"),
+      })),
+    ),
+    dnsServers: addressList(child(value, "dnsServers"), [...path, "dnsServers"], parseHostAddress),
+  };
+}
+
+function checkFacts({ key, value, path }: Entry): CheckFacts {
+  const text = (name: string) => textFact(child(value, name), [...path, name]);
+  const durationMs = (name: string) => parseDurationMs(text(name)?.value ?? "");
+  const target = parseHostAddress(text("target")?.value ?? "")?.address;
+  const command = child(value, "command");
+  const timeoutMs = durationMs("timeout");
+  return {
+    name: key,
+    path,
+    kind: text("kind")?.value,
+    keys: isMap(value) ? Object.keys(value) : [],
+    interface: text("interface"),
+    target: target === undefined ? undefined : { value: target, path: [...path, "target"] },
+    program: Array.isArray(command) ? textFact(command[0], [...path, "command", 0]) : undefined,
+    weight: numberFact(child(value, "weight"), [...path, "weight"]),
+    veto: child(value, "veto") === true,
+    intervalMs: child(value, "interval") === undefined ? 1_000 : durationMs("interval"),
+    timeout: timeoutMs === undefined ? undefined : { value: timeoutMs, path: [...path, "timeout"] },
   };
 }
 
@@ -167,6 +256,14 @@ function networkFact(value: unknown, path: DocumentPath, parse: Parse): Fact<IpN
   return parsed === undefined ? [] : [{ value: parsed, path }];
 }
 
+/** The place of a duration that is not there is what it would be in. */
+function durationFact(value: unknown, key: string, path: DocumentPath, byDefault: string): Fact<number> {
+  const given = child(value, key);
+  const text = given ?? byDefault;
+  const durationMs = typeof text === "string" ? parseDurationMs(text) : undefined;
+  return { value: durationMs ?? Number.NaN, path: given === undefined ? path : [...path, key] };
+}
+
 function textFact(value: unknown, path: DocumentPath): Fact<string> | undefined {
   return typeof value === "string" ? { value, path } : undefined;
 }
@@ -181,10 +278,14 @@ function entries(root: unknown, below: readonly string[], base: DocumentPath = [
   return Object.entries(map).map(([key, value]) => ({ key, value, path: [...base, ...below, key] }));
 }
 
-function items(root: unknown, below: readonly string[]): Entry[] {
+function items(root: unknown, below: readonly string[], base: DocumentPath = []): Entry[] {
   const list = below.reduce(child, root);
   if (!Array.isArray(list)) return [];
-  return list.map((value: unknown, index) => ({ key: String(index), value, path: [...below, index] }));
+  return list.map((value: unknown, index) => ({
+    key: String(index),
+    value,
+    path: [...base, ...below, index],
+  }));
 }
 
 function child(value: unknown, key: string): unknown {

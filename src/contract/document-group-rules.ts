@@ -2,6 +2,7 @@ import { formatIp, formatNetwork, type IpNetwork, isLinkLocal, networkContains }
 import { closestName } from "./closest-name.ts";
 import { GROUPS_MAX } from "./cluster-document.ts";
 import type { DocumentFacts, Fact, GroupFacts, NodeFacts } from "./document-facts.ts";
+import { checkRouter } from "./document-router-rules.ts";
 import { clip } from "./document-scalars.ts";
 import type { Finding } from "./finding.ts";
 
@@ -15,6 +16,7 @@ export function checkGroup(facts: DocumentFacts): Finding[] {
       ...checkPriorities(group, facts.nodes),
       ...checkRoles(group, facts),
       ...checkVirtualAddresses(group, facts.nodes, seen),
+      ...checkRouter(group, facts.nodes),
     ]),
   ];
 }
@@ -108,7 +110,7 @@ function checkPriorities(group: GroupFacts, nodes: readonly NodeFacts[]): Findin
       path: group.prioritiesPath,
       on: "key",
       message: `${clip(node)} has no priority`,
-      hint: `Add ${clip(node)} with a number from 1 to 254 that no other node has.`,
+      hint: `Add ${clip(node)} with a number from 1 to 255 that no other node has.`,
     });
   }
   return findings;

@@ -114,6 +114,30 @@ export function parseInterfaceAddress(text: string): IpNetwork | undefined {
   return network === undefined || hostFault(network) !== undefined ? undefined : network;
 }
 
+/** The address of one machine, without a prefix length. */
+export const hostAddress = z
+  .string()
+  .transform((text, context) => {
+    const address = parseIp(text);
+    const fault = address === undefined ? "is not an IP address" : notAHost(address);
+    if (address === undefined || fault !== undefined) {
+      return refuse(context, `"${clip(text)}" ${fault}`, {
+        code: "bad-address",
+        hint: "Write the address of one machine without a prefix length, such as 10.1.0.3 or 2001:db8::3.",
+      });
+    }
+    return formatIp(address);
+  })
+  .meta({ description: "The address of one machine.", examples: ["10.1.0.3", "2001:db8::3"] });
+scalarKinds.add(hostAddress, { kind: "address" });
+
+/** Reads what `hostAddress` accepts, as the network of this one machine; undefined for everything else. */
+export function parseHostAddress(text: string): IpNetwork | undefined {
+  const address = parseIp(text);
+  if (address === undefined || notAHost(address) !== undefined) return undefined;
+  return { address, prefixLength: address.length * 8 };
+}
+
 /** Why no machine can have this address in its network; undefined when one can. */
 function hostFault({ address, prefixLength }: IpNetwork): string | undefined {
   return notAHost(address) ?? endOfNetwork(address, prefixLength);
@@ -203,8 +227,8 @@ scalarKinds.add(translationTarget, { kind: "address" });
 export interface DurationRange {
   readonly minMs: number;
   readonly maxMs: number;
-  /** The duration must be a multiple of this. */
-  readonly stepMs?: number;
+  /** The duration must be a multiple of this, for the reason that is named. */
+  readonly step?: { readonly ms: number; readonly why: string };
   readonly default: string;
   readonly description: string;
 }
@@ -240,10 +264,11 @@ function durationText(range: DurationRange, defaultWords = "is the default") {
           hint: `It can be ${span}; ${range.default} ${defaultWords}.`,
         });
       }
-      if (range.stepMs !== undefined && durationMs % range.stepMs !== 0) {
-        return refuse(context, `${clip(given)} is not a multiple of ${range.stepMs}ms`, {
+      if (range.step !== undefined && durationMs % range.step.ms !== 0) {
+        const step = formatDurationMs(range.step.ms);
+        return refuse(context, `${clip(given)} is not a multiple of ${step}`, {
           code: "out-of-range",
-          hint: `VRRPv3 counts in hundredths of a second (RFC 9568 5.2.7): ${span}, in steps of ${range.stepMs}ms.`,
+          hint: `${range.step.why}: ${span}, in steps of ${step}.`,
         });
       }
       return durationMs;

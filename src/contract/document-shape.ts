@@ -58,6 +58,11 @@ function findingsOf(issue: Issue, prefix: DocumentPath, root: unknown): Finding[
     case "too_small":
     case "too_big":
       return [outOfRange(path, sizeWords(issue, given), path)];
+    case "invalid_value": {
+      if (given === undefined) return [missingKey(path)];
+      const allowed = issue.values.map(String).join(", ");
+      return [outOfRange(path, `${typeWords(given)} is not one of ${allowed}`, path)];
+    }
     case "custom": {
       const { code, hint } = faultOf(issue.params);
       return [{ code, path, on: "value", message: issue.message, hint }];

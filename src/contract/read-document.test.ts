@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Problem } from "../base/problem.ts";
 import { badDocuments, goodDocument } from "./bad-documents.test-data.ts";
+import { badRouterDocuments } from "./bad-router-documents.test-data.ts";
 import { documentRevision } from "./document-revision.ts";
 import { problemCodes } from "./problem-codes.ts";
 import { readDocument } from "./read-document.ts";
@@ -93,7 +94,7 @@ describe("readDocument, a good document", () => {
 });
 
 describe("readDocument, a bad document", () => {
-  for (const { name, replace, by, code, path, says } of badDocuments) {
+  for (const { name, replace, by, code, path, says } of [...badDocuments, ...badRouterDocuments]) {
     it(name, () => {
       if (replace !== undefined) assert.ok(goodDocument.includes(replace), "the good document has the place");
       const marked = replace === undefined ? by : goodDocument.replace(replace, () => by);

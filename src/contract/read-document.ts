@@ -1,5 +1,6 @@
 import type { Problem } from "../base/problem.ts";
 import type { ClusterDocument } from "./cluster-document.ts";
+import { checkChecks } from "./document-check-rules.ts";
 import { documentFacts } from "./document-facts.ts";
 import { checkGroup } from "./document-group-rules.ts";
 import { checkNat, natNotices } from "./document-nat-rules.ts";
@@ -50,7 +51,13 @@ export function readDocument(text: string, file: string): ValidDocument | Invali
   }
   const shape = checkShape(yaml.value);
   const facts = documentFacts(yaml.value);
-  const findings = [...shape.findings, ...checkNodes(facts), ...checkGroup(facts), ...checkNat(facts)];
+  const findings = [
+    ...shape.findings,
+    ...checkNodes(facts),
+    ...checkGroup(facts),
+    ...checkChecks(facts),
+    ...checkNat(facts),
+  ];
   const problems = [...faults, ...findings.map((finding) => locate(finding, yaml, file))];
   if (shape.document === undefined || problems.length > 0) return invalid(problems);
   const notices = natNotices(facts).map((finding) => locate(finding, yaml, file));

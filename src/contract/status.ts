@@ -74,6 +74,55 @@ export const nodeGroupSchema = z.object({
   complete: z.boolean(),
 });
 
+/** One process of a node. An older node says less. */
+export const nodeProcessSchema = z.looseObject({
+  role: z.string(),
+  /** 0 while it does not run. */
+  pid: z.number(),
+  restarts: z.number(),
+  realTime: z.boolean().optional(),
+  /** `starting`, `answers`, `silent`, `hangs`, or `waiting` to be started again. */
+  state: z.string().optional(),
+  /** Times that it was killed because it did not answer. */
+  hangs: z.number().optional(),
+  /** Times in a row that it ended before it had worked for a while. */
+  failures: z.number().optional(),
+  lastEnd: z.string().optional(),
+  /** How readily the kernel kills it for want of memory: -1000 never, 1000 first. */
+  oomScoreAdj: z.number().optional(),
+  /** What it may do at most, where that is less than the supervisor may. */
+  capabilities: z.array(z.string()).readonly().optional(),
+});
+
+/** A check of a node; a newer node may say more. */
+export const checkStatusSchema = z.looseObject({
+  group: z.string(),
+  name: z.string(),
+  kind: z.string(),
+  /** `pending`: no probe has ended yet. */
+  state: z.string(),
+  /** How long it has been so. */
+  sinceSeconds: z.number(),
+  /** What the last probe found. */
+  words: z.string(),
+  /** Why it fails; empty when it does not. */
+  failure: z.string(),
+  weight: z.number(),
+  veto: z.boolean(),
+  /** A command that asks the same, for people. */
+  try: z.string(),
+  /** It flapped: so long its good results are not believed yet; null when that is not so. */
+  heldSeconds: z.number().nullable(),
+  flaps: z.number(),
+});
+
+export const maintenanceSchema = z.object({
+  by: z.string(),
+  reason: z.string(),
+  /** ISO 8601, UTC. */
+  since: z.string(),
+});
+
 export const nodeStatusSchema = z.object({
   name: z.string(),
   reachable: z.boolean(),
@@ -115,9 +164,8 @@ export const nodeStatusSchema = z.object({
       ),
     }),
   ),
-  processes: z.array(
-    z.object({ role: z.string(), pid: z.number(), restarts: z.number(), realTime: z.boolean().optional() }),
-  ),
+  /** None when the supervisor does not answer. */
+  processes: z.array(nodeProcessSchema),
   /** Where the document has an arbiter: by group, what this node knows of it. */
   arbiter: z
     .array(
@@ -134,6 +182,10 @@ export const nodeStatusSchema = z.object({
     )
     .optional(),
   memoryKiB: z.number(),
+  /** What it checks; absent on nodes that know no checks. */
+  checks: z.array(checkStatusSchema).optional(),
+  /** It was set aside: it becomes active only where nobody else can. */
+  maintenance: maintenanceSchema.optional(),
   /** How late the failover role's loop woke up at most. */
   lateness: z.object({ maxMs: z.number() }),
   counters,
@@ -176,6 +228,8 @@ export type ReplicationStatus = z.output<typeof replicationSchema>;
 export type StatusProblem = z.output<typeof statusProblem>;
 export type ClusterGroupStatus = ClusterStatus["groups"][number];
 export type NodeGroupStatus = z.output<typeof nodeGroupSchema>;
+export type CheckStatus = z.output<typeof checkStatusSchema>;
+export type Maintenance = z.output<typeof maintenanceSchema>;
 export type NodeRole = NodeStatus["role"];
 export type Verdict = ClusterStatus["verdict"];
 
@@ -185,6 +239,8 @@ export const switchoverRequestSchema = z.strictObject({
   group: z.string().optional(),
   to: z.string().optional(),
   reason: z.string().max(200).optional(),
+  /** Only say what would happen. */
+  dryRun: z.boolean().optional(),
 });
 
 export const switchoverAnswerSchema = z.object({
@@ -193,6 +249,37 @@ export const switchoverAnswerSchema = z.object({
   from: z.string(),
   to: z.string(),
 });
+
+/** The body of POST /v1/node/standby and, without force, of POST /v1/node/resume. */
+export const standbyRequestSchema = z.strictObject({
+  node: z.string(),
+  reason: z.string().max(200),
+  /** Who asks, as far as the machine knows. */
+  by: z.string().max(100),
+  /** Also where nobody else holds every connection. */
+  force: z.boolean().optional(),
+});
+
+export const resumeRequestSchema = z.strictObject({ node: z.string(), by: z.string().max(100) });
+
+export const standbyAnswerSchema = z.object({
+  ok: z.literal(true),
+  node: z.string(),
+  /** Who is active for each group now; null where that is nobody or not known. */
+  groups: z.array(z.object({ name: z.string(), activeNode: z.string().nullable() })),
+});
+
+export const resumeAnswerSchema = z.object({
+  ok: z.literal(true),
+  node: z.string(),
+  /** What has ended. */
+  maintenance: maintenanceSchema,
+});
+
+export type StandbyRequest = z.output<typeof standbyRequestSchema>;
+export type StandbyAnswer = z.output<typeof standbyAnswerSchema>;
+export type ResumeRequest = z.output<typeof resumeRequestSchema>;
+export type ResumeAnswer = z.output<typeof resumeAnswerSchema>;
 
 /** The body of every 4xx and 5xx answer. */
 export const problemSchema = z.object({

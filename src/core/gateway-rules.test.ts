@@ -40,6 +40,30 @@ describe("renderGatewayRules", () => {
     assert.equal(renderGatewayRules(example("two-gateways.yaml"), "gw1"), golden);
   });
 
+  it("with accept mode off drops what is sent to the virtual addresses, but for the discovery of neighbours", () => {
+    const rules = renderGatewayRules(example("router.yaml"), "north");
+    assert.deepEqual(chain(rules, "own-in").slice(1, 4).map(withoutComment), [
+      "ip daddr { 10.1.0.1, 192.0.2.1 } counter drop",
+      "ip6 daddr { fe80::51:1, 2001:db8:1::1, 2001:db8::1 } icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
+      "ip6 daddr { fe80::51:1, 2001:db8:1::1, 2001:db8::1 } counter drop",
+    ]);
+    assert.ok(!renderGatewayRules(documentOf(goodDocument), "gw1").includes("accept mode"));
+  });
+
+  it("does not track VRRP between single routers either", () => {
+    const rules = renderGatewayRules(example("router.yaml"), "north");
+    assert.deepEqual(
+      chain(rules, "control-out")
+        .map(withoutComment)
+        .filter((line) => line.includes("vrrp")),
+      [
+        'oifname "enp1s0" ip daddr 224.0.0.18 meta l4proto vrrp notrack',
+        'oifname "enp1s0" ip6 daddr ff02::12 meta l4proto vrrp notrack',
+        'oifname "enp2s0" meta l4proto vrrp notrack',
+      ],
+    );
+  });
+
   it("exchanges control traffic untracked with every other node, and with no one else", () => {
     const three = goodDocument
       .replace(

@@ -6,6 +6,7 @@ import {
   virtualAddressesOf,
 } from "../contract/cluster-document.ts";
 import { pulsePaths } from "../contract/pulse-paths.ts";
+import { acceptModeRules } from "./accept-mode-rules.ts";
 import { eventRules, type Helper, helperObjects, helperRules } from "./gateway-event-rules.ts";
 import type { Rule } from "./gateway-rule.ts";
 import { liveness } from "./liveness.ts";
@@ -43,6 +44,7 @@ export function renderGatewayRules(
     ]),
     chain("own-in", "filter hook input priority filter", [
       ...neighborRules(document),
+      ...acceptModeRules(document),
       ...ownInRules(document),
     ]),
     chain("own-out", "filter hook output priority filter", ownOutRules(document)),
@@ -156,15 +158,22 @@ function controlRules(document: ClusterDocument, node: string, direction: "in" |
           notTracked(`${between} tcp dport ${tcpPorts}`, "flow-sync and control, to the server"),
           notTracked(`${between} tcp sport ${tcpPorts}`, "flow-sync and control, to the client"),
         ];
-  // VRRP goes to 224.0.0.18 and ff02::12 (RFC 9568 5.1.1.2, 5.1.2.2), on the interfaces with virtual addresses.
+  // VRRP goes to 224.0.0.18 and ff02::12 (RFC 9568 5.1.1.2, 5.1.2.2), on the interfaces with virtual addresses, or to
+  // the other routers' own addresses.
   const faces = [...virtualAddressesOf(document)].flatMap(([face, addresses]) => {
     const name = document.nodes[node]?.interfaces[face]?.device ?? "";
-    return [
+    const isUnicast = Object.values(document.groups).some(({ unicastPeers }) => face in unicastPeers);
+    const multicast = [
       { group: "ip daddr 224.0.0.18", present: addresses.some(isFamily(4)) },
       { group: "ip6 daddr ff02::12", present: addresses.some(isFamily(6)) },
     ]
       .filter((one) => one.present)
       .map((one) => notTracked(`${onDevice(name)} ${one.group} meta l4proto vrrp`, `VRRP on ${face}`));
+    const unicast = notTracked(
+      `${onDevice(name)} meta l4proto vrrp`,
+      `VRRP on ${face}, to single routers too`,
+    );
+    return isUnicast ? [unicast] : multicast;
   });
   return [...pairwise, ...faces];
 }

@@ -1,29 +1,52 @@
+import { fstatSync } from "node:fs";
+import { LogOutput } from "./log-output.ts";
 import type { LogLevel, RoleName } from "./role-message.ts";
 
 /** Syslog severities (RFC 5424 6.2.1), as journald reads them at the beginning of a line (sd-daemon(3)). */
 const severity = { error: 3, warning: 4, info: 6, debug: 7 } as const satisfies Record<LogLevel, number>;
 
-/** One line a message on standard output: for journald with its severity, otherwise with a time stamp. */
+/** One line a message on standard output: for journald with its severity, otherwise with a time stamp. Never waits. */
 export class Log {
   readonly #node: string;
   readonly #most: number;
-  readonly #journald = process.env["JOURNAL_STREAM"] !== undefined;
+  readonly #journald = isJournal(1);
+  readonly #output: LogOutput;
 
   constructor(node: string, level: LogLevel) {
     this.#node = node;
-    // Whoever read the log is gone: the gateway goes on.
-    process.stdout.on("error", () => {});
     this.#most = severity[level];
+    this.#output = new LogOutput((count) =>
+      this.#line(
+        "supervisor",
+        "warning",
+        `${count} lines of this log were dropped: nobody read them in time`,
+      ),
+    );
+  }
+
+  /** Lines that were given up because nobody read them in time. */
+  get dropped(): number {
+    return this.#output.dropped;
   }
 
   write(role: RoleName, level: LogLevel, text: string): void {
-    if (severity[level] > this.#most) return;
-    const body = text.replaceAll("\n", " ");
-    const line = this.#journald
-      ? `<${severity[level]}>${role}: ${body}`
-      : `${new Date().toISOString()} ${this.#node} ${role} ${level}: ${body}`;
-    process.stdout.write(`${line}\n`);
+    if (severity[level] <= this.#most) this.#output.push(this.#line(role, level, text));
   }
+
+  #line(role: RoleName, level: LogLevel, text: string): string {
+    const body = text.replaceAll("\n", " ");
+    return this.#journald
+      ? `<${severity[level]}>${role}: ${body}\n`
+      : `${new Date().toISOString()} ${this.#node} ${role} ${level}: ${body}\n`;
+  }
+}
+
+/** JOURNAL_STREAM alone does not say it: a shell in a journal's terminal has it, too (systemd.exec(5)). */
+function isJournal(fd: number): boolean {
+  const stream = process.env["JOURNAL_STREAM"];
+  if (stream === undefined) return false;
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  return stream === `${dev}:${ino}`;
 }
 
 export function isLogLevel(text: string): text is LogLevel {

@@ -11,7 +11,7 @@ import type { FailoverReport, GroupReport, ReplicatorReport, StreamReport } from
 
 const { document } = readDocument(goodDocument, "good.yaml");
 assert.ok(document !== undefined);
-const where = { documentDirectory: "/", runDirectory: "/run", node: "gw1" };
+const where = { documentDirectory: "/", runDirectory: "/run", stateDirectory: "/var", node: "gw1" };
 const settings = nodeSettings({ document, ...where }, new Uint8Array(32));
 
 const stream = (direction: "to" | "from", more: object = {}): StreamReport => ({
@@ -75,12 +75,33 @@ const source = (more: Partial<NodeMetricsSource> = {}): NodeMetricsSource => ({
   supervisor: {
     role: "supervisor",
     processes: [
-      { role: "control", pid: 42, restarts: 1 },
-      { role: "failover", pid: 0, restarts: 3 },
+      { role: "control", pid: 42, restarts: 1, state: "answers", hangs: 1, failures: 0 },
+      { role: "failover", pid: 0, restarts: 3, state: "waiting", hangs: 0, failures: 3 },
     ],
+    logLinesDropped: 17,
   },
   connections: { count: 102_334, max: 1_048_576 },
   gatewayLoaded: true,
+  history: new Map([
+    [
+      "gateway",
+      { takeovers: { silence: 2, resignation: 1 }, takeoverUs: 342_055, gapUs: 343_100, changedMs: 1_500 },
+    ],
+    ["guests", { takeovers: { silence: 0 }, takeoverUs: undefined, gapUs: undefined, changedMs: undefined }],
+  ]),
+  checks: [
+    {
+      ...{ group: "gateway", name: "upstream", kind: "ping", state: "failing", sinceSeconds: 3, flaps: 2 },
+      ...{
+        words: "no answer",
+        failure: "no answer for 3 s",
+        weight: 0,
+        veto: true,
+        try: "ping",
+        heldSeconds: null,
+      },
+    },
+  ],
   usageOf: () => ({ cpuSeconds: 1.5, residentBytes: 100, privateBytes: 40 }),
   ...more,
 });
@@ -96,6 +117,10 @@ describe("renderNodeMetrics", () => {
     const found = await lines(source());
     const expected = [
       "tocha_connections 102334",
+      "tocha_node_set_aside 0",
+      'tocha_check_ok{group="gateway",check="upstream",kind="ping"} 0',
+      'tocha_check_held_seconds{group="gateway",check="upstream",kind="ping"} 3',
+      'tocha_check_flaps{group="gateway",check="upstream",kind="ping"} 2',
       "tocha_connections_max 1048576",
       'tocha_role{group="gateway",role="active"} 1',
       'tocha_role{group="gateway",role="standby"} 0',
@@ -111,6 +136,13 @@ describe("renderNodeMetrics", () => {
       "tocha_failover_lateness_max_seconds 0.0015",
       'tocha_failover_events_total{event="conflict"} 2',
       'tocha_failover_events_total{event="pulseReplayed"} 4',
+      'tocha_takeovers_total{group="gateway",cause="silence"} 2',
+      'tocha_takeovers_total{group="gateway",cause="resignation"} 1',
+      'tocha_takeovers_total{group="guests",cause="silence"} 0',
+      'tocha_takeover_last_seconds{group="gateway"} 0.342055',
+      'tocha_takeover_last_gap_seconds{group="gateway"} 0.3431',
+      'tocha_failover_changed_timestamp_seconds{group="gateway"} 1.5',
+      'tocha_conflicts_total{group="gateway"} 1',
       "tocha_replication_complete 1",
       'tocha_replication_records_total{peer="gw2",direction="to"} 1000',
       'tocha_replication_bytes_total{peer="gw2",direction="from"} 27000',
@@ -124,6 +156,9 @@ describe("renderNodeMetrics", () => {
       'tocha_replication_not_protected{group="gateway"} 2',
       "tocha_replication_overruns_total 2",
       'tocha_process_restarts_total{process="failover"} 3',
+      'tocha_process_hangs_total{process="control"} 1',
+      'tocha_process_failures{process="failover"} 3',
+      "tocha_log_lines_dropped_total 17",
       'tocha_process_up{process="failover"} 0',
       'tocha_process_up{process="control"} 1',
       'tocha_process_cpu_seconds_total{process="control"} 1.5',
@@ -162,7 +197,9 @@ describe("renderNodeMetrics", () => {
     const found = await lines(source({ replicator: undefined, failover: undefined }));
     assert.ok(found.includes('tocha_process_answering{process="replicator"} 0'));
     assert.ok(found.includes('tocha_process_answering{process="supervisor"} 1'));
-    assert.ok(!found.some((line) => /^tocha_(replication|role)/.test(line)));
+    assert.ok(!found.some((line) => /^tocha_(replication|role|conflicts)/.test(line)));
+    const unmeasured = found.filter((line) => line.includes("guests"));
+    assert.deepEqual(unmeasured, ['tocha_takeovers_total{group="guests",cause="silence"} 0']);
     const cut = await lines(
       source({ replicator: replicator({ streams: [stream("to", { connected: false })] }) }),
     );

@@ -1,4 +1,6 @@
-import { nodeRoles } from "../contract/status.ts";
+import { type CheckStatus, nodeRoles } from "../contract/status.ts";
+import type { GroupHistoryFigures } from "./drivers/node-history.ts";
+import { addHistory } from "./history-metrics.ts";
 import { type MetricLabels, MetricSet, type RenderedMetrics } from "./metric-set.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { nodeView } from "./node-view.ts";
@@ -14,6 +16,10 @@ export interface NodeMetricsSource {
   readonly supervisor: SupervisorReport | undefined;
   readonly connections: { readonly count: number; readonly max: number };
   readonly gatewayLoaded: boolean;
+  /** By group. */
+  readonly history: ReadonlyMap<string, GroupHistoryFigures>;
+  readonly checks?: readonly CheckStatus[];
+  readonly isSetAside?: boolean;
   usageOf(pid: number): ProcessUsage | undefined;
 }
 
@@ -21,7 +27,9 @@ export interface NodeMetricsSource {
 export async function renderNodeMetrics(source: NodeMetricsSource): Promise<RenderedMetrics> {
   const metrics = new MetricSet();
   addNode(metrics, source);
+  addHealth(metrics, source);
   if (source.failover !== undefined) addFailover(metrics, source.failover);
+  addHistory(metrics, source.history, source.failover);
   if (source.replicator !== undefined) addReplicator(metrics, source.replicator);
   addProcesses(metrics, source);
   return await metrics.render();
@@ -38,6 +46,28 @@ function addNode(metrics: MetricSet, { settings, connections, gatewayLoaded }: N
     "1 when the rules and sysctls are in the kernel.",
     Number(gatewayLoaded),
   );
+}
+
+function addHealth(metrics: MetricSet, { checks = [], isSetAside = false }: NodeMetricsSource): void {
+  metrics.gauge("tocha_node_set_aside", "1 while the node is set aside for maintenance.", Number(isSetAside));
+  for (const { group, name: check, kind, state, sinceSeconds, flaps } of checks) {
+    const labels = { group, check, kind };
+    // Nothing is known of a pending one.
+    if (state !== "pending")
+      metrics.gauge(
+        "tocha_check_ok",
+        "1 when the check is ok, 0 when it fails.",
+        Number(state === "ok"),
+        labels,
+      );
+    metrics.gauge("tocha_check_held_seconds", "How long it has been so.", sinceSeconds, labels);
+    metrics.gauge(
+      "tocha_check_flaps",
+      "Times in a row that it failed again soon after it was ok.",
+      flaps,
+      labels,
+    );
+  }
 }
 
 function addFailover(metrics: MetricSet, report: FailoverReport): void {
@@ -289,12 +319,30 @@ function addProcesses(metrics: MetricSet, source: NodeMetricsSource): void {
       Number(report !== undefined),
       { process: role },
     );
-  for (const { role, pid, restarts } of source.supervisor?.processes ?? []) {
+  if (source.supervisor !== undefined)
+    metrics.counter(
+      "tocha_log_lines_dropped_total",
+      "Lines of the log that nobody read in time.",
+      source.supervisor.logLinesDropped,
+    );
+  for (const { role, pid, restarts, hangs, failures } of source.supervisor?.processes ?? []) {
     const labels = { process: role };
     metrics.counter(
       "tocha_process_restarts_total",
       "Times that the process was started again.",
       restarts,
+      labels,
+    );
+    metrics.counter(
+      "tocha_process_hangs_total",
+      "Times that the process was killed because it did not answer.",
+      hangs,
+      labels,
+    );
+    metrics.gauge(
+      "tocha_process_failures",
+      "Times in a row that the process ended soon after its start.",
+      failures,
       labels,
     );
     const usage = pid > 0 ? source.usageOf(pid) : undefined;

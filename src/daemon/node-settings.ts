@@ -1,9 +1,19 @@
 import { hkdfSync } from "node:crypto";
 import { isAbsolute, resolve } from "node:path";
-import { formatIp, parseNetwork } from "../base/ip.ts";
-import { type ClusterDocument, groupsOf, virtualAddressesOf } from "../contract/cluster-document.ts";
+import { formatIp, type IpFamily, isLinkLocal, parseNetwork, validIp } from "../base/ip.ts";
+import {
+  type ClusterDocument,
+  type ClusterGroup,
+  type GroupCheck,
+  groupsOf,
+  virtualAddressesOf,
+} from "../contract/cluster-document.ts";
+import type { CheckKind } from "../contract/document-checks.ts";
 import { documentRevision } from "../contract/document-revision.ts";
 import { type PulsePath, pulsePaths } from "../contract/pulse-paths.ts";
+import type { PeerSettings as ElectionPeer } from "../core/election/election-types.ts";
+import type { NamedCheckSettings } from "../core/health/check-set.ts";
+import type { VrrpVersion } from "../wire/vrrp.ts";
 
 /** An interface that carries virtual addresses of a group: one face of it. */
 export interface FaceSettings {
@@ -11,7 +21,36 @@ export interface FaceSettings {
   readonly device: string;
   /** This node's own addresses on it. */
   readonly addresses: readonly string[];
-  readonly virtualAddresses: readonly { readonly address: string; readonly prefixLength: number }[];
+  readonly virtualAddresses: readonly VirtualAddressSettings[];
+  /** Whom its VRRP advertisements go to, this node left out. Empty: the multicast group. */
+  readonly unicastPeers: readonly string[];
+  /** Undefined where none are sent. */
+  readonly routerAdvertisement: RouterAdvertisementSettings | undefined;
+}
+
+export interface VirtualAddressSettings {
+  readonly address: string;
+  readonly prefixLength: number;
+  /** The device that carries it: that of the face, or one with the virtual hardware address above it. */
+  readonly device: string;
+}
+
+export interface RouterAdvertisementSettings {
+  /** The virtual link-local address that hosts know the router by. */
+  readonly source: string;
+  readonly intervalMs: number;
+  readonly lifetimeSeconds: number;
+  readonly managed: boolean;
+  readonly otherConfiguration: boolean;
+  readonly prefixes: readonly {
+    readonly prefix: string;
+    readonly onLink: boolean;
+    readonly autonomous: boolean;
+    readonly validSeconds: number;
+    readonly preferredSeconds: number;
+  }[];
+  readonly dnsServers: readonly string[];
+  readonly mtu: number | undefined;
 }
 
 export interface PeerSettings {
@@ -28,7 +67,26 @@ export interface GroupSettings {
   readonly intervalMs: number;
   readonly pulseIntervalMs: number;
   readonly preempt: boolean;
+  readonly preemptDelayMs: number;
+  /** What is spoken over IPv4. */
+  readonly version: VrrpVersion;
+  /** Whether the virtual addresses have the hardware address of the virtual router. */
+  readonly virtualMac: boolean;
+  /** Of all nodes. */
+  readonly priorities: Readonly<Record<string, number>>;
   readonly faces: readonly FaceSettings[];
+  readonly checks: readonly CheckSettings[];
+}
+
+/** A check as this node makes it. */
+export interface CheckSettings extends NamedCheckSettings {
+  readonly kind: CheckKind;
+  /** Of the kinds that have an interface. */
+  readonly device: string | undefined;
+  /** The node's own address that a question comes from; undefined where the kernel must choose (link-local targets). */
+  readonly source: string | undefined;
+  readonly target: string | undefined;
+  readonly command: readonly string[];
 }
 
 export interface ArbiterSettings {
@@ -47,6 +105,8 @@ export interface NodeSettings {
   readonly revision: string;
   readonly document: ClusterDocument;
   readonly runDirectory: string;
+  /** What outlives a boot. */
+  readonly stateDirectory: string;
   readonly keysDirectory: string;
   /** Hexadecimal; derived from the cluster's key for the pulses alone. */
   readonly pulseKey: string;
@@ -72,6 +132,7 @@ export interface NodeSettingsSource {
   readonly documentDirectory: string;
   readonly node: string;
   readonly runDirectory: string;
+  readonly stateDirectory: string;
 }
 
 /** The folder with the keys, as the document says. */
@@ -90,6 +151,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
     revision: documentRevision(document),
     document,
     runDirectory: source.runDirectory,
+    stateDirectory: source.stateDirectory,
     keysDirectory: keysDirectory(document, source.documentDirectory),
     pulseKey: Buffer.from(hkdfSync("sha256", clusterKey, document.cluster, "tocha pulse v1", 32)).toString(
       "hex",
@@ -101,12 +163,12 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
       intervalMs: group.intervalMs,
       pulseIntervalMs: group.pulseIntervalMs,
       preempt: group.preempt,
-      faces: Object.entries(group.addresses).map(([name, virtual]) => ({
-        name,
-        device: interfaceOf(document, node, name).device,
-        addresses: interfaceOf(document, node, name).addresses,
-        virtualAddresses: virtual.map(splitNetwork),
-      })),
+      preemptDelayMs: group.preemptDelayMs,
+      version: group.version === 2 ? 2 : 3,
+      virtualMac: group.virtualMac,
+      faces: Object.keys(group.addresses).map((name) => faceSettings(document, node, group, name)),
+      priorities: group.priorities,
+      checks: Object.entries(group.checks).map(([name, check]) => checkSettings(document, node, name, check)),
     })),
     peers: Object.keys(document.nodes)
       .filter((peer) => peer !== node)
@@ -130,6 +192,87 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
     arbiter: arbiterSettings(document, source.documentDirectory),
     metrics: metricsSettings(document, node),
   };
+}
+
+function faceSettings(
+  document: ClusterDocument,
+  node: string,
+  group: ClusterGroup,
+  name: string,
+): FaceSettings {
+  const { device, addresses } = interfaceOf(document, node, name);
+  const virtualAddresses = (group.addresses[name] ?? []).map(splitNetwork).map((virtual) => {
+    if (!group.virtualMac) return { ...virtual, device };
+    const family = virtual.address.includes(":") ? 6 : 4;
+    return { ...virtual, device: virtualMacDevice(document, group.virtualRouterId, name, family) };
+  });
+  return {
+    name,
+    device,
+    addresses,
+    virtualAddresses,
+    unicastPeers: (group.unicastPeers[name] ?? []).filter((peer) => !addresses.includes(peer)),
+    routerAdvertisement: routerAdvertisementSettings(group, name),
+  };
+}
+
+/**
+ * The device with the virtual router's hardware address on one interface. The name says which, within the 15 characters
+ * that a device's can have; the number is the place of the interface among all that have virtual addresses.
+ */
+function virtualMacDevice(
+  document: ClusterDocument,
+  virtualRouterId: number,
+  name: string,
+  family: IpFamily,
+): string {
+  const place = [...virtualAddressesOf(document).keys()].sort().indexOf(name);
+  return `vrrp${family}-${virtualRouterId}-${place}`;
+}
+
+function routerAdvertisementSettings(
+  group: ClusterGroup,
+  name: string,
+): RouterAdvertisementSettings | undefined {
+  const said = group.routerAdvertisements[name];
+  const source = (group.addresses[name] ?? [])
+    .map((text) => splitNetwork(text).address)
+    .find((address) => address.includes(":") && isLinkLocal(validIp(address)));
+  if (said === undefined || source === undefined) return undefined;
+  const { intervalMs, lifetimeMs, prefixes, mtu, ...rest } = said;
+  return {
+    ...rest,
+    source,
+    intervalMs,
+    mtu,
+    lifetimeSeconds: lifetimeMs / 1_000,
+    prefixes: prefixes.map(({ validMs, preferredMs, ...prefix }) => ({
+      ...prefix,
+      validSeconds: validMs / 1_000,
+      preferredSeconds: preferredMs / 1_000,
+    })),
+  };
+}
+
+function checkSettings(
+  document: ClusterDocument,
+  node: string,
+  name: string,
+  { interface: role, target, command = [], ...check }: GroupCheck,
+): CheckSettings {
+  const place = role === undefined ? undefined : interfaceOf(document, node, role);
+  const asked = target === undefined ? undefined : validIp(target);
+  const isSource = (own: string) => asked !== undefined && validIp(own).length === asked.length;
+  const source = asked === undefined || isLinkLocal(asked) ? undefined : place?.addresses.find(isSource);
+  return { ...check, name, device: place?.device, source, target, command };
+}
+
+/** The other nodes, as the election of a group knows them. */
+export function electionPeers({ peers }: NodeSettings, group: GroupSettings): ElectionPeer[] {
+  return peers.map(({ name, addresses }) => ({
+    ...{ name, priority: group.priorities[name] ?? 1 },
+    addresses: addresses.map(validIp),
+  }));
 }
 
 /** The virtual addresses of all groups. */

@@ -1,5 +1,7 @@
 import { groupsOf } from "../contract/cluster-document.ts";
 import type {
+  CheckStatus,
+  Maintenance,
   NodeGroupStatus,
   NodeStatus,
   ReplicationStatus,
@@ -19,6 +21,8 @@ export interface NodeStatusSource {
   readonly supervisor: SupervisorReport | undefined;
   /** By group; undefined where the document has no arbiter. */
   readonly arbiter?: Readonly<Record<string, ArbitrationView>> | undefined;
+  readonly checks?: readonly CheckStatus[];
+  readonly maintenance?: Maintenance | undefined;
   readonly kernel: { readonly flows: number; readonly flowsMax: number; readonly memoryKiB: number };
 }
 
@@ -33,7 +37,7 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
     reachable: true,
     role: main?.role ?? "unknown",
     sinceSeconds: main?.sinceSeconds ?? 0,
-    cause: main?.cause ?? "the failover role does not answer",
+    cause: main?.cause ?? `the ${supervisor === undefined ? "supervisor" : "failover role"} does not answer`,
     priority: main?.priority ?? settings.groups[0]?.priority ?? 0,
     effectivePriority: main?.effectivePriority ?? 0,
     groups,
@@ -59,9 +63,11 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
         ...(one.role === "failover" && failover !== undefined ? { realTime: failover.realTime } : {}),
       })) ?? [],
     ...(source.arbiter === undefined ? {} : { arbiter: arbiterStatus(source.arbiter) }),
+    checks: [...(source.checks ?? [])],
+    ...(source.maintenance === undefined ? {} : { maintenance: source.maintenance }),
     memoryKiB: kernel.memoryKiB,
     lateness: { maxMs: failover?.latenessMsMax ?? 0 },
-    counters: { ...view?.counters, ...replicationCounters(replicator) },
+    counters: { ...view?.counters, ...replicationCounters(replicator), ...logCounters(supervisor) },
   };
 }
 
@@ -136,6 +142,10 @@ function replicationCounters(replicator: ReplicatorReport | undefined): Record<s
     sweepFlowsPurged: sum(({ flowsPurged }) => flowsPurged),
     sweepTimersRefreshed: sum(({ timersRefreshed }) => timersRefreshed),
   };
+}
+
+function logCounters(supervisor: SupervisorReport | undefined): Record<string, number> {
+  return supervisor === undefined ? {} : { logLinesDropped: supervisor.logLinesDropped };
 }
 
 /** The place of a node that could not be asked. */

@@ -23,6 +23,11 @@ export function ignoreSignals(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 }
 
+/** Visible in ps: which node and which role a process is. */
+export function roleTitle(role: RoleName, node: string): string {
+  return `tochad-${role}-${node}`;
+}
+
 /** A role's connection to the others, for roles that run Node's event loop. When the supervisor is gone, the role ends. */
 export class RoleChannel {
   readonly #role: RoleName;
@@ -34,7 +39,12 @@ export class RoleChannel {
     ignoreSignals();
     this.#socket = new Socket({ fd: CHANNEL_FD, readable: true, writable: true });
     this.#socket.on("data", (chunk: Buffer) => {
-      for (const envelope of this.#reader.push(chunk)) receive(envelope);
+      for (const envelope of this.#reader.push(chunk)) {
+        const { message } = envelope;
+        if (message.kind === "settings") process.title = roleTitle(role, message.settings.node);
+        if (message.kind === "heartbeat") this.send("supervisor", { ...message, kind: "heartbeat-answer" });
+        else receive(envelope);
+      }
     });
     this.#socket.on("error", () => process.exit(1));
     this.#socket.on("close", () => process.exit(0));

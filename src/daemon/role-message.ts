@@ -1,5 +1,8 @@
 import type { Problem } from "../base/problem.ts";
+import type { HistoryEntry } from "../contract/failover-history.ts";
 import type { Standing } from "../core/arbiter/arbitration.ts";
+import type { Maintenance } from "../core/election/health.ts";
+import type { CheckVerdict } from "../core/health/check-set.ts";
 import type { NodeSettings } from "./node-settings.ts";
 
 /** The processes of a node. The supervisor starts the others and carries their messages to each other. */
@@ -17,6 +20,10 @@ export type RoleMessage =
   | { readonly kind: "settings"; readonly settings: NodeSettings }
   /** supervisor → the others: this role has started (again) and knows nothing of your state. */
   | { readonly kind: "role-started"; readonly role: WorkerRole }
+  /** supervisor → role, every second: does your loop turn? */
+  | { readonly kind: "heartbeat"; readonly number: number }
+  /** role → supervisor, at once. */
+  | { readonly kind: "heartbeat-answer"; readonly number: number }
   /** supervisor → role: end in an orderly way. */
   | { readonly kind: "stop" }
   /** failover → supervisor, again and again while it is active for the group: renew the lifetimes of its virtual addresses. */
@@ -29,8 +36,14 @@ export type RoleMessage =
   | { readonly kind: "log"; readonly level: LogLevel; readonly text: string }
   /** control → failover: the rules and sysctls are in the kernel. */
   | { readonly kind: "gateway-ready" }
+  /** control → failover: what the checks of the group have come to. */
+  | { readonly kind: "checks"; readonly group: string; readonly checks: readonly CheckVerdict[] }
+  /** control → failover: the node is set aside, or (null) it is not any more. */
+  | { readonly kind: "maintenance"; readonly maintenance: Maintenance | null }
   /** failover → replicator: whether this node is active for the group. */
   | { readonly kind: "active"; readonly group: string; readonly active: boolean }
+  /** failover → control, after all that a change of role takes is done; again when the control role has started again. */
+  | { readonly kind: "transition"; readonly transition: Transition }
   /** replicator → failover: whether this node's kernel holds all of the group's flows. */
   | {
       readonly kind: "table";
@@ -59,6 +72,12 @@ export type RoleMessage =
   | { readonly kind: "ask"; readonly request: number }
   /** any → control: one of the report types of role-report.ts. */
   | { readonly kind: "answer"; readonly request: number; readonly report: unknown };
+
+/** A change of role as the failover role knows it: the history adds what is missing. */
+export interface Transition extends Omit<HistoryEntry, "id" | "node" | "at"> {
+  /** On the clock that all processes of a machine share (CLOCK_MONOTONIC). */
+  readonly decidedMs: number;
+}
 
 export interface Envelope {
   readonly to: RoleName;

@@ -1,5 +1,6 @@
 import type { ElectionView, PeerView } from "../core/election/election-types.ts";
 import type { ResyncCause, SourceState } from "../core/replication/source-types.ts";
+import type { Liveliness } from "./role-heartbeat.ts";
 import type { WorkerRole } from "./role-message.ts";
 
 /** One group, as the failover role sees it. */
@@ -88,12 +89,30 @@ export interface ReplicatorReport {
   readonly streamsRefused: number;
 }
 
+/** One process of the node, as the supervisor sees it. */
+export interface ProcessReport {
+  readonly role: WorkerRole | "supervisor";
+  /** 0 while it does not run. */
+  readonly pid: number;
+  readonly restarts: number;
+  /** `waiting`: it has ended, and is started again in a moment. */
+  readonly state: Liveliness | "waiting";
+  /** Times that it was killed because it did not answer. */
+  readonly hangs: number;
+  /** Times in a row that it ended before it had worked for a while. */
+  readonly failures: number;
+  /** How it ended the last time, in words. */
+  readonly lastEnd?: string;
+  /** How readily the kernel kills it for want of memory, -1000 (never) to 1000 (first); proc(5), oom_score_adj. */
+  readonly oomScoreAdj?: number;
+  /** The capabilities that it has at most; absent where it has all that the supervisor has. */
+  readonly capabilities?: readonly string[];
+}
+
 /** What the supervisor answers when it is asked. */
 export interface SupervisorReport {
   readonly role: "supervisor";
-  readonly processes: readonly {
-    readonly role: WorkerRole | "supervisor";
-    readonly pid: number;
-    readonly restarts: number;
-  }[];
+  readonly processes: readonly ProcessReport[];
+  /** Lines of the log that nobody read in time, and that were given up. */
+  readonly logLinesDropped: number;
 }

@@ -1,97 +1,91 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { VirtualAddresses } from "./drivers/virtual-addresses.ts";
 import type { Log } from "./log.ts";
 import type { NodeSettings } from "./node-settings.ts";
-import {
-  type Envelope,
-  EnvelopeReader,
-  encodeEnvelope,
-  type RoleMessage,
-  type RoleName,
-  type WorkerRole,
-} from "./role-message.ts";
-import type { SupervisorReport } from "./role-report.ts";
+import { HEARTBEAT_MS } from "./role-heartbeat.ts";
+import type { Envelope, RoleMessage, RoleName, WorkerRole } from "./role-message.ts";
+import { oomScoreAdjust, setOomScoreAdjust } from "./role-privileges.ts";
+import type { ProcessReport, SupervisorReport } from "./role-report.ts";
+import { ServiceNotice } from "./service-notice.ts";
+import { WorkerProcess } from "./worker-process.ts";
 
 const workerRoles = ["control", "replicator", "failover"] as const satisfies readonly WorkerRole[];
 
-/** Node.js options by role: the failover role keeps little, so that its garbage collector has little to do. */
-const runtimeOptions = {
-  // A collection on several threads would wait for helpers of ordinary priority.
-  failover: ["--max-old-space-size=48", "--max-semi-space-size=1", "--single-threaded-gc"],
-  replicator: ["--max-old-space-size=512"],
-  control: ["--max-old-space-size=128", "--max-semi-space-size=2"],
-} as const satisfies Record<WorkerRole, readonly string[]>;
-
-const RESTART_DELAY_MS_MIN = 50;
-const RESTART_DELAY_MS_MAX = 5_000;
-/** A role that has run this long is healthy: its next restart is quick again. */
-const HEALTHY_MS = 10_000;
 const STOP_LIMIT_MS = 3_000;
 const FLUSH_LIMIT_MS = 500;
 /** In the run folder: what removes the virtual addresses when nobody of the daemon is left (VirtualAddresses.releaseBatch). */
 const RELEASE_FILE = "release.ip";
 
-interface Worker {
-  readonly role: WorkerRole;
-  process: ChildProcess | undefined;
-  channel: Duplex | undefined;
-  startedMs: number;
-  restarts: number;
-  delayMs: number;
+export interface SupervisorOptions {
+  readonly settings: NodeSettings;
+  readonly log: Log;
+  /** Node.js options of a role, instead of its usual ones. */
+  readonly runtimeOptions?: Partial<Record<WorkerRole, readonly string[]>>;
 }
 
 /**
- * Starts the roles, carries their messages, starts again what has died, and, whenever the failover role is lost,
- * removes the virtual addresses from the kernel at once: nobody defends them any more.
+ * Starts the roles, carries their messages, starts again what has died or hangs, and, whenever the failover role is lost,
+ * removes the virtual addresses from the kernel at once: nobody defends them any more. Tells the service manager.
  */
 export class Supervisor {
   readonly #settings: NodeSettings;
   readonly #log: Log;
   readonly #addresses: ReadonlyMap<string, VirtualAddresses>;
-  readonly #workers: readonly Worker[] = workerRoles.map((role) => ({
-    role,
-    process: undefined,
-    channel: undefined,
-    startedMs: 0,
-    restarts: 0,
-    delayMs: RESTART_DELAY_MS_MIN,
-  }));
+  readonly #workers: readonly WorkerProcess[];
+  readonly #service = new ServiceNotice();
+  /** Groups that this node is active for. */
+  readonly #activeGroups = new Set<string>();
+  readonly #oomScoreAdj: number | undefined;
   #stopping = false;
   #onStopped: (() => void) | undefined;
 
-  constructor(settings: NodeSettings, log: Log) {
+  constructor({ settings, log, runtimeOptions = {} }: SupervisorOptions) {
     this.#settings = settings;
     this.#log = log;
     this.#addresses = new Map(settings.groups.map((group) => [group.name, new VirtualAddresses(group)]));
+    this.#oomScoreAdj = setOomScoreAdjust(process.pid, oomScoreAdjust.supervisor);
+    this.#workers = workerRoles.map(
+      (role) =>
+        new WorkerProcess({
+          ...{ role, settings, log, runtimeOptions: runtimeOptions[role] },
+          events: {
+            receive: (from, envelopes) => this.#receiveFrom(from, envelopes),
+            ended: (worker, cause) => this.#ended(worker, cause),
+          },
+        }),
+    );
   }
 
   start(): void {
     const batches = [...this.#addresses.values()].map((addresses) => addresses.releaseBatch());
     writeFileSync(join(this.#settings.runDirectory, RELEASE_FILE), batches.join(""));
+    if (this.#oomScoreAdj !== oomScoreAdjust.supervisor) {
+      const text = `the kernel's out-of-memory killer may kill this node's addresses away (oom_score_adj is ${this.#oomScoreAdj}, wished is ${oomScoreAdjust.supervisor}): CAP_SYS_RESOURCE is missing; systemd's OOMScoreAdjust= does it, too`;
+      this.#log.write("supervisor", "info", text);
+    }
     for (const worker of this.#workers) this.#start(worker);
+    setInterval(() => this.#beat(), HEARTBEAT_MS);
   }
 
   /** Ends all roles in order: addresses withdrawn and announced first, then the rest. Resolves when they are gone. */
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#service.stopping();
     // The addresses first; then the last changes of connections on their way to the standby.
     await this.#stopRole("failover", STOP_LIMIT_MS);
     await this.#stopRole("replicator", FLUSH_LIMIT_MS);
-    for (const { channel } of this.#workers) channel?.destroy();
+    for (const worker of this.#workers) worker.disconnect();
     const deadline = Date.now() + STOP_LIMIT_MS;
-    while (this.#workers.some(isRunning) && Date.now() < deadline) await sleep(10);
-    for (const worker of this.#workers) if (isRunning(worker)) worker.process?.kill("SIGKILL");
+    while (this.#workers.some(({ isRunning }) => isRunning) && Date.now() < deadline) await sleep(10);
+    for (const worker of this.#workers) if (worker.isRunning) worker.kill();
     this.#removeAddresses();
   }
 
   /** Asks a role to end its work in order, and gives it a limited time for that. */
   #stopRole(role: WorkerRole, limitMs: number): Promise<void> {
-    if (!isRunning(this.#worker(role))) return Promise.resolve();
+    if (!this.#worker(role).isRunning) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, limitMs);
       this.#onStopped = () => {
@@ -102,37 +96,40 @@ export class Supervisor {
     });
   }
 
-  #start(worker: Worker): void {
+  #start(worker: WorkerProcess): void {
     const { role } = worker;
-    const main = fileURLToPath(new URL(`./roles/${role}.ts`, import.meta.url));
-    const child = spawn(
-      process.execPath,
-      [...runtimeOptions[role], "--disable-warning=ExperimentalWarning", main],
-      {
-        stdio: ["ignore", "inherit", "inherit", "pipe"],
-        // Visible in ps: which node and which role this is.
-        argv0: `tochad-${role}-${this.#settings.node}`,
-      },
-    );
-    worker.process = child;
-    worker.startedMs = Date.now();
-    const channel = child.stdio[3] as Duplex;
-    worker.channel = channel;
-    const reader = new EnvelopeReader();
-    channel.on("data", (chunk: Buffer) => {
-      const envelopes = reader.push(chunk);
-      for (const envelope of envelopes) this.#deliver(envelope);
-      if (role === "failover") this.#followAddresses(envelopes);
-    });
-    // A broken channel shows as the role's exit.
-    channel.on("error", () => channel.destroy());
-    child.on("error", (error) => {
-      this.#log.write("supervisor", "error", `cannot start ${role}: ${error.message}`);
-      this.#ended(worker, child, null, null);
-    });
-    child.on("exit", (code, signal) => this.#ended(worker, child, code, signal));
+    worker.start();
     this.#deliver({ to: role, from: "supervisor", message: { kind: "settings", settings: this.#settings } });
     this.#broadcast({ kind: "role-started", role }, role);
+    worker.beat(performance.now());
+  }
+
+  /** Every second: does every role still answer? */
+  #beat(): void {
+    if (this.#stopping) return;
+    const now = performance.now();
+    for (const worker of this.#workers) {
+      if (!worker.beat(now)) continue;
+      // Before it dies, which takes the kernel a moment: nobody defends them.
+      if (worker.role === "failover") this.#removeAddresses();
+      worker.killHanging(now);
+    }
+    this.#tellService();
+  }
+
+  #tellService(): void {
+    this.#service.update({
+      processes: this.#processes(),
+      allUp: this.#workers.every(({ isUp }) => isUp),
+      activeGroups: [...this.#activeGroups],
+      onlyGroup: this.#addresses.size === 1,
+      nowMs: performance.now(),
+    });
+  }
+
+  #receiveFrom(role: WorkerRole, envelopes: readonly Envelope[]): void {
+    for (const envelope of envelopes) this.#deliver(envelope);
+    if (role === "failover") this.#followAddresses(envelopes);
   }
 
   /** Of what the failover role said about the addresses of a group, only the last word counts. */
@@ -153,17 +150,16 @@ export class Supervisor {
     for (const addresses of this.#addresses.values()) addresses.remove();
   }
 
-  #ended(worker: Worker, child: ChildProcess, code: number | null, signal: string | null): void {
-    if (worker.process !== child) return;
-    worker.process = undefined;
-    worker.channel = undefined;
-    if (worker.role === "failover") {
+  #ended(worker: WorkerProcess, cause: string): void {
+    const { role } = worker;
+    if (role === "failover") {
       this.#removeAddresses();
+      this.#activeGroups.clear();
       for (const group of this.#addresses.keys())
         this.#broadcast({ kind: "active", group, active: false }, "failover");
       this.#onStopped?.();
     }
-    if (worker.role === "replicator") {
+    if (role === "replicator") {
       // It cannot say so itself: what reaches the standby from here on is missed.
       for (const group of this.#addresses.keys()) {
         const message = { kind: "table", group, complete: false, watermark: 0 } as const;
@@ -171,19 +167,13 @@ export class Supervisor {
       }
     }
     if (this.#stopping) return;
-    const cause = signal ?? `exit status ${code}`;
-    if (Date.now() - worker.startedMs > HEALTHY_MS) worker.delayMs = RESTART_DELAY_MS_MIN;
-    this.#log.write(
-      "supervisor",
-      "error",
-      `${worker.role} ended (${cause}); starting it again in ${worker.delayMs} ms`,
-    );
+    const delayMs = worker.nextDelayMs();
+    const text = `${role} ended (${cause}); starting it again in ${delayMs} ms`;
+    this.#log.write("supervisor", "error", text);
+    this.#tellService();
     setTimeout(() => {
-      if (this.#stopping) return;
-      worker.restarts++;
-      this.#start(worker);
-    }, worker.delayMs);
-    worker.delayMs = Math.min(RESTART_DELAY_MS_MAX, worker.delayMs * 2);
+      if (!this.#stopping) this.#start(worker);
+    }, delayMs);
   }
 
   #broadcast(message: RoleMessage, except: RoleName): void {
@@ -193,18 +183,26 @@ export class Supervisor {
   }
 
   #deliver(envelope: Envelope): void {
-    if (envelope.to === "supervisor") {
-      this.#receive(envelope);
-      return;
-    }
-    const { channel } = this.#worker(envelope.to);
-    if (channel?.writable) channel.write(encodeEnvelope(envelope));
+    const { to, from, message } = envelope;
+    if (message.kind === "active" && from === "failover") this.#followRole(message.group, message.active);
+    if (to === "supervisor") this.#receive(envelope);
+    else this.#worker(to).send(envelope);
+  }
+
+  #followRole(group: string, active: boolean): void {
+    if (active === this.#activeGroups.has(group)) return;
+    if (active) this.#activeGroups.add(group);
+    else this.#activeGroups.delete(group);
+    this.#tellService();
   }
 
   #receive({ from, message }: Envelope): void {
     switch (message.kind) {
       case "log":
         this.#log.write(from, message.level, message.text);
+        break;
+      case "heartbeat-answer":
+        if (this.#service.isWaiting) this.#tellService();
         break;
       case "stopped":
         this.#onStopped?.();
@@ -222,27 +220,24 @@ export class Supervisor {
   }
 
   #report(): SupervisorReport {
-    const workers = this.#workers.map(({ role, process: child, restarts }) => ({
-      role,
-      pid: child?.pid ?? 0,
-      restarts,
-    }));
-    return {
-      role: "supervisor",
-      processes: [{ role: "supervisor", pid: process.pid, restarts: 0 }, ...workers],
-    };
+    return { role: "supervisor", processes: this.#processes(), logLinesDropped: this.#log.dropped };
   }
 
-  #worker(role: WorkerRole): Worker {
+  #processes(): ProcessReport[] {
+    const now = performance.now();
+    const own = { restarts: 0, state: "answers", hangs: 0, failures: 0 } as const;
+    const oom = this.#oomScoreAdj === undefined ? {} : { oomScoreAdj: this.#oomScoreAdj };
+    return [
+      { role: "supervisor", pid: process.pid, ...own, ...oom },
+      ...this.#workers.map((worker) => worker.report(now)),
+    ];
+  }
+
+  #worker(role: WorkerRole): WorkerProcess {
     const worker = this.#workers.find((one) => one.role === role);
     if (worker === undefined) throw new Error(`no role ${role}`);
     return worker;
   }
-}
-
-function isRunning(worker: Worker): boolean {
-  const child = worker.process;
-  return child !== undefined && child.exitCode === null && child.signalCode === null;
 }
 
 function sleep(durationMs: number): Promise<void> {

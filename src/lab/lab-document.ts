@@ -42,7 +42,7 @@ keys: { directory: keys }
 }
 
 function groupLines(
-  { intervalMs, pulseIntervalMs, preempt, ipv6 }: LabSettings,
+  { intervalMs, pulseIntervalMs, preempt, ipv6, checks }: LabSettings,
   group: {
     readonly name: string;
     readonly virtualRouterId: number;
@@ -54,7 +54,7 @@ function groupLines(
     virtualRouterId: ${group.virtualRouterId}
     interval: ${intervalMs}ms
 ${pulseIntervalMs === undefined ? "" : `    pulseInterval: ${pulseIntervalMs}ms\n`}    preempt: ${preempt}
-    priorities: { ${group.priorities} }
+    priorities: { ${group.priorities} }${checks.length === 0 ? "" : `\n    checks:\n      ${checks.join("\n      ")}`}
     addresses:
       lan: [${list(withFamilies(group.addresses.lan, ipv6))}]
       wan: [${list(withFamilies(group.addresses.wan, ipv6))}]`;

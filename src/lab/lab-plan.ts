@@ -21,6 +21,8 @@ export interface LabSettings {
   readonly groups: 1 | 2;
   /** `replication.marks` of the document. */
   readonly marks: boolean;
+  /** Checks of every group, as lines of the document: `upstream: { kind: ping, ... }`. */
+  readonly checks: readonly string[];
 }
 
 export const defaultLabSettings: LabSettings = {
@@ -35,6 +37,7 @@ export const defaultLabSettings: LabSettings = {
   shortExchanges: false,
   groups: 1,
   marks: false,
+  checks: [],
 };
 
 /** The switches of the lab, and so the interface roles of every gateway. */

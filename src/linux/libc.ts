@@ -29,6 +29,9 @@ const calls = {
   poll: libc.func("int poll(void *fds, unsigned long count, int timeoutMs)"),
   ppoll: libc.func("int ppoll(void *fds, unsigned long count, void *timeout, void *signals)"),
   schedSetscheduler: libc.func("int sched_setscheduler(int pid, int policy, void *parameter)"),
+  flock: libc.func("int flock(int fd, int operation)"),
+  ioctl: libc.func("int ioctl(int fd, unsigned long request, void *argument)"),
+  clockGettime: libc.func("int clock_gettime(int clock, void *timespec)"),
   ifNametoindex: libc.func("unsigned int if_nametoindex(const char *name)"),
 };
 
@@ -62,6 +65,11 @@ export function openSocket(domain: number, type: number, protocol: number): numb
 
 export function closeFd(fd: number): void {
   calls.close(fd);
+}
+
+/** Closes on a thread of Node's pool: a packet socket's end waits until no processor handles packets for it any more. */
+export function closeInBackground(fd: number): void {
+  calls.close.async(fd, () => {});
 }
 
 export function bindSocket(fd: number, address: Uint8Array): void {
@@ -122,6 +130,22 @@ export function receiveMessages(fd: number, headers: Uint8Array, count: number, 
   return received < 0 ? -koffi.errno() : received;
 }
 
+/** An ioctl(2) that fills `into`. @returns 0 or more, or the negative error number */
+export function ioctlRead(fd: number, request: number, into: Uint8Array): number {
+  const result: number = calls.ioctl(fd, request, into);
+  return result < 0 ? -koffi.errno() : result;
+}
+
+const CLOCK_REALTIME = 0; // uapi linux/time.h
+const timespec = new BigInt64Array(2);
+const timespecBytes = new Uint8Array(timespec.buffer);
+
+/** The wall clock in nanoseconds, finer than Date.now(). */
+export function realTimeNs(): bigint {
+  check("clock_gettime", calls.clockGettime(CLOCK_REALTIME, timespecBytes));
+  return (timespec[0] ?? 0n) * 1_000_000_000n + (timespec[1] ?? 0n);
+}
+
 /** Blocks the calling thread in poll(2). @returns ready descriptors, or the negative error number */
 export function pollBlocking(fds: Uint8Array, count: number, timeoutMs: number): number {
   const ready: number = calls.poll(fds, count, timeoutMs);
@@ -161,5 +185,13 @@ export function setRealTimePriority(priority: number): number {
     SCHED_FIFO,
     new Uint8Array(Int32Array.of(priority).buffer),
   );
+  return result < 0 ? -koffi.errno() : 0;
+}
+
+const LOCK_EX_NB = 2 | 4; // asm-generic/fcntl.h
+
+/** Takes a lock on an open file, which ends with the descriptor. @returns 0, or the negative error number (EWOULDBLOCK: somebody has it) */
+export function lockFile(fd: number): number {
+  const result: number = calls.flock(fd, LOCK_EX_NB);
   return result < 0 ? -koffi.errno() : 0;
 }

@@ -50,6 +50,24 @@ describe("rtnetlink", () => {
       );
     });
 
+    it("makes a device with a hardware address of its own above another one, and removes it", () => {
+      const mac = Uint8Array.of(0, 0, 0x5e, 0, 1, 51);
+      const device = { name: "vrrp4-51-0", parentIndex: near, mac };
+      assert.deepEqual(route.addMacvlan(device), []);
+      const made = linkNamed("vrrp4-51-0");
+      assert.deepEqual([formatMac(made.mac), made.up], ["00:00:5e:00:01:33", false]);
+      assert.match(
+        run("ip", ["-d", "link", "show", "dev", "vrrp4-51-0"]),
+        /vrrp4-51-0@near[\s\S]*macvlan mode bridge/,
+      );
+      assert.deepEqual(
+        route.addMacvlan(device).map(({ errno: number }) => number),
+        [errno.EEXIST],
+      );
+      assert.deepEqual(route.deleteLink(made.index), []);
+      assert.ok(!route.links().some(({ name }) => name === "vrrp4-51-0"));
+    });
+
     it("adds addresses with a lifetime, at once usable, and not chosen as a source", () => {
       assert.deepEqual(route.addAddresses(virtual(["10.1.0.1/24", "fd00:1::1/64"])), []);
       const held = route

@@ -7,6 +7,7 @@ import {
   decodeLink,
   decodeRoute,
   type LinkState,
+  type MacvlanDevice,
   type RouteChange,
   type RouteState,
   RTM_DELADDR,
@@ -21,9 +22,11 @@ import {
   RTNLGRP_IPV6_ROUTE,
   RTNLGRP_LINK,
   writeAddAddress,
+  writeAddMacvlan,
   writeAddRoute,
   writeAddressDump,
   writeDeleteAddress,
+  writeDeleteLink,
   writeDeleteRoute,
   writeLinkDump,
   writeRouteDump,
@@ -64,6 +67,14 @@ export class RouteSocket {
   /** Brings devices up or down, all in one system call. */
   setLinks(deviceIndices: readonly number[], up: boolean): Refusal[] {
     return this.#each(deviceIndices, (writer, index, sequence) => writeSetLink(writer, index, up, sequence));
+  }
+
+  addMacvlan(device: MacvlanDevice): Refusal[] {
+    return this.#each([device], writeAddMacvlan);
+  }
+
+  deleteLink(deviceIndex: number): Refusal[] {
+    return this.#each([deviceIndex], writeDeleteLink);
   }
 
   links(): LinkState[] {

@@ -63,7 +63,7 @@ export interface Pulse {
   readonly sequence: number;
   readonly group: string;
   readonly role: PulseRole;
-  /** 0 to 254; 0 means that it cannot be active. */
+  /** 0 means that it cannot be active; 255 is the address owner. */
   readonly effectivePriority: number;
   /** Its kernel holds every connection that the active holds. */
   readonly tableComplete: boolean;
@@ -137,7 +137,6 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
   if (magic !== MAGIC) return new DecodeError("pulse-magic", 0);
   if (version !== PULSE_VERSION) return new DecodeError("pulse-version", 4);
   if (role === undefined) return new DecodeError("pulse-role", 5);
-  if (effectivePriority > 254) return new DecodeError("pulse-priority", 6);
   if (intervalMs === 0) return new DecodeError("pulse-interval", 8);
   if (sourceCount > PULSE_SOURCES_MAX) return new DecodeError("pulse-source-count", 10);
   if (session === 0n) return new DecodeError("pulse-session", 12);

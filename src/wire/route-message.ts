@@ -7,6 +7,7 @@ import {
   type NetlinkWriter,
   NLM_F_CREATE,
   NLM_F_DUMP,
+  NLM_F_EXCL,
   NLM_F_REPLACE,
   NLM_F_REQUEST,
 } from "./netlink.ts";
@@ -30,6 +31,13 @@ export const RTNLGRP_IPV6_ROUTE = 11;
 
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
+const IFLA_LINK = 5;
+const IFLA_LINKINFO = 18;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_MACVLAN_MODE = 1;
+/** Frames that others send from the same hardware address still reach the device below. */
+const MACVLAN_MODE_BRIDGE = 4;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_CACHEINFO = 6;
@@ -234,5 +242,37 @@ export function writeSetLink(
   writer.rawU32(deviceIndex);
   writer.rawU32(up ? IFF_UP : 0);
   writer.rawU32(IFF_UP);
+  writer.end();
+}
+
+export interface MacvlanDevice {
+  readonly name: string;
+  /** The device that it lies above. */
+  readonly parentIndex: number;
+  readonly mac: MacAddress;
+}
+
+/** Makes a device with a hardware address of its own above another one; it is down at first. */
+export function writeAddMacvlan(writer: NetlinkWriter, device: MacvlanDevice, sequence: number): void {
+  writer.begin(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL, sequence);
+  for (let i = 0; i < 4; i++) writer.rawU32(0);
+  writer.attributeBytes(IFLA_IFNAME, new TextEncoder().encode(`${device.name}\0`));
+  writer.attributeHostU32(IFLA_LINK, device.parentIndex);
+  writer.attributeBytes(IFLA_ADDRESS, device.mac);
+  const information = writer.beginNested(IFLA_LINKINFO);
+  writer.attributeBytes(IFLA_INFO_KIND, new TextEncoder().encode("macvlan"));
+  const data = writer.beginNested(IFLA_INFO_DATA);
+  writer.attributeHostU32(IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE);
+  writer.endNested(data);
+  writer.endNested(information);
+  writer.end();
+}
+
+export function writeDeleteLink(writer: NetlinkWriter, deviceIndex: number, sequence: number): void {
+  writer.begin(RTM_DELLINK, NLM_F_REQUEST, sequence);
+  writer.rawU32(0);
+  writer.rawU32(deviceIndex);
+  writer.rawU32(0);
+  writer.rawU32(0);
   writer.end();
 }

@@ -3,9 +3,16 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { DecodeError, isDecodeError } from "../base/decode-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../base/ip.ts";
-import { parseMac } from "../base/mac.ts";
-import { internetChecksum } from "./internet-checksum.ts";
-import { decodeAdvertisementFrame, encodeAdvertisementFrame, type VrrpPacket } from "./vrrp.ts";
+import { formatMac, parseMac } from "../base/mac.ts";
+import { internetChecksum, pseudoHeader } from "./internet-checksum.ts";
+import {
+  decodeAdvertisementFrame,
+  encodeAdvertisement,
+  encodeAdvertisementFrame,
+  type VrrpPacket,
+  type VrrpVersion,
+  virtualRouterMac,
+} from "./vrrp.ts";
 
 // Sent by keepalived 2.2.7 (Debian 12) with vrrp_version 3, virtual_router_id 51, priority 120, advert_int 0.1,
 // captured with tcpdump -xx at the other end of a veth pair. Checksums over pseudo-header and message.
@@ -20,6 +27,12 @@ const keepalivedV6 = hex(`
   fe80 0000 0000 0000 0000 00ff fe00 000a  ff02 0000 0000 0000 0000 0000 0000 0012
   3133 7802 000a 5e03
   fe80 0000 0000 0000 0000 0000 0000 0001  fd00 0001 0000 0000 0000 0000 0000 0001`);
+
+// The same with version 2 and advert_int 1: type of authentication 0, one second, and 8 bytes of authentication data.
+const keepalivedV2 = hex(`
+  0100 5e00 0012 0200 0000 000a 0800 45c0 002c 0001 0000 ff70 d08a 0a01 0003 e000 0012
+  2133 7802 0001 52bd                                VRRP 2, type 1, id 51, priority 120, 2 addresses, no authentication, 1 s
+  0a01 0001 0a01 0009 0000 0000 0000 0000`);
 
 describe("VRRP advertisement frames", () => {
   it("decodes what keepalived sends over IPv4", () => {
@@ -165,6 +178,90 @@ describe("VRRP advertisement frames", () => {
     );
   });
 
+  describe("of version 2", () => {
+    it("are those of keepalived, both ways", () => {
+      const packet = decodeAdvertisementFrame(keepalivedV2, 2);
+      assert.deepEqual(readable(packet), {
+        source: "10.1.0.3",
+        destination: "224.0.0.18",
+        virtualRouterId: 51,
+        priority: 120,
+        intervalCs: 100,
+        addresses: ["10.1.0.1", "10.1.0.9"],
+      });
+      assert.ok(!isDecodeError(packet));
+      const sourceMac = parseMac("02:00:00:00:00:0a")!;
+      const own = encodeAdvertisementFrame({
+        ...{ sourceMac, source: packet.source, advertisement: packet.advertisement, version: 2 },
+      });
+      assert.deepEqual(own.subarray(34), keepalivedV2.subarray(34));
+    });
+
+    it("are refused where version 3 is spoken, and the other way round; over IPv6 there is no version 2", () => {
+      assert.equal(reason(keepalivedV2), "vrrp-version");
+      assert.equal(reason(keepalivedV4, 2), "vrrp-version");
+      assert.equal(reason(keepalivedV6, 2), "none");
+    });
+
+    for (const [name, offset, value, expected] of [
+      ["an authentication type", 38, 1, "vrrp-authentication"],
+      ["an interval of 0", 39, 0, "vrrp-interval"],
+      ["too many addresses", 37, 3, "vrrp-length"],
+      ["damage", 45, 9, "vrrp-checksum"],
+    ] as const) {
+      it(`are refused with ${name}: ${expected}`, () => {
+        const damaged = keepalivedV2.slice();
+        damaged[offset] = value;
+        assert.equal(reason(damaged, 2), expected);
+      });
+    }
+
+    it("have a checksum without pseudo-header, and nothing else", () => {
+      const damaged = keepalivedV2.slice();
+      damaged.set([0, 0], 40);
+      const message = damaged.subarray(34);
+      const covered = { source: damaged.subarray(26, 30), destination: damaged.subarray(30, 34) };
+      const pseudo = pseudoHeader({ ...covered, protocol: 112, length: message.length });
+      const checksum = internetChecksum(pseudo, message);
+      damaged.set([checksum >> 8, checksum & 0xff], 40);
+      assert.equal(reason(damaged, 2), "vrrp-checksum");
+    });
+
+    it("are a typed error when cut at any byte", () => {
+      for (let length = 0; length < keepalivedV2.length; length++)
+        assert.ok(
+          isDecodeError(decodeAdvertisementFrame(keepalivedV2.subarray(0, length), 2)),
+          `${length} bytes`,
+        );
+    });
+
+    it("count in whole seconds, one at least", () => {
+      for (const [intervalCs, seconds] of [
+        [1, 1],
+        [149, 1],
+        [300, 3],
+        [99_999, 255],
+      ] as const) {
+        const advertisement = {
+          virtualRouterId: 1,
+          priority: 1,
+          intervalCs,
+          addresses: [parseIp("10.1.0.1")!],
+        };
+        const source = parseIp("10.1.0.3")!;
+        assert.equal(
+          encodeAdvertisement({ advertisement, source, destination: source, version: 2 })[5],
+          seconds,
+        );
+      }
+    });
+  });
+
+  it("the virtual router has a hardware address for each family", () => {
+    assert.equal(formatMac(virtualRouterMac(51, 4)), "00:00:5e:00:01:33");
+    assert.equal(formatMac(virtualRouterMac(255, 6)), "00:00:5e:00:02:ff");
+  });
+
   it("returns a value or a typed error for any bytes, and for any damage of a good frame", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => isTotal(bytes)));
     fc.assert(
@@ -211,8 +308,8 @@ function decoded(frame: Uint8Array): VrrpPacket {
   return packet;
 }
 
-function reason(frame: Uint8Array): string {
-  const result = decodeAdvertisementFrame(frame);
+function reason(frame: Uint8Array, version: VrrpVersion = 3): string {
+  const result = decodeAdvertisementFrame(frame, version);
   return isDecodeError(result) ? result.reason : "none";
 }
 

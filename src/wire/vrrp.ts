@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { DecodeError, isDecodeError } from "../base/decode-error.ts";
-import type { IpAddress } from "../base/ip.ts";
+import type { IpAddress, IpFamily } from "../base/ip.ts";
 import type { MacAddress } from "../base/mac.ts";
 import { internetChecksum, pseudoHeader } from "./internet-checksum.ts";
 
@@ -15,6 +15,14 @@ import { internetChecksum, pseudoHeader } from "./internet-checksum.ts";
 //    +-------+-----------------------+-------------------------------+
 //    |   address count x 4 (IPv4) or 16 (IPv6) bytes                 |
 //    +---------------------------------------------------------------+
+//
+// Version 2 (RFC 3768 5.1), IPv4 only, has an authentication type (0: none) and whole seconds in place of the interval,
+// a checksum without pseudo-header, and 8 bytes of authentication data behind the addresses.
+//
+//    | ver=2 | type=1| virtual router|   priority    | address count |
+//    +-------+-------+---------------+---------------+---------------+
+//    |  auth. type 0 | interval in s |           checksum            |
+//    +---------------+---------------+-------------------------------+
 
 /** RFC 9568 5.1.1.4 */
 export const VRRP_PROTOCOL = 112;
@@ -42,10 +50,24 @@ export const VRRP_MULTICAST_V6: IpAddress = Uint8Array.of(
 /** The multicast Ethernet addresses that the two groups map to (RFC 1112 6.4, RFC 2464 7). */
 export const VRRP_MULTICAST_MAC_V4: MacAddress = Uint8Array.of(0x01, 0x00, 0x5e, 0x00, 0x00, 0x12);
 export const VRRP_MULTICAST_MAC_V6: MacAddress = Uint8Array.of(0x33, 0x33, 0x00, 0x00, 0x00, 0x12);
+/** The hardware address of the virtual router itself (RFC 9568 7.3). */
+export function virtualRouterMac(virtualRouterId: number, family: IpFamily): MacAddress {
+  return Uint8Array.of(0x00, 0x00, 0x5e, 0x00, family === 4 ? 0x01 : 0x02, virtualRouterId);
+}
+
 /** 12 bits, in centiseconds (RFC 9568 5.2.7). */
 export const VRRP_INTERVAL_CS_MAX = 4095;
 
-const VERSION_AND_TYPE = 0x31;
+/** IPv6 knows version 3 only. */
+export type VrrpVersion = 2 | 3;
+
+/** Version 2 counts in whole seconds (RFC 3768 5.3.7). */
+export const VRRP_V2_INTERVAL_STEP_CS = 100;
+
+const TYPE_ADVERTISEMENT = 1;
+const V2_AUTHENTICATION_NONE = 0;
+const V2_AUTHENTICATION_BYTES = 8;
+const V2_INTERVAL_SECONDS_MAX = 255;
 const VRRP_HEADER_BYTES = 8;
 const CHECKSUM_OFFSET = 6;
 const ETHERNET_HEADER_BYTES = 14;
@@ -61,7 +83,7 @@ export interface VrrpAdvertisement {
   readonly virtualRouterId: number;
   /** 0: the active resigns; 255: it owns the addresses; otherwise 1 to 254. */
   readonly priority: number;
-  /** The maximum advertise interval: 1 to 4095 centiseconds. */
+  /** The maximum advertise interval: 1 to 4095 centiseconds; in version 2 whole seconds up to 255. */
   readonly intervalCs: number;
   /** The virtual addresses: 1 to 255, all of the family of the packet. */
   readonly addresses: readonly IpAddress[];
@@ -84,14 +106,15 @@ export function encodeAdvertisementFrame(options: {
   readonly source: IpAddress;
   readonly destination?: { readonly mac: MacAddress; readonly address: IpAddress };
   readonly advertisement: VrrpAdvertisement;
+  readonly version?: VrrpVersion;
 }): Uint8Array {
-  const { sourceMac, source, advertisement } = options;
+  const { sourceMac, source } = options;
   const isV4 = source.length === 4;
   const destination = options.destination ?? {
     mac: isV4 ? VRRP_MULTICAST_MAC_V4 : VRRP_MULTICAST_MAC_V6,
     address: isV4 ? VRRP_MULTICAST_V4 : VRRP_MULTICAST_V6,
   };
-  const message = encodeAdvertisement(advertisement, source, destination.address);
+  const message = encodeAdvertisement({ ...options, destination: destination.address });
   const ipHeaderBytes = isV4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
   const frame = new ByteWriter(ETHERNET_HEADER_BYTES + ipHeaderBytes + message.length);
   frame.put(destination.mac).put(sourceMac);
@@ -101,10 +124,16 @@ export function encodeAdvertisementFrame(options: {
 }
 
 /**
- * Decodes an Ethernet frame that carries a VRRPv3 advertisement, and checks all that RFC 9568 7.1 asks for but the
- * virtual router id. The addresses are copies. Over IPv4 the checksum may include the pseudo-header or not.
+ * Decodes an Ethernet frame that carries an advertisement, and checks all that RFC 9568 7.1 (or RFC 3768 7.1) asks for
+ * but the virtual router id. The addresses are copies. Over IPv4 the checksum of version 3 may include the
+ * pseudo-header or not.
+ *
+ * @param version the one that is spoken over IPv4: any other is refused
  */
-export function decodeAdvertisementFrame(bytes: Uint8Array): VrrpPacket | DecodeError {
+export function decodeAdvertisementFrame(
+  bytes: Uint8Array,
+  version: VrrpVersion = 3,
+): VrrpPacket | DecodeError {
   const frame = new ByteReader(bytes);
   frame.take(12);
   const etherType = frame.u16();
@@ -116,30 +145,42 @@ export function decodeAdvertisementFrame(bytes: Uint8Array): VrrpPacket | Decode
         ? decodeIpv6(bytes.subarray(ETHERNET_HEADER_BYTES))
         : new DecodeError("ethernet-type", 12);
   if (isDecodeError(packet)) return packet;
-  const advertisement = decodeAdvertisement(packet);
+  const advertisement = decodeAdvertisement(packet, etherType === ETHERTYPE_IPV4 ? version : 3);
   if (isDecodeError(advertisement)) return advertisement;
   const [source, destination] = [new Uint8Array(packet.source), new Uint8Array(packet.destination)];
   return { source, destination, advertisement };
 }
 
-function encodeAdvertisement(
-  advertisement: VrrpAdvertisement,
-  source: IpAddress,
-  destination: IpAddress,
-): Uint8Array {
+/** Encodes the message behind the IP header: what a raw socket of protocol 112 sends. */
+export function encodeAdvertisement(options: {
+  readonly advertisement: VrrpAdvertisement;
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  readonly version?: VrrpVersion;
+}): Uint8Array {
+  const { advertisement, source, destination, version = 3 } = options;
   const { virtualRouterId, priority, intervalCs, addresses } = advertisement;
-  const message = new ByteWriter(VRRP_HEADER_BYTES + addresses.length * source.length);
-  message.u8(VERSION_AND_TYPE).u8(virtualRouterId).u8(priority).u8(addresses.length);
-  message.u16(Math.min(intervalCs, VRRP_INTERVAL_CS_MAX)).u16(0);
+  const message = new ByteWriter(messageBytes(version, addresses.length, source.length));
+  message.u8((version << 4) | TYPE_ADVERTISEMENT).u8(virtualRouterId);
+  message.u8(priority).u8(addresses.length);
+  if (version === 2) message.u8(V2_AUTHENTICATION_NONE).u8(v2Seconds(intervalCs));
+  else message.u16(Math.min(intervalCs, VRRP_INTERVAL_CS_MAX));
+  message.u16(0);
   for (const address of addresses) message.put(address);
-  const length = message.offset;
-  const checksum = internetChecksum(
-    pseudoHeader({ source, destination, protocol: VRRP_PROTOCOL, length }),
-    message.bytes,
-  );
+  const { length } = message.bytes;
+  const covered = pseudoHeader({ source, destination, protocol: VRRP_PROTOCOL, length });
   message.offset = CHECKSUM_OFFSET;
-  message.u16(checksum);
+  message.u16(version === 2 ? internetChecksum(message.bytes) : internetChecksum(covered, message.bytes));
   return message.bytes;
+}
+
+function messageBytes(version: VrrpVersion, count: number, addressBytes: number): number {
+  return VRRP_HEADER_BYTES + count * addressBytes + (version === 2 ? V2_AUTHENTICATION_BYTES : 0);
+}
+
+function v2Seconds(intervalCs: number): number {
+  const seconds = Math.round(intervalCs / VRRP_V2_INTERVAL_STEP_CS);
+  return Math.min(Math.max(1, seconds), V2_INTERVAL_SECONDS_MAX);
 }
 
 interface IpPacket {
@@ -150,32 +191,41 @@ interface IpPacket {
   readonly offset: number;
 }
 
-function decodeAdvertisement(packet: IpPacket): VrrpAdvertisement | DecodeError {
-  const { payload, source, destination, offset } = packet;
+function decodeAdvertisement(packet: IpPacket, version: VrrpVersion): VrrpAdvertisement | DecodeError {
+  const { payload, source, offset } = packet;
   const message = new ByteReader(payload);
   const versionAndType = message.u8();
   const virtualRouterId = message.u8();
   const priority = message.u8();
   const count = message.u8();
-  // The four bits above the interval are reserved and ignored (RFC 9568 5.2.6).
-  const intervalCs = message.u16() & 0xfff;
+  const interval = message.u16();
   message.u16();
   if (message.failed) return new DecodeError("vrrp-short", offset + message.offset);
-  if (versionAndType >> 4 !== 3) return new DecodeError("vrrp-version", offset);
-  if ((versionAndType & 0xf) !== 1) return new DecodeError("vrrp-type", offset);
+  if (versionAndType >> 4 !== version) return new DecodeError("vrrp-version", offset);
+  if ((versionAndType & 0xf) !== TYPE_ADVERTISEMENT) return new DecodeError("vrrp-type", offset);
   if (virtualRouterId === 0) return new DecodeError("vrrp-virtual-router-id", offset + 1);
   if (count === 0) return new DecodeError("vrrp-address-count", offset + 3);
+  if (version === 2 && interval >> 8 !== V2_AUTHENTICATION_NONE) {
+    return new DecodeError("vrrp-authentication", offset + 4);
+  }
+  // The four bits above the interval of version 3 are reserved and ignored (RFC 9568 5.2.6).
+  const intervalCs = version === 2 ? (interval & 0xff) * VRRP_V2_INTERVAL_STEP_CS : interval & 0xfff;
   // With an interval of 0 every backup would take over at once.
   if (intervalCs === 0) return new DecodeError("vrrp-interval", offset + 4);
-  if (payload.length !== VRRP_HEADER_BYTES + count * source.length) {
+  if (payload.length !== messageBytes(version, count, source.length)) {
     return new DecodeError("vrrp-length", offset + 3);
   }
-  const covered = pseudoHeader({ source, destination, protocol: VRRP_PROTOCOL, length: payload.length });
-  const isRight =
-    internetChecksum(covered, payload) === 0 || (source.length === 4 && internetChecksum(payload) === 0);
-  if (!isRight) return new DecodeError("vrrp-checksum", offset + CHECKSUM_OFFSET);
+  if (!isChecksumRight(packet, version)) return new DecodeError("vrrp-checksum", offset + CHECKSUM_OFFSET);
   const addresses = Array.from({ length: count }, () => new Uint8Array(message.take(source.length)));
   return { virtualRouterId, priority, intervalCs, addresses };
+}
+
+/** Version 2 never covers the pseudo-header, IPv6 always does, and version 3 over IPv4 may. */
+function isChecksumRight({ payload, source, destination }: IpPacket, version: VrrpVersion): boolean {
+  if (source.length === 4 && internetChecksum(payload) === 0) return true;
+  if (version === 2) return false;
+  const covered = pseudoHeader({ source, destination, protocol: VRRP_PROTOCOL, length: payload.length });
+  return internetChecksum(covered, payload) === 0;
 }
 
 // IPv4 header (RFC 791 3.1): version and header length, type of service, total length, identification,

@@ -1,7 +1,8 @@
 import { arbiterTarget } from "./arbiter-target.ts";
 import { conntrackTarget, expectationTarget, flowRecordTarget, flowSyncTarget } from "./flow-targets.ts";
-import { arpTarget, ndpTarget, vrrpTarget } from "./frame-targets.ts";
+import { arpTarget, ndpTarget, solicitationTarget, vrrpTarget } from "./frame-targets.ts";
 import type { MakeTarget } from "./fuzz-target.ts";
+import { historyTarget } from "./history-target.ts";
 import {
   acknowledgementTarget,
   addressTarget,
@@ -15,15 +16,18 @@ import { logPositionTarget, resumeFileTarget, sourceStreamTarget } from "./repli
 
 /** Every decoder that reads what others have written. */
 export const allTargets: Readonly<Record<string, MakeTarget>> = {
-  vrrp: vrrpTarget,
+  vrrp: () => vrrpTarget(3),
+  "vrrp-2": () => vrrpTarget(2),
   arp: arpTarget,
   ndp: ndpTarget,
+  solicitation: solicitationTarget,
   pulse: pulseTarget,
   arbiter: arbiterTarget,
   "flow-sync": flowSyncTarget,
   "source-stream": sourceStreamTarget,
   "log-position": logPositionTarget,
   "resume-file": resumeFileTarget,
+  "failover-history": historyTarget,
   "flow-record": flowRecordTarget,
   conntrack: conntrackTarget,
   expectation: expectationTarget,

@@ -58,7 +58,7 @@ export function pulseTarget(): FuzzTarget {
         election.sawNothing();
         return value.reason;
       }
-      assert.ok(value.effectivePriority <= 254 && value.intervalMs >= 1 && value.session !== 0n);
+      assert.ok(value.effectivePriority <= 255 && value.intervalMs >= 1 && value.session !== 0n);
       assert.match(value.revision, /^[0-9a-f]{16}$/);
       if (value.sender !== PEER || value.recipient !== SELF) return ACCEPTED;
       if (++heard % SESSIONS_PER_LIFE === 0) conversation = newConversation();

@@ -52,6 +52,21 @@ export class TestLab {
     });
   }
 
+  /** The same for daemons that the test has started itself. @returns what the first node says then */
+  async waitUntilDaemonsAreWell(): Promise<ClusterStatus & { activeNode: string }> {
+    const [first = ""] = nodeNames(this.settings);
+    let last: ClusterStatus | undefined;
+    return await waitFor(
+      "all nodes to be well",
+      async () => {
+        last = await this.seenBy(first);
+        if (last === undefined || last.activeNode === null || !isReady(last)) return undefined;
+        return { ...last, activeNode: last.activeNode };
+      },
+      { limitMs: WELL_LIMIT_MS, explain: () => JSON.stringify(last) },
+    );
+  }
+
   /** The node that is active and the first of the others, once all is well. */
   async rolesWhenWell(): Promise<{ active: string; standby: string }> {
     const { activeNode } = await this.waitUntilWell();
@@ -59,6 +74,14 @@ export class TestLab {
     if (activeNode === null || standby === undefined)
       throw new Error("a lab that is well has an active node");
     return { active: activeNode, standby };
+  }
+
+  /** Waits until all is well, with this node active: whichever started first, it is handed the role. */
+  async waitUntilWellOn(node: string): Promise<void> {
+    const { activeNode } = await this.waitUntilWell();
+    if (activeNode === node || activeNode === null) return;
+    await new ControlClient(controlSocket(this.name, node)).switchover();
+    await this.waitUntilWell();
   }
 
   /** The cluster as one node sees it; undefined while it does not answer. */
@@ -160,17 +183,32 @@ export class TestDaemon {
     readonly config: string;
     readonly node: string;
     readonly runDirectory: string;
+    /** Words before the command, such as `setpriv` and its options; outside of the namespace, and inside. */
+    readonly outside?: readonly string[];
+    readonly through?: readonly string[];
+    readonly environment?: Readonly<Record<string, string>>;
+    /** A descriptor for its log, instead of `said`. */
+    readonly stdout?: number;
+    /** A program of the tests, instead of `tocha run`. */
+    readonly command?: readonly string[];
   }) {
-    const { namespace, config, node, runDirectory } = options;
+    const { namespace, config, node, runDirectory, through = [] } = options;
     mkdirSync(runDirectory, { recursive: true });
+    const [program = "ip", ...words] = [...(options.outside ?? []), "ip"];
     this.#child = spawn(
-      "ip",
+      program,
       [
-        ...["netns", "exec", namespace, launcher, "run", "--config", config, "--node", node],
+        ...words,
+        ...["netns", "exec", namespace, ...through, ...(options.command ?? [launcher, "run"])],
+        ...["--config", config, "--node", node],
         ...["--run-dir", runDirectory, "--state-dir", join(runDirectory, "state")],
       ],
       // Its own session, as in production: signals to the test's terminal are not meant for it.
-      { stdio: ["ignore", "pipe", "pipe"], detached: true },
+      {
+        stdio: ["ignore", options.stdout ?? "pipe", "pipe"],
+        detached: true,
+        env: { ...process.env, ...options.environment },
+      },
     );
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -180,6 +218,10 @@ export class TestDaemon {
     this.#child.once("close", () => {
       this.#hasEnded = true;
     });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /** Everything it has said, its log included. */

@@ -14,6 +14,12 @@ export interface KeepalivedOptions {
   readonly addresses4: readonly string[];
   /** The link-local one first, as RFC 9568 5.2.9 asks. */
   readonly addresses6: readonly string[];
+  /** Over IPv4; version 2 needs an interval of whole seconds. */
+  readonly version?: 2 | 3;
+  readonly intervalSeconds?: number;
+  /** Further lines of the two instances. */
+  readonly lines4?: readonly string[];
+  readonly lines6?: readonly string[];
 }
 
 let started = 0;
@@ -104,14 +110,16 @@ function lastState(log: string, instance: string): string | undefined {
 }
 
 function configuration(options: KeepalivedOptions): string {
-  const instance = (name: string, addresses: readonly string[]) => `
-vrrp_instance ${name} {
+  const { version = 3, intervalSeconds = 0.1, lines4 = [], lines6 = [] } = options;
+  const instance = (family: 4 | 6, addresses: readonly string[], lines: readonly string[]) => `
+vrrp_instance v${family} {
   state BACKUP
   interface ${options.device}
   virtual_router_id ${options.virtualRouterId}
   priority ${options.priority}
-  advert_int 0.1
-  version 3
+  advert_int ${intervalSeconds}
+  version ${family === 4 ? version : 3}
+  ${lines.join("\n  ")}
   virtual_ipaddress {
     ${addresses.join("\n    ")}
   }
@@ -126,5 +134,5 @@ vrrp_sync_group gateway {
     v6
   }
 }
-${instance("v4", options.addresses4)}${instance("v6", options.addresses6)}`;
+${instance(4, options.addresses4, lines4)}${instance(6, options.addresses6, lines6)}`;
 }

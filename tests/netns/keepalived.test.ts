@@ -6,12 +6,13 @@ import { documentPath, labFolder } from "../../src/lab/lab-folder.ts";
 import { cut, mend } from "../../src/lab/node-power.ts";
 import { startNode, stopNode } from "../../src/lab/node-process.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
-import { countersThatBegin, TestLab } from "./daemon-node.ts";
+import { TestLab } from "./daemon-node.ts";
 import { KeepalivedRouter } from "./keepalived-router.ts";
 import { NamespaceAddresses } from "./namespace-addresses.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { letTimePass } from "./namespace-waiting.ts";
+import { vrrpFaults } from "./vrrp-faults.ts";
 
 // One virtual router with tocha on gw1 and keepalived on gw2, for IPv4 and IPv6, at the same interval. The two know
 // nothing of each other but VRRP. tocha has priority 110.
@@ -108,7 +109,7 @@ test("tocha becomes backup to a keepalived of higher priority", async () => {
   await letTimePass(QUIET_MS);
   assert.equal((await lab.status("gw1")).role, "standby");
   assert.deepEqual(watch.since(startedMs), [], "no address has moved");
-  assert.deepEqual(decodeFaults(await lab.status("gw1")), {}, "tocha understands every packet of keepalived");
+  assert.deepEqual(vrrpFaults(await lab.status("gw1")), {}, "tocha understands every packet of keepalived");
 });
 
 test("tocha takes over, for IPv4 and IPv6, when keepalived is killed", async () => {
@@ -182,11 +183,3 @@ test("keepalived takes over when tocha is stopped, because tocha resigns with pr
   assert.ok(watch.longestDuplicateMs(stoppedMs) < 1, "tocha let go before keepalived took them");
   assert.deepEqual(keepalived.complaints, []);
 });
-
-/** What decoders refused, by reason. */
-function decodeFaults(status: Awaited<ReturnType<TestLab["status"]>>): Record<string, number> {
-  const faults = ["vrrp-", "ipv4-", "ipv6-", "ethernet-", "advertisement-not-sent"].map(
-    (prefix) => [prefix, countersThatBegin(status, prefix)] as const,
-  );
-  return Object.fromEntries(faults.filter(([, count]) => count > 0));
-}

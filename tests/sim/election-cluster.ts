@@ -187,13 +187,14 @@ function settingsOf(options: ClusterOptions, index: number): ElectionSettings {
     intervalMs,
     pulseIntervalMs,
     preempt,
+    preemptDelayMs: 5_000,
     faces: [
       { name: "lan", families: ipv6 ? [4, 6] : [4], addresses: [v4(index, 1), linkLocal] },
       { name: "wan", families: [4], addresses: [v4(index, 2)] },
     ],
     peers: all
       .filter((i) => i !== index)
-      .map((i) => ({ name: `gw${i + 1}`, addresses: [v4(i, 1), v4(i, 2)] })),
+      .map((i) => ({ name: `gw${i + 1}`, priority: PRIORITIES[i] ?? 50, addresses: [v4(i, 1), v4(i, 2)] })),
     paths: pulsePaths,
     revision: "0000000000000001",
   };

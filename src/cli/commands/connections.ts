@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { counted, grouped } from "../../base/number-text.ts";
 import { ProblemError } from "../../base/problem.ts";
 import { ControlClient } from "../../client/control-client.ts";
 import { findSocket, type SocketWish } from "../../client/find-socket.ts";
@@ -13,7 +14,6 @@ import { connectionCountText } from "../connection-count-text.ts";
 import { ConnectionLines } from "../connection-text.ts";
 import { barOf, connectionTopText } from "../connection-top-text.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
-import { counted, grouped } from "../number-text.ts";
 import { isProtected, syncText } from "../sync-text.ts";
 import { paperOf } from "../terminal.ts";
 import { WalkProgress } from "../walk-progress.ts";

@@ -1,14 +1,18 @@
 import { parseDurationMs } from "../../base/duration.ts";
 import { parseIp } from "../../base/ip.ts";
 import type { Pulse } from "../../wire/pulse.ts";
+import type { CheckVerdict } from "../health/check-set.ts";
 import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 
 // Tests of the election read like a story. A story is a list of scenes; a scene is what happens, a line of dashes, and
 // all that the election does then. The last line of a scene is its role, its next deadline, and when a standby takes
 // over if it hears nothing more. Times count from the start; (remarks) in parentheses are not compared. Words, one line each:
 //
-//     node gw1 priority=100 interval=1s [pulse=500ms] [preempt] [peers=gw2,gw3] [faces=lan,wan]     faces are IPv4
+//     node gw1 priority=100 interval=1s [pulse=500ms] [preempt] [preemptDelay=5s] [skewOf=1s] [peers=gw2,gw3]
+//         [faces=lan,wan]                         faces are IPv4
 //     up FACE...   down FACE...   ready   unready   complete   incomplete   stop   switchover
+//     check NAME ok|failing|pending [weight=N] [veto] [settle=1500ms]     its words are "no answer"
+//     standby [force]   resume
 //     drained TOKEN yes|no
 //     advert FACE SOURCE priority=N [interval=1s] [id=51]
 //     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan] [deaf] [gave-way]
@@ -59,6 +63,7 @@ export class StoryTeller {
   #election: Election | undefined;
   #pulseIntervalMs = 0;
   #lines: string[] = [];
+  readonly #checks = new Map<string, CheckVerdict>();
 
   /** @returns what the election did, and its role and deadline after it */
   play(scene: Scene): string {
@@ -94,6 +99,23 @@ export class StoryTeller {
       case "complete":
       case "incomplete":
         this.#tell(this.election.readinessChanged(now, { tableComplete: verb === "complete" }));
+        break;
+      case "check": {
+        const [name = "", state = "ok"] = words;
+        const failure = state === "failing" ? "no answer" : "";
+        const effect = { weight: number("weight", 0), veto: words.includes("veto") };
+        const settleMs = duration(options.get("settle") ?? "0ms");
+        this.#checks.set(name, { name, state: state as CheckVerdict["state"], failure, settleMs, ...effect });
+        this.#tell(this.election.readinessChanged(now, { checks: [...this.#checks.values()] }));
+        break;
+      }
+      case "standby": {
+        const maintenance = { why: "set aside by ops", force: words.includes("force") };
+        this.#tell(this.election.readinessChanged(now, { maintenance }));
+        break;
+      }
+      case "resume":
+        this.#tell(this.election.readinessChanged(now, { maintenance: null }));
         break;
       case "advert":
         this.#tell(
@@ -191,13 +213,24 @@ function newElection(node: string, options: ReadonlyMap<string, string>, pulseIn
       intervalMs: duration(options.get("interval") ?? "1s"),
       pulseIntervalMs,
       preempt: options.has("preempt"),
+      preemptDelayMs: duration(options.get("preemptDelay") ?? "5s"),
+      ...(options.has("skewOf") ? { skewOfMs: duration(options.get("skewOf") ?? "") } : {}),
       faces: faces.map((name, i) => ({ name, families: [4], addresses: [own(node, i)] })),
-      peers: list("peers").map((name) => ({ name, addresses: faces.map((_, i) => own(name, i)) })),
+      peers: list("peers").map((name) => ({
+        name,
+        priority: peerPriority(name),
+        addresses: faces.map((_, i) => own(name, i)),
+      })),
       paths: ["sync", ...faces],
       revision: REVISION,
     },
     0,
   );
+}
+
+/** What the document gives the peers of a story: gw1 110, gw2 100, gw3 90. */
+function peerPriority(name: string): number {
+  return 120 - 10 * Number(name.slice(2));
 }
 
 function pulseOf(words: readonly string[], options: ReadonlyMap<string, string>, intervalMs: number): Pulse {

@@ -1,6 +1,8 @@
 import type { IpAddress, IpFamily } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
 import type { Pulse, PulseRole } from "../../wire/pulse.ts";
+import type { HandoverReason } from "./handover.ts";
+import type { Trigger } from "./transitions.ts";
 
 /** What this node is in the group. RFC 9568 calls standby "Backup" and init "Initialize". */
 export type GroupRole = PulseRole;
@@ -15,6 +17,8 @@ export interface FaceSettings {
 
 export interface PeerSettings {
   readonly name: string;
+  /** 1 to 254. */
+  readonly priority: number;
   /** Its own addresses on all faces, as in the document. */
   readonly addresses: readonly IpAddress[];
 }
@@ -24,13 +28,17 @@ export interface ElectionSettings {
   readonly group: string;
   /** 1 to 255. */
   readonly virtualRouterId: number;
-  /** 1 to 254, different on every node. */
+  /** 1 to 254, or 255 for the address owner (RFC 9568 1.6); different on every node. */
   readonly priority: number;
   /** 10 to 40950, in steps of 10 (VRRP counts in centiseconds). */
   readonly intervalMs: number;
   /** Between two pulses: at most `intervalMs`. */
   readonly pulseIntervalMs: number;
   readonly preempt: boolean;
+  /** How long it has been well before it preempts. */
+  readonly preemptDelayMs: number;
+  /** What the skew is a part of: the interval, or one second where VRRPv2 is spoken (RFC 3768 6.1). */
+  readonly skewOfMs?: number;
   readonly faces: readonly FaceSettings[];
   readonly peers: readonly PeerSettings[];
   /** The paths that pulses take, at most `PULSE_PATHS_MAX`; the same list on every node of this revision. */
@@ -58,12 +66,29 @@ export type ElectionEffect =
   | { readonly do: "drain"; readonly token: number; readonly limitMs: number }
   /** The handover that was asked for, or that a peer wanted, does not take place: this node stays active. */
   | { readonly do: "handover-refused"; readonly problem: Problem }
-  /** `cause` is a sentence for people. */
-  | { readonly do: "transition"; readonly from: GroupRole; readonly to: GroupRole; readonly cause: string }
+  /** `cause` is a sentence for people, `reason` the same for programs. */
+  | {
+      readonly do: "transition";
+      readonly from: GroupRole;
+      readonly to: GroupRole;
+      readonly cause: string;
+      readonly reason: TransitionReason;
+    }
   /** This node stays active beside another active, `with`, that it ranks above: told once for each conflict. */
   | { readonly do: "conflict"; readonly with: string }
   /** `stop()` is complete. */
   | { readonly do: "finished" };
+
+/** What made a role change: history and metrics go by this. */
+export interface TransitionReason {
+  readonly kind: TransitionKind;
+  /** Who fell silent, resigned, is active instead, or takes over: a node, or words for a foreign router. */
+  readonly other?: string | undefined;
+  /** When the active that is replaced spoke last. */
+  readonly wordMs?: number | undefined;
+}
+
+export type TransitionKind = Trigger | HandoverReason | "silence" | "resignation" | "started";
 
 /** What our pulses say; identity, session, watermark and revision are the driver's. */
 export type PulseState = Pick<
@@ -92,6 +117,8 @@ export interface ElectionView {
   readonly tableComplete: boolean;
   /** The arbiter has given the role to this node, which is not heard: see Health. */
   readonly lostTo: string | undefined;
+  /** It was set aside: it takes over only where nobody else could serve. */
+  readonly maintenance: boolean;
   readonly faces: readonly { readonly name: string; readonly up: boolean }[];
   /** The node or foreign router that is active as far as this node knows. */
   readonly activeNode: string | undefined;

@@ -16,13 +16,14 @@ export function electionView(of: {
   readonly counters: Readonly<Record<ElectionCounter, number>>;
   readonly activeNode: string | undefined;
 }): ElectionView {
-  const { gatewayReady, tableComplete, effectivePriority, faces, lostTo } = of.health;
+  const { gatewayReady, tableComplete, effectivePriority, faces, lostTo, maintenance } = of.health;
   const { role, sinceMs, cause, nowMs, silenceMs, isMute } = of.member;
   return {
     ...{ role, sinceMs, cause },
     takeoverDueMs: silenceMs === NEVER ? undefined : silenceMs,
     priority: of.settings.priority,
     ...{ effectivePriority, gatewayReady, tableComplete, lostTo },
+    maintenance: maintenance !== null,
     faces: faces.map(({ name, up }) => ({ name, up })),
     activeNode: of.activeNode,
     peers: of.neighbourhood.peers.map((peer) => peer.view(nowMs)),

@@ -111,7 +111,7 @@ describe("election: RFC 9568", () => {
   story(
     "6.4.2: a lower active is not heard with preemption, but only by a node whose table is complete",
     `
-    node gw1 priority=200 interval=1s preempt
+    node gw1 priority=200 interval=1s preempt preemptDelay=0s peers=gw2
     up lan
     ready
     advert lan 10.1.0.9 priority=100
@@ -1034,8 +1034,9 @@ describe("election: beyond stories", () => {
     intervalMs: 100,
     pulseIntervalMs: 100,
     preempt: true,
+    preemptDelayMs: 5_000,
     faces: [{ name: "lan", families: [4, 6], addresses: [ip("10.1.0.2"), ip("fe80::2")] }],
-    peers: [{ name: "gw2", addresses: [ip("10.1.0.3")] }],
+    peers: [{ name: "gw2", priority: 100, addresses: [ip("10.1.0.3")] }],
     paths: ["sync"],
     revision: "00000000000000aa",
   };

@@ -21,12 +21,13 @@ import {
   notActiveProblem,
   stalledProblem,
 } from "./handover.ts";
-import { Health } from "./health.ts";
+import { Health, type Readiness } from "./health.ts";
 import { Membership } from "./membership.ts";
 import { type Heard, Neighbourhood } from "./neighbourhood.ts";
-import type { Peer } from "./peer.ts";
+import { Preemption } from "./preemption.ts";
 import { pulseState } from "./pulse-state.ts";
 import { compareRank } from "./rank.ts";
+import { Succession } from "./succession.ts";
 import { stableMs } from "./timing.ts";
 
 export type {
@@ -55,6 +56,8 @@ export class Election {
   readonly #member: Membership;
   readonly #neighbourhood: Neighbourhood;
   readonly #handover = new Handover();
+  readonly #preemption: Preemption;
+  readonly #succession: Succession;
   readonly #counters = noCounts();
   /** Since when its health and its table are as they are. */
   #stableSinceMs: number;
@@ -65,7 +68,9 @@ export class Election {
     this.#settings = settings;
     this.#health = new Health(settings.faces, settings.priority);
     this.#member = new Membership(settings, this.#health, nowMs);
+    this.#preemption = new Preemption(settings, this.#health);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
+    this.#succession = new Succession(this.#health, this.#neighbourhood);
     this.#stableSinceMs = nowMs;
   }
 
@@ -114,18 +119,10 @@ export class Election {
     });
   }
 
-  /** What the other roles can do: `gatewayReady`, the rules are in place; `tableComplete`, see `Pulse`. */
-  readinessChanged(
-    nowMs: number,
-    readiness: { readonly gatewayReady?: boolean; readonly tableComplete?: boolean },
-  ): readonly ElectionEffect[] {
+  /** What the other roles can do, and what they have found out. */
+  readinessChanged(nowMs: number, readiness: Readiness): readonly ElectionEffect[] {
     return this.#input(nowMs, () => {
-      const { gatewayReady = this.#health.gatewayReady, tableComplete = this.#health.tableComplete } =
-        readiness;
-      if (gatewayReady === this.#health.gatewayReady && tableComplete === this.#health.tableComplete) return;
-      this.#health.gatewayReady = gatewayReady;
-      this.#health.tableComplete = tableComplete;
-      this.#healthChanged();
+      if (this.#health.update(readiness)) this.#healthChanged();
     });
   }
 
@@ -140,7 +137,7 @@ export class Election {
     const effects = this.#input(nowMs, () => {
       if (this.role !== "active") problem = notActiveProblem(this.#settings.node, this.#activeName());
       else if (this.#handover.isRunning) problem = handoverRunningProblem;
-      else if (this.#target("planned") === undefined) problem = noStandbyProblem;
+      else if (this.#succession.target(nowMs, "planned") === undefined) problem = noStandbyProblem;
       else this.#startHandover("planned", reason);
     });
     return problem ?? effects;
@@ -218,7 +215,8 @@ export class Election {
   #hearActive(heard: HeardActive): void {
     const { name, isForeign, priority, deadMs, outranksUs, lacksOurTable } = heard;
     const isLower = priority < this.#health.effectivePriority;
-    if (this.role === "standby" && isForeign && isLower && this.#mayPreempt) {
+    const mayPreempt = this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs);
+    if (this.role === "standby" && isForeign && isLower && mayPreempt) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
       // not: among them the active hands over.
       this.#count("foreignRouterLower");
@@ -232,7 +230,7 @@ export class Election {
     }
     if (this.role === "active") this.#count("conflict");
     const right = outranksUs ? heard.right : "became active while this node was stalled";
-    this.#member.go("yielded", `${name} ${right}`);
+    this.#member.go("yielded", `${name} ${right}`, { kind: "yielded", other: name });
     this.#member.endInitListening();
     this.#leaveInit();
     this.#member.follow(deadMs);
@@ -260,7 +258,11 @@ export class Election {
       this.#member.awaitSkew();
       this.#lastWord = { name, atMs: this.#nowMs, resigned: true };
     } else {
-      this.#member.go("took-over", `${name} resigned`);
+      this.#member.go("took-over", `${name} resigned`, {
+        kind: "resignation",
+        other: name,
+        wordMs: this.#nowMs,
+      });
     }
   }
 
@@ -275,41 +277,33 @@ export class Election {
     const what = resigned
       ? `resigned, and ${forMs} ms later nobody better had taken over`
       : `was silent for ${forMs} ms on every path`;
-    this.#member.go("took-over", `${name} ${what}`);
+    const kind = resigned ? "resignation" : "silence";
+    const { name: other, atMs: wordMs } = this.#lastWord ?? {};
+    this.#member.go("took-over", `${name} ${what}`, { kind, other, wordMs });
   }
 
   // ---- Handover ----
 
-  /** The best standby that there is this reason to hand over to. */
-  #target(reason: HandoverReason): Peer | undefined {
-    const ownRank = this.#neighbourhood.ownRank;
-    return this.#neighbourhood.candidates(this.#nowMs).find((peer) => {
-      if (reason === "planned") return true;
-      // Equals stay where they are: addresses break ties between actives, they are no reason to move.
-      if (peer.rank(this.#nowMs).effectivePriority <= ownRank.effectivePriority) return false;
-      return reason === "health" ? this.#health.degraded : peer.wantsToBeActive;
-    });
-  }
-
   #considerHandover(): void {
     if (this.role !== "active" || this.#member.isMute || !this.#handover.mayStart(this.#nowMs)) return;
-    if (this.#target("health") !== undefined) {
-      this.#startHandover("health", `interface down: ${this.#health.downFaces.join(", ")}`);
-    } else if (this.#target("priority") !== undefined) {
-      this.#startHandover("priority", "it ranks higher and preemption is on");
-    }
+    const occasion = this.#succession.occasion(this.#nowMs, this.#member.sinceMs);
+    if (occasion !== undefined) this.#startHandover(occasion.reason, occasion.why);
   }
 
   #startHandover(reason: HandoverReason, why: string): void {
     this.#member.do(this.#handover.start(this.#nowMs, reason, why));
   }
 
-  /** Whoever it was started for must still be fit. A dead face does not wait for the last connections. */
+  /** Whoever it was started for must still be fit. */
   #finishHandover(complete: boolean): void {
     const { reason, why } = this.#handover;
-    const target = this.#target(reason);
-    if (target !== undefined && (complete || reason === "health")) {
-      this.#member.go("handed-over", `it handed over to ${target.name}: ${why}`);
+    const target = this.#succession.target(this.#nowMs, reason);
+    if (target !== undefined && (complete || this.#succession.mayLoseConnections(reason))) {
+      this.#succession.moved(this.#nowMs, reason);
+      this.#member.go("handed-over", `it handed over to ${target.name}: ${why}`, {
+        kind: reason,
+        other: target.name,
+      });
       return;
     }
     this.#refuseHandover(target === undefined ? noStandbyProblem : drainFailedProblem(target.name));
@@ -376,20 +370,18 @@ export class Election {
   }
 
   get #letsOthersGoFirst(): boolean {
+    if (this.#health.maintenance !== null) return this.#neighbourhood.isAnybodyAble(this.#nowMs);
     if (this.#health.tableComplete && !this.#member.isResigning) return false;
     return this.#neighbourhood.candidates(this.#nowMs).length > 0;
   }
 
-  get #mayPreempt(): boolean {
-    return this.#settings.preempt && this.#health.tableComplete;
+  /** Since when it is what it is now, its health and table included. */
+  get #wellSinceMs(): number {
+    return Math.max(this.#stableSinceMs, this.#member.sinceMs);
   }
 
   get #wantsToBeActive(): boolean {
-    if (this.role !== "standby" || !this.#mayPreempt || this.#health.degraded) return false;
-    const { priority, intervalMs } = this.#settings;
-    return (
-      this.#nowMs - Math.max(this.#stableSinceMs, this.#member.sinceMs) >= stableMs(priority, intervalMs)
-    );
+    return this.role === "standby" && this.#preemption.byHandover(this.#nowMs, this.#wellSinceMs);
   }
 
   #activeName(): string | undefined {

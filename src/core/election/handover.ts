@@ -2,8 +2,11 @@ import type { Problem } from "../../base/problem.ts";
 import type { ElectionEffect } from "./election-types.ts";
 import { DRAIN_ANSWER_MS, DRAIN_HEALTH_MS, DRAIN_PLANNED_MS } from "./timing.ts";
 
-/** Asked for by an operator; a face of the active is down; a standby that ranks higher wants to be active. */
-export type HandoverReason = "planned" | "health" | "priority";
+/**
+ * Asked for by an operator; a face of the active is down; the active is set aside; its checks fail; a standby that ranks higher
+ * wants to be active.
+ */
+export type HandoverReason = "planned" | "health" | "maintenance" | "check" | "priority";
 
 /** The handover that an active prepares, if any: first the standby gets everything, then the active resigns. */
 export class Handover {

@@ -1,4 +1,5 @@
 import type { IpAddress } from "../../base/ip.ts";
+import { type Ailments, ailments, type CheckVerdict, newerVerdicts } from "../health/check-set.ts";
 import type { FaceSettings } from "./election-types.ts";
 
 export interface Face {
@@ -8,7 +9,30 @@ export interface Face {
   up: boolean;
 }
 
-/** What this node can do: its faces, and what the other roles have told. */
+/** What the other roles tell; what is absent is as it was. */
+export interface Readiness {
+  /** The rules are in place. */
+  readonly gatewayReady?: boolean;
+  /** See `Pulse`. */
+  readonly tableComplete?: boolean;
+  readonly checks?: readonly CheckVerdict[];
+  /** Somebody has set the node aside; Null: resumed. */
+  readonly maintenance?: Maintenance | null;
+}
+
+export interface Maintenance {
+  /** Who and why, in words for a sentence. */
+  readonly why: string;
+  /** A living node without every connection is good enough to take over. */
+  readonly force: boolean;
+}
+
+/** Ranks below everybody who serves at all, but is a valid priority of an active. */
+const PRIORITY_LAST = 1;
+/** The worst illness of a node that could serve. */
+const ILLNESS_SEVERE = 1_000;
+
+/** What this node can do: its faces, its checks, and what the other roles have told. */
 export class Health {
   readonly faces: readonly Face[];
   readonly #priority: number;
@@ -16,10 +40,27 @@ export class Health {
   tableComplete = false;
   /** The node that holds the arbiter's lease, while this one hears nothing of it. */
   lostTo: string | undefined;
+  maintenance: Maintenance | null = null;
+  #verdicts: readonly CheckVerdict[] = [];
+  #ailments: Ailments = ailments([]);
 
   constructor(faces: readonly FaceSettings[], priority: number) {
     this.faces = faces.map((face) => ({ ...face, up: false }));
     this.#priority = priority;
+  }
+
+  /** @returns true when anything is another now */
+  update(readiness: Readiness): boolean {
+    const before = [this.gatewayReady, this.tableComplete, this.maintenance, this.#verdicts];
+    this.gatewayReady = readiness.gatewayReady ?? this.gatewayReady;
+    this.tableComplete = readiness.tableComplete ?? this.tableComplete;
+    if (readiness.maintenance !== undefined) this.maintenance = readiness.maintenance;
+    if (readiness.checks !== undefined) {
+      this.#verdicts = newerVerdicts(this.#verdicts, readiness.checks);
+      this.#ailments = ailments(this.#verdicts);
+    }
+    const after = [this.gatewayReady, this.tableComplete, this.maintenance, this.#verdicts];
+    return after.some((value, index) => value !== before[index]);
   }
 
   face(name: string): Face | undefined {
@@ -44,13 +85,44 @@ export class Health {
     return this.faces.some((face) => !face.up);
   }
 
-  /** 0 when unable; a sixteenth when degraded, so that every healthy node ranks above. */
+  /** A face is down, a check vetoes, or it is set aside: not a node that should become active of its own will. */
+  get unfit(): boolean {
+    return this.degraded || this.#ailments.vetoed || this.maintenance !== null;
+  }
+
+  get ailments(): Ailments {
+    return this.#ailments;
+  }
+
+  /** 0 when unable; a sixteenth when degraded or vetoed, so that every healthy node ranks above; less failing weights. */
   get effectivePriority(): number {
     if (this.inability !== undefined) return 0;
-    return this.degraded ? Math.max(1, this.#priority >> 4) : this.#priority;
+    if (this.maintenance !== null) return PRIORITY_LAST;
+    const severe = this.degraded || this.#ailments.vetoed;
+    return Math.max(1, (severe ? this.#priority >> 4 : this.#priority) - this.#ailments.weight);
+  }
+
+  /** What others are told while this node is not active: set aside, it is not to be handed anything. */
+  get offeredPriority(): number {
+    return this.maintenance === null ? this.effectivePriority : 0;
+  }
+
+  /** How ill it is, on the same scale as `illness`. */
+  get illness(): number {
+    return illness(this.#priority, this.effectivePriority);
   }
 
   get downFaces(): readonly string[] {
     return this.faces.filter((face) => !face.up).map((face) => face.name);
   }
+}
+
+/**
+ * How much worse than healthy a node is, from what it tells: nodes of different priorities compare by it. Beyond a face down or
+ * a veto there are no degrees: of two such nodes neither serves better.
+ */
+export function illness(priority: number, effectivePriority: number): number {
+  if (effectivePriority >= priority) return 0;
+  if (effectivePriority <= Math.max(1, priority >> 4)) return ILLNESS_SEVERE;
+  return priority - effectivePriority;
 }

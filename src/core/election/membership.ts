@@ -1,5 +1,5 @@
 import { AnnouncementSchedule } from "./announcement-schedule.ts";
-import type { ElectionEffect, ElectionSettings, GroupRole } from "./election-types.ts";
+import type { ElectionEffect, ElectionSettings, GroupRole, TransitionReason } from "./election-types.ts";
 import type { Health } from "./health.ts";
 import {
   ASSERTION_RATE_MAX,
@@ -148,7 +148,8 @@ export class Membership {
 
   /** The active resigned, and others may come first: wait for the skew time. */
   awaitSkew(): void {
-    const skew = skewMs(this.#health.effectivePriority, this.#settings.intervalMs);
+    const { intervalMs, skewOfMs = intervalMs } = this.#settings;
+    const skew = skewMs(this.#health.effectivePriority, skewOfMs);
     this.#activeDownMs = Math.min(this.#activeDownMs, this.#nowMs + skew);
   }
 
@@ -174,7 +175,7 @@ export class Membership {
   }
 
   /** Changes the role as the table says. */
-  go(trigger: Trigger, cause: string): void {
+  go(trigger: Trigger, cause: string, reason: TransitionReason = { kind: trigger }): void {
     const from = this.#role;
     const to = transitions[from][trigger];
     if (to === undefined) return;
@@ -186,10 +187,11 @@ export class Membership {
     if (to === "active") this.#enterActive();
     if (to === "standby")
       this.#restartTimer(
-        this.#nowMs + activeDownMs(this.#health.effectivePriority, this.#settings.intervalMs),
+        this.#nowMs +
+          activeDownMs(this.#health.effectivePriority, this.#settings.intervalMs, this.#settings.skewOfMs),
       );
     this.beat();
-    this.do({ do: "transition", from, to, cause });
+    this.do({ do: "transition", from, to, cause, reason });
     if (to === "stopped") this.do({ do: "finished" });
   }
 

@@ -119,6 +119,11 @@ export class Neighbourhood {
       .sort((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
   }
 
+  /** Some other node is there and could become active, with every connection or not. */
+  isAnybodyAble(nowMs: number): boolean {
+    return this.peers.some((peer) => peer.isAble(nowMs));
+  }
+
   /** Somebody is active as well as this node, which ranks itself higher. @returns whether to tell of it */
   contested(nowMs: number, name: string): boolean {
     this.peers.find((peer) => peer.name === name)?.contested(nowMs);
@@ -194,7 +199,7 @@ export class Neighbourhood {
     const isTieLost = ownAddress === undefined || compareIp(source, ownAddress) > 0;
     const ownPriority = this.#health.effectivePriority;
     const outranksUs = priority > ownPriority || (priority === ownPriority && isTieLost);
-    const deadMs = nowMs + activeDownMs(ownPriority, intervalMs);
+    const deadMs = nowMs + activeDownMs(ownPriority, intervalMs, this.#settings.skewOfMs);
     const right = RANKS_HIGHER;
     return {
       ...({ what: "active", isForeign: true, lacksOurTable: false } as const),

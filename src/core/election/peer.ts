@@ -11,6 +11,8 @@ const NEVER = Number.NEGATIVE_INFINITY;
 /** What this node knows of another node of the document. */
 export class Peer {
   readonly name: string;
+  /** The configured one. */
+  readonly priority: number;
   readonly #addresses: readonly IpAddress[];
   readonly #paths: HeardPaths;
   readonly #intervals: { readonly intervalMs: number; readonly pulseIntervalMs: number };
@@ -26,6 +28,7 @@ export class Peer {
     intervals: { readonly intervalMs: number; readonly pulseIntervalMs: number },
   ) {
     this.name = settings.name;
+    this.priority = settings.priority;
     this.#addresses = settings.addresses;
     this.#paths = paths;
     this.#intervals = intervals;
@@ -123,6 +126,13 @@ export class Peer {
   /** Its pulses arrive: it is known what it could do. */
   isKnown(nowMs: number): boolean {
     return this.#isWithinDownTime(nowMs, this.#lastPulseMs);
+  }
+
+  /** Whether it is there and could become active, with or without the connections; nobody has set it aside. */
+  isAble(nowMs: number): boolean {
+    const pulse = this.#pulse;
+    if (pulse === undefined || !this.isKnown(nowMs)) return false;
+    return pulse.role === "standby" && pulse.effectivePriority > 0;
   }
 
   get wantsToBeActive(): boolean {

@@ -14,7 +14,7 @@ export function pulseState(of: {
   const { health, member, intervalMs, wantsToBeActive } = of;
   return {
     role: member.role,
-    effectivePriority: health.effectivePriority,
+    effectivePriority: member.role === "active" ? health.effectivePriority : health.offeredPriority,
     tableComplete: health.tableComplete,
     resigning: member.isResigning,
     wantsToBeActive,

@@ -19,9 +19,13 @@ const PULSE_JITTER_INTERVALS = 1 / 8;
 const LATENESS_MS_MIN = 20;
 /** An active that was silent for three of its intervals counts as dead: two of them after the next one was due. */
 const LATENESS_INTERVALS_MAX = SILENT_INTERVALS - 1;
-/** A node that wants to be active has been well for at least so long: links that flap keep it away. */
+/** A handover that failed is tried again after so long at the earliest. */
 const STABLE_MS_MIN = 5_000;
+/** Links that flap keep a node away for so many active-down times. */
 const STABLE_DOWN_TIMES = 10;
+/** An active does not hand over for a check sooner after it became that; twice as long each time, up to the limit. */
+export const CHECK_HOLD_MS_MIN = 10_000;
+export const CHECK_HOLD_MS_MAX = 300_000;
 /** How long a planned handover waits for the standby to have everything. */
 export const DRAIN_PLANNED_MS = 1_000;
 /** The same when a face is dead: every millisecond more is an outage. */
@@ -37,8 +41,8 @@ export function skewMs(priority: number, intervalMs: number): number {
 }
 
 /** Active_Down_Interval (RFC 9568 6.1): how long an active must be silent before it counts as dead. */
-export function activeDownMs(priority: number, intervalMs: number): number {
-  return SILENT_INTERVALS * intervalMs + skewMs(priority, intervalMs);
+export function activeDownMs(priority: number, intervalMs: number, skewOfMs = intervalMs): number {
+  return SILENT_INTERVALS * intervalMs + skewMs(priority, skewOfMs);
 }
 
 /**
@@ -57,6 +61,11 @@ export function latenessMs(intervalMs: number, isListening: boolean): number {
  */
 export function rankSkewMs(betterStandbys: number, pulseIntervalMs: number): number {
   return (betterStandbys + PULSE_JITTER_INTERVALS) * pulseIntervalMs;
+}
+
+/** A node has been well for so long before it asks a tocha node to hand over, however short its own delay is. */
+export function wellMs(preemptDelayMs: number, priority: number, intervalMs: number): number {
+  return Math.max(preemptDelayMs, STABLE_DOWN_TIMES * activeDownMs(priority, intervalMs));
 }
 
 export function stableMs(priority: number, intervalMs: number): number {

@@ -45,6 +45,53 @@ describe("composeClusterStatus", () => {
     assert.notEqual(heard.verdict, "down");
   });
 
+  it("shows what fails on a node, with what helps, and that flapping is held down", () => {
+    const status = healthyStatus();
+    const [gw1] = status.nodes;
+    assert.ok(gw1 !== undefined);
+    const check = {
+      ...{ group: "gateway", name: "upstream", kind: "ping", state: "failing", sinceSeconds: 3, flaps: 0 },
+      ...{ words: "no answer from 192.0.2.9", failure: "no answer from 192.0.2.9 for 3 s", weight: 20 },
+      ...{ veto: false, heldSeconds: null, try: "ping -c 3 192.0.2.9" },
+    };
+    gw1.checks = [check, { ...check, name: "dns", state: "ok" }];
+    const { verdict, problems } = composed(status);
+    assert.equal(verdict, "degraded");
+    assert.deepEqual(problems, [
+      {
+        ...{ severity: "warning", node: "gw1", code: "check-failing" },
+        message: "check upstream fails on gw1: no answer from 192.0.2.9 for 3 s",
+        hint: "To see it yourself, on gw1: ping -c 3 192.0.2.9",
+      },
+    ]);
+    gw1.checks = [{ ...check, veto: true, words: "192.0.2.9 answers", flaps: 3, heldSeconds: 17.2 }];
+    const [held] = composed(status).problems;
+    assert.equal(held?.severity, "error");
+    assert.match(
+      held?.message ?? "",
+      /; now it says "192\.0\.2\.9 answers", but it flapped 3 times and is believed in 18 s$/,
+    );
+  });
+
+  it("does not count on a node that is set aside", () => {
+    const status = healthyStatus();
+    const gw2 = status.nodes[1];
+    assert.ok(gw2 !== undefined);
+    gw2.maintenance = { by: "ana@gw1", reason: "new disk", since: "2026-08-01T09:00:00.000Z" };
+    const { summary, problems } = composed(status);
+    assert.equal(summary, "gw1 is active, and only gw2 could take over, which is set aside");
+    assert.deepEqual(
+      problems.map(({ severity, code, message }) => [severity, code, message]),
+      [
+        [
+          "warning",
+          "in-maintenance",
+          "gw2 is set aside since 2026-08-01T09:00:00.000Z by ana@gw1 (new disk)",
+        ],
+      ],
+    );
+  });
+
   it("tells which group a standby lacks connections of", () => {
     const status = bothActiveStatus();
     const campus = status.nodes[1]?.groups[0];

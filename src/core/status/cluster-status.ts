@@ -5,7 +5,9 @@ import {
   type StatusProblem,
 } from "../../contract/status.ts";
 import { arbiterProblems } from "./arbiter-problems.ts";
+import { healthProblems } from "./health-problems.ts";
 import { pathProblems } from "./path-problems.ts";
+import { processProblems } from "./process-problems.ts";
 
 export interface ClusterStatusSource {
   readonly cluster: string;
@@ -78,7 +80,7 @@ function viewGroup(source: ClusterStatusSource, name: string): GroupView {
   return {
     ...{ name, nodes, actives, heard },
     activeNode: actives.length > 1 ? undefined : (actives[0]?.name ?? heard),
-    isDown: actives.length === 0 && heard === undefined,
+    isDown: actives.length === 0 && heard === undefined && !nodes.some(cannotSay),
     activeProblems: heard === undefined ? activeProblems(actives).map(named) : [],
     protectionProblems: protectionProblems(nodes, actives).map(named),
   };
@@ -96,14 +98,29 @@ function summarizeAll(groups: readonly GroupView[], ok: boolean): string {
 function summarize({ actives, nodes, heard }: GroupView, ok: boolean): string {
   if (heard !== undefined) return `${heard} is heard to be active, but does not answer over the sync network`;
   const names = actives.map(({ name }) => name).join(" and ");
-  if (actives.length === 0) return "no node is active: nobody holds the virtual addresses";
+  if (actives.length === 0) {
+    const mute = nodes.filter(cannotSay).map(({ name }) => name);
+    if (mute.length > 0) return `no node says that it is active, and ${mute.join(" and ")} cannot say`;
+    return "no node is active: nobody holds the virtual addresses";
+  }
   if (actives.length > 1) return `${names} are active at the same time`;
-  const standbys = nodes.filter((node) => node.role === "standby" && node.replication.complete);
+  const standbys = nodes.filter(
+    ({ role, replication, maintenance }) =>
+      role === "standby" && replication.complete && maintenance === undefined,
+  );
   if (nodes.length === 1) return `${names} is active, and the only node: nothing is protected`;
+  const aside = nodes.filter((node) => node.maintenance !== undefined && node.role === "standby");
+  if (standbys.length === 0 && aside.length > 0)
+    return `${names} is active, and only ${aside.map(({ name }) => name).join(" and ")} could take over, which is set aside`;
   if (standbys.length === 0) return `${names} is active, and no standby could take over its connections`;
   const standbyNames = standbys.map(({ name }) => name).join(" and ");
   const ready = `${names} is active, ${standbyNames} ${standbys.length === 1 ? "is" : "are"} ready with every connection`;
   return ok ? ready : `${ready}, but something needs attention`;
+}
+
+/** Its processes cannot ask each other while the supervisor hangs; the failover role works on, active or not. */
+function cannotSay({ reachable, processes }: NodeStatus): boolean {
+  return reachable && processes.length === 0;
 }
 
 function activeProblems(actives: readonly NodeStatus[]): StatusProblem[] {
@@ -201,6 +218,7 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
       );
     }
   }
+  problems.push(...healthProblems(node));
   const refused = node.replication.streams.flatMap(({ refused: counts }) => Object.entries(counts));
   for (const [what, count] of refused) {
     // Connections that could not be created are a problem until a comparison has made up for them: not-protected.
@@ -215,6 +233,7 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
       ),
     );
   }
+  problems.push(...processProblems(node));
   if (node.processes.some(({ role, realTime }) => role === "failover" && realTime === false)) {
     const message = `the failover role of ${node.name} has no real-time priority`;
     problems.push(problem("warning", "no-real-time", message, "Run tocha as root, or with CAP_SYS_NICE."));

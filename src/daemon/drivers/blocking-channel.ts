@@ -43,7 +43,11 @@ export class BlockingChannel {
       const length = receiveFrom(this.fd, this.#bytes, MSG_DONTWAIT, null);
       if (length === 0) return "closed";
       if (length < 0) return envelopes;
-      envelopes.push(...this.#reader.push(this.#bytes.subarray(0, length)));
+      for (const envelope of this.#reader.push(this.#bytes.subarray(0, length))) {
+        const { message } = envelope;
+        if (message.kind === "heartbeat") this.send("supervisor", { ...message, kind: "heartbeat-answer" });
+        else envelopes.push(envelope);
+      }
     }
   }
 

@@ -6,12 +6,28 @@ import { openVrrpSocket } from "../../linux/vrrp-socket.ts";
 import { encodeGratuitousArp } from "../../wire/arp.ts";
 import { encodeUnsolicitedNeighborAdvertisement } from "../../wire/ndp.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
-import { encodeAdvertisementFrame } from "../../wire/vrrp.ts";
+import {
+  encodeAdvertisementFrame,
+  type VrrpAdvertisement,
+  type VrrpVersion,
+  virtualRouterMac,
+} from "../../wire/vrrp.ts";
 import type { FaceSettings } from "../node-settings.ts";
+import { UnicastPeers } from "./unicast-peers.ts";
 
 interface VirtualAddress {
   readonly address: IpAddress;
   readonly prefixLength: number;
+}
+
+/** What a face must know of its group. */
+export interface FaceRouter {
+  readonly virtualRouterId: number;
+  readonly intervalMs: number;
+  /** What is spoken over IPv4. */
+  readonly version: VrrpVersion;
+  /** Whether frames come from the hardware address of the virtual router (RFC 9568 7.3). */
+  readonly virtualMac: boolean;
 }
 
 /** One interface of the group: its device as the kernel has it now, its sockets, and the frames it sends. */
@@ -21,7 +37,9 @@ export class Face {
   readonly virtualAddresses: readonly VirtualAddress[];
   readonly ownAddresses: readonly IpAddress[];
   readonly families: readonly IpFamily[];
-  readonly #router: { readonly virtualRouterId: number; readonly intervalMs: number };
+  /** The routers that advertisements go to instead of the multicast group, if any. */
+  readonly unicastPeers: UnicastPeers;
+  readonly #router: FaceRouter;
   #link: LinkState | undefined;
   /** The address that IPv6 advertisements come from (RFC 9568 5.1.2.1), once the kernel has given the device one. */
   #linkLocal: IpAddress | undefined;
@@ -30,12 +48,10 @@ export class Face {
   readonly #advertisements = new Map<string, Uint8Array>();
   #announcements: Uint8Array[] | undefined;
 
-  constructor(
-    settings: FaceSettings,
-    router: { readonly virtualRouterId: number; readonly intervalMs: number },
-  ) {
+  constructor(settings: FaceSettings, router: FaceRouter) {
     this.name = settings.name;
     this.device = settings.device;
+    this.unicastPeers = new UnicastPeers(settings.device, settings.unicastPeers);
     this.#router = router;
     this.ownAddresses = settings.addresses.map(validIp);
     this.virtualAddresses = settings.virtualAddresses.map(({ address, prefixLength }) => ({
@@ -74,6 +90,7 @@ export class Face {
       this.#closeSockets();
       this.#link = undefined;
     }
+    if (this.#link !== undefined) this.unicastPeers.open(this.addresses);
     return true;
   }
 
@@ -92,6 +109,7 @@ export class Face {
     if (!removed) this.#linkLocal = address;
     else if (this.#linkLocal !== undefined && equalIp(this.#linkLocal, address)) this.#linkLocal = undefined;
     this.#forgetFrames();
+    if (this.unicastPeers.inUse && this.#link !== undefined) this.unicastPeers.open(this.addresses);
     return true;
   }
 
@@ -102,6 +120,10 @@ export class Face {
 
   /** @returns false when it could not be sent: no device, no source address, or the kernel refused */
   sendAdvertisement(family: IpFamily, priority: number): boolean {
+    if (this.unicastPeers.inUse) {
+      const version = this.#versionOf(family);
+      return this.unicastPeers.send(family, version, this.#advertisement(family, priority));
+    }
     const key = `${family} ${priority}`;
     let frame = this.#advertisements.get(key);
     if (frame === undefined) {
@@ -114,11 +136,25 @@ export class Face {
 
   /** Tells all hosts on the link where the virtual addresses are now: gratuitous ARP, unsolicited neighbour advertisements. */
   announce(): boolean {
-    const mac = this.#link?.mac;
     const [socket] = this.#sockets.values();
-    if (mac === undefined || socket === undefined) return false;
-    this.#announcements ??= this.virtualAddresses.map(({ address }) => encodeAnnouncement(mac, address));
+    if (this.#link === undefined || socket === undefined) return false;
+    this.#announcements ??= this.virtualAddresses.flatMap(({ address }) => {
+      const mac = this.macOf(ipFamily(address));
+      return mac === undefined ? [] : encodeAnnouncement(mac, address);
+    });
     return socket.sendMany(this.#announcements) === this.#announcements.length;
+  }
+
+  /** The hardware address that the virtual addresses of a family have while this node is active. */
+  macOf(family: IpFamily): MacAddress | undefined {
+    if (this.#link === undefined || !this.#router.virtualMac) return this.#link?.mac;
+    return virtualRouterMac(this.#router.virtualRouterId, family);
+  }
+
+  /** @returns false when there is no device, or the kernel refused */
+  sendFrame(frame: Uint8Array): boolean {
+    const [socket] = this.#sockets.values();
+    return socket?.send(frame) ?? false;
   }
 
   close(): void {
@@ -127,27 +163,30 @@ export class Face {
 
   #encodeAdvertisement(family: IpFamily, priority: number): Uint8Array | undefined {
     const source = family === 4 ? this.ownAddresses.find((own) => own.length === 4) : this.#linkLocal;
-    if (this.#link === undefined || source === undefined) return undefined;
+    const sourceMac = this.macOf(family);
+    if (sourceMac === undefined || source === undefined) return undefined;
+    const advertisement = this.#advertisement(family, priority);
+    return encodeAdvertisementFrame({ sourceMac, source, advertisement, version: this.#versionOf(family) });
+  }
+
+  #versionOf(family: IpFamily): VrrpVersion {
+    return family === 4 ? this.#router.version : 3;
+  }
+
+  #advertisement(family: IpFamily, priority: number): VrrpAdvertisement {
     const addresses = this.virtualAddresses
       .map(({ address }) => address)
       .filter((one) => ipFamily(one) === family);
     // RFC 9568 5.2.9: a link-local address comes first.
     addresses.sort((a, b) => Number(isLinkLocal(b)) - Number(isLinkLocal(a)));
-    return encodeAdvertisementFrame({
-      sourceMac: this.#link.mac,
-      source,
-      advertisement: {
-        virtualRouterId: this.#router.virtualRouterId,
-        priority,
-        intervalCs: Math.max(1, Math.round(this.#router.intervalMs / 10)),
-        addresses,
-      },
-    });
+    const { virtualRouterId, intervalMs } = this.#router;
+    return { virtualRouterId, priority, intervalCs: Math.max(1, Math.round(intervalMs / 10)), addresses };
   }
 
   #closeSockets(): void {
     for (const socket of this.#sockets.values()) socket.close();
     this.#sockets.clear();
+    this.unicastPeers.close();
   }
 
   #forgetFrames(): void {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { validIp } from "../../base/ip.ts";
+import type { StatusProblem } from "../../contract/status.ts";
 import type { Helper } from "../../core/gateway-event-rules.ts";
 import { renderGatewayRules } from "../../core/gateway-rules.ts";
 import { gatewaySysctls, sysctlPath } from "../../core/gateway-sysctls.ts";
@@ -75,4 +76,14 @@ function runNft(script: string): Promise<string | undefined> {
     child.on("close", (code) => resolve(code === 0 ? undefined : `nft refused the rules: ${said.trim()}`));
     child.stdin.end(script);
   });
+}
+
+export function gatewayProblem(node: string, message: string, retryMs: number): StatusProblem {
+  return {
+    severity: "error",
+    node,
+    code: "gateway-not-loaded",
+    message,
+    hint: `On ${node}: tocha check, nft --version, and dmesg; it is tried again every ${retryMs / 1_000} s.`,
+  };
 }

@@ -1,22 +1,25 @@
 import { DecodeError } from "../../base/decode-error.ts";
-import { validIp } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
-import { Election, type ElectionEffect } from "../../core/election/election.ts";
+import { Election, type ElectionEffect, type GroupRole } from "../../core/election/election.ts";
+import type { Readiness } from "../../core/election/health.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
 import type { GroupSettings, NodeSettings } from "../node-settings.ts";
 import type { RoleMessage } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
+import { electionSettings } from "./election-settings.ts";
 import { Face } from "./face.ts";
+import { HeldAddresses } from "./held-addresses.ts";
 import type { PulsePaths } from "./pulse-paths.ts";
 import type { ReceivedPulse } from "./pulse-socket.ts";
-import { RENEW_MS, VirtualAddresses } from "./virtual-addresses.ts";
+import { RouterAdvertisements } from "./router-advertisements.ts";
+import { TransitionLog } from "./transition-log.ts";
+import { VirtualMac } from "./virtual-mac.ts";
 
 /** Packets of one socket that are worked off before the others have their turn. */
 const RECEIVE_BURST = 64;
 const FRAME_BYTES = 2_048;
-const NEVER = Number.POSITIVE_INFINITY;
 
 export interface GroupFailoverOptions {
   readonly settings: NodeSettings;
@@ -35,17 +38,21 @@ export class GroupFailover {
   readonly #channel: BlockingChannel;
   readonly #pulses: PulsePaths;
   readonly #faces: readonly Face[];
-  readonly #addresses: VirtualAddresses;
+  readonly #group: GroupSettings;
+  readonly #virtualMac: VirtualMac;
+  /** Of the faces for which the document asks for them. */
+  readonly #routers: readonly RouterAdvertisements[];
+  readonly #addresses: HeldAddresses;
   readonly #election: Election;
+  readonly #transitions: TransitionLog;
   /** Router numbers of the other groups: their advertisements come in on the same devices. */
   readonly #otherRouterIds: ReadonlySet<number>;
+  /** Another group speaks another version of VRRP, and is heard here as well. */
+  readonly #hasOtherVersion: boolean;
   readonly #frame = new Uint8Array(FRAME_BYTES);
   readonly #counters: Record<string, number> = {};
-  #renewDueMs = NEVER;
   #toldActive = false;
   #toldStanding: string | undefined;
-  /** The kernel has dropped virtual addresses that this node holds. */
-  #addressesLost = false;
   #watermark = 0n;
   #finished = false;
 
@@ -55,39 +62,32 @@ export class GroupFailover {
     this.#channel = channel;
     this.#pulses = pulses;
     this.#faces = group.faces.map((face) => new Face(face, group));
-    this.#addresses = new VirtualAddresses(group);
+    this.#group = group;
+    this.#virtualMac = new VirtualMac(group);
+    this.#routers = group.faces.flatMap(({ name, routerAdvertisement }) => {
+      const face = this.#faces.find((one) => one.name === name);
+      if (face === undefined || routerAdvertisement === undefined) return [];
+      return new RouterAdvertisements(face, routerAdvertisement, (reason) => this.#count(reason));
+    });
+    this.#addresses = new HeldAddresses({
+      group,
+      log: (text) => this.#log("error", text),
+      count: (event) => this.#count(event),
+    });
+    this.#transitions = new TransitionLog(group.name);
     const others = settings.groups.filter(({ name }) => name !== group.name);
+    this.#hasOtherVersion = others.some(({ version }) => version !== group.version);
     this.#otherRouterIds = new Set(
       others.map(({ virtualRouterId }) => virtualRouterId).filter((id) => id !== group.virtualRouterId),
     );
-    const { virtualRouterId, priority, intervalMs, pulseIntervalMs, preempt } = group;
-    this.#election = new Election(
-      {
-        node: settings.node,
-        group: group.name,
-        virtualRouterId,
-        priority,
-        intervalMs,
-        pulseIntervalMs,
-        preempt,
-        faces: this.#faces.map((face) => ({
-          name: face.name,
-          families: face.families,
-          addresses: face.ownAddresses,
-        })),
-        peers: settings.peers.map((peer) => ({ name: peer.name, addresses: peer.addresses.map(validIp) })),
-        paths: settings.pulsePaths
-          .filter(({ groups }) => groups.includes(group.name))
-          .map(({ name }) => name),
-        revision: settings.revision,
-      },
-      performance.now(),
-    );
+    this.#election = new Election(electionSettings(settings, group, this.#faces), performance.now());
   }
 
   /** When something is due; Infinity when nothing is. */
   get deadline(): number {
-    return Math.min(this.#election.deadline, this.#renewDueMs);
+    let deadline = Math.min(this.#election.deadline, this.#addresses.dueMs);
+    for (const router of this.#routers) deadline = Math.min(deadline, router.deadline);
+    return deadline;
   }
 
   get isActive(): boolean {
@@ -101,17 +101,24 @@ export class GroupFailover {
 
   /** Sockets that advertisements come in on; what they receive goes to receiveFrames(). */
   get sockets(): readonly { readonly fd: number; readonly receive: () => void }[] {
-    return this.#faces.flatMap((face) =>
+    const advertisements = this.#faces.flatMap((face) =>
       [...face.sockets.values()].map((socket) => ({
         fd: socket.fd,
         receive: () => this.#receiveFrames(face, (into) => socket.receive(into)),
       })),
     );
+    const solicitations = this.#routers.flatMap((router) => {
+      if (router.socket === undefined) return [];
+      const receive = () => router.receive(performance.now(), this.#frame, !this.#election.view.listening);
+      return { fd: router.socket.fd, receive };
+    });
+    return [...advertisements, ...solicitations];
   }
 
   /** Whatever an earlier life of this node left: an address that nobody defends must not stay. */
   removeLeftovers(): void {
     this.#addresses.remove();
+    this.#virtualMac.remove();
   }
 
   receivePulse({ path, pulse, isOvertaken }: ReceivedPulse): void {
@@ -123,8 +130,10 @@ export class GroupFailover {
   /** What is due by now; to be called when everything that has arrived was taken in. */
   timeout(): void {
     const now = performance.now();
-    if (now >= this.#election.deadline) this.#perform(this.#election.timeout(now));
-    if (now >= this.#renewDueMs) this.#renew(now);
+    const dueMs = this.#election.deadline;
+    if (now >= dueMs) this.#perform(this.#election.timeout(now), dueMs);
+    if (now >= this.#addresses.dueMs) this.#renew(now);
+    for (const router of this.#routers) if (now >= router.deadline) this.#advertiseRouter(now, router);
   }
 
   /** Takes the state of all links and addresses, at start and when the kernel had to drop events. @returns as linkChanged */
@@ -147,20 +156,18 @@ export class GroupFailover {
   addressChanged(address: AddressState, removed: boolean): void {
     for (const face of this.#faces) {
       if (face.addressChanged(address, removed)) this.#tellFace(face);
-      // A renewal that came too late, or somebody else's hand: an active node must have its addresses.
-      if (removed && face.isVirtual(address.address)) this.loseAddresses();
+      if (face.isVirtual(address.address)) this.#addresses.changed(performance.now(), removed);
     }
   }
 
-  /** They are added again in renew(): as soon as it is known that no other node is active. */
+  /** The kernel may have dropped any of them without a word. */
   loseAddresses(): void {
-    if (!this.#holds) return;
-    this.#addressesLost = true;
-    this.#renewDueMs = performance.now();
+    this.#addresses.lose(performance.now());
   }
 
-  gatewayReady(): void {
-    this.#perform(this.#election.readinessChanged(performance.now(), { gatewayReady: true }));
+  /** The rules are in place; what the control role has found out, or somebody has asked for. */
+  readinessChanged(readiness: Readiness): void {
+    this.#perform(this.#election.readinessChanged(performance.now(), readiness));
   }
 
   tableChanged({ watermark, complete }: RoleMessage & { kind: "table" }): void {
@@ -188,6 +195,7 @@ export class GroupFailover {
   }
 
   drained(token: number, complete: boolean): void {
+    this.#transitions.drained();
     this.#perform(this.#election.drained(performance.now(), token, complete));
   }
 
@@ -205,13 +213,32 @@ export class GroupFailover {
 
   close(): void {
     for (const face of this.#faces) face.close();
+    for (const router of this.#routers) router.close();
+    this.#virtualMac.remove();
+  }
+
+  /** For the history: what this life of the node begins with. */
+  tellStart(): void {
+    this.#channel.send("control", { kind: "transition", transition: this.#transitions.start(this.#view()) });
+  }
+
+  /** Tells the history of a change of role. To be called when every group has done what was due. */
+  tellTransition(): void {
+    if (!this.#transitions.hasChanges) return;
+    for (const transition of this.#transitions.take(this.#view()))
+      this.#channel.send("control", { kind: "transition", transition });
+  }
+
+  repeatTransitions(): void {
+    for (const transition of this.#transitions.kept)
+      this.#channel.send("control", { kind: "transition", transition });
   }
 
   report(): GroupReport {
     return {
       name: this.name,
       view: this.#view(),
-      addresses: this.#holds ? this.#addresses.list() : [],
+      addresses: this.#addresses.list(),
       faces: this.#faces.map(({ name, device, up }) => ({ name, device, up })),
       counters: { ...this.#counters },
     };
@@ -221,21 +248,38 @@ export class GroupFailover {
     for (let i = 0; i < RECEIVE_BURST; i++) {
       const length = receive(this.#frame);
       if (length === 0) return;
-      const packet = decodeAdvertisementFrame(this.#frame.subarray(0, length));
+      const packet = decodeAdvertisementFrame(this.#frame.subarray(0, length), this.#group.version);
       if (packet instanceof DecodeError) {
-        this.#count(packet.reason);
+        if (packet.reason !== "vrrp-version" || !this.#hasOtherVersion) this.#count(packet.reason);
         continue;
       }
       const { source, advertisement } = packet;
       if (this.#otherRouterIds.has(advertisement.virtualRouterId)) continue;
+      if (!face.unicastPeers.hears(source, this.#settings.peers)) {
+        this.#count("advertisement-of-unlisted-router");
+        continue;
+      }
       this.#perform(this.#election.receiveAdvertisement(performance.now(), face.name, source, advertisement));
     }
+  }
+
+  /** A face whose virtual addresses have no device to stand on is as good as down: another node shall serve. */
+  #makeVirtualMac(face: Face, parentIndex: number): void {
+    for (const refusal of this.#virtualMac.make(face.name, parentIndex))
+      this.#log("error", `virtual hardware address ${refusal}`);
+    if (!this.#virtualMac.isThere(face.name)) face.setLink(undefined);
   }
 
   #setLink(face: Face, link: LinkState | undefined): boolean {
     const before = face.up;
     const changed = face.setLink(link);
-    if (face.up !== before) this.#tellFace(face);
+    const router = this.#routers.find((one) => one.face === face);
+    if (changed && link !== undefined) this.#makeVirtualMac(face, link.index);
+    if (changed) router?.reopen();
+    if (face.up !== before) {
+      this.#tellFace(face);
+      if (face.up && router?.isActive === true) router.start(performance.now());
+    }
     return changed;
   }
 
@@ -243,7 +287,9 @@ export class GroupFailover {
     this.#perform(this.#election.faceChanged(performance.now(), name, up, addresses));
   }
 
-  #perform(effects: readonly ElectionEffect[]): void {
+  /** @param dueMs the deadline that they follow, if one did */
+  #perform(effects: readonly ElectionEffect[], dueMs?: number): void {
+    if (effects.length > 0) this.#transitions.decided(dueMs);
     for (const effect of effects) this.#performOne(effect);
   }
 
@@ -254,28 +300,31 @@ export class GroupFailover {
         const face = this.#faces.find(({ name }) => name === effect.face);
         if (face?.sendAdvertisement(effect.family, effect.priority) !== true)
           this.#count("advertisement-not-sent");
+        this.#transitions.done("advertised");
         break;
       }
       case "send-pulses": {
         const { revision } = this.#settings;
         const content = { ...this.#election.pulse(), watermark: this.#watermark, revision };
         this.#pulses.sendToAll(group, content, (peer) => this.#election.heardPaths(peer));
+        this.#transitions.done("pulsed");
         break;
       }
       case "add-addresses":
-        this.#logRefusals("add virtual address", this.#addresses.add());
-        this.#renewDueMs = performance.now() + RENEW_MS;
+        this.#addresses.add();
+        this.#transitions.done("addresses");
         break;
       case "remove-addresses":
-        this.#renewDueMs = NEVER;
-        this.#addressesLost = false;
-        this.#logRefusals("remove virtual address", this.#addresses.remove());
+        this.#addresses.remove();
+        this.#transitions.done("removed");
         this.#channel.send("supervisor", { kind: "released", group });
         break;
       case "announce":
         for (const face of this.#faces) if (face.up && !face.announce()) this.#count("announcement-not-sent");
+        this.#transitions.done("announced");
         break;
       case "drain":
+        this.#transitions.drainAsked();
         this.#channel.send("replicator", {
           ...({ kind: "drain", group } as const),
           token: effect.token,
@@ -284,6 +333,9 @@ export class GroupFailover {
         break;
       case "transition":
         this.#tellActive(effect.to === "active");
+        this.#transitions.done("told");
+        this.#transitions.changed(effect);
+        this.#tellHosts(effect.from, effect.to);
         this.#log("info", `${effect.from} -> ${effect.to}: ${effect.cause}`);
         break;
       case "handover-refused":
@@ -298,6 +350,25 @@ export class GroupFailover {
     }
   }
 
+  #advertiseRouter(now: number, router: RouterAdvertisements): void {
+    // Whoever was woken late does not know whether it is still the router.
+    if (this.#election.view.listening) router.start(now + this.#group.intervalMs);
+    else router.timeout(now);
+  }
+
+  /** Hosts keep their router when another node becomes active; only the last node that stops takes it from them. */
+  #tellHosts(from: GroupRole, to: GroupRole): void {
+    const nowMs = performance.now();
+    const hasHeir = this.#election.view.peers.some(
+      ({ alive, role }) => alive && role !== "fault" && role !== "stopped",
+    );
+    for (const router of this.#routers) {
+      if (to === "active") router.start(nowMs);
+      else if (from === "active" && to === "stopped" && !hasHeir) router.withdraw();
+      else router.stop();
+    }
+  }
+
   #tellActive(active: boolean): void {
     if (active === this.#toldActive) return;
     this.#toldActive = active;
@@ -305,24 +376,10 @@ export class GroupFailover {
       this.#channel.send(role, { kind: "active", group: this.name, active });
   }
 
-  get #holds(): boolean {
-    return this.#renewDueMs !== NEVER;
-  }
-
   /** Woken late, another node may be active by now: the addresses are renewed only when that is known. */
   #renew(now: number): void {
-    this.#renewDueMs = now + RENEW_MS;
-    if (this.#election.view.listening) return;
-    if (this.#addressesLost) {
-      this.#addressesLost = false;
-      this.#count("addresses-restored");
-      this.#logRefusals("add virtual address", this.#addresses.add());
-    }
-    this.#channel.send("supervisor", { kind: "holding", group: this.name });
-  }
-
-  #logRefusals(operation: string, refusals: readonly string[]): void {
-    for (const refusal of refusals) this.#log("error", `${operation} ${refusal}`);
+    if (this.#addresses.renew(now, !this.#election.view.listening))
+      this.#channel.send("supervisor", { kind: "holding", group: this.name });
   }
 
   /** With one group its name says nothing. */

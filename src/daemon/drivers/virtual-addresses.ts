@@ -46,18 +46,20 @@ export class VirtualAddresses {
    * killed, nobody else is left to remove the addresses before their lifetimes end.
    */
   releaseBatch(): string {
-    const lines = this.#group.faces.flatMap(({ device, virtualAddresses }) =>
+    const lines = this.#group.faces.flatMap(({ virtualAddresses }) =>
       virtualAddresses.map(
-        ({ address, prefixLength }) => `address del ${address}/${prefixLength} dev ${device}\n`,
+        ({ address, prefixLength, device }) => `address del ${address}/${prefixLength} dev ${device}\n`,
       ),
     );
-    return lines.join("");
+    // Frames to the virtual router are for another node now.
+    return [...lines, ...this.#ownDevices.map((device) => `link del dev ${device}\n`)].join("");
   }
 
   /** Adds all. @returns what the kernel refused, in words */
   add(): string[] {
+    const refusals = this.#setOwnDevices(true);
     const changes = this.#changes();
-    return describe(this.#route.addAddresses(changes), changes);
+    return [...refusals, ...describe(this.#route.addAddresses(changes), changes)];
   }
 
   /** Renews the lifetimes of those that are there. One that is not was removed by its owner, or on purpose. */
@@ -69,20 +71,47 @@ export class VirtualAddresses {
 
   remove(): string[] {
     const changes = this.#changes();
-    return describe(this.#route.deleteAddresses(changes), changes);
+    const refusals = this.#route.deleteAddresses(changes);
+    this.#setOwnDevices(false);
+    return describe(refusals, changes);
+  }
+
+  /** A device with the virtual hardware address is up on the active only: it takes the frames of the link to itself. */
+  #setOwnDevices(up: boolean): string[] {
+    const devices = this.#ownDevices.flatMap((name) => {
+      const index = deviceIndex(name);
+      return index === undefined ? [] : { name, index };
+    });
+    const indices = devices.map(({ index }) => index);
+    return this.#route.setLinks(indices, up).map((refusal) => {
+      const name = devices[refusal.sequence]?.name ?? "a device";
+      return `${name}: ${errorName(refusal.errno)} ${refusal.text}`.trim();
+    });
+  }
+
+  /** The devices with the virtual router's hardware address (virtual-mac.ts), where there are any. */
+  get #ownDevices(): readonly string[] {
+    const devices = this.#group.faces.flatMap(({ device, virtualAddresses }) =>
+      virtualAddresses.map((virtual) => virtual.device).filter((own) => own !== device),
+    );
+    return [...new Set(devices)];
   }
 
   #changes(): AddressChange[] {
-    return this.#group.faces.flatMap(({ device, virtualAddresses }) => {
-      const index = deviceIndex(device);
-      if (index === undefined) return [];
-      return virtualAddresses.map(({ address, prefixLength }) => ({
-        deviceIndex: index,
-        address: validIp(address),
-        prefixLength,
-        validSeconds: validSeconds(this.#group.intervalMs),
-      }));
-    });
+    const indices = new Map<string, number | undefined>();
+    return this.#group.faces.flatMap(({ virtualAddresses }) =>
+      virtualAddresses.flatMap(({ address, prefixLength, device }) => {
+        if (!indices.has(device)) indices.set(device, deviceIndex(device));
+        const index = indices.get(device);
+        if (index === undefined) return [];
+        return {
+          deviceIndex: index,
+          address: validIp(address),
+          prefixLength,
+          validSeconds: validSeconds(this.#group.intervalMs),
+        };
+      }),
+    );
   }
 }
 

@@ -1,29 +1,33 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Problem, ProblemError } from "../../base/problem.ts";
+import { type ForeseenSwitchover, foreseenSwitchoverSchema } from "../../contract/failover-why.ts";
 import {
-  type ClusterGroupStatus,
   type ClusterStatus,
   type NodeStatus,
   nodeStatusSchema,
   problemSchema,
-  type StatusProblem,
   type SwitchoverAnswer,
-  type SwitchoverRequest,
   switchoverAnswerSchema,
   switchoverRequestSchema,
 } from "../../contract/status.ts";
 import { composeClusterStatus } from "../../core/status/cluster-status.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { Arbiter } from "../drivers/arbiter.ts";
+import { chooseGroup } from "../drivers/choose-group.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
-import { type ControlRequest, listenForPeers, listenLocally, TextAnswer } from "../drivers/control-server.ts";
-import { loadGateway } from "../drivers/gateway-loader.ts";
+import { type ControlRequest, listenForPeers, listenLocally } from "../drivers/control-server.ts";
+import { FailoverAnswers } from "../drivers/failover-answers.ts";
+import { gatewayProblem, loadGateway } from "../drivers/gateway-loader.ts";
+import { HealthChecks } from "../drivers/health-checks.ts";
 import { MetricsServer } from "../drivers/metrics-server.ts";
-import { askPeer } from "../drivers/peer-client.ts";
+import { NodeHistory } from "../drivers/node-history.ts";
+import { NodeMaintenance, parseResume, parseStandby } from "../drivers/node-maintenance.ts";
+import { askPeer, type PeerAnswer } from "../drivers/peer-client.ts";
+import { replicationCheck } from "../drivers/replication-check.ts";
+import { SCRAPE_REPORTS, Scrapes } from "../drivers/scrapes.ts";
+import { readKernel } from "../kernel-figures.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import { composeNodeStatus, unreachableNode } from "../node-status.ts";
-import { processUsage } from "../process-usage.ts";
 import { RoleChannel } from "../role-channel.ts";
 import type { Envelope } from "../role-message.ts";
 import { RoleQuestions } from "../role-questions.ts";
@@ -33,8 +37,6 @@ const PEER_ANSWER_LIMIT_MS = 1_000;
 const SWITCHOVER_LIMIT_MS = 5_000;
 const SWITCHOVER_POLL_MS = 20;
 const GATEWAY_RETRY_MS = 5_000;
-/** A scrape takes the roles' last reports where new ones are not there at once; older ones would be a lie. */
-const SCRAPE_REPORTS = { waitMs: 100, ageMsMax: 10_000 };
 
 /** The control role: loads rules and sysctls, answers questions about the node and the cluster, passes on wishes. */
 class ControlRole {
@@ -42,10 +44,15 @@ class ControlRole {
   readonly #settings: NodeSettings;
   readonly #keys: NodeKeys;
   readonly #connections: ConnectionAnswers;
+  readonly #history: NodeHistory;
+  readonly #failover: FailoverAnswers;
   readonly #roles: RoleQuestions;
   /** Undefined where the document has none. */
   readonly #arbiter: Arbiter | undefined;
-  #scrape: Promise<TextAnswer> | undefined;
+  readonly #checks: HealthChecks;
+  readonly #maintenance: NodeMaintenance;
+  readonly #activeGroups = new Set<string>();
+  readonly #scrapes: Scrapes;
   #gatewayReady = false;
   #gatewayFailures: readonly string[] = [];
 
@@ -57,13 +64,47 @@ class ControlRole {
     this.#connections = new ConnectionAnswers(settings);
     this.#arbiter = this.#newArbiter();
     const onError = (text: string) => channel.log("error", text);
+    const askPeer = async (peer: PeerSettings, path: string) => (await this.#askPeer(peer, "GET", path)).body;
+    this.#history = new NodeHistory({ settings, onError, askPeer });
+    this.#failover = new FailoverAnswers({
+      ...{ settings, history: this.#history, clusterStatus: () => this.#clusterStatus() },
+      failover: () => this.#roles.ask<FailoverReport>("failover"),
+    });
+    this.#maintenance = new NodeMaintenance({
+      ...{ node: settings.node, stateDirectory: settings.stateDirectory },
+      tellFailover: (maintenance) => channel.send("failover", { kind: "maintenance", maintenance }),
+      askFailover: () => this.#roles.ask<FailoverReport>("failover"),
+      askCluster: () => this.#clusterStatus(),
+      log: (text) => channel.log("warning", text),
+    });
+    // Before the rules are ready: a node that is set aside must not take part for a moment as if it were not.
+    this.#maintenance.tell();
+    this.#checks = new HealthChecks({
+      settings,
+      replication: async (group) => {
+        const replicator = await this.#roles.latest<ReplicatorReport>("replicator", SCRAPE_REPORTS);
+        return replicationCheck(replicator, group, this.#activeGroups.has(group));
+      },
+      onVerdicts: (group, checks) => channel.send("failover", { kind: "checks", group, checks }),
+      log: (level, text) => channel.log(level, text),
+    });
     listenLocally(
       join(settings.runDirectory, "control.sock"),
-      async (request) => (await this.#handleLocal(request)) ?? (await this.#handle(request)),
+      async (request) =>
+        (await this.#handleLocal(request)) ??
+        (await this.#failover.answer(request)) ??
+        (await this.#handle(request)),
       onError,
     );
     listenForPeers(settings, this.#keys, (request) => this.#handle(request), onError);
-    if (settings.metrics !== undefined) new MetricsServer(settings.metrics, () => this.#metrics(), onError);
+    this.#scrapes = new Scrapes(settings, this.#roles, () => ({
+      gatewayLoaded: this.#gatewayReady,
+      history: this.#history.figures,
+      checks: this.#checks.status(),
+      isSetAside: this.#maintenance.now !== undefined,
+    }));
+    if (settings.metrics !== undefined)
+      new MetricsServer(settings.metrics, () => this.#scrapes.answer(), onError);
     void this.#loadGateway();
   }
 
@@ -85,8 +126,14 @@ class ControlRole {
     this.#roles.receive(message);
     switch (message.kind) {
       case "role-started":
-        if (message.role === "failover" && this.#gatewayReady)
-          this.#channel.send("failover", { kind: "gateway-ready" });
+        if (message.role === "failover") this.#tellFailover();
+        break;
+      case "active":
+        if (message.active) this.#activeGroups.add(message.group);
+        else this.#activeGroups.delete(message.group);
+        break;
+      case "transition":
+        this.#history.receive(message.transition);
         break;
       case "standing":
         this.#arbiter?.stands(message.group, message.standing);
@@ -94,6 +141,15 @@ class ControlRole {
       default:
         break;
     }
+  }
+
+  /** A failover role that has just started knows nothing. */
+  #tellFailover(): void {
+    this.#activeGroups.clear();
+    this.#maintenance.tell();
+    for (const { group, verdicts } of this.#checks.verdicts())
+      this.#channel.send("failover", { kind: "checks", group, checks: verdicts });
+    if (this.#gatewayReady) this.#channel.send("failover", { kind: "gateway-ready" });
   }
 
   /** The node takes no part in the election before its rules are in the kernel. */
@@ -113,7 +169,7 @@ class ControlRole {
   #handleLocal({ method, path, query }: ControlRequest): unknown {
     switch (`${method} ${path}`) {
       case "GET /metrics":
-        return this.#metrics();
+        return this.#scrapes.answer();
       case "GET /v1/connections":
         return this.#connections.list(query);
       case "GET /v1/connections/count":
@@ -131,8 +187,14 @@ class ControlRole {
         return await this.#clusterStatus();
       case "GET /v1/node":
         return await this.#nodeStatus();
+      case "GET /v1/node/history":
+        return this.#history.own(request.query);
       case "POST /v1/switchover":
         return await this.#switchover(request);
+      case "POST /v1/node/standby":
+        return await this.#atNode(request, parseStandby, (wish) => this.#maintenance.standby(wish));
+      case "POST /v1/node/resume":
+        return await this.#atNode(request, parseResume, (wish) => this.#maintenance.resume(wish));
       default:
         return undefined;
     }
@@ -156,18 +218,10 @@ class ControlRole {
         failover?.groups.map(({ name, view }) => [name, view.activeNode]) ?? [],
       ),
       nodes: nodes.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)),
-      reported: this.#gatewayFailures.map((message) => this.#gatewayProblem(message)),
+      reported: this.#gatewayFailures.map((message) =>
+        gatewayProblem(settings.node, message, GATEWAY_RETRY_MS),
+      ),
     });
-  }
-
-  #gatewayProblem(message: string): StatusProblem {
-    return {
-      severity: "error",
-      node: this.#settings.node,
-      code: "gateway-not-loaded",
-      message,
-      hint: `On ${this.#settings.node}: tocha check, nft --version, and dmesg; it is tried again every ${GATEWAY_RETRY_MS / 1_000} s.`,
-    };
   }
 
   async #nodeStatus(): Promise<NodeStatus> {
@@ -183,38 +237,9 @@ class ControlRole {
       supervisor,
       arbiter: this.#arbiter?.views,
       kernel: readKernel(supervisor),
+      checks: this.#checks.status(),
+      maintenance: this.#maintenance.now,
     });
-  }
-
-  /** One answer serves everybody who asks while it is made. */
-  #metrics(): Promise<TextAnswer> {
-    this.#scrape ??= this.#renderMetrics().finally(() => {
-      this.#scrape = undefined;
-    });
-    return this.#scrape;
-  }
-
-  async #renderMetrics(): Promise<TextAnswer> {
-    // The library is loaded when somebody asks for the first time: a node without Prometheus does not pay for it.
-    const [{ renderNodeMetrics }, failover, replicator, supervisor] = await Promise.all([
-      import("../node-metrics.ts"),
-      this.#roles.latest<FailoverReport>("failover", SCRAPE_REPORTS),
-      this.#roles.latest<ReplicatorReport>("replicator", SCRAPE_REPORTS),
-      this.#roles.latest<SupervisorReport>("supervisor", SCRAPE_REPORTS),
-    ]);
-    const { contentType, text } = await renderNodeMetrics({
-      settings: this.#settings,
-      failover,
-      replicator,
-      supervisor,
-      connections: {
-        count: readNumber("/proc/sys/net/netfilter/nf_conntrack_count"),
-        max: readNumber("/proc/sys/net/netfilter/nf_conntrack_max"),
-      },
-      gatewayLoaded: this.#gatewayReady,
-      usageOf: processUsage,
-    });
-    return new TextAnswer(contentType, text);
   }
 
   async #peerStatus(peer: PeerSettings): Promise<NodeStatus> {
@@ -226,8 +251,27 @@ class ControlRole {
     }
   }
 
+  /** What one node is asked is done there, whichever node hears of it. */
+  async #atNode<T extends { readonly node: string }>(
+    { body, from, path }: ControlRequest,
+    parse: (body: unknown) => T,
+    carryOut: (wish: T) => unknown,
+  ): Promise<unknown> {
+    const wish = parse(body);
+    if (wish.node === this.#settings.node) return await carryOut(wish);
+    this.#checkNode(wish.node);
+    return await this.#passOn(wish.node, from, { path, wish });
+  }
+
+  #checkNode(name: string): void {
+    const { nodes } = this.#settings.document;
+    if (Object.hasOwn(nodes, name)) return;
+    const hint = `Nodes: ${Object.keys(nodes).join(", ")}.`;
+    throw new ProblemError({ code: "no-such-node", message: `there is no node ${name}`, hint });
+  }
+
   /** A switchover is asked for on any node, and carried out by the one that is active. */
-  async #switchover({ body, from }: ControlRequest): Promise<SwitchoverAnswer> {
+  async #switchover({ body, from }: ControlRequest): Promise<SwitchoverAnswer | ForeseenSwitchover> {
     const wish = switchoverRequestSchema.safeParse(body ?? {});
     if (!wish.success)
       throw new ProblemError({ code: "bad-request", message: "the request has unknown keys or wrong types" });
@@ -243,22 +287,25 @@ class ControlRole {
     const { to } = wish.data;
     if (to === activeNode)
       throw new ProblemError({ code: "already-active", message: `${to} is active already` });
-    if (to !== undefined && !(to in this.#settings.document.nodes)) {
-      const names = Object.keys(this.#settings.document.nodes).join(", ");
-      throw new ProblemError({
-        code: "no-such-node",
-        message: `there is no node ${to}`,
-        hint: `Nodes: ${names}.`,
-      });
+    if (to !== undefined) this.#checkNode(to);
+    if (activeNode !== this.#settings.node) {
+      const schema = wish.data.dryRun === true ? foreseenSwitchoverSchema : switchoverAnswerSchema;
+      return schema.parse(await this.#passOn(activeNode, from, { path: "/v1/switchover", wish: wish.data }));
     }
-    if (activeNode !== this.#settings.node) return await this.#passOn(activeNode, from, wish.data);
+    const foreseen = await this.#failover.foreseeSwitchover(status, { group: group.name, to });
+    if (wish.data.dryRun === true) return foreseen;
     const problem = await this.#beginSwitchover(group.name, wish.data.reason ?? "asked for");
     if (problem !== undefined) throw new ProblemError(problem);
     return await this.#waitForSwitchover(group.name);
   }
 
-  async #passOn(activeNode: string, from: string, wish: unknown): Promise<SwitchoverAnswer> {
-    const peer = this.#settings.peers.find(({ name }) => name === activeNode);
+  /** @returns the answer of another node */
+  async #passOn(
+    node: string,
+    from: string,
+    { path, wish }: { readonly path: string; readonly wish: unknown },
+  ): Promise<unknown> {
+    const peer = this.#settings.peers.find(({ name }) => name === node);
     // Only a local wish is passed on: two nodes that disagree must not send it back and forth.
     if (peer === undefined || from !== "local") {
       throw new ProblemError({
@@ -267,8 +314,15 @@ class ControlRole {
         hint: "Try again in a moment.",
       });
     }
-    const answer = await this.#askPeer(peer, "POST", "/v1/switchover", wish, SWITCHOVER_LIMIT_MS + 1_000);
-    if (answer.status === 200) return switchoverAnswerSchema.parse(answer.body);
+    let answer: PeerAnswer;
+    try {
+      answer = await this.#askPeer(peer, "POST", path, wish, SWITCHOVER_LIMIT_MS + 1_000);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const hint = `Does tocha run on ${node}, and is the sync link whole? tocha status`;
+      throw new ProblemError({ code: "node-unreachable", message: `${node} does not answer: ${why}`, hint });
+    }
+    if (answer.status === 200) return answer.body;
     const problem = problemSchema.parse(answer.body);
     throw new ProblemError({
       code: problem.code,
@@ -334,51 +388,6 @@ class ControlRole {
       limitMs,
       ...(body === undefined ? {} : { body }),
     });
-  }
-}
-
-/** @throws ProblemError when the wish does not say which, or names one that does not exist */
-function chooseGroup({ groups }: ClusterStatus, { group: wished }: SwitchoverRequest): ClusterGroupStatus {
-  const names = groups.map(({ name }) => name).join(", ");
-  const [first, ...others] = groups;
-  if (wished === undefined) {
-    if (first !== undefined && others.length === 0) return first;
-    throw new ProblemError({
-      code: "which-group",
-      message: `there are several failover groups: ${names}`,
-      hint: `Say which: tocha switchover --group ${first?.name ?? "NAME"}`,
-    });
-  }
-  const found = groups.find(({ name }) => name === wished);
-  if (found !== undefined) return found;
-  const message = `there is no failover group ${wished}`;
-  throw new ProblemError({ code: "no-such-group", message, hint: `Groups: ${names}.` });
-}
-
-/** What only /proc knows. */
-function readKernel(supervisor: SupervisorReport | undefined) {
-  const pids = supervisor?.processes.map(({ pid }) => pid).filter((pid) => pid > 0) ?? [];
-  return {
-    flows: readNumber("/proc/sys/net/netfilter/nf_conntrack_count"),
-    flowsMax: readNumber("/proc/sys/net/netfilter/nf_conntrack_max"),
-    memoryKiB: pids.reduce((sum, pid) => sum + residentKiB(pid), 0),
-  };
-}
-
-function readNumber(path: string): number {
-  try {
-    return Number(readFileSync(path, "utf8"));
-  } catch {
-    return 0;
-  }
-}
-
-/** Proportional: what several processes share, such as the runtime's own code, counts once. */
-function residentKiB(pid: number): number {
-  try {
-    return Number(/^Pss:\s+([0-9]+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
-  } catch {
-    return 0;
   }
 }
 

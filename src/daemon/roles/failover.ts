@@ -9,7 +9,7 @@ import { GroupFailover } from "../drivers/group-failover.ts";
 import { PulsePaths } from "../drivers/pulse-paths.ts";
 import type { ReceivedPulse } from "../drivers/pulse-socket.ts";
 import type { NodeSettings } from "../node-settings.ts";
-import { ignoreSignals } from "../role-channel.ts";
+import { ignoreSignals, roleTitle } from "../role-channel.ts";
 import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
 import type { FailoverReport } from "../role-report.ts";
 
@@ -54,6 +54,7 @@ class FailoverRole {
     // for locked ones, and then V8 aborts the process in the middle of a garbage collection.
     for (const group of this.#groups) group.removeLeftovers();
     this.#alive = new LivenessTables(liveness);
+    for (const group of this.#groups) group.tellStart();
     this.#readNetwork();
     for (const { from, message } of arrived) this.#receiveMessage(from, message);
     while (!this.#finished) this.#turn();
@@ -78,6 +79,7 @@ class FailoverRole {
     if (pollSet.readable(1)) this.#receiveNetworkEvents();
     for (const group of this.#groups) group.timeout();
     if (this.#hasArbiter) for (const group of this.#groups) group.tellStanding();
+    for (const group of this.#groups) group.tellTransition();
   }
 
   #currentPollSet(): PollSet {
@@ -138,7 +140,13 @@ class FailoverRole {
   #receiveMessage(from: RoleName, message: RoleMessage): void {
     switch (message.kind) {
       case "gateway-ready":
-        for (const group of this.#groups) group.gatewayReady();
+        for (const group of this.#groups) group.readinessChanged({ gatewayReady: true });
+        break;
+      case "checks":
+        this.#group(message.group)?.readinessChanged({ checks: message.checks });
+        break;
+      case "maintenance":
+        for (const group of this.#groups) group.readinessChanged({ maintenance: message.maintenance });
         break;
       case "table":
         this.#group(message.group)?.tableChanged(message);
@@ -164,6 +172,7 @@ class FailoverRole {
         if (message.role === "control") for (const group of this.#groups) group.forgetStanding();
         for (const { name, isActive } of this.#groups)
           this.#channel.send(message.role, { kind: "active", group: name, active: isActive });
+        if (message.role === "control") for (const group of this.#groups) group.repeatTransitions();
         break;
       case "stop":
         for (const group of this.#groups) group.stop();
@@ -206,6 +215,7 @@ function start(): void {
     if (first === undefined) continue;
     if (first.message.kind !== "settings")
       throw new Error(`the first message is ${first.message.kind}, not settings`);
+    process.title = roleTitle("failover", first.message.settings.node);
     new FailoverRole(channel, first.message.settings).run(rest);
     return;
   }

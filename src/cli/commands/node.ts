@@ -1,0 +1,56 @@
+import { hostname, userInfo } from "node:os";
+import { ControlClient } from "../../client/control-client.ts";
+import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import { type ExitStatus, exitStatus } from "../exit-status.ts";
+import { paperOf } from "../terminal.ts";
+
+export interface NodeOptions extends SocketWish {
+  readonly output: string;
+}
+
+export interface StandbyOptions extends NodeOptions {
+  readonly reason: string;
+  readonly force?: boolean;
+}
+
+/** Sets a node aside and says who is active then. */
+export async function nodeStandby(
+  name: string,
+  { reason, force = false, output, ...wish }: StandbyOptions,
+): Promise<ExitStatus> {
+  const client = new ControlClient(await findSocket(wish));
+  const answer = await client.standby({ node: name, reason, by: author(), force });
+  if (output === "json") {
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+    return exitStatus.ok;
+  }
+  const ok = paperOf(process.stdout).paint("green", "ok");
+  const held = answer.groups.filter(({ activeNode }) => activeNode === name);
+  const places = answer.groups.map(({ name: group, activeNode }) => `${group} on ${activeNode ?? "nobody"}`);
+  process.stdout.write(
+    held.length === 0
+      ? `${ok}  ${name} is set aside. Active: ${places.join(", ")}.\n`
+      : `${ok}  ${name} is set aside, but goes on serving ${held.map((one) => one.name).join(" and ")}: nobody else can.\n` +
+          "    It hands over as soon as another node is ready.\n",
+  );
+  return exitStatus.ok;
+}
+
+/** Takes a node back. */
+export async function nodeResume(name: string, { output, ...wish }: NodeOptions): Promise<ExitStatus> {
+  const client = new ControlClient(await findSocket(wish));
+  const answer = await client.resume({ node: name, by: author() });
+  const { by, reason, since } = answer.maintenance;
+  process.stdout.write(
+    output === "json"
+      ? `${JSON.stringify(answer)}\n`
+      : `${paperOf(process.stdout).paint("green", "ok")}  ${name} takes part again. It was set aside since ${since} by ${by}: ${reason}\n`,
+  );
+  return exitStatus.ok;
+}
+
+/** Who asks: behind sudo, whoever called it. */
+function author(): string {
+  const user = process.env["SUDO_USER"] ?? userInfo().username;
+  return `${user}@${hostname()}`.slice(0, 100);
+}

@@ -1,0 +1,76 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
+const LIMIT_MS = 30_000;
+
+/** A node that answers what a test wishes, and bin/tocha that asks it. */
+export class PretendedNode {
+  readonly #folder: string;
+  readonly #server: Server;
+  /** What it answers next. */
+  answer: { status: number; body: unknown } = { status: 200, body: {} };
+  /** The path that it was asked for last, and what came with it. */
+  asked: string | undefined;
+  told = "";
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.#server = createServer((request, response) => {
+      this.asked = request.url;
+      this.told = "";
+      request.setEncoding("utf8").on("data", (text: string) => {
+        this.told += text;
+      });
+      request.on("end", () => {
+        response.writeHead(this.answer.status).end(JSON.stringify(this.answer.body));
+      });
+    });
+  }
+
+  static async start(): Promise<PretendedNode> {
+    const node = new PretendedNode(mkdtempSync(join(tmpdir(), "tocha-cli-")));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    node.#server.listen(node.#socket, resolve);
+    await promise;
+    return node;
+  }
+
+  stop(): void {
+    this.#server.close();
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  /** Runs tocha to its end, asking this node. */
+  async tocha(
+    args: readonly string[],
+    { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<{ readonly status: number | null; readonly out: string; readonly err: string }> {
+    const child = spawn(launcher, [...args, "--socket", this.#socket], {
+      cwd: this.#folder,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [out, err] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      err += text;
+    });
+    const { promise, resolve } = Promise.withResolvers<number | null>();
+    child.on("close", resolve);
+    const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+    const status = await promise;
+    clearTimeout(timer);
+    return { status, out, err };
+  }
+
+  get #socket(): string {
+    return join(this.#folder, "control.sock");
+  }
+}

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { readStory, StoryTeller } from "./election-story.ts";
+
+function story(title: string, text: string): void {
+  it(title, () => {
+    const teller = new StoryTeller();
+    for (const scene of readStory(text))
+      assert.equal(teller.play(scene), scene.expected, `after: ${scene.input.join("; ")}`);
+  });
+}
+
+describe("preemption of a foreign router", () => {
+  story(
+    "a lower active is heard until the delay is over",
+    `
+    node gw1 priority=200 interval=1s preempt preemptDelay=5s
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=100
+    advance 3s
+    advert lan 10.1.0.9 priority=100
+    advance 1s
+    advert lan 10.1.0.9 priority=100
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=5s  takeover=7.219s
+
+    advance 1s
+    advert lan 10.1.0.9 priority=100
+    advance 1s
+    advert lan 10.1.0.9 priority=100
+    advance 1219ms
+    ----
+    7.219s  add-addresses, announce, advert lan 200, pulses, standby -> active: the VRRP router 10.1.0.9 was silent for 3219 ms on every path
+    active  deadline=7.269s
+    `,
+  );
+
+  story(
+    "the address owner preempts without being told to",
+    `
+    node gw1 priority=255 interval=1s preemptDelay=0s
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=254
+    advance 1s
+    advert lan 10.1.0.9 priority=254
+    advance 2004ms
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    3.004s  add-addresses, announce, advert lan 255, pulses, standby -> active: the VRRP router 10.1.0.9 was silent for 3004 ms on every path
+    active  deadline=3.054s
+    `,
+  );
+
+  story(
+    "and follows another owner, whose address is higher",
+    `
+    node gw1 priority=255 interval=1s preemptDelay=0s
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=255
+    advance 3s
+    advert lan 10.1.0.9 priority=255
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=4s  takeover=6.004s
+    `,
+  );
+
+  story(
+    "a node with peers does not preempt before it has the connections",
+    `
+    node gw1 priority=255 interval=1s preemptDelay=0s peers=gw2
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=100
+    advance 3s
+    advert lan 10.1.0.9 priority=100
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=4s  takeover=6.004s
+    `,
+  );
+});
+
+describe("VRRPv2", () => {
+  story(
+    "RFC 3768 6.1: the skew is a part of one second, whatever the interval",
+    `
+    node gw1 priority=100 interval=5s skewOf=1s
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=100 interval=5s
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=5s  takeover=15.609s
+
+    advert lan 10.1.0.9 priority=0 interval=5s
+    ----
+    standby  deadline=0.609s  takeover=0.609s
+    `,
+  );
+});

@@ -1,0 +1,102 @@
+import type { HandoverReason } from "./handover.ts";
+import { type Health, illness } from "./health.ts";
+import type { Neighbourhood } from "./neighbourhood.ts";
+import type { Peer } from "./peer.ts";
+import { CHECK_HOLD_MS_MAX, CHECK_HOLD_MS_MIN } from "./timing.ts";
+
+const NEVER = Number.NEGATIVE_INFINITY;
+
+/** Why the active should hand over. */
+export interface Occasion {
+  readonly reason: HandoverReason;
+  readonly why: string;
+}
+
+/** Who could take over from the active, and whether there is a reason to let it. */
+export class Succession {
+  readonly #health: Health;
+  readonly #neighbourhood: Neighbourhood;
+  /** Since when somebody is better by the checks; undefined when nobody is. */
+  #betterSinceMs: number | undefined;
+  /** Handovers of this node for its checks, not long ago. */
+  #moves = 0;
+  #lastMoveMs = NEVER;
+
+  constructor(health: Health, neighbourhood: Neighbourhood) {
+    this.#health = health;
+    this.#neighbourhood = neighbourhood;
+  }
+
+  /** The best standby that there is this reason to hand over to. */
+  target(nowMs: number, reason: HandoverReason): Peer | undefined {
+    const candidates = this.#neighbourhood.candidates(nowMs);
+    if (reason === "planned") return candidates[0];
+    if (reason === "maintenance") {
+      if (this.#health.maintenance === null) return undefined;
+      return candidates[0] ?? (this.#health.maintenance.force ? this.#anybody(nowMs) : undefined);
+    }
+    return candidates.find((peer) => {
+      const { effectivePriority } = peer.rank(nowMs);
+      // Equals stay where they are: addresses break ties between actives, they are no reason to move.
+      if (effectivePriority <= this.#health.effectivePriority) return false;
+      if (reason === "priority") return peer.wantsToBeActive;
+      // Nor do equally ill ones move, although one of them has the higher priority.
+      if (illness(peer.priority, effectivePriority) >= this.#health.illness) return false;
+      return reason === "check" || this.#health.degraded;
+    });
+  }
+
+  /** Why the active, which is that since `activeSinceMs`, should hand over now; undefined when it should not. */
+  occasion(nowMs: number, activeSinceMs: number): Occasion | undefined {
+    const isMoveDue = this.#isMoveDue(nowMs, activeSinceMs);
+    if (this.target(nowMs, "health") !== undefined)
+      return { reason: "health", why: `interface down: ${this.#health.downFaces.join(", ")}` };
+    if (this.target(nowMs, "maintenance") !== undefined)
+      return { reason: "maintenance", why: this.#health.maintenance?.why ?? "" };
+    if (isMoveDue) return { reason: "check", why: this.#health.ailments.why };
+    if (this.target(nowMs, "priority") !== undefined)
+      return { reason: "priority", why: "it ranks higher and preemption is on" };
+    return undefined;
+  }
+
+  /** Whether a handover for this reason goes on although the standby did not confirm every connection in time. */
+  mayLoseConnections(reason: HandoverReason): boolean {
+    // A dead face does not wait for the last connections, nor does a node that cannot serve.
+    if (reason === "health") return true;
+    if (reason === "check") return this.#health.ailments.vetoed;
+    return reason === "maintenance" && this.#health.maintenance?.force === true;
+  }
+
+  /** This node has handed over. */
+  moved(nowMs: number, reason: HandoverReason): void {
+    this.#betterSinceMs = undefined;
+    if (reason !== "check") return;
+    this.#moves = nowMs - this.#lastMoveMs < 2 * CHECK_HOLD_MS_MAX ? this.#moves + 1 : 1;
+    this.#lastMoveMs = nowMs;
+  }
+
+  /**
+   * A check that fails moves the group only when the others have had time to find the same, and not soon after the role
+   * has changed: if all of them lose a target, or it comes and goes, nothing is gained by moving.
+   */
+  #isMoveDue(nowMs: number, activeSinceMs: number): boolean {
+    const { why, settleMs } = this.#health.ailments;
+    if (why === "" || this.target(nowMs, "check") === undefined) {
+      this.#betterSinceMs = undefined;
+      return false;
+    }
+    this.#betterSinceMs ??= nowMs;
+    return nowMs - this.#betterSinceMs >= settleMs && nowMs - activeSinceMs >= this.#holdMs(nowMs);
+  }
+
+  /** The minimum time between becoming active and a handover for a check; longer for who hands over again and again. */
+  #holdMs(nowMs: number): number {
+    if (nowMs - this.#lastMoveMs >= 2 * CHECK_HOLD_MS_MAX) return CHECK_HOLD_MS_MIN;
+    return Math.min(CHECK_HOLD_MS_MAX, CHECK_HOLD_MS_MIN * 2 ** this.#moves);
+  }
+
+  /** A living node that could be active, with whatever connections it has. */
+  #anybody(nowMs: number): Peer | undefined {
+    return this.#neighbourhood.peers.find((peer) => peer.isAble(nowMs));
+  }
+}

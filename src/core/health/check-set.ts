@@ -1,0 +1,93 @@
+import { Check, type CheckSettings, type CheckState, type CheckView } from "./check.ts";
+
+/** What a failing check does to its node. */
+export interface CheckEffect {
+  /** Taken from the effective priority; 0 with a veto. */
+  readonly weight: number;
+  /** The node ranks below every healthy one. */
+  readonly veto: boolean;
+}
+
+export interface NamedCheckSettings extends CheckSettings, CheckEffect {
+  readonly name: string;
+  readonly timeoutMs: number;
+}
+
+/** What the election is told of a check. */
+export interface CheckVerdict extends CheckEffect {
+  readonly name: string;
+  readonly state: CheckState;
+  /** Of a failing check: why. */
+  readonly failure: string;
+  /** Within this time the other nodes have found out the same, if it is the same for them. */
+  readonly settleMs: number;
+}
+
+/** All checks of this node for one group. */
+export class CheckSet {
+  readonly #checks: ReadonlyMap<string, { readonly settings: NamedCheckSettings; readonly check: Check }>;
+
+  constructor(settings: readonly NamedCheckSettings[], nowMs: number) {
+    this.#checks = new Map(
+      settings.map((one) => [one.name, { settings: one, check: new Check(one, nowMs) }]),
+    );
+  }
+
+  /** @returns true when the verdict is another now */
+  result(nowMs: number, name: string, good: boolean, words: string): boolean {
+    return this.#checks.get(name)?.check.result(nowMs, good, words) ?? false;
+  }
+
+  verdicts(nowMs: number): CheckVerdict[] {
+    return [...this.#checks.values()].map(({ settings, check }) => {
+      const { name, weight, veto, intervalMs, timeoutMs } = settings;
+      const { state, failure } = check.view(nowMs);
+      // The probes of two nodes do not start together: the other's may be a whole interval behind.
+      return { name, weight, veto, state, failure, settleMs: intervalMs + timeoutMs };
+    });
+  }
+
+  views(nowMs: number): (CheckView & CheckEffect & { readonly name: string })[] {
+    return [...this.#checks.values()].map(({ settings: { name, weight, veto }, check }) => ({
+      name,
+      weight,
+      veto,
+      ...check.view(nowMs),
+    }));
+  }
+}
+
+/** What the checks of a node take from it together. */
+export interface Ailments {
+  readonly weight: number;
+  readonly vetoed: boolean;
+  /** `check upstream failed: no answer from 198.51.100.1 for 3 s`; empty when nothing fails. */
+  readonly why: string;
+  readonly settleMs: number;
+}
+
+export function ailments(verdicts: readonly CheckVerdict[]): Ailments {
+  const failing = verdicts.filter(({ state }) => state === "failing");
+  // What disqualifies is the news.
+  const telling = failing.some(({ veto }) => veto) ? failing.filter(({ veto }) => veto) : failing;
+  return {
+    weight: failing.reduce((sum, { weight }) => sum + weight, 0),
+    vetoed: failing.some(({ veto }) => veto),
+    why: telling.map(({ name, failure }) => `check ${name} failed: ${failure}`).join("; "),
+    settleMs: Math.max(0, ...failing.map(({ settleMs }) => settleMs)),
+  };
+}
+
+/**
+ * The verdicts that count: of a check that is pending nothing new is known, as after a restart of the process that makes
+ * the checks, and what was known of it stays.
+ */
+export function newerVerdicts(
+  known: readonly CheckVerdict[],
+  told: readonly CheckVerdict[],
+): readonly CheckVerdict[] {
+  return told.map((verdict) => {
+    if (verdict.state !== "pending") return verdict;
+    return known.find(({ name }) => name === verdict.name) ?? verdict;
+  });
+}

@@ -1,0 +1,197 @@
+import { formatDurationMs } from "../../base/duration.ts";
+import { gapUs, type HistoryEntry } from "../../contract/failover-history.ts";
+import type { FailoverWhy, GroupWhy, StandbyReason } from "../../contract/failover-why.ts";
+import { type ClusterStatus, type NodeStatus, nodeInGroup } from "../../contract/status.ts";
+import { wellMs } from "../election/timing.ts";
+import { couldTakeOver, foreseeTakeover } from "./foreseen-takeover.ts";
+
+/** What the document says of a group. */
+export interface GroupPolicy {
+  readonly name: string;
+  readonly preempt: boolean;
+  readonly preemptDelayMs: number;
+  readonly intervalMs: number;
+  readonly pulseIntervalMs: number;
+}
+
+export interface WhySource {
+  readonly status: ClusterStatus;
+  readonly groups: readonly GroupPolicy[];
+  /** Changes of all nodes, the newest first. */
+  readonly history: readonly HistoryEntry[];
+}
+
+/** The present state in sentences: who is active and why, why each other node is not, and what would happen next. */
+export function explainFailover({ status, groups, history }: WhySource): FailoverWhy {
+  return {
+    cluster: status.cluster,
+    asOf: status.asOf,
+    groups: groups.map((policy) => explainGroup(status, policy, history)),
+  };
+}
+
+function explainGroup(
+  status: ClusterStatus,
+  policy: GroupPolicy,
+  history: readonly HistoryEntry[],
+): GroupWhy {
+  const nodes = status.nodes.map((node) => (node.reachable ? nodeInGroup(node, policy.name) : node));
+  const activeName = status.groups.find(({ name }) => name === policy.name)?.activeNode ?? undefined;
+  const actives = nodes.filter(({ role }) => role === "active");
+  const active = actives.length === 1 ? actives[0] : undefined;
+  const switchEntry = active === undefined ? undefined : lastTakeover(history, active.name, policy.name);
+  const sole = active?.name ?? (actives.length === 0 ? activeName : undefined);
+  return {
+    name: policy.name,
+    activeNode: sole ?? null,
+    sinceSeconds: active?.sinceSeconds ?? null,
+    sentences: activeSentences(nodes, actives, { heard: sole, entry: switchEntry }),
+    historyId: switchEntry?.id ?? null,
+    others: nodes
+      .filter((node) => node.name !== sole && node.role !== "active")
+      .map((node) => ({ node: node.name, ...explainOther(node, active, { nodes, policy }) })),
+    ifActiveDied: foreseeTakeover(nodes, { activeNode: sole, pulseIntervalMs: policy.pulseIntervalMs }),
+  };
+}
+
+/** The change that made the node active; undefined when its last one was another, so that this one is not known. */
+function lastTakeover(
+  history: readonly HistoryEntry[],
+  node: string,
+  group: string,
+): HistoryEntry | undefined {
+  const last = history.find((entry) => entry.node === node && entry.group === group);
+  return last?.to === "active" ? last : undefined;
+}
+
+function activeSentences(
+  nodes: readonly NodeStatus[],
+  actives: readonly NodeStatus[],
+  { heard, entry }: { readonly heard: string | undefined; readonly entry: HistoryEntry | undefined },
+): string[] {
+  const [active, ...more] = actives;
+  if (active === undefined) {
+    if (heard !== undefined)
+      return [`${heard} is heard to be active, but does not answer over the sync network: why is not known.`];
+    const why = nodes.map(({ name, cause }) => `${name}: ${cause}`).join("; ");
+    return [`No node is active: nobody holds the virtual addresses.`, `The nodes say: ${why}.`];
+  }
+  if (more.length > 0) {
+    const names = actives.map(({ name }) => name).join(" and ");
+    const best = [...actives].sort((a, b) => b.effectivePriority - a.effectivePriority)[0]?.name;
+    return [
+      `${names} are active at the same time: they do not hear each other.`,
+      `As soon as they do, the one that ranks higher stays (${best}, unless it lacks connections that another has).`,
+    ];
+  }
+  const since = formatDurationMs(Math.floor(active.sinceSeconds) * 1_000);
+  return [
+    `${active.name} has been active for ${since}: ${active.cause}.`,
+    ...(entry === undefined ? [] : evidenceSentences(entry)),
+    ...(active.maintenance === undefined ? [] : ["It is set aside, but nobody else could serve."]),
+  ];
+}
+
+function evidenceSentences(entry: HistoryEntry): string[] {
+  const { evidence, other } = entry;
+  const peer = evidence.peers.find(({ name }) => name === other);
+  const paths = (peer?.paths ?? []).map(({ name, silentMs }) =>
+    silentMs === null ? `never on ${name}` : `${formatDurationMs(silentMs)} before on ${name}`,
+  );
+  const heard =
+    peer === undefined || paths.length === 0
+      ? []
+      : [`When it decided, it had heard ${peer.name} last ${paths.join(", ")}.`];
+  const gap = gapUs(entry);
+  return [
+    ...heard,
+    evidence.tableComplete
+      ? "It held every connection."
+      : "It did not hold every connection: no other node was there that did.",
+    ...(gap === undefined
+      ? []
+      : [
+          `The first packet went through it ${formatDurationMs(gap / 1_000)} after the last sign of the other.`,
+        ]),
+  ];
+}
+
+interface OtherContext {
+  readonly nodes: readonly NodeStatus[];
+  readonly policy: GroupPolicy;
+}
+
+type OtherWhy = Omit<GroupWhy["others"][number], "node">;
+
+function explainOther(node: NodeStatus, active: NodeStatus | undefined, context: OtherContext): OtherWhy {
+  const [reason, sentence] = reasonOf(node, active, context);
+  const sentences = [`${node.name} ${sentence}`];
+  const { peers = [] } = active ?? {};
+  const paths = peers.find(({ name }) => name === node.name)?.paths;
+  if (reason === "unreachable" && active !== undefined && paths !== undefined)
+    sentences.push(heardSentence(node.name, active.name, paths));
+  return { reason, canTakeOver: couldTakeOver(node), sentences };
+}
+
+function reasonOf(
+  node: NodeStatus,
+  active: NodeStatus | undefined,
+  { policy }: OtherContext,
+): readonly [StandbyReason, string] {
+  const ailing = ailments(node, policy.name);
+  const faces = ailing.length === 0 ? "" : ` (${ailing.join("; ")})`;
+  if (!node.reachable) return ["unreachable", "does not answer over the sync network."];
+  if (node.role === "init") return ["init", `is not ready: ${node.cause}.`];
+  if (node.role === "fault") return ["unable", `cannot serve: ${node.cause}${faces}.`];
+  if (node.role === "stopped" || node.role === "unknown") return ["stopped", `takes no part: ${node.cause}.`];
+  if (node.maintenance !== undefined) {
+    const { by, reason: why, since } = node.maintenance;
+    const words = `since ${since} by ${by}${why === "" ? "" : ` (${why})`}`;
+    return ["set-aside", `is set aside ${words}: it becomes active only where nobody else can.`];
+  }
+  if (!node.replication.complete)
+    return [
+      "incomplete",
+      "does not hold every connection yet: it takes over only if nobody else is left who does.",
+    ];
+  const own = node.effectivePriority;
+  if (own < node.priority)
+    return ["degraded", `has priority ${own} instead of ${node.priority}, for it is not well${faces}.`];
+  if (active === undefined) return ["equal", `is standby: ${node.cause}.`];
+  const theirs = active.effectivePriority;
+  if (own < theirs) return ["lower", `ranks lower: priority ${own}, ${active.name} has ${theirs}.`];
+  if (own === theirs) return ["equal", `has the same priority ${own}: nothing asks it to move.`];
+  const higher = `ranks higher (priority ${own}, ${active.name} has ${theirs})`;
+  if (!policy.preempt)
+    return [
+      "preempt-off",
+      `${higher}, but preempt is off: who comes back stays standby. "tocha switchover --to ${node.name}" makes it active.`,
+    ];
+  const needsMs = wellMs(policy.preemptDelayMs, node.priority, policy.intervalMs);
+  return [
+    "waiting",
+    `${higher} and preempt is on: it asks for the role when it has been well for ${formatDurationMs(needsMs)}.`,
+  ];
+}
+
+/** What lowers the node's priority. */
+function ailments({ interfaces, checks = [] }: NodeStatus, group: string): string[] {
+  const down = interfaces.filter(({ up }) => !up).map(({ name }) => name);
+  const failing = checks.filter((check) => check.group === group && check.failure !== "");
+  return [
+    ...(down.length === 0 ? [] : [`down: ${down.join(", ")}`]),
+    ...failing.map(({ name, failure }) => `check ${name} fails: ${failure}`),
+  ];
+}
+
+function heardSentence(
+  name: string,
+  by: string,
+  paths: readonly { readonly name: string; readonly lastHeardMs: number | null }[],
+): string {
+  const heard = paths.flatMap(({ name: path, lastHeardMs }) =>
+    lastHeardMs === null ? [] : [`${formatDurationMs(lastHeardMs)} ago on ${path}`],
+  );
+  if (heard.length === 0) return `${by} has never heard ${name} on any path.`;
+  return `${by} heard ${name} last ${heard.join(", ")}.`;
+}

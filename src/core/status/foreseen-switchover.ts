@@ -1,0 +1,71 @@
+import { counted } from "../../base/number-text.ts";
+import type { Problem } from "../../base/problem.ts";
+import type { ForeseenSwitchover } from "../../contract/failover-why.ts";
+import { type NodeStatus, nodeInGroup } from "../../contract/status.ts";
+import type { PeerView } from "../election/election-types.ts";
+import { handoverRunningProblem, noStandbyProblem, notActiveProblem } from "../election/handover.ts";
+import { protection, protectionSentences } from "./foreseen-takeover.ts";
+
+/** What the active's own election says; it decides, whatever the nodes say of themselves. */
+export interface ActiveView {
+  readonly role: string;
+  readonly activeNode: string | undefined;
+  readonly draining: boolean;
+  readonly peers: readonly Pick<PeerView, "name" | "alive" | "role" | "priority" | "tableComplete">[];
+}
+
+/** The standby that a planned switchover goes to; undefined when it would be refused. */
+export function switchoverTarget({ peers }: Pick<ActiveView, "peers">): string | undefined {
+  const fit = peers.filter(({ alive, role, tableComplete, priority }) => {
+    return alive && role === "standby" && tableComplete && (priority ?? 0) > 0;
+  });
+  return fit.sort((a, b) => (b.priority ?? 0) - (a.priority ?? 0))[0]?.name;
+}
+
+/**
+ * Why a switchover to a certain node cannot be: when the active resigns, the best standby takes over, and not another.
+ *
+ * @returns undefined when that is the node, or none is meant
+ */
+export function otherTargetProblem(to: string | undefined, target: string | undefined): Problem | undefined {
+  if (to === undefined || target === undefined || to === target) return undefined;
+  return {
+    code: "switchover-other-standby",
+    message: `${target} would take over and not ${to}: it is the better standby`,
+    hint: `tocha failover why says what each node is like; --to ${target}, or none, goes to the best.`,
+  };
+}
+
+/** What a switchover would do now, on the node that is active; or why it would be refused. */
+export function foreseeSwitchover(
+  view: ActiveView,
+  wish: { readonly node: string; readonly group: string; readonly to: string | undefined },
+  statuses: readonly NodeStatus[],
+): ForeseenSwitchover | Problem {
+  const { node, group, to } = wish;
+  if (view.role !== "active") return notActiveProblem(node, view.activeNode);
+  if (view.draining) return handoverRunningProblem;
+  const target = switchoverTarget(view);
+  if (target === undefined) return noStandbyProblem;
+  const problem = otherTargetProblem(to, target);
+  if (problem !== undefined) return problem;
+  const nodes = statuses.map((one) => (one.reachable ? nodeInGroup(one, group) : one));
+  const active = nodes.find(({ name }) => name === node);
+  const standby = nodes.find(({ name }) => name === target);
+  // The active hears that it has everything; what it says of itself is not known if it cannot be asked.
+  const held =
+    standby === undefined || !standby.reachable
+      ? { complete: true, connections: active?.flows ?? null, notProtected: 0, lagRecords: 0, lagMs: null }
+      : protection(active, standby);
+  return {
+    ...({ ok: true, dryRun: true, group, from: node, to: target } as const),
+    ...held,
+    sentences: [
+      `${target} would take over from ${node}.`,
+      held.lagRecords === 0
+        ? "Nothing would have to be waited for."
+        : `First ${counted(held.lagRecords, "change")} would be brought to it: the switchover waits for that, and is refused if it takes more than a second.`,
+      ...protectionSentences(target, held),
+    ],
+  };
+}

@@ -1,0 +1,100 @@
+import { formatDurationMs } from "../../base/duration.ts";
+import { counted } from "../../base/number-text.ts";
+import type { ForeseenTakeover } from "../../contract/failover-why.ts";
+import type { NodeStatus } from "../../contract/status.ts";
+import { rankSkewMs, SILENT_INTERVALS, skewMs } from "../election/timing.ts";
+
+/** Whether a node would take over if the active died, with or without all connections. All are as they are in one group. */
+export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus): boolean {
+  return reachable && role === "standby" && effectivePriority > 0;
+}
+
+/**
+ * The best first, as compareRank() has it: complete before incomplete, then the priority after health. Who is set aside goes
+ * last.
+ */
+export function standbysByRank(nodes: readonly NodeStatus[]): NodeStatus[] {
+  return nodes.filter(couldTakeOver).sort((a, b) => {
+    const bySide = Number(a.maintenance !== undefined) - Number(b.maintenance !== undefined);
+    if (bySide !== 0) return bySide;
+    const byTable = Number(b.replication.complete) - Number(a.replication.complete);
+    return byTable !== 0 ? byTable : b.effectivePriority - a.effectivePriority;
+  });
+}
+
+/** What a takeover by a node would keep of the active's connections. */
+export function protection(
+  active: NodeStatus | undefined,
+  standby: NodeStatus,
+): Pick<ForeseenTakeover, "complete" | "connections" | "notProtected" | "lagRecords" | "lagMs"> {
+  const stream = active?.replication.streams.find(
+    ({ direction, peer }) => direction === "to" && peer === standby.name,
+  );
+  return {
+    complete: standby.replication.complete,
+    connections: active?.flows ?? null,
+    notProtected: standby.replication.notProtected ?? 0,
+    lagRecords: stream?.lagRecords ?? 0,
+    lagMs: stream?.lagMs ?? null,
+  };
+}
+
+/** In words, for whatever makes the node take over. */
+export function protectionSentences(
+  standby: string,
+  held: Pick<ForeseenTakeover, "complete" | "connections" | "notProtected" | "lagRecords" | "lagMs">,
+): string[] {
+  const { complete, connections, notProtected, lagRecords, lagMs } = held;
+  const table =
+    connections === null ? "" : ` of the ${counted(connections, "connection")} in the active's table`;
+  if (!complete) return [`${standby} does not hold every connection yet: some${table} would be lost.`];
+  const age = lagMs === null || lagMs === 0 ? "" : `, the oldest for ${formatDurationMs(lagMs)}`;
+  const sentences = [
+    lagRecords === 0
+      ? `${standby} holds every one that is mirrored${table}, and nothing is on its way.`
+      : `${standby} holds every one that is mirrored${table}, but for ${counted(lagRecords, "change")} on the way${age}.`,
+  ];
+  if (notProtected > 0)
+    sentences.push(`Its kernel refused ${counted(notProtected, "connection")}: they would be lost.`);
+  return sentences;
+}
+
+/** How long the active must be silent before the best standby takes over (neighbourhood.ts). */
+function silenceMs(best: NodeStatus, others: readonly NodeStatus[], pulseIntervalMs: number): number {
+  // Nobody who is there is waited for, only the longest skew (docs/guide/failover.md, a node that is set aside).
+  if (best.maintenance !== undefined) return (SILENT_INTERVALS + 1) * pulseIntervalMs;
+  const byRank = rankSkewMs(0, pulseIntervalMs);
+  // Where the rank of a node is not known, the skew of the priority keeps both apart.
+  const isSure = others.every(({ reachable }) => reachable);
+  const skew = isSure ? byRank : Math.max(byRank, skewMs(best.effectivePriority, pulseIntervalMs));
+  return SILENT_INTERVALS * pulseIntervalMs + skew;
+}
+
+/** What would happen if the active died at this moment. */
+export function foreseeTakeover(
+  nodes: readonly NodeStatus[],
+  {
+    activeNode,
+    pulseIntervalMs,
+  }: { readonly activeNode: string | undefined; readonly pulseIntervalMs: number },
+): ForeseenTakeover {
+  const active = nodes.find(({ name }) => name === activeNode);
+  const [best] = standbysByRank(nodes.filter(({ name }) => name !== activeNode));
+  if (best === undefined) {
+    const none = { complete: false, notProtected: 0, lagRecords: 0, lagMs: null };
+    const sentences =
+      nodes.length === 1
+        ? ["It is the only node: nobody would take over."]
+        : ["Nobody would take over: no other node is a standby that answers."];
+    return { node: null, withinMs: null, connections: active?.flows ?? null, ...none, sentences };
+  }
+  const others = nodes.filter(({ name }) => name !== activeNode && name !== best.name);
+  const withinMs = Math.ceil(silenceMs(best, others, pulseIntervalMs));
+  const held = protection(active, best);
+  const sentences = [
+    `${best.name} would take over within ${formatDurationMs(withinMs)} of the active's last sign on any path.`,
+    ...(best.maintenance === undefined ? [] : ["It is set aside, but nobody else is there."]),
+    ...protectionSentences(best.name, held),
+  ];
+  return { node: best.name, withinMs, ...held, sentences };
+}

@@ -1,0 +1,128 @@
+import { formatIp, parseIp, validIp } from "../../base/ip.ts";
+import { FirstPacketSocket } from "../../linux/first-packet-socket.ts";
+import type { ForwardedFilterOptions } from "../../linux/forwarded-filter.ts";
+import { KernelError } from "../../linux/kernel-error.ts";
+import { deviceIndex } from "../../linux/libc.ts";
+import { allVirtualAddresses, type GroupSettings, type NodeSettings } from "../node-settings.ts";
+
+/** The sockets keep the kernel's time: how often they are read decides only when it is written down. */
+const READ_MS = 20;
+/** A gateway without any traffic for so long has no gap that could be measured. */
+const GIVE_UP_MS = 60_000;
+const LATE_MS_MAX = 1_000;
+/** Clocks of two reads differ by so much at most; a packet that left before the decision was another's. */
+const EARLY_MS_MAX = 0.05;
+
+export interface FirstPacket {
+  /** The interface that it left by. */
+  readonly path: string;
+  readonly afterDecisionMs: number;
+}
+
+/**
+ * Waits, in one group, for the first packet that this node forwards after a takeover. The sockets are opened while the node is
+ * standby, when there is nothing to see, and closed after the first packet: an active gateway pays nothing for them.
+ */
+export class FirstPacketWatch {
+  readonly #group: GroupSettings;
+  readonly #filter: ForwardedFilterOptions;
+  /** With several groups the node may forward for another while it is standby in this one: every packet would cost something. */
+  readonly #opensEarly: boolean;
+  readonly #sockets = new Map<string, { readonly socket: FirstPacketSocket; readonly deviceIndex: number }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(settings: NodeSettings, group: GroupSettings) {
+    this.#group = group;
+    this.#opensEarly = settings.groups.length === 1;
+    this.#filter = forwardedBy(settings, group);
+  }
+
+  /** This node is not active: a packet that it forwards will be the first of a takeover. */
+  prepare(): void {
+    this.#stopWaiting();
+    if (this.#opensEarly) this.#open();
+  }
+
+  /** This node became active `agoMs` ago. `done` is called once, or never. */
+  await(agoMs: number, done: (packet: FirstPacket) => void): void {
+    this.#stopWaiting();
+    // What is opened so late may see a packet that is far from the first.
+    if (this.#sockets.size === 0 && agoMs > LATE_MS_MAX) return;
+    this.#open();
+    const decidedMs = performance.now() - agoMs;
+    this.#timer = setInterval(() => {
+      const packet = this.#read(decidedMs);
+      if (packet === undefined && performance.now() - decidedMs < GIVE_UP_MS) return;
+      this.close();
+      if (packet !== undefined) done(packet);
+    }, READ_MS).unref();
+  }
+
+  #read(decidedMs: number): FirstPacket | undefined {
+    let first: FirstPacket | undefined;
+    for (const [path, { socket }] of this.#sockets) {
+      for (let agoMs = socket.next(); agoMs !== undefined; agoMs = socket.next()) {
+        const afterDecisionMs = performance.now() - agoMs - decidedMs;
+        if (afterDecisionMs < -EARLY_MS_MAX) continue;
+        if (first === undefined || afterDecisionMs < first.afterDecisionMs) first = { path, afterDecisionMs };
+        break;
+      }
+    }
+    return first;
+  }
+
+  /** On every device that is there; one that was replaced gets a new socket. */
+  #open(): void {
+    for (const { name, device } of this.#group.faces) {
+      const index = deviceIndex(device);
+      const present = this.#sockets.get(name);
+      if (present !== undefined && present.deviceIndex === index) continue;
+      present?.socket.close();
+      this.#sockets.delete(name);
+      if (index === undefined) continue;
+      try {
+        const socket = new FirstPacketSocket(device, this.#filter);
+        this.#sockets.set(name, { socket, deviceIndex: index });
+      } catch (error) {
+        // The device went away meanwhile, or the right is missing: then this takeover has no measured gap.
+        if (!(error instanceof KernelError)) throw error;
+      }
+    }
+  }
+
+  /** Nothing is waited for. */
+  close(): void {
+    this.#stopWaiting();
+    for (const { socket } of this.#sockets.values()) socket.close();
+    this.#sockets.clear();
+  }
+
+  #stopWaiting(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+function forwardedBy(settings: NodeSettings, group: GroupSettings): ForwardedFilterOptions {
+  const targets = new Set(settings.document.nat.source.map(({ to }) => canonical(to)));
+  const own = settings.groups.flatMap(({ faces }) => faces.flatMap(({ addresses }) => addresses));
+  const virtual = allVirtualAddresses(settings);
+  const groupVirtual = new Set(
+    group.faces.flatMap(({ virtualAddresses }) => virtualAddresses.map(({ address }) => address)),
+  );
+  const translated = virtual.filter((address) => targets.has(address));
+  const networks = group.faces.flatMap(({ virtualAddresses }) =>
+    virtualAddresses.map(({ address, prefixLength }) => ({ address: validIp(address), prefixLength })),
+  );
+  return {
+    local: [...own, ...virtual.filter((address) => !targets.has(address))].map(validIp),
+    translated: translated.filter((address) => groupVirtual.has(address)).map(validIp),
+    destinations: settings.groups.length === 1 ? undefined : networks,
+  };
+}
+
+/** An address in the one way that settings have it; other targets, such as a prefix, as they are. */
+function canonical(target: string): string {
+  const address = parseIp(target);
+  return address === undefined ? target : formatIp(address);
+}

@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { ControlClient } from "../../src/client/control-client.ts";
+import { gapUs, type HistoryEntry, lastHeardUs, takeoverUs } from "../../src/contract/failover-history.ts";
+import { controlSocket, nodeFolder } from "../../src/lab/lab-folder.ts";
+import { powerOff, powerOn } from "../../src/lab/node-power.ts";
+import { startNode, stopNode } from "../../src/lab/node-process.ts";
+import { sendSignal } from "../../src/lab/process-table.ts";
+import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
+import { TestLab } from "./daemon-node.ts";
+import { requireNamespaces } from "./namespace-preconditions.ts";
+import { waitFor } from "./namespace-waiting.ts";
+
+// Every change of role leaves an entry with its evidence and stamps in the right order, and `why` says what holds.
+
+const INTERVAL_MS = 100;
+
+let lab: TestLab;
+let streams: StreamTraffic;
+
+before(async () => {
+  await requireNamespaces();
+  lab = await TestLab.up("th", { intervalMs: INTERVAL_MS });
+  await lab.waitUntilWell();
+  streams = await StreamTraffic.start(lab.settings, { connections: 10 });
+});
+
+after(async () => {
+  await streams?.close();
+  await lab?.down();
+});
+
+const ask = (node: string) => new ControlClient(controlSocket(lab.name, node));
+
+async function historyOf(asked: string, node?: string): Promise<HistoryEntry[]> {
+  const query = new URLSearchParams({ limit: "500", ...(node === undefined ? {} : { node }) });
+  return (await ask(asked).history(query)).entries;
+}
+
+/** The newest entry of a node that is as wished, once it is there. */
+async function waitForEntry(
+  asked: string,
+  node: string,
+  isWished: (entry: HistoryEntry) => boolean,
+): Promise<HistoryEntry> {
+  let seen: HistoryEntry[] = [];
+  return await waitFor(
+    `an entry of ${node}`,
+    async () => {
+      seen = await historyOf(asked, node);
+      const [newest] = seen;
+      return newest !== undefined && isWished(newest) ? newest : undefined;
+    },
+    { explain: () => `${JSON.stringify(seen[0])}\n${lab.log(node).slice(-2_000)}` },
+  );
+}
+
+const isMeasuredTakeover = (entry: HistoryEntry) => entry.to === "active" && gapUs(entry) !== undefined;
+
+/** The daemon's own stamps are these, in this order. */
+function stampsAre(entry: HistoryEntry, expected: readonly string[]): void {
+  const told = entry.stamps.filter(({ what }) => what !== "first-packet");
+  const names = told.filter(({ what }) => what !== "heard").map(({ what }) => what);
+  assert.deepEqual(names, expected, JSON.stringify(entry.stamps));
+  for (const [index, { atUs }] of told.entries())
+    assert.ok(index === 0 || atUs >= (told[index - 1]?.atUs ?? 0), JSON.stringify(entry.stamps));
+}
+
+/** Nobody sends to this node before it has the addresses and begins to announce them. */
+function firstPacketFollows(entry: HistoryEntry): void {
+  const atUs = (name: string) => entry.stamps.find(({ what }) => what === name)?.atUs ?? Number.NaN;
+  assert.ok(atUs("first-packet") >= atUs("addresses"), JSON.stringify(entry.stamps));
+}
+
+const takeoverStamps = ["noticed", "decided", "addresses", "announced", "advertised", "pulsed", "told"];
+
+test("a switchover leaves an entry on both nodes, and each node knows both", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  const before = await historyOf(active);
+  const foreseen = await ask(standby).foreseeSwitchover();
+  assert.deepEqual([foreseen.from, foreseen.to, foreseen.complete], [active, standby, true]);
+  assert.ok((foreseen.connections ?? 0) >= 10, "the streams are in the active's table");
+  await assert.rejects(ask(standby).foreseeSwitchover({ to: active }), /is active already/);
+  assert.deepEqual(await historyOf(active), before, "nothing was changed");
+  await ask(active).switchover({ reason: "a test" });
+  const taken = await waitForEntry(active, standby, isMeasuredTakeover);
+  assert.deepEqual([taken.kind, taken.other, taken.from], ["resignation", active, "standby"]);
+  stampsAre(taken, takeoverStamps);
+  firstPacketFollows(taken);
+  assert.ok(taken.evidence.tableComplete);
+  const given = await waitForEntry(standby, active, ({ from }) => from === "active");
+  assert.deepEqual([given.kind, given.other, given.to], ["planned", standby, "standby"]);
+  assert.equal(given.cause, `it handed over to ${standby}: a test`);
+  stampsAre(given, [
+    "drain-asked",
+    "drained",
+    "noticed",
+    "decided",
+    "removed",
+    "advertised",
+    "pulsed",
+    "told",
+  ]);
+  assert.deepEqual(await historyOf(active), await historyOf(standby));
+  const item = await ask(active).historyItem(taken.id);
+  assert.deepEqual(
+    item.related.map(({ id }) => id),
+    [given.id],
+  );
+});
+
+test("a power cut leaves an entry with what was heard last, and why says what holds", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  await powerOff(lab.name, active);
+  const taken = await waitForEntry(standby, standby, isMeasuredTakeover);
+  assert.deepEqual([taken.kind, taken.other], ["silence", active]);
+  stampsAre(taken, ["due", ...takeoverStamps]);
+  firstPacketFollows(taken);
+  const heard = taken.stamps.filter(({ what }) => what === "heard").map(({ path }) => path);
+  assert.deepEqual(heard.sort(), ["lan", "sync", "wan"]);
+  // The deadline is reckoned, not measured: three intervals and a skew below one (RFC 9568 6.1).
+  const dueUs = taken.stamps.find(({ what }) => what === "due")?.atUs ?? 0;
+  const downUs = dueUs - (lastHeardUs(taken) ?? 0);
+  assert.ok(downUs >= 3_000 * INTERVAL_MS && downUs <= 4_000 * INTERVAL_MS, `${downUs} µs`);
+  const [takeover, gap] = [takeoverUs(taken) ?? 0, gapUs(taken) ?? 0];
+  assert.ok(takeover >= downUs && gap >= downUs, `${takeover} and ${gap} µs`);
+
+  const metrics = await ask(standby).metrics();
+  assert.match(metrics, /^tocha_takeovers_total\{group="gateway",cause="silence"\} [1-9]/m);
+  assert.match(
+    metrics,
+    new RegExp(`^tocha_takeover_last_gap_seconds\\{group="gateway"\\} ${gap / 1e6}$`, "m"),
+  );
+
+  await assert.rejects(ask(standby).foreseeSwitchover(), /no living standby/);
+  const [group] = (await ask(standby).why()).groups;
+  assert.deepEqual([group?.activeNode, group?.historyId], [standby, taken.id]);
+  assert.match(
+    group?.sentences[0] ?? "",
+    new RegExp(`^${standby} has been active for .*: ${active} was silent`),
+  );
+  assert.deepEqual([group?.others[0]?.node, group?.others[0]?.reason], [active, "unreachable"]);
+  assert.equal(group?.ifActiveDied.node, null);
+  const { unreachable } = await ask(standby).history(new URLSearchParams());
+  assert.deepEqual(unreachable, [active]);
+
+  await powerOn(lab.name, active);
+  await lab.waitUntilWell();
+  const [later] = (await ask(active).why()).groups;
+  assert.deepEqual([later?.activeNode, later?.ifActiveDied.node], [standby, active]);
+  assert.ok(later?.ifActiveDied.complete);
+  assert.ok((later?.ifActiveDied.connections ?? 0) >= 10, "the streams are in the active's table");
+  assert.deepEqual((await ask(active).history(new URLSearchParams())).unreachable, []);
+});
+
+test("an orderly stop is remembered over the restart, and so is what was there before", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  const before = await historyOf(active, active);
+  await stopNode(lab.name, active);
+  const taken = await waitForEntry(standby, standby, isMeasuredTakeover);
+  assert.deepEqual([taken.kind, taken.other], ["resignation", active]);
+  await startNode(lab.name, active);
+  await lab.waitUntilWell();
+  const now = (await historyOf(standby, active)).reverse();
+  assert.deepEqual(now.slice(0, before.length), before.reverse());
+  const [stopped, started, listened] = now.slice(before.length);
+  assert.deepEqual([stopped?.kind, stopped?.to], ["stopped", "stopped"]);
+  assert.deepEqual([started?.kind, started?.to], ["started", "init"]);
+  assert.deepEqual([listened?.kind, listened?.to], ["listened", "standby"]);
+});
+
+test("a line that a power cut has torn is dropped, and the others stay", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  await stopNode(lab.name, standby);
+  const file = join(nodeFolder(lab.name, standby), "state", "failover-history.jsonl");
+  const text = readFileSync(file, "utf8");
+  const lines = text.split("\n");
+  const torn = lines.at(-2) ?? "";
+  writeFileSync(file, text.slice(0, -Math.ceil(torn.length / 2)));
+  appendFileSync(file, "\0\0\0");
+  await startNode(lab.name, standby);
+  await lab.waitUntilWell();
+  const entries = (await historyOf(active, standby)).reverse();
+  const ids = entries.map(({ id }) => id);
+  const known = lines
+    .slice(0, -2)
+    .flatMap((line) => (line.startsWith('{"entry"') ? JSON.parse(line).entry.id : []));
+  assert.deepEqual(ids.slice(0, known.length), known);
+  assert.deepEqual(
+    entries.slice(known.length).map(({ kind }) => kind),
+    ["started", "listened"],
+  );
+});
+
+test("a control role that was killed gets what it missed, and nothing twice", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  const { pid, restarts } = await lab.processOf(standby, "control");
+  const before = await historyOf(active, standby);
+  // It cannot take in the takeover that comes now.
+  sendSignal(pid, "SIGSTOP");
+  await ask(active)
+    .switchover()
+    .catch(() => undefined);
+  sendSignal(pid, "SIGKILL");
+  await lab.waitForNode(standby, "running a new control role", ({ processes }) =>
+    processes.some((one) => one.role === "control" && one.restarts > restarts),
+  );
+  const taken = await waitForEntry(standby, standby, ({ to }) => to === "active");
+  assert.deepEqual([taken.kind, taken.other], ["resignation", active]);
+  const now = await historyOf(standby, standby);
+  assert.deepEqual(now.slice(1), before);
+  assert.equal(new Set(now.map(({ id }) => id)).size, now.length);
+});

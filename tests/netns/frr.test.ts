@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { documentPath } from "../../src/lab/lab-folder.ts";
+import { startNode, stopNode } from "../../src/lab/node-process.ts";
+import { runCommand } from "../../src/lab/run-command.ts";
+import { TestLab } from "./daemon-node.ts";
+import { FrrRouter } from "./frr-router.ts";
+import { NamespaceAgent } from "./namespace-agent.ts";
+import { requireNamespaces } from "./namespace-preconditions.ts";
+import { letTimePass, waitFor } from "./namespace-waiting.ts";
+import { vrrpFaults } from "./vrrp-faults.ts";
+
+// One virtual router with tocha on gw1 and FRR's vrrpd on gw2, for IPv4 and IPv6, at the same interval. tocha has
+// priority 110, and with preemption on it takes over from a lower router too.
+
+const addresses4 = ["10.1.0.1/24"];
+const addresses6 = ["fe80::51:1/64", "fd00:1::1/64"];
+const HIGHER = 200;
+const LOWER = 50;
+const SERVICE_PORT = 7_009;
+/** Twenty intervals: time for anything that goes wrong to show. */
+const QUIET_MS = 2_000;
+
+const document = `cluster: interoperability
+nodes:
+  gw1:
+    interfaces:
+      lan: { device: lan, addresses: [10.1.0.2/24, "fd00:1::2/64"] }
+      wan: { device: wan, addresses: [192.0.2.2/24, "2001:db8::2/64"] }
+      sync: { device: sync, addresses: [10.255.0.1/24] }
+groups:
+  gateway:
+    virtualRouterId: 51
+    priorities: { gw1: 110 }
+    preempt: true
+    preemptDelay: 1s
+    addresses:
+      lan: [${[...addresses4, ...addresses6].map((address) => `"${address}"`).join(", ")}]
+nat:
+  source:
+    - { id: lan-out, from: 10.1.0.0/24, out: wan, to: masquerade }
+    - { id: lan6-out, from: "fd00:1::/64", out: wan, to: masquerade }
+replication: { interface: sync }
+keys: { directory: keys }
+`;
+
+let lab: TestLab;
+let client: NamespaceAgent;
+let server: NamespaceAgent;
+let folder: string;
+let frr: FrrRouter;
+
+before(async () => {
+  await requireNamespaces(["vtysh", "conntrack"]);
+  folder = mkdtempSync(join(tmpdir(), "tocha-frr-"));
+  chmodSync(folder, 0o755);
+  lab = await TestLab.up("tf", {}, { daemons: false });
+  writeFileSync(documentPath(lab.name), document);
+  client = new NamespaceAgent(lab.namespace("lan"));
+  server = new NamespaceAgent(lab.namespace("wan"));
+  await server.request({ do: "serve", port: SERVICE_PORT });
+});
+
+after(async () => {
+  await client?.close();
+  await server?.close();
+  await lab?.down();
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
+
+async function startFrr(priority: number): Promise<FrrRouter> {
+  return await FrrRouter.start({
+    ...{ namespace: lab.namespace("gw2"), folder, device: "lan", virtualRouterId: 51 },
+    ...{ priority, addresses4, addresses6 },
+  });
+}
+
+async function waitForTocha(role: "active" | "standby") {
+  return await lab.waitForNode("gw1", role, (status) => status.role === role);
+}
+
+async function heldByTocha(): Promise<string[]> {
+  const text = await runCommand("ip", ["-n", lab.namespace("gw1"), "address", "show", "dev", "lan"]);
+  return [...addresses4, ...addresses6].filter((address) => text.includes(` ${address} `));
+}
+
+/** The LAN's default gateway is the virtual address: an answer shows that tocha serves it, in both families. */
+async function assertServed(): Promise<void> {
+  assert.deepEqual(await heldByTocha(), [...addresses4, ...addresses6]);
+  for (const [host, seen] of [
+    ["192.0.2.9", "192.0.2.2"],
+    ["2001:db8::9", "2001:db8::2"],
+  ] as const) {
+    const answer = await client.request({ do: "ask", protocol: "tcp", host, port: SERVICE_PORT });
+    assert.deepEqual(answer, { seen }, `through the virtual address to ${host}`);
+  }
+}
+
+test("tocha becomes backup to an FRR of higher priority", async () => {
+  frr = await startFrr(HIGHER);
+  await frr.waitForState("Master");
+  await startNode(lab.name, "gw1");
+  const { cause } = await waitForTocha("standby");
+  assert.match(cause, /10\.1\.0\.3|fe80::/, "it says who is active");
+  await letTimePass(QUIET_MS);
+  const status = await lab.status("gw1");
+  assert.equal(status.role, "standby");
+  assert.deepEqual(await heldByTocha(), []);
+  assert.deepEqual(await frr.states(), ["Master", "Master"]);
+  assert.deepEqual(vrrpFaults(status), {}, "tocha understands every packet of FRR");
+});
+
+test("tocha takes over, for IPv4 and IPv6, when FRR is killed", async () => {
+  await frr.kill();
+  // Its devices stay up, and would go on to answer for the addresses.
+  await frr.removeDevices();
+  const { cause } = await waitForTocha("active");
+  assert.match(cause, /silent/);
+  await assertServed();
+});
+
+test("tocha gives way when FRR comes back with its higher priority", async () => {
+  frr = await startFrr(HIGHER);
+  await frr.waitForState("Master");
+  const { cause } = await waitForTocha("standby");
+  assert.match(cause, /ranks higher/);
+  assert.deepEqual(await heldByTocha(), []);
+});
+
+test("tocha takes over when FRR withdraws with priority 0", async () => {
+  await frr.stop();
+  const { cause } = await waitForTocha("active");
+  assert.match(cause, /resigned/);
+  await assertServed();
+});
+
+test("an FRR of lower priority stays backup, and finds no fault with tocha's packets", async () => {
+  frr = await startFrr(LOWER);
+  await frr.waitForState("Backup");
+  await letTimePass(QUIET_MS);
+  assert.deepEqual(await frr.states(), ["Backup", "Backup"]);
+  assert.deepEqual(frr.complaints, []);
+  assert.doesNotMatch(frr.log, /-> Master/);
+  await assertServed();
+});
+
+test("FRR takes over when tocha is stopped, because tocha resigns with priority 0", async () => {
+  await stopNode(lab.name, "gw1");
+  await frr.waitForState("Master");
+  assert.deepEqual(frr.complaints, []);
+});
+
+test("tocha preempts the lower FRR when it comes back, and has been well for the delay", async () => {
+  await startNode(lab.name, "gw1");
+  await waitForTocha("active");
+  await frr.waitForState("Backup");
+  await assertServed();
+  assert.deepEqual(frr.complaints, []);
+  assert.match(lab.log("gw1"), /init -> standby: the VRRP router \S+ is active/, "it was standby before");
+  await waitFor("no conflict", async () => (await frr.states()).every((state) => state === "Backup"));
+});

@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, beforeEach, test } from "node:test";
+import { virtualAddresses } from "../../src/lab/lab-plan.ts";
+import { runningNode, startNode } from "../../src/lab/node-process.ts";
+import { processesIn, sendSignal } from "../../src/lab/process-table.ts";
+import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
+import { TestLab } from "./daemon-node.ts";
+import { NamespaceAddresses } from "./namespace-addresses.ts";
+import { requireNamespaces } from "./namespace-preconditions.ts";
+import { letTimePass, waitFor } from "./namespace-waiting.ts";
+
+// Each process of a node hangs (SIGSTOP), and nobody but the node itself does anything about it.
+
+const CONNECTIONS = 20;
+/** Several lifetimes of the lab's virtual addresses, which live for a second without renewal. */
+const SUPERVISOR_HANGS_MS = 5_000;
+
+let lab: TestLab;
+let watch: NamespaceAddresses;
+let streams: StreamTraffic;
+
+before(async () => {
+  await requireNamespaces();
+  lab = await TestLab.up("th");
+  await lab.waitUntilWell();
+  const namespaces = [lab.namespace("gw1"), lab.namespace("gw2")];
+  watch = await NamespaceAddresses.watch(namespaces, virtualAddresses(lab.settings));
+  streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
+});
+
+after(async () => {
+  await streams?.close();
+  await watch?.close();
+  await lab?.down();
+});
+
+beforeEach(async () => {
+  // A test that failed half-way must not make the others fail.
+  for (const node of ["gw1", "gw2"])
+    for (const pid of processesIn(lab.namespace(node), { withoutOutsiders: true }))
+      sendSignal(pid, "SIGCONT");
+  for (const node of ["gw1", "gw2"])
+    if (runningNode(lab.name, node) === undefined) await startNode(lab.name, node);
+});
+
+const logs = () => `gw1:\n${lab.log("gw1").slice(-3_000)}\ngw2:\n${lab.log("gw2").slice(-3_000)}`;
+
+async function assertConnectionsGoOn(): Promise<void> {
+  let reasons = "";
+  await waitFor(
+    "bytes on all connections",
+    async () => {
+      const report = await streams.report();
+      reasons = JSON.stringify(report);
+      return report.survived === CONNECTIONS && report.corrupted === 0;
+    },
+    { explain: () => `${reasons}\n${logs()}` },
+  );
+}
+
+/** The process has been killed because it did not answer, and a new one answers. */
+async function waitForReplacement(node: string, role: string, before: { pid: number; hangs: number }) {
+  const status = await lab.waitForNode(node, `running a new ${role}`, ({ processes }) =>
+    processes.some(
+      (one) =>
+        one.role === role &&
+        one.state === "answers" &&
+        one.pid !== before.pid &&
+        one.hangs === before.hangs + 1,
+    ),
+  );
+  const { lastEnd } = status.processes.find((one) => one.role === role) ?? {};
+  assert.equal(lastEnd, "SIGKILL, because it did not answer");
+  await lab.waitUntilWell();
+}
+
+async function hang(node: string, role: string): Promise<{ pid: number; hangs: number }> {
+  await lab.processOf(node, role);
+  const { processes } = await lab.status(node);
+  const found = processes.find((one) => one.role === role);
+  if (found?.hangs === undefined) throw new Error(`${node} does not say how often ${role} hung`);
+  sendSignal(found.pid, "SIGSTOP");
+  return { pid: found.pid, hangs: found.hangs };
+}
+
+for (const which of ["active", "standby"] as const) {
+  test(`the ${which} node's replicator hangs: it is said, it is replaced, nothing moves`, async () => {
+    const node = (await lab.rolesWhenWell())[which];
+    await streams.mark();
+    const stoppedMs = NamespaceAddresses.now();
+    const before = await hang(node, "replicator");
+    await waitFor("status to say so", async () => {
+      const problems = (await lab.seenBy(node))?.problems ?? [];
+      return problems.some((one) => one.code === "role-hangs" && one.node === node);
+    });
+    await waitForReplacement(node, "replicator", before);
+    await assertConnectionsGoOn();
+    assert.deepEqual(watch.since(stoppedMs), [], "no address has moved");
+    assert.match(lab.log(node), /supervisor error: replicator has not answered for \d+ s: it is killed/);
+  });
+}
+
+test("control hangs: it is replaced, nothing moves", async () => {
+  const { active } = await lab.rolesWhenWell();
+  await streams.mark();
+  const stoppedMs = NamespaceAddresses.now();
+  const before = await hang(active, "control");
+  await waitForReplacement(active, "control", before);
+  await assertConnectionsGoOn();
+  assert.deepEqual(watch.since(stoppedMs), [], "no address has moved");
+});
+
+test("the active failover role hangs: the other node takes over, then the role is replaced", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  await streams.mark();
+  const before = await hang(active, "failover");
+  await watch.waitForSoleHolder(lab.namespace(standby), logs);
+  await assertConnectionsGoOn();
+  await waitForReplacement(active, "failover", before);
+  assert.equal(
+    (await lab.rolesWhenWell()).active,
+    standby,
+    "the new process does not take the addresses back",
+  );
+});
+
+test("the standby's failover role hangs: it is replaced, nothing moves", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  const stoppedMs = NamespaceAddresses.now();
+  const before = await hang(standby, "failover");
+  await waitForReplacement(standby, "failover", before);
+  assert.equal((await lab.rolesWhenWell()).active, active);
+  assert.deepEqual(watch.since(stoppedMs), [], "no address has moved");
+});
+
+test("the active node's supervisor hangs: the failover role keeps the addresses, and status says so", async () => {
+  const { active } = await lab.rolesWhenWell();
+  const { pid } = await lab.processOf(active, "supervisor");
+  const roles = new Set(processesIn(lab.namespace(active), { withoutOutsiders: true }));
+  await streams.mark();
+  const stoppedMs = NamespaceAddresses.now();
+  sendSignal(pid, "SIGSTOP");
+  await letTimePass(SUPERVISOR_HANGS_MS);
+  assert.deepEqual(watch.since(stoppedMs), [], "no address was lost, not even for a moment");
+  await waitFor("status to say so", async () => {
+    const problems = (await lab.seenBy(active))?.problems ?? [];
+    return problems.some((one) => one.code === "supervisor-hangs" && one.node === active);
+  });
+  const { verdict, summary } = (await lab.seenBy(active)) ?? {};
+  assert.deepEqual(
+    { verdict, summary },
+    { verdict: "degraded", summary: `no node says that it is active, and ${active} cannot say` },
+  );
+  sendSignal(pid, "SIGCONT");
+  await lab.waitUntilWell();
+  await assertConnectionsGoOn();
+  // The roles could not answer a supervisor that did not ask.
+  assert.deepEqual(new Set(processesIn(lab.namespace(active), { withoutOutsiders: true })), roles);
+  const { counters } = await lab.status(active);
+  assert.ok((counters["addresses-renewed-here"] ?? 0) > 0, "the failover role has renewed them itself");
+});
+
+test("a supervisor that hangs and is killed, as by a watchdog: the node withdraws, the other takes over", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  const { pid } = await lab.processOf(active, "supervisor");
+  await streams.mark();
+  sendSignal(pid, "SIGSTOP");
+  await letTimePass(1_000);
+  sendSignal(pid, "SIGKILL");
+  await watch.waitForSoleHolder(lab.namespace(standby), logs);
+  const { cause } = await lab.waitForNode(standby, "active", ({ role }) => role === "active");
+  assert.match(cause, /resigned/, "the failover role has told the others");
+  await assertConnectionsGoOn();
+  await waitFor("its last process to end", () => {
+    return processesIn(lab.namespace(active), { withoutOutsiders: true }).length === 0;
+  });
+  await startNode(lab.name, active);
+  await lab.waitUntilWell();
+});
+
+test("each process has the capabilities that it needs, its place before the out-of-memory killer, and its name", async () => {
+  const { active } = await lab.rolesWhenWell();
+  const { processes } = await lab.status(active);
+  const effective = (pid: number) => {
+    const text = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return BigInt(`0x${text}`);
+  };
+  // uapi linux/capability.h: CAP_NET_ADMIN 12, CAP_NET_RAW 13, CAP_SYS_NICE 23
+  const [netAdmin, netRaw, sysNice] = [1n << 12n, 1n << 13n, 1n << 23n];
+  const expected = {
+    failover: netAdmin | netRaw | sysNice,
+    replicator: netAdmin | netRaw,
+    control: netAdmin | netRaw,
+  };
+  for (const [role, capabilities] of Object.entries(expected)) {
+    const pid = processes.find((one) => one.role === role)?.pid ?? 0;
+    assert.equal(effective(pid), capabilities, `capabilities of ${role}`);
+    assert.match(readFileSync(`/proc/${pid}/cmdline`, "utf8"), new RegExp(`^tochad-${role}-${active}`));
+  }
+  const adjust = (role: string) => processes.find((one) => one.role === role)?.oomScoreAdj ?? Number.NaN;
+  assert.ok(adjust("supervisor") <= adjust("failover"));
+  assert.ok(adjust("failover") < adjust("replicator"));
+  assert.ok(adjust("replicator") < adjust("control"));
+});

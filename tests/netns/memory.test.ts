@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { after, afterEach, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
+import { virtualAddresses } from "../../src/lab/lab-plan.ts";
+import { runCommand } from "../../src/lab/run-command.ts";
+import { TestDaemon, TestLab } from "./daemon-node.ts";
+import { MemoryGroup } from "./memory-group.ts";
+import { NamespaceAddresses } from "./namespace-addresses.ts";
+import { requireNamespaces } from "./namespace-preconditions.ts";
+import { waitFor } from "./namespace-waiting.ts";
+
+// A process of a node has no memory left: its own heap is full, the kernel gives it none, or kills one to get some.
+
+const nodeScript = fileURLToPath(new URL("../../scripts/node.sh", import.meta.url));
+const fullHeap = fileURLToPath(new URL("./full-heap-program.ts", import.meta.url));
+/** What is left for another program before the kernel has to kill. Less than what control counts for: its adjustment is 0.4 of the limit. */
+const ROOM_BYTES = 100 << 20;
+const FAILURES_MIN = 4;
+const hungryProgram = "const all = []; setInterval(() => all.push(Buffer.alloc(1 << 20, 1)), 2)";
+
+let lab: TestLab;
+let watch: NamespaceAddresses;
+const daemons: TestDaemon[] = [];
+
+before(async () => {
+  await requireNamespaces(["prlimit"]);
+  lab = await TestLab.up("tm", {}, { daemons: false });
+  const namespaces = ["gw1", "gw2"].map((node) => lab.namespace(node));
+  watch = await NamespaceAddresses.watch(namespaces, virtualAddresses(lab.settings));
+});
+
+afterEach(async () => {
+  await Promise.all(daemons.splice(0).map((daemon) => daemon.stop()));
+});
+
+after(async () => {
+  await watch?.close();
+  await lab?.down();
+});
+
+const said = () => daemons.map((daemon) => daemon.said.slice(-5_000)).join("\n----\n");
+
+function start(node: string, more: Partial<ConstructorParameters<typeof TestDaemon>[0]> = {}): TestDaemon {
+  const daemon = new TestDaemon({
+    ...{ namespace: lab.namespace(node), config: documentPath(lab.name), node },
+    ...{ runDirectory: nodeFolder(lab.name, node), ...more },
+  });
+  daemons.push(daemon);
+  return daemon;
+}
+
+async function processOf(node: string, role: string) {
+  const { processes } = await lab.status(node);
+  const found = processes.find((one) => one.role === role);
+  if (found === undefined) throw new Error(`${node} has no ${role}`);
+  return found;
+}
+
+test("a role whose heap is full dies again and again: it is shown as such, and the gateway works on", async () => {
+  const daemon = start("gw1", { command: ["bash", nodeScript, fullHeap] });
+  await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
+  const activeMs = NamespaceAddresses.now();
+  const status = await lab.waitForNode("gw1", "failing", ({ processes }) =>
+    processes.some(({ role, failures = 0 }) => role === "replicator" && failures >= FAILURES_MIN),
+  );
+  assert.match(
+    status.processes.find(({ role }) => role === "replicator")?.lastEnd ?? "",
+    /^SIGABRT: .* its heap was full/,
+  );
+  const problems = (await lab.seenBy("gw1"))?.problems ?? [];
+  const failing = problems.find(({ code }) => code === "role-failing");
+  assert.match(
+    failing?.message ?? "",
+    /^replicator of gw1 ended \d+ times in a row, the last time with SIGABRT/,
+  );
+  assert.match(daemon.said, /replicator error: .*heap out of memory/, "its last words are in the log");
+  // Each wait is twice as long as the one before.
+  const delays = [...daemon.said.matchAll(/replicator ended .* again in (\d+) ms/g)].map(([, ms]) =>
+    Number(ms),
+  );
+  assert.deepEqual(delays.slice(0, FAILURES_MIN), [50, 100, 200, 400]);
+  assert.deepEqual(watch.since(activeMs), [], "no address has moved");
+});
+
+for (const role of ["replicator", "control"]) {
+  test(`the kernel gives the active node's ${role} no more memory: it dies and comes back, nothing moves`, async () => {
+    for (const node of ["gw1", "gw2"]) start(node);
+    const { activeNode: active } = await lab.waitUntilDaemonsAreWell();
+    const before = await processOf(active, role);
+    const limitedMs = NamespaceAddresses.now();
+    // Less than it has: every page that it asks for is refused.
+    await runCommand("prlimit", ["--pid", String(before.pid), "--data=1000000"]);
+    // Questions make both of them work.
+    await waitFor(
+      `a new ${role}`,
+      async () => {
+        const status = await lab.tryStatus(active);
+        return status?.processes.some(
+          (one) => one.role === role && one.state === "answers" && one.restarts > before.restarts,
+        );
+      },
+      { explain: said },
+    );
+    await lab.waitUntilDaemonsAreWell();
+    assert.deepEqual(watch.since(limitedMs), [], "no address has moved");
+  });
+}
+
+test("the kernel's out-of-memory killer takes the roles that are cheap to lose, never the addresses", async (context) => {
+  const group = MemoryGroup.tryCreate(lab.name);
+  if (group === undefined) {
+    context.skip("no control group with a limit of memory can be made here");
+    return;
+  }
+  // Another program in the group, which takes a MiB after the other until something is killed.
+  let hungry: ChildProcess | undefined;
+  try {
+    const daemon = start("gw1", { outside: group.through });
+    start("gw2");
+    // Whichever is active: it is gw1's own processes that are counted.
+    await lab.waitUntilDaemonsAreWell();
+    const before = await pidsThatStay();
+    const limitedMs = NamespaceAddresses.now();
+    group.limit(group.usageBytes + ROOM_BYTES);
+    const [shell = "", ...words] = group.through;
+    hungry = spawn(shell, [...words, "bash", nodeScript, "-e", hungryProgram], { stdio: "ignore" });
+    await waitFor(
+      "a role to be killed",
+      () => /ended \(SIGKILL, and the kernel has killed/.test(daemon.said),
+      { explain: said },
+    );
+    await end(hungry);
+    assert.match(
+      daemon.said,
+      /(control|replicator) ended \(SIGKILL, and the kernel has killed for want of memory/,
+    );
+    await lab.waitUntilDaemonsAreWell();
+    assert.deepEqual(await pidsThatStay(), before);
+    assert.deepEqual(watch.since(limitedMs), [], "no address has moved");
+  } finally {
+    if (hungry !== undefined) await end(hungry);
+    await Promise.all(daemons.splice(0).map((one) => one.stop()));
+    await group.remove();
+  }
+});
+
+async function pidsThatStay(): Promise<number[]> {
+  const roles = ["supervisor", "failover"];
+  return await Promise.all(roles.map(async (role) => (await processOf("gw1", role)).pid));
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+}
