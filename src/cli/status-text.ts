@@ -9,6 +9,7 @@ import {
   type Verdict,
 } from "../contract/status.ts";
 import { checkTable } from "./check-text.ts";
+import { pathTable } from "./path-text.ts";
 import { type Cell, type Column, tableLines } from "./table.ts";
 import { indent, type Paper, type Style, wrap } from "./terminal.ts";
 
@@ -19,6 +20,7 @@ import { indent, type Paper, type Style, wrap } from "./terminal.ts";
 export function statusText(status: ClusterStatus, paper: Paper): string {
   const parts = [verdictText(status, paper), nodeTable(status, paper)];
   if (status.groups.length > 1) parts.push(groupTable(status, paper));
+  parts.push(...pathTable(status, paper));
   const checks = checkTable(status, paper);
   if (checks !== "") parts.push(checks);
   if (status.problems.length > 0) parts.push(status.problems.map((one) => problemLines(one, paper)).join(""));

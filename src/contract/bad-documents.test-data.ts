@@ -591,6 +591,38 @@ export const badDocuments: readonly BadDocument[] = [
     path: "control.port",
     says: "replication",
   },
+  {
+    name: "pulses that are to avoid the link between the nodes",
+    replace: "pulses: { port: 7845 }",
+    by: "pulses: { without: [§sync] }",
+    code: "pulses-need-sync",
+    path: "pulses.without[0]",
+    says: "between the nodes",
+  },
+  {
+    name: "pulses that are to avoid an interface that nobody has",
+    replace: "pulses: { port: 7845 }",
+    by: "pulses: { without: [§lam] }",
+    code: "unknown-interface",
+    path: "pulses.without[0]",
+    says: "no node has",
+  },
+  {
+    name: "an arbiter without TLS",
+    replace: "control: { port: 7846 }",
+    by: 'control: { port: 7846 }\narbiter: { endpoints: [§"http://10.9.0.5:2379"], caFile: ca.crt }',
+    code: "bad-endpoint",
+    path: "arbiter.endpoints[0]",
+    says: "is not an endpoint",
+  },
+  {
+    name: "a certificate for the arbiter without its key",
+    replace: "control: { port: 7846 }",
+    by: 'control: { port: 7846 }\narbiter: { endpoints: ["https://10.9.0.5:2379"], caFile: ca.crt, certificateFile: §a.crt }',
+    code: "arbiter-keys",
+    path: "arbiter.certificateFile",
+    says: "stands alone",
+  },
   // Metrics.
   {
     name: "metrics on an unknown interface",

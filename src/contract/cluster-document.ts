@@ -4,6 +4,7 @@ import { groupCheck } from "./document-checks.ts";
 import {
   device,
   duration,
+  endpoint,
   interfaceAddress,
   nameOf,
   network,
@@ -182,7 +183,13 @@ export const clusterDocumentSchema = z
     nat: nat.prefault({}),
     replication,
     pulses: z
-      .strictObject({ port: port(7845, "The UDP port of the pulses.") })
+      .strictObject({
+        port: port(7845, "The UDP port of the pulses."),
+        without: z.array(nameOf("an interface")).max(64).default([]).meta({
+          description:
+            "Interfaces with virtual addresses on which no pulses are sent. Default none: they take every network that the nodes share.",
+        }),
+      })
       .prefault({})
       .meta({ description: "The heartbeat between the nodes." }),
     control: z
@@ -201,6 +208,31 @@ export const clusterDocumentSchema = z
         description:
           "Metrics for Prometheus over plain HTTP, readable by everybody on that interface. Without this key nothing listens.",
       }),
+    arbiter: z
+      .strictObject({
+        endpoints: z
+          .array(endpoint)
+          .min(1)
+          .max(8)
+          .meta({ description: "Where etcd listens for clients: https URLs, asked in turn." }),
+        caFile: keyFile("The certificate of the authority that etcd's certificates are checked with."),
+        certificateFile: keyFile("A certificate for clients, if etcd asks for one.").optional(),
+        keyFile: keyFile("Its private key.").optional(),
+        userFile: keyFile("A file with USER:PASSWORD, if etcd asks for that.").optional(),
+        leaseTtl: duration({
+          minMs: 2_000,
+          maxMs: 60_000,
+          step: { ms: 1_000, why: "etcd counts leases in whole seconds" },
+          default: "6s",
+          description: "After so long without renewal a node that holds the key counts as gone.",
+        }),
+      })
+      .transform(({ leaseTtl, ...rest }) => ({ ...rest, leaseMs: leaseTtl }))
+      .optional()
+      .meta({
+        description:
+          "An etcd that decides which of two nodes stays active when they do not hear each other. Default none.",
+      }),
     keys: z
       .strictObject({
         directory: z.string().min(1).max(4096).default(defaultKeysDirectory()).meta({
@@ -212,6 +244,14 @@ export const clusterDocumentSchema = z
       .meta({ description: "Where the keys are. Secrets are never written into the document." }),
   })
   .meta({ title: "Tocha cluster document", description: "One document for all nodes of a cluster." });
+
+function keyFile(description: string) {
+  return z
+    .string()
+    .min(1)
+    .max(4096)
+    .meta({ description: `${description} Relative to the document's folder.` });
+}
 
 function defaultKeysDirectory(): string {
   return "/etc/tocha/keys";

@@ -17,6 +17,10 @@ export interface DocumentFacts {
   readonly sourceRules: readonly SourceRuleFacts[];
   readonly syncInterface: Fact<string> | undefined;
   readonly metricsInterface: Fact<string> | undefined;
+  /** Of the arbiter's two files for clients, those that are named. */
+  readonly arbiterFiles: readonly Fact<string>[];
+  /** Interfaces on which no pulses are sent. */
+  readonly pulsesWithout: readonly Fact<string>[];
   readonly ports: readonly { readonly name: string; readonly port: Fact<number> }[];
 }
 
@@ -121,6 +125,13 @@ export function documentFacts(root: unknown): DocumentFacts {
     sourceRules: items(root, ["nat", "source"]).map(sourceRuleFacts),
     syncInterface: textFact(child(child(root, "replication"), "interface"), ["replication", "interface"]),
     metricsInterface: textFact(child(child(root, "metrics"), "interface"), ["metrics", "interface"]),
+    arbiterFiles: ["certificateFile", "keyFile"].flatMap(
+      (key) => textFact(child(child(root, "arbiter"), key), ["arbiter", key]) ?? [],
+    ),
+    pulsesWithout: items(child(root, "pulses"), ["without"]).flatMap(({ value, path }) => {
+      const fact = textFact(value, ["pulses", ...path]);
+      return fact === undefined ? [] : [fact];
+    }),
     ports: ports.map(([name, byDefault]) => {
       const port = child(child(root, name), "port") ?? byDefault;
       return { name, port: { value: typeof port === "number" ? port : Number.NaN, path: [name, "port"] } };

@@ -19,6 +19,8 @@ export function checkNodes(facts: DocumentFacts): Finding[] {
     ...checkPrefixLengths(facts.nodes),
     ...checkSync(facts),
     ...checkMetrics(facts),
+    ...checkPulses(facts),
+    ...checkArbiter(facts),
     ...checkPorts(facts),
   ];
 }
@@ -185,6 +187,36 @@ function checkSync({ nodes, syncInterface }: DocumentFacts): Finding[] {
 function checkMetrics({ nodes, metricsInterface }: DocumentFacts): Finding[] {
   if (metricsInterface === undefined || nodes.length === 0) return [];
   return checkRoleExists(nodes, metricsInterface) ?? [];
+}
+
+function checkArbiter({ arbiterFiles }: DocumentFacts): Finding[] {
+  const [only, ...others] = arbiterFiles;
+  if (only === undefined || others.length > 0) return [];
+  return [
+    {
+      code: "arbiter-keys",
+      path: only.path,
+      on: "value",
+      message: `${formatPath(only.path)} stands alone`,
+      hint: "A certificate for clients needs its key: name certificateFile and keyFile, or neither.",
+    },
+  ];
+}
+
+function checkPulses({ nodes, pulsesWithout, syncInterface }: DocumentFacts): Finding[] {
+  if (nodes.length === 0) return [];
+  return pulsesWithout.flatMap((fact): Finding[] => {
+    if (fact.value !== syncInterface?.value) return checkRoleExists(nodes, fact) ?? [];
+    return [
+      {
+        code: "pulses-need-sync",
+        path: fact.path,
+        on: "value",
+        message: `pulses cannot do without "${clip(fact.value)}", the interface between the nodes`,
+        hint: "Name only interfaces with virtual addresses here.",
+      },
+    ];
+  });
 }
 
 /** @returns undefined when the interface exists */

@@ -290,3 +290,17 @@ export function clip(text: string): string {
   const printable = text.replace(/\p{Cc}/gu, "?");
   return printable.length > 60 ? `${printable.slice(0, 57)}...` : printable;
 }
+
+// A URL without a path: https, a name or address, a port.
+const endpointPattern = "^https://([a-z0-9.-]{1,253}|\\[[0-9a-f:.]{2,45}\\]):[0-9]{1,5}$";
+
+export const endpoint = z
+  .string()
+  .superRefine((text, context) => {
+    if (new RegExp(endpointPattern).test(text) && URL.canParse(text)) return;
+    refuse(context, `"${clip(text)}" is not an endpoint`, {
+      code: "bad-endpoint",
+      hint: "Write it with its port, in small letters, as https://10.9.0.5:2379; without TLS nobody could trust its answers.",
+    });
+  })
+  .meta({ pattern: endpointPattern, examples: ["https://10.9.0.5:2379"] });

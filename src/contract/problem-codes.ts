@@ -61,6 +61,9 @@ export const problemCodes = {
   // Between the nodes.
   "sync-interface-virtual": "The interface between the nodes carries virtual addresses.",
   "sync-network-mismatch": "The nodes cannot reach each other on the interface between them.",
+  "bad-endpoint": "A text is not the https URL of a service.",
+  "arbiter-keys": "The certificate of the arbiter's clients and its key do not come together.",
+  "pulses-need-sync": "Pulses are to be left out on the interface between the nodes.",
   "duplicate-port": "Two services use the same port.",
   // Good to know: the document is valid.
   "masquerade-not-kept": "Connections behind a masquerade rule do not survive a takeover.",
@@ -118,6 +121,8 @@ export const problemCodes = {
   "table-incomplete": "A standby does not hold all connections yet.",
   "revision-differs": "A node runs another document.",
   "interface-down": "An interface has no carrier or is down.",
+  "arbiter-unreachable": "A node gets no answer from the arbiter.",
+  "path-silent": "A node hears nothing of another one on a network that they share.",
   "check-failing": "A check of a node fails.",
   "in-maintenance": "A node is set aside for maintenance.",
   "replication-lags": "Connections reach a standby late.",

@@ -54,7 +54,7 @@ export function degradedStatus(): ClusterStatus {
     ...gw1,
     ...{ reachable: false, role: "unknown", sinceSeconds: 0, addresses: [], flows: 0 },
     replication: { complete: false, overruns: 0, streams: [] },
-    groups: [],
+    ...{ groups: [], peers: [] },
   };
   const active = {
     ...gw2,
@@ -65,7 +65,12 @@ export function degradedStatus(): ClusterStatus {
       streams: [{ ...stream("gw1", "to"), connected: false, refused: { "EEXIST create": 12 } }],
     },
   };
-  const survivor = inGroup({ ...active, addresses: [...active.addresses] }, "gateway");
+  const [dead1] = gw2.peers;
+  const silent = dead1?.paths.map((path) => ({
+    ...{ ...path, lastHeardMs: 7_210, alive: false, heardByPeer: null },
+  }));
+  const peers = [{ name: "gw1", alive: false, paths: silent ?? [] }];
+  const survivor = inGroup({ ...active, peers, addresses: [...active.addresses] }, "gateway");
   return {
     ...status,
     groups: [{ name: "gateway", activeNode: "gw2" }],
@@ -104,7 +109,14 @@ function node(name: string, rest: Partial<NodeStatus>): NodeStatus {
       { name: "wan", device: "eth1", up: true },
     ],
     ...{ flows: 0, flowsMax: 1_048_576, replication: { complete: true, overruns: 0, streams: [] } },
-    peers: [{ name: name === "gw1" ? "gw2" : "gw1", alive: true, paths: [{ name: "sync", lastHeardMs: 4 }] }],
+    peers: [
+      {
+        ...{ name: name === "gw1" ? "gw2" : "gw1", alive: true },
+        paths: ["sync", "lan", "wan"].map((path) => ({
+          ...{ name: path, pulses: true, lastHeardMs: 4, alive: true, heardByPeer: true },
+        })),
+      },
+    ],
     processes: [{ role: "failover", pid: 4_711, restarts: 0, realTime: true }],
     ...{ memoryKiB: 181_000, lateness: { maxMs: 0.4 }, counters: {} },
     ...rest,

@@ -150,11 +150,37 @@ export const nodeStatusSchema = z.object({
     z.object({
       name: z.string(),
       alive: z.boolean(),
-      paths: z.array(z.object({ name: z.string(), lastHeardMs: z.number().nullable() })),
+      paths: z.array(
+        z.object({
+          name: z.string(),
+          lastHeardMs: z.number().nullable(),
+          /** Pulses take it; else only the advertisements of an active do. */
+          pulses: z.boolean().optional(),
+          /** Heard of late, by a pulse or an advertisement. */
+          alive: z.boolean().optional(),
+          /** Whether the peer says that it hears this node there; null when it does not tell. */
+          heardByPeer: z.boolean().nullable().optional(),
+        }),
+      ),
     }),
   ),
   /** None when the supervisor does not answer. */
   processes: z.array(nodeProcessSchema),
+  /** Where the document has an arbiter: by group, what this node knows of it. */
+  arbiter: z
+    .array(
+      z.object({
+        group: z.string(),
+        /** `none`: nothing is at stake. `asking`, `held`, `lost`, `unreachable`. */
+        state: z.string(),
+        /** Null before the first answer was due. */
+        reachable: z.boolean().nullable(),
+        /** The node that holds the group's key, as the last answer said. */
+        holder: z.string().nullable(),
+        problem: z.string().nullable(),
+      }),
+    )
+    .optional(),
   memoryKiB: z.number(),
   /** What it checks; absent on nodes that know no checks. */
   checks: z.array(checkStatusSchema).optional(),

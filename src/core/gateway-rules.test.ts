@@ -74,7 +74,7 @@ describe("renderGatewayRules", () => {
     const rules = renderGatewayRules(documentOf(three), "gw3");
     assert.ok(
       chain(rules, "control-in").includes(
-        'iifname "br-sync" ip saddr { 10.255.0.1, 10.255.0.2 } ip daddr 10.255.0.3 udp dport 7845 notrack comment "pulses"',
+        'iifname "br-sync" ip saddr { 10.255.0.1, 10.255.0.2 } ip daddr 10.255.0.3 udp dport 7845 notrack comment "pulses on sync"',
       ),
     );
     for (const line of [...chain(rules, "control-in"), ...chain(rules, "control-out")]) {

@@ -5,6 +5,7 @@ import {
   type SourceRule,
   virtualAddressesOf,
 } from "../contract/cluster-document.ts";
+import { pulsePaths } from "../contract/pulse-paths.ts";
 import { acceptModeRules } from "./accept-mode-rules.ts";
 import { eventRules, type Helper, helperObjects, helperRules } from "./gateway-event-rules.ts";
 import type { Rule } from "./gateway-rule.ts";
@@ -153,7 +154,7 @@ function controlRules(document: ClusterDocument, node: string, direction: "in" |
     peers.length === 0
       ? []
       : [
-          notTracked(`${between} udp dport ${document.pulses.port}`, "pulses"),
+          ...pulseRules(document, node, direction),
           notTracked(`${between} tcp dport ${tcpPorts}`, "flow-sync and control, to the server"),
           notTracked(`${between} tcp sport ${tcpPorts}`, "flow-sync and control, to the client"),
         ];
@@ -175,6 +176,19 @@ function controlRules(document: ClusterDocument, node: string, direction: "in" |
     return isUnicast ? [unicast] : multicast;
   });
   return [...pairwise, ...faces];
+}
+
+/** Pulses take every network that the nodes share. */
+function pulseRules(document: ClusterDocument, node: string, direction: "in" | "out"): Rule[] {
+  const inward = direction === "in";
+  return pulsePaths(document, node).map(({ name, device, address, peers }) => {
+    const keyword = isFamily(4)(address) ? "ip" : "ip6";
+    const others = set(peers.map((peer) => peer.address));
+    const [from, to] = inward ? [others, address] : [address, others];
+    const on = `${inward ? "iifname" : "oifname"} "${device}"`;
+    const match = `${on} ${keyword} saddr ${from} ${keyword} daddr ${to} udp dport ${document.pulses.port}`;
+    return { match, verdict: "notrack", comment: `pulses on ${name}` };
+  });
 }
 
 const noConnection: Rule = {

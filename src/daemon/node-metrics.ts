@@ -95,7 +95,13 @@ function addFailover(metrics: MetricSet, report: FailoverReport): void {
     metrics.gauge("tocha_peer_alive", "1 when the peer was heard lately.", Number(peer.alive), {
       peer: peer.name,
     });
-    for (const { name, lastHeardMs } of peer.paths) {
+    for (const { name, lastHeardMs, alive, heardByPeer } of peer.paths) {
+      const path = { peer: peer.name, path: name };
+      metrics.gauge("tocha_path_heard", "1 when the peer was heard lately on a path.", Number(alive), path);
+      if (heardByPeer !== undefined) {
+        const help = "1 when the peer says that it hears this node on a path.";
+        metrics.gauge("tocha_path_heard_by_peer", help, Number(heardByPeer), path);
+      }
       if (lastHeardMs === undefined) continue;
       metrics.gauge(
         "tocha_peer_heard_seconds",

@@ -10,6 +10,7 @@ import {
 } from "../contract/cluster-document.ts";
 import type { CheckKind } from "../contract/document-checks.ts";
 import { documentRevision } from "../contract/document-revision.ts";
+import { type PulsePath, pulsePaths } from "../contract/pulse-paths.ts";
 import type { PeerSettings as ElectionPeer } from "../core/election/election-types.ts";
 import type { NamedCheckSettings } from "../core/health/check-set.ts";
 import type { VrrpVersion } from "../wire/vrrp.ts";
@@ -88,6 +89,15 @@ export interface CheckSettings extends NamedCheckSettings {
   readonly command: readonly string[];
 }
 
+export interface ArbiterSettings {
+  readonly endpoints: readonly string[];
+  readonly leaseMs: number;
+  readonly caFile: string;
+  readonly certificateFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly userFile: string | undefined;
+}
+
 /** What the document says for one node, made ready for its roles: plain values, nothing left to look up. */
 export interface NodeSettings {
   readonly node: string;
@@ -103,9 +113,13 @@ export interface NodeSettings {
   /** In the order of groupsOf(), which all nodes share. */
   readonly groups: readonly GroupSettings[];
   readonly peers: readonly PeerSettings[];
+  /** The networks that pulses take, that of the sync interface first. */
+  readonly pulsePaths: readonly PulsePath[];
   readonly sync: { readonly name: string; readonly device: string; readonly address: string };
   readonly ports: { readonly pulses: number; readonly replication: number; readonly control: number };
   readonly refreshMs: number;
+  /** The document's arbiter; its files by their whole paths. */
+  readonly arbiter: ArbiterSettings | undefined;
   /** Where Prometheus may ask: this node's own addresses on one interface. Undefined when nothing shall listen. */
   readonly metrics:
     | { readonly device: string; readonly addresses: readonly string[]; readonly port: number }
@@ -163,6 +177,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
         syncAddress: firstAddress(interfaceOf(document, peer, document.replication.interface).addresses),
         addresses: faceNames.flatMap((name) => interfaceOf(document, peer, name).addresses),
       })),
+    pulsePaths: pulsePaths(document, node),
     sync: {
       name: document.replication.interface,
       device: sync.device,
@@ -174,6 +189,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
       control: document.control.port,
     },
     refreshMs: document.replication.refreshMs,
+    arbiter: arbiterSettings(document, source.documentDirectory),
     metrics: metricsSettings(document, node),
   };
 }
@@ -264,6 +280,20 @@ export function allVirtualAddresses({ groups }: NodeSettings): readonly string[]
   return groups.flatMap(({ faces }) =>
     faces.flatMap(({ virtualAddresses }) => virtualAddresses.map(({ address }) => address)),
   );
+}
+
+function arbiterSettings(document: ClusterDocument, directory: string): ArbiterSettings | undefined {
+  const { arbiter } = document;
+  if (arbiter === undefined) return undefined;
+  const { endpoints, leaseMs } = arbiter;
+  const whole = (path: string | undefined) => (path === undefined ? undefined : resolve(directory, path));
+  return {
+    ...{ endpoints, leaseMs },
+    caFile: resolve(directory, arbiter.caFile),
+    certificateFile: whole(arbiter.certificateFile),
+    keyFile: whole(arbiter.keyFile),
+    userFile: whole(arbiter.userFile),
+  };
 }
 
 function metricsSettings(document: ClusterDocument, node: string): NodeSettings["metrics"] {

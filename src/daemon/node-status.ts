@@ -7,6 +7,7 @@ import type {
   ReplicationStatus,
   ReplicationStreamStatus,
 } from "../contract/status.ts";
+import type { ArbitrationView } from "../core/arbiter/arbitration.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { nodeView } from "./node-view.ts";
 import type { FailoverReport, ReplicatorReport, StreamReport, SupervisorReport } from "./role-report.ts";
@@ -18,6 +19,8 @@ export interface NodeStatusSource {
   readonly failover: FailoverReport | undefined;
   readonly replicator: ReplicatorReport | undefined;
   readonly supervisor: SupervisorReport | undefined;
+  /** By group; undefined where the document has no arbiter. */
+  readonly arbiter?: Readonly<Record<string, ArbitrationView>> | undefined;
   readonly checks?: readonly CheckStatus[];
   readonly maintenance?: Maintenance | undefined;
   readonly kernel: { readonly flows: number; readonly flowsMax: number; readonly memoryKiB: number };
@@ -49,8 +52,8 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
       view?.peers.map((peer) => ({
         name: peer.name,
         alive: peer.alive,
-        paths: peer.paths.map(({ name, lastHeardMs }) => ({
-          name,
+        paths: peer.paths.map(({ name, lastHeardMs, pulses, alive, heardByPeer }) => ({
+          ...{ name, pulses, alive, heardByPeer: heardByPeer ?? null },
           lastHeardMs: lastHeardMs === undefined ? null : Math.round((failover?.nowMs ?? 0) - lastHeardMs),
         })),
       })) ?? [],
@@ -59,6 +62,7 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
         ...one,
         ...(one.role === "failover" && failover !== undefined ? { realTime: failover.realTime } : {}),
       })) ?? [],
+    ...(source.arbiter === undefined ? {} : { arbiter: arbiterStatus(source.arbiter) }),
     checks: [...(source.checks ?? [])],
     ...(source.maintenance === undefined ? {} : { maintenance: source.maintenance }),
     memoryKiB: kernel.memoryKiB,
@@ -81,6 +85,12 @@ function groupStatus(
     effectivePriority: view.effectivePriority,
     addresses: [...addresses],
     complete: replicator?.groups[name] ?? false,
+  }));
+}
+
+function arbiterStatus(views: Readonly<Record<string, ArbitrationView>>): NonNullable<NodeStatus["arbiter"]> {
+  return Object.entries(views).map(([group, { state, reachable, holder, problem }]) => ({
+    ...{ group, state, reachable: reachable ?? null, holder: holder ?? null, problem: problem ?? null },
   }));
 }
 

@@ -1,3 +1,4 @@
+import type { PathView } from "../core/election/election-types.ts";
 import type { FailoverReport, GroupReport } from "./role-report.ts";
 
 /** What is the node's and not a group's, from what its groups say: they share interfaces and peers. */
@@ -6,7 +7,7 @@ export interface NodeView {
   readonly peers: readonly {
     readonly name: string;
     readonly alive: boolean;
-    readonly paths: readonly { readonly name: string; readonly lastHeardMs: number | undefined }[];
+    readonly paths: readonly PathView[];
   }[];
   readonly counters: Record<string, number>;
 }
@@ -35,11 +36,17 @@ function firstOfEach<T extends { readonly name: string }>(all: readonly T[]): T[
   return all.filter((one, index) => all.findIndex(({ name }) => name === one.name) === index);
 }
 
-type Path = NodeView["peers"][number]["paths"][number];
-
-function latestOfEach(all: readonly Path[]): Path[] {
+/** Of each path what the group knows that heard the peer last there. */
+function latestOfEach(all: readonly PathView[]): PathView[] {
   return firstOfEach(all).map(({ name }) => {
-    const heard = all.flatMap((one) => (one.name === name ? (one.lastHeardMs ?? []) : []));
-    return { name, lastHeardMs: heard.length === 0 ? undefined : Math.max(...heard) };
+    const views = all.filter((one) => one.name === name);
+    const heardMs = (one: PathView) => one.lastHeardMs ?? Number.NEGATIVE_INFINITY;
+    const latest = views.reduce((best, one) => (heardMs(one) > heardMs(best) ? one : best));
+    const isTold = views.some(({ heardByPeer }) => heardByPeer !== undefined);
+    return {
+      ...latest,
+      alive: views.some(({ alive }) => alive),
+      heardByPeer: isTold ? views.some(({ heardByPeer }) => heardByPeer === true) : undefined,
+    };
   });
 }

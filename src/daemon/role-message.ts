@@ -1,5 +1,6 @@
 import type { Problem } from "../base/problem.ts";
 import type { HistoryEntry } from "../contract/failover-history.ts";
+import type { Standing } from "../core/arbiter/arbitration.ts";
 import type { Maintenance } from "../core/election/health.ts";
 import type { CheckVerdict } from "../core/health/check-set.ts";
 import type { NodeSettings } from "./node-settings.ts";
@@ -63,6 +64,10 @@ export type RoleMessage =
     }
   /** failover → control: why it will not happen, or nothing when it has begun. */
   | { readonly kind: "switchover-answer"; readonly request: number; readonly problem?: Problem }
+  /** failover → control, where the document has an arbiter: what the group's arbitration goes by, whenever it changes. */
+  | { readonly kind: "standing"; readonly group: string; readonly standing: Standing }
+  /** control → failover: stay down for this node; without one: do not. */
+  | { readonly kind: "arbitrated"; readonly group: string; readonly lostTo?: string }
   /** control → any: what is your state? */
   | { readonly kind: "ask"; readonly request: number }
   /** any → control: one of the report types of role-report.ts. */

@@ -17,6 +17,8 @@ import {
 const example: Pulse = {
   sender: "gw1",
   recipient: "gw2",
+  path: "lan",
+  heard: 0x85,
   session: 0x1122334455667788n,
   echo: 0xaabbccddeeff0011n,
   sequence: 258,
@@ -26,6 +28,7 @@ const example: Pulse = {
   tableComplete: true,
   resigning: false,
   wantsToBeActive: false,
+  gaveWay: true,
   watermark: 7n,
   revision: "00ffee00ddcc0011",
   intervalMs: 100,
@@ -35,12 +38,12 @@ const example: Pulse = {
 // Our own format (docs/protocol/pulse.md), written by hand from its description.
 const exampleBytes = Buffer.from(
   [
-    "54434850 01 02 6e 80", // magic, version, active, priority 110, table complete
-    "0064 01 00", // 100 ms, one advertisement source
+    "54434850 02 02 6e 90", // magic, version, active, priority 110, table complete, gave way
+    "0064 01 85", // 100 ms, one advertisement source, heard on the first and the third path
     "1122334455667788 aabbccddeeff0011", // session, echo
     "0000000000000102 0000000000000007", // sequence, watermark
     "00ffee00ddcc0011", // revision
-    "07 67617465776179 03 677731 03 677732", // gateway, gw1, gw2
+    "07 67617465776179 03 677731 03 677732 03 6c616e", // gateway, gw1, gw2, lan
     "fe80 0000 0000 0000 0000 0000 0000 000a",
   ]
     .join("")
@@ -71,7 +74,8 @@ describe("pulse", () => {
 
   for (const [offset, value, expected] of [
     [0, 0, "pulse-magic"],
-    [4, 2, "pulse-version"],
+    [4, 1, "pulse-version"],
+    [4, 3, "pulse-version"],
     [5, 5, "pulse-role"],
     [9, 0, "pulse-interval"],
     [10, 9, "pulse-short"],
@@ -134,6 +138,8 @@ function anyPulse(): fc.Arbitrary<Pulse> {
     {
       sender: name,
       recipient: name,
+      path: name,
+      heard: fc.integer({ min: 0, max: 0xff }),
       session: u64.filter((session) => session !== 0n),
       echo: u64,
       sequence: fc.maxSafeNat(),
@@ -143,6 +149,7 @@ function anyPulse(): fc.Arbitrary<Pulse> {
       tableComplete: fc.boolean(),
       resigning: fc.boolean(),
       wantsToBeActive: fc.boolean(),
+      gaveWay: fc.boolean(),
       watermark: u64,
       revision: fc.stringMatching(/^[0-9a-f]{16}$/),
       intervalMs: fc.integer({ min: 1, max: 0xffff }),

@@ -8,31 +8,35 @@ import type { IpAddress } from "../base/ip.ts";
 //    +---------------+---------------+---------------+---------------+
 //    |                     magic 0x54434850 "TCHP"                   |
 //    +---------------+---------------+---------------+---------------+
-//    | version = 1   | role          | eff. priority | C R W 0 0 0 0 0   flags: complete, resigning, wants
+//    | version = 2   | role          | eff. priority | C R W Y 0 0 0 0   flags: complete, resigning, wants, gave way
 //    +---------------+---------------+---------------+---------------+
-//    |          interval, ms         | source count  |       0       |
+//    |          interval, ms         | source count  | S hears (7)   |   heard somewhere, heard on each path
 //    +---------------+---------------+---------------+---------------+
 //    |  session (8)                  |  echo (8)                     |
 //    |  sequence (8)                 |  watermark (8)                |
 //    |  revision (8)                                                 |
 //    +---------------------------------------------------------------+
-//    |  group, sender, recipient: each a length byte and UTF-8       |
+//    |  group, sender, recipient, path: each a length byte and UTF-8 |
 //    |  advertisement sources: source count x 16                     |
 //    +---------------------------------------------------------------+
 //    |  authentication tag (16), over everything above               |
 //    +---------------------------------------------------------------+
 
 const MAGIC = 0x54434850;
-export const PULSE_VERSION = 1;
+export const PULSE_VERSION = 2;
 /** HMAC-SHA256, cut to 16 bytes (RFC 2104 5). The driver makes and checks it: there is no key here. */
 export const PULSE_TAG_BYTES = 16;
 /** An interface has one link-local address as a rule; more than this many are not told. */
 export const PULSE_SOURCES_MAX = 8;
+/** One bit each in what a pulse says of the paths on which its sender hears the recipient. */
+export const PULSE_PATHS_MAX = 7;
+/** The bit beyond them: the recipient was heard somewhere, on a path that pulses take or by an advertisement. */
+export const PULSE_HEARD_SOMEWHERE = 0x80;
 const NAME_BYTES_MAX = 255;
 const FIXED_BYTES = 52;
 /** The largest pulse, tag included: buffers of this size always suffice. */
 export const PULSE_BYTES_MAX =
-  FIXED_BYTES + 3 * (1 + NAME_BYTES_MAX) + PULSE_SOURCES_MAX * 16 + PULSE_TAG_BYTES;
+  FIXED_BYTES + 4 * (1 + NAME_BYTES_MAX) + PULSE_SOURCES_MAX * 16 + PULSE_TAG_BYTES;
 
 /** In the order of their numbers on the wire. */
 const roles = ["init", "standby", "active", "fault", "stopped"] as const;
@@ -41,11 +45,16 @@ export type PulseRole = (typeof roles)[number];
 const FLAG_TABLE_COMPLETE = 0x80;
 const FLAG_RESIGNING = 0x40;
 const FLAG_WANTS_TO_BE_ACTIVE = 0x20;
+const FLAG_GAVE_WAY = 0x10;
 
 export interface Pulse {
   /** Names of nodes, as in the document. */
   readonly sender: string;
   readonly recipient: string;
+  /** The path that this one takes: it is worth nothing on another. */
+  readonly path: string;
+  /** Bit i: the sender hears the recipient on the group's path i; `PULSE_HEARD_SOMEWHERE`. */
+  readonly heard: number;
   /** Never 0: 48 bits that are random per start of the sender, then a count (core/election/pulse-session.ts). */
   readonly session: bigint;
   /** The session number of the recipient that the sender heard last; 0 for none. */
@@ -62,6 +71,8 @@ export interface Pulse {
   readonly resigning: boolean;
   /** It asks a lower-ranked active to hand over. */
   readonly wantsToBeActive: boolean;
+  /** It was active a moment ago, and gave way to another active: that one announces its addresses again. */
+  readonly gaveWay: boolean;
   /** How far the replicated connections are in its kernel. */
   readonly watermark: bigint;
   /** Of its document: 16 hex digits. */
@@ -78,15 +89,16 @@ export function encodePulse(pulse: Pulse, into: ByteWriter): void {
   const flags =
     (pulse.tableComplete ? FLAG_TABLE_COMPLETE : 0) |
     (pulse.resigning ? FLAG_RESIGNING : 0) |
-    (pulse.wantsToBeActive ? FLAG_WANTS_TO_BE_ACTIVE : 0);
+    (pulse.wantsToBeActive ? FLAG_WANTS_TO_BE_ACTIVE : 0) |
+    (pulse.gaveWay ? FLAG_GAVE_WAY : 0);
   into.u32(MAGIC).u8(PULSE_VERSION).u8(roles.indexOf(pulse.role)).u8(pulse.effectivePriority).u8(flags);
   into
     .u16(Math.min(Math.max(1, Math.round(pulse.intervalMs)), 0xffff))
     .u8(sources.length)
-    .u8(0);
+    .u8(pulse.heard);
   into.u64(pulse.session).u64(pulse.echo).u64(BigInt(pulse.sequence)).u64(pulse.watermark);
   into.u64(BigInt(`0x${pulse.revision}`));
-  into.text(pulse.group).text(pulse.sender).text(pulse.recipient);
+  into.text(pulse.group).text(pulse.sender).text(pulse.recipient).text(pulse.path);
   for (const source of sources) into.put(source);
 }
 
@@ -110,7 +122,7 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
   const flags = reader.u8();
   const intervalMs = reader.u16();
   const sourceCount = reader.u8();
-  reader.u8();
+  const heard = reader.u8();
   const session = reader.u64();
   const echo = reader.u64();
   const sequence = reader.u64();
@@ -119,6 +131,7 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
   const group = reader.text();
   const sender = reader.text();
   const recipient = reader.text();
+  const path = reader.text();
   const sources = reader.take(Math.min(sourceCount, PULSE_SOURCES_MAX) * 16);
   if (reader.failed) return new DecodeError("pulse-short", reader.offset);
   if (magic !== MAGIC) return new DecodeError("pulse-magic", 0);
@@ -132,6 +145,8 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
   return {
     sender,
     recipient,
+    path,
+    heard,
     session,
     echo,
     sequence: Number(sequence),
@@ -141,6 +156,7 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
     tableComplete: (flags & FLAG_TABLE_COMPLETE) !== 0,
     resigning: (flags & FLAG_RESIGNING) !== 0,
     wantsToBeActive: (flags & FLAG_WANTS_TO_BE_ACTIVE) !== 0,
+    gaveWay: (flags & FLAG_GAVE_WAY) !== 0,
     watermark,
     revision,
     intervalMs,

@@ -1,3 +1,4 @@
+import { arbiterTarget } from "./arbiter-target.ts";
 import { conntrackTarget, expectationTarget, flowRecordTarget, flowSyncTarget } from "./flow-targets.ts";
 import { arpTarget, echoReplyTarget, ndpTarget, solicitationTarget, vrrpTarget } from "./frame-targets.ts";
 import type { MakeTarget } from "./fuzz-target.ts";
@@ -23,6 +24,7 @@ export const allTargets: Readonly<Record<string, MakeTarget>> = {
   "echo-reply-6": () => echoReplyTarget(6),
   solicitation: solicitationTarget,
   pulse: pulseTarget,
+  arbiter: arbiterTarget,
   "flow-sync": flowSyncTarget,
   "source-stream": sourceStreamTarget,
   "log-position": logPositionTarget,

@@ -7,6 +7,7 @@ export const GROUP = "gateway";
 export const SELF = "gw1";
 export const PEER = "gw2";
 export const PATH = "sync";
+export const REVISION = "0123456789abcdef";
 const INTERVAL_MS = 100;
 /** Inputs that one machine hears; then a new one begins. */
 const INPUTS_PER_LIFE = 2_000;
@@ -59,7 +60,8 @@ function newElection(): Election {
         addresses: [validIp(`10.${index + 1}.0.2`), validIp(`fd00:${index + 1}::2`)],
       })),
       peers: [{ name: PEER, priority: 100, addresses: [validIp("10.1.0.3"), validIp("fd00:1::3")] }],
-      paths: [PATH],
+      paths: [PATH, ...faces],
+      revision: REVISION,
     },
     0,
   );

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { ByteWriter } from "../../src/base/bytes.ts";
 import { DecodeError } from "../../src/base/decode-error.ts";
 import { validIp } from "../../src/base/ip.ts";
-import { PulseSession } from "../../src/core/election/pulse-session.ts";
+import { PulseConversation } from "../../src/core/election/pulse-conversation.ts";
 import { decodePulse, encodePulse, PULSE_BYTES_MAX, type Pulse } from "../../src/wire/pulse.ts";
-import { ElectionUnderTest, GROUP, PATH, PEER, SELF } from "./election-under-test.ts";
+import { ElectionUnderTest, GROUP, PATH, PEER, REVISION, SELF } from "./election-under-test.ts";
 import { ACCEPTED, type FuzzTarget } from "./fuzz-target.ts";
 
 const OWN_SESSION = 0x1122_3344_5566_7788n;
@@ -17,13 +17,16 @@ const pulse: Pulse = {
   echo: OWN_SESSION,
   sequence: 5,
   group: GROUP,
+  path: PATH,
+  heard: 0x87,
   role: "standby",
   effectivePriority: 100,
   tableComplete: true,
   resigning: false,
   wantsToBeActive: false,
+  gaveWay: false,
   watermark: 4_711n,
-  revision: "0123456789abcdef",
+  revision: REVISION,
   intervalMs: 100,
   advertisementSources: [],
 };
@@ -35,6 +38,8 @@ const pulses: readonly Pulse[] = [
   { ...pulse, echo: 0n, role: "init", effectivePriority: 0, tableComplete: false },
   { ...pulse, wantsToBeActive: true, advertisementSources: [validIp("fe80::3"), validIp("fe80::4")] },
   { ...pulse, group: "other" },
+  { ...pulse, gaveWay: true, sequence: 9 },
+  { ...pulse, path: "lan", heard: 0, role: "active", sequence: 6 },
 ];
 
 /**
@@ -43,7 +48,7 @@ const pulses: readonly Pulse[] = [
  */
 export function pulseTarget(): FuzzTarget {
   const election = new ElectionUnderTest();
-  let session = new PulseSession(OWN_SESSION);
+  let conversation = newConversation();
   let heard = 0;
   return {
     corpus: pulses.map(encode),
@@ -56,17 +61,25 @@ export function pulseTarget(): FuzzTarget {
       assert.ok(value.effectivePriority <= 255 && value.intervalMs >= 1 && value.session !== 0n);
       assert.match(value.revision, /^[0-9a-f]{16}$/);
       if (value.sender !== PEER || value.recipient !== SELF) return ACCEPTED;
-      if (++heard % SESSIONS_PER_LIFE === 0) session = new PulseSession(OWN_SESSION);
-      const freshness = session.accept(value);
-      assert.notEqual(session.accept(value), "fresh", "the same pulse is fresh a second time");
-      if (freshness !== "fresh") {
+      if (++heard % SESSIONS_PER_LIFE === 0) conversation = newConversation();
+      const hearing = conversation.accept(heard, value.path, value);
+      const again = conversation.accept(heard, value.path, value);
+      assert.ok(again !== "fresh" && again !== "overtaken", "the same pulse counts a second time");
+      if (hearing !== "fresh" && hearing !== "overtaken") {
         election.sawNothing();
         return ACCEPTED;
       }
-      election.receive((machine, nowMs) => machine.receivePulse(nowMs, PATH, value), value.group !== GROUP);
+      const isForeign = value.group !== GROUP;
+      if (hearing === "overtaken")
+        election.receive((machine, nowMs) => machine.receiveOvertaken(nowMs, value.path, value.sender), true);
+      else election.receive((machine, nowMs) => machine.receivePulse(nowMs, value.path, value), isForeign);
       return ACCEPTED;
     },
   };
+}
+
+function newConversation(): PulseConversation {
+  return new PulseConversation({ ownSession: OWN_SESSION, paths: [PATH, "lan", "wan"], intervalMs: 100 });
 }
 
 function encode(value: Pulse): Uint8Array {

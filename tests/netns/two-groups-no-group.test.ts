@@ -4,10 +4,11 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
+import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import type { TestLab } from "./daemon-node.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { waitFor } from "./namespace-waiting.ts";
-import { HOME, labOfTwoGroups, SERVER, untilActive } from "./two-groups-lab.ts";
+import { CONNECTIONS, HOME, labOfTwoGroups, SERVER, untilActive } from "./two-groups-lab.ts";
 
 const SERVICE_PORT = 7_202;
 const UDP_STREAM_TIMEOUT_SECONDS = 12;
@@ -15,13 +16,17 @@ const UDP_STREAM_TIMEOUT_SECONDS = 12;
 const UDP_SECONDS = 60;
 
 let lab: TestLab;
+/** A node that boots gets everything only from one that has much more than itself. */
+let streams: StreamTraffic;
 
 before(async () => {
   lab = await labOfTwoGroups();
   await untilActive(lab, HOME);
+  streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
 });
 
 after(async () => {
+  await streams?.close();
   await lab?.down();
 });
 

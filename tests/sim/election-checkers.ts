@@ -86,7 +86,7 @@ export class NoSharedAddresses implements Checker {
       for (const b of nodes.slice(i + 1)) {
         const both = [a, b].every((node) => node.isRunning && node.holdsAddresses);
         const theyHear = network.weather.loss === 0 && cluster.canHear(a, b) && cluster.canHear(b, a);
-        const pulsesPass = network.isOpen("sync", a.name, b.name) && network.isOpen("sync", b.name, a.name);
+        const pulsesPass = cluster.isOpenBothWays(a, b);
         // The next advertisement of either, one interval of listening after a sleep, and delays.
         const told = this.#since.note(`${a.name} ${b.name} pulses`, both && theyHear && pulsesPass, nowMs);
         // If one side hears pulses and the other none they may rank each other differently, but not for long.
@@ -94,6 +94,29 @@ export class NoSharedAddresses implements Checker {
         if (told > 4 * options.intervalMs || heard > 12 * options.intervalMs) {
           fail(`${a.name} and ${b.name} both hold the addresses`);
         }
+      }
+    }
+  }
+}
+
+/** Of two actives the one that hears the other gives way to it if that one hears nothing, whatever their ranks. */
+export class NoDeafContest implements Checker {
+  readonly #since = new Since<string>();
+
+  observe(cluster: VirtualCluster): void {
+    const { nodes, nowMs, options, network } = cluster;
+    for (const a of nodes) {
+      for (const b of nodes) {
+        if (a === b) continue;
+        const isFair = network.weather.loss === 0;
+        const both = isFair && [a, b].every((node) => node.isRunning && node.holdsAddresses);
+        const told = both ? a.election?.view.peers.find(({ name }) => name === b.name) : undefined;
+        const isDeaf = told?.role === "active" && told.paths.some(({ heardByPeer }) => heardByPeer === false);
+        const hearsNothing = isDeaf && told.paths.every(({ heardByPeer }) => heardByPeer === false);
+        const lastedMs = this.#since.note(`${a.name} ${b.name}`, hearsNothing, nowMs);
+        // Two active-down times of four intervals each, one of listening after a sleep, and delays.
+        if (lastedMs > 12 * options.intervalMs)
+          fail(`${a.name} stays active beside ${b.name}, which is deaf`);
       }
     }
   }
@@ -285,6 +308,19 @@ export class AddressesFollowTheRole implements Checker {
   }
 }
 
+/** Who announced the addresses, since when. */
+export class Announcements implements Checker {
+  readonly #lastMs = new Map<string, number>();
+
+  happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    if (event.kind === "effect" && event.effect.do === "announce") this.#lastMs.set(node.name, cluster.nowMs);
+  }
+
+  announcedSince(node: string, sinceMs: number): boolean {
+    return (this.#lastMs.get(node) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
+  }
+}
+
 /** Counts what moves from `arm()` on, and for how long nobody held the addresses. */
 export class Movements implements Checker {
   #armedMs = Number.POSITIVE_INFINITY;
@@ -321,6 +357,7 @@ export function everyPromise(): Checker[] {
     new OneActiveAtTheEnd(),
     new NeverLongWithoutActive(),
     new NoSharedAddresses(),
+    new NoDeafContest(),
     new NoTakeoverWithoutCause(),
     new NoFalseTakeover(),
     new NoRace(),

@@ -117,6 +117,14 @@ export class VirtualCluster implements NodeWorld {
     );
   }
 
+  /** Whether pulses pass between them in both directions of one path. */
+  isOpenBothWays(a: VirtualNode, b: VirtualNode): boolean {
+    return (a.settings.paths as readonly Path[]).some((path) => {
+      const areUp = a.faceUp.get(path) !== false && b.faceUp.get(path) !== false;
+      return areUp && this.network.isOpen(path, a.name, b.name) && this.network.isOpen(path, b.name, a.name);
+    });
+  }
+
   /** What was delivered. Holding back pulses is another attack, which docs/protocol/pulse.md does not promise to stop. */
   #record(deliver: () => void): void {
     const isFull = this.#recordings.length >= RECORDINGS_MAX;
@@ -188,5 +196,6 @@ function settingsOf(options: ClusterOptions, index: number): ElectionSettings {
       .filter((i) => i !== index)
       .map((i) => ({ name: `gw${i + 1}`, priority: PRIORITIES[i] ?? 50, addresses: [v4(i, 1), v4(i, 2)] })),
     paths: pulsePaths,
+    revision: "0000000000000001",
   };
 }

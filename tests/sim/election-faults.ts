@@ -233,7 +233,7 @@ export function planFaults(
   return endMs;
 }
 
-function cutDirections(
+export function cutDirections(
   cluster: VirtualCluster,
   chosen: readonly Path[],
   directions: readonly (readonly [VirtualNode, VirtualNode])[],

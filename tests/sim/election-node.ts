@@ -3,7 +3,7 @@ import { isDecodeError } from "../../src/base/decode-error.ts";
 import type { IpAddress, IpFamily } from "../../src/base/ip.ts";
 import { Election, type ElectionEffect, type ElectionSettings } from "../../src/core/election/election.ts";
 import type { Readiness } from "../../src/core/election/health.ts";
-import { PulseSession } from "../../src/core/election/pulse-session.ts";
+import { PulseConversation } from "../../src/core/election/pulse-conversation.ts";
 import { decodePulse, encodePulse, PULSE_BYTES_MAX } from "../../src/wire/pulse.ts";
 import { decodeAdvertisementFrame, encodeAdvertisementFrame } from "../../src/wire/vrrp.ts";
 import type { Path } from "./election-network.ts";
@@ -36,7 +36,7 @@ export class VirtualNode {
   readonly settings: ElectionSettings;
   readonly #world: NodeWorld;
   #life = 0;
-  #sessions = new Map<string, PulseSession>();
+  #conversations = new Map<string, PulseConversation>();
   #frames = new Map<string, Uint8Array>();
   election: Election | undefined;
   paused = false;
@@ -70,10 +70,12 @@ export class VirtualNode {
     const { nowMs } = this.#world;
     this.#life += 1;
     const life = this.#life;
-    this.#sessions = new Map(
-      this.settings.peers.flatMap(({ name }) =>
-        this.settings.paths.map((path) => [`${name} ${path}`, new PulseSession(this.#newSession())] as const),
-      ),
+    const { peers, paths, pulseIntervalMs: intervalMs } = this.settings;
+    this.#conversations = new Map(
+      peers.map(({ name }) => {
+        const ownSession = this.#newSession();
+        return [name, new PulseConversation({ ownSession, paths, intervalMs })];
+      }),
     );
     this.election = new Election(this.settings, nowMs);
     this.tableComplete = false;
@@ -182,7 +184,11 @@ export class VirtualNode {
     if (this.faceUp.get(path) === false) return;
     const pulse = decodePulse(bytes);
     if (isDecodeError(pulse)) throw new Error(pulse.reason);
-    if (this.#sessions.get(`${pulse.sender} ${path}`)?.accept(pulse) !== "fresh") return;
+    if (pulse.path !== path) return;
+    const hearing = this.#conversations.get(pulse.sender)?.accept(this.#world.nowMs, path, pulse);
+    if (hearing === "overtaken")
+      this.input((election, now) => election.receiveOvertaken(now, path, pulse.sender));
+    if (hearing !== "fresh") return;
     const { role, resigning } = pulse;
     this.#world.happened(this, { kind: "heard", what: "pulse", active: role === "active", resigning });
     this.input((election, now) => election.receivePulse(now, path, pulse));
@@ -206,6 +212,7 @@ export class VirtualNode {
     if (effect.do === "send-advertisement") {
       world.broadcast(this, effect.face as Path, this.#frame(effect.face, effect.family, effect.priority));
     } else if (effect.do === "send-pulses") {
+      for (const conversation of this.#conversations.values()) conversation.next();
       for (const { name } of this.settings.peers) {
         for (const path of this.settings.paths as readonly Path[]) {
           const pulse = this.#pulse(name, path);
@@ -230,14 +237,15 @@ export class VirtualNode {
   }
 
   #pulse(recipient: string, path: Path): Uint8Array {
-    const session = this.#sessions.get(`${recipient} ${path}`);
-    if (session === undefined || this.election === undefined) throw new Error("no session");
+    const header = this.#conversations.get(recipient)?.header(path);
+    if (header === undefined || this.election === undefined) throw new Error("no conversation");
     const writer = new ByteWriter(PULSE_BYTES_MAX);
     const { node: sender, group } = this.settings;
     encodePulse(
       {
-        ...session.nextHeader(),
+        ...header,
         ...this.election.pulse(),
+        ...{ path, heard: this.election.heardPaths(recipient) },
         sender,
         recipient,
         group,

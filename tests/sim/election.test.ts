@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { seededRandom } from "../../src/base/prng.ts";
-import { everyPromise, Movements } from "./election-checkers.ts";
+import { Announcements, everyPromise, Movements } from "./election-checkers.ts";
 import { type Checker, type ClusterOptions, VirtualCluster } from "./election-cluster.ts";
-import { cutSync, type Fault, planFaults, rankFaults, splitAtStart, startNode } from "./election-faults.ts";
+import {
+  cutDirections,
+  cutSync,
+  type Fault,
+  planFaults,
+  rankFaults,
+  splitAtStart,
+  startNode,
+} from "./election-faults.ts";
 import { paths } from "./election-network.ts";
 import type { VirtualNode } from "./election-node.ts";
 
@@ -115,6 +123,74 @@ describe("three elections, one event", () => {
     assert.deepEqual(run.changes, []);
   });
 
+  single(
+    "nobody hears the active: the best standby takes over, and the active, which hears it, gives way",
+    (run) => {
+      const mend = cutDirections(run.cluster, paths, [
+        [run.active, run.best],
+        [run.active, run.next],
+      ]);
+      run.settle();
+      assert.deepEqual(run.takeovers, [run.best.name]);
+      assert.equal(run.active.election?.role, "standby");
+      mend();
+      run.settle();
+      assert.deepEqual(run.takeovers, [run.best.name]);
+    },
+  );
+
+  single("the active hears nobody: nothing moves", (run) => {
+    const mend = cutDirections(run.cluster, paths, [
+      [run.best, run.active],
+      [run.next, run.active],
+    ]);
+    run.settle();
+    mend();
+    run.settle();
+    assert.deepEqual(run.changes, []);
+  });
+
+  single("only one path is left, of every pair another: nothing moves", (run) => {
+    const { active, best, next } = run;
+    const mends = [
+      cutDirections(run.cluster, ["lan", "wan"], bothWays(active, best)),
+      cutDirections(run.cluster, ["sync", "wan"], bothWays(active, next)),
+      cutDirections(run.cluster, ["sync", "lan"], bothWays(best, next)),
+    ];
+    run.settle();
+    for (const mend of mends) mend();
+    run.settle();
+    assert.deepEqual(run.changes, []);
+  });
+
+  single("paths flap: nothing moves", (run) => {
+    for (let i = 0; i < 12; i++) {
+      const path = paths[i % paths.length] ?? "sync";
+      const mend = cutDirections(run.cluster, [path], bothWays(run.active, run.best));
+      run.settle(run.intervalMs);
+      mend();
+    }
+    run.settle();
+    assert.deepEqual(run.changes, []);
+  });
+
+  single("the active is alone, then not: one of the two stays, within an interval", (run) => {
+    const { active, best, next } = run;
+    const mend = cutDirections(run.cluster, paths, [...bothWays(active, best), ...bothWays(active, next)]);
+    run.settle();
+    assert.deepEqual(holders(run), [active.name, best.name].sort());
+    // By then all that a takeover itself announces is over, and the next that is due by itself is far.
+    run.settle(11_000);
+    mend();
+    const mendedMs = run.cluster.nowMs;
+    run.settle(run.intervalMs + DELAYS_MS);
+    const [stays, ...others] = holders(run);
+    assert.ok(stays !== undefined && others.length === 0);
+    run.settle();
+    assert.deepEqual(holders(run), [stays]);
+    assert.ok(run.announcements.announcedSince(stays, mendedMs), `${stays} announces again`);
+  });
+
   single("a node comes back: nothing moves without preemption", (run) => {
     run.active.crash();
     run.settle();
@@ -125,16 +201,31 @@ describe("three elections, one event", () => {
   });
 });
 
+function bothWays(a: VirtualNode, b: VirtualNode): readonly (readonly [VirtualNode, VirtualNode])[] {
+  return [
+    [a, b],
+    [b, a],
+  ];
+}
+
+function holders({ nodes }: SingleRun): string[] {
+  return nodes
+    .filter((node) => node.holdsAddresses)
+    .map(({ name }) => name)
+    .sort();
+}
+
 class SingleRun {
   readonly cluster: VirtualCluster;
   readonly #movements = new Movements();
+  readonly announcements = new Announcements();
   readonly active: VirtualNode;
   /** The standbys by rank. */
   readonly best: VirtualNode;
   readonly next: VirtualNode;
 
   constructor(seed: number, intervalMs: number) {
-    const checkers = [...everyPromise(), this.#movements];
+    const checkers = [...everyPromise(), this.#movements, this.announcements];
     this.cluster = new VirtualCluster({
       seed,
       nodes: 3,
@@ -176,8 +267,8 @@ class SingleRun {
     return this.#movements.vacantMs;
   }
 
-  settle(): void {
-    runTo(this.cluster, this.cluster.nowMs + 30 * this.intervalMs + 50);
+  settle(durationMs = 30 * this.intervalMs + 50): void {
+    runTo(this.cluster, this.cluster.nowMs + durationMs);
   }
 }
 

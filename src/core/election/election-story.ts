@@ -15,12 +15,17 @@ import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 //     standby [force]   resume
 //     drained TOKEN yes|no
 //     advert FACE SOURCE priority=N [interval=1s] [id=51]
-//     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan]      pulses pass on sync, lan, wan
-//                                                 an active is complete unless the story says otherwise
+//     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan] [deaf] [gave-way]
+//                                                 pulses pass on sync, lan, wan; an active is complete unless
+//                                                 the story says otherwise; one that is deaf hears nothing of us
+//     arbiter PEER|-                              stay down for this peer, or do not
+//     overtaken PEER PATH                         a pulse that a newer one was quicker than, on another path
 //     advance 3.609s      deadlines on the way are kept to the moment
 //     sleep 5s            the time passes and nothing runs
 //
 // Pulses alone, sent at each interval, are not listed.
+
+const REVISION = "0000000000000001";
 
 /** More deadlines than any story needs in one advance. */
 const TURNS_MAX = 10_000;
@@ -131,6 +136,12 @@ export class StoryTeller {
           ),
         );
         break;
+      case "arbiter":
+        this.#tell(this.election.arbitrated(now, words[0] === "-" ? undefined : words[0]));
+        break;
+      case "overtaken":
+        this.#tell(this.election.receiveOvertaken(now, words[1] ?? "", words[0] ?? ""));
+        break;
       case "switchover": {
         const answer = this.election.requestSwitchover(now, "maintenance");
         if ("code" in answer) this.#lines.push(`${time(now)}  refused: ${answer.code}`);
@@ -180,6 +191,8 @@ function tellEffect(effect: ElectionEffect): string {
       return `drain ${effect.token} within ${effect.limitMs}ms`;
     case "handover-refused":
       return `handover-refused ${effect.problem.code}`;
+    case "conflict":
+      return `conflict with ${effect.with}`;
     case "transition":
       return `${effect.from} -> ${effect.to}: ${effect.cause}`;
     default:
@@ -209,6 +222,7 @@ function newElection(node: string, options: ReadonlyMap<string, string>, pulseIn
         addresses: faces.map((_, i) => own(name, i)),
       })),
       paths: ["sync", ...faces],
+      revision: REVISION,
     },
     0,
   );
@@ -227,13 +241,16 @@ function pulseOf(words: readonly string[], options: ReadonlyMap<string, string>,
     echo: 1n,
     sequence: 1,
     group: "gateway",
+    path: options.get("path") ?? "sync",
+    heard: options.has("deaf") ? 0 : 0xff,
     role: words[1] as GroupRole,
     effectivePriority: Number(options.get("priority")),
     tableComplete: options.has("complete") || (words[1] === "active" && !options.has("incomplete")),
     resigning: options.has("resigning"),
     wantsToBeActive: options.has("wants"),
+    gaveWay: options.has("gave-way"),
     watermark: 0n,
-    revision: "0000000000000001",
+    revision: REVISION,
     intervalMs,
     advertisementSources: [],
   };

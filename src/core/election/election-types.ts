@@ -41,8 +41,10 @@ export interface ElectionSettings {
   readonly skewOfMs?: number;
   readonly faces: readonly FaceSettings[];
   readonly peers: readonly PeerSettings[];
-  /** The paths that pulses take. */
+  /** The paths that pulses take, at most `PULSE_PATHS_MAX`; the same list on every node of this revision. */
   readonly paths: readonly string[];
+  /** Of the document: what a pulse of another one says of its paths is not understood. */
+  readonly revision: string;
 }
 
 /** What a driver shall do, in order. Their results come back as inputs. */
@@ -72,6 +74,8 @@ export type ElectionEffect =
       readonly cause: string;
       readonly reason: TransitionReason;
     }
+  /** This node stays active beside another active, `with`, that it ranks above: told once for each conflict. */
+  | { readonly do: "conflict"; readonly with: string }
   /** `stop()` is complete. */
   | { readonly do: "finished" };
 
@@ -94,6 +98,7 @@ export type PulseState = Pick<
   | "tableComplete"
   | "resigning"
   | "wantsToBeActive"
+  | "gaveWay"
   | "intervalMs"
   | "advertisementSources"
 >;
@@ -110,6 +115,8 @@ export interface ElectionView {
   readonly effectivePriority: number;
   readonly gatewayReady: boolean;
   readonly tableComplete: boolean;
+  /** The arbiter has given the role to this node, which is not heard: see Health. */
+  readonly lostTo: string | undefined;
   /** It was set aside: it takes over only where nobody else could serve. */
   readonly maintenance: boolean;
   readonly faces: readonly { readonly name: string; readonly up: boolean }[];
@@ -136,7 +143,20 @@ export interface PeerView {
   readonly watermark: bigint;
   readonly revision: string | undefined;
   /** Pulse paths, and faces by name (advertisements). */
-  readonly paths: readonly { readonly name: string; readonly lastHeardMs: number | undefined }[];
+  readonly paths: readonly PathView[];
+}
+
+/** What this node and a peer know of one path between them. */
+export interface PathView {
+  readonly name: string;
+  /** Pulses take it; else only advertisements do, which standbys do not send. */
+  readonly pulses: boolean;
+  /** When a pulse or an advertisement of the peer last came in by it. */
+  readonly lastHeardMs: number | undefined;
+  /** It came within an active-down time. */
+  readonly alive: boolean;
+  /** Whether the peer says that it hears this node there; undefined where nothing of late tells. */
+  readonly heardByPeer: boolean | undefined;
 }
 
 /** A VRRP router that is no node of the document. */
@@ -167,3 +187,7 @@ export const electionCounters = [
   "conflict",
 ] as const;
 export type ElectionCounter = (typeof electionCounters)[number];
+
+export function noCounts(): Record<ElectionCounter, number> {
+  return Object.fromEntries(electionCounters.map((name) => [name, 0])) as Record<ElectionCounter, number>;
+}

@@ -143,7 +143,7 @@ describe("election: RFC 9568", () => {
     ----
     14.488s  announce
     14.638s  announce
-    15.038s  advert lan 100, pulses
+    15.038s  conflict with the VRRP router 10.1.0.9, advert lan 100, pulses
     active  deadline=16.038s
 
     advance 1s
@@ -165,6 +165,7 @@ describe("election: RFC 9568", () => {
 
     advert lan 10.1.0.1 priority=100
     ----
+    14.438s  conflict with the VRRP router 10.1.0.1
     active  deadline=15.438s
 
     advert lan 10.1.0.9 priority=100
@@ -189,7 +190,7 @@ describe("election: RFC 9568", () => {
     ----
     14.488s  announce
     14.638s  announce
-    14.738s  advert lan 100, pulses
+    14.738s  conflict with the VRRP router 10.1.0.9, advert lan 100, pulses
     14.988s  advert lan 100, pulses
     active  deadline=15.738s
     `,
@@ -803,6 +804,7 @@ describe("election: two actives", () => {
     ----
     1.083s  pulses, init -> standby: it has listened and can serve
     1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    1.445s  conflict with gw2
     active  deadline=1.544s
 
     pulse gw2 active priority=110
@@ -894,6 +896,7 @@ describe("election: lateness", () => {
     ----
     1.083s  pulses, init -> standby: it has listened and can serve
     1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    3.444s  conflict with gw2
     3.544s  advert lan 100, pulses, announce
     active  deadline=3.644s
     `,
@@ -1035,6 +1038,7 @@ describe("election: beyond stories", () => {
     faces: [{ name: "lan", families: [4, 6], addresses: [ip("10.1.0.2"), ip("fe80::2")] }],
     peers: [{ name: "gw2", priority: 100, addresses: [ip("10.1.0.3")] }],
     paths: ["sync"],
+    revision: "00000000000000aa",
   };
   const pulse: Pulse = {
     sender: "gw2",
@@ -1043,11 +1047,14 @@ describe("election: beyond stories", () => {
     echo: 1n,
     sequence: 1,
     group: "gateway",
+    path: "sync",
+    heard: 0x81,
     role: "active",
     effectivePriority: 90,
     tableComplete: true,
     resigning: false,
     wantsToBeActive: false,
+    gaveWay: false,
     watermark: 7n,
     revision: "00000000000000aa",
     intervalMs: 100,
@@ -1111,8 +1118,8 @@ describe("election: beyond stories", () => {
     election.receiveAdvertisement(50, "lan", ip("fe80::3"), advertisement);
     assert.equal(election.view.foreignActive, undefined);
     assert.deepEqual(election.view.peers[0]?.paths, [
-      { name: "sync", lastHeardMs: 0 },
-      { name: "lan", lastHeardMs: 50 },
+      { name: "sync", pulses: true, lastHeardMs: 0, alive: true, heardByPeer: true },
+      { name: "lan", pulses: false, lastHeardMs: 50, alive: true, heardByPeer: undefined },
     ]);
     election.receiveAdvertisement(60, "lan", ip("fe80::9"), { ...advertisement, priority: 120 });
     assert.deepEqual(election.view.foreignActive, {
@@ -1143,8 +1150,8 @@ describe("election: beyond stories", () => {
       watermark: 7n,
       revision: "00000000000000aa",
       paths: [
-        { name: "sync", lastHeardMs: 0 },
-        { name: "lan", lastHeardMs: undefined },
+        { name: "sync", pulses: true, lastHeardMs: 0, alive: true, heardByPeer: true },
+        { name: "lan", pulses: false, lastHeardMs: undefined, alive: false, heardByPeer: undefined },
       ],
     });
     assert.equal(election.view.activeNode, "gw2");

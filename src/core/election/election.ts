@@ -1,16 +1,17 @@
-import { type IpAddress, isLinkLocal } from "../../base/ip.ts";
+import type { IpAddress } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
-import { PULSE_SOURCES_MAX, type Pulse } from "../../wire/pulse.ts";
+import type { Pulse } from "../../wire/pulse.ts";
 import type { VrrpAdvertisement } from "../../wire/vrrp.ts";
 import {
   type ElectionCounter,
   type ElectionEffect,
   type ElectionSettings,
   type ElectionView,
-  electionCounters,
   type GroupRole,
+  noCounts,
   type PulseState,
 } from "./election-types.ts";
+import { electionView } from "./election-view.ts";
 import {
   drainFailedProblem,
   Handover,
@@ -24,6 +25,7 @@ import { Health, type Readiness } from "./health.ts";
 import { Membership } from "./membership.ts";
 import { type Heard, Neighbourhood } from "./neighbourhood.ts";
 import { Preemption } from "./preemption.ts";
+import { pulseState } from "./pulse-state.ts";
 import { compareRank } from "./rank.ts";
 import { Succession } from "./succession.ts";
 import { stableMs } from "./timing.ts";
@@ -56,7 +58,7 @@ export class Election {
   readonly #handover = new Handover();
   readonly #preemption: Preemption;
   readonly #succession: Succession;
-  readonly #counters: Record<ElectionCounter, number>;
+  readonly #counters = noCounts();
   /** Since when its health and its table are as they are. */
   #stableSinceMs: number;
   /** The last word of an active: that it is one, or that it resigns. */
@@ -69,10 +71,6 @@ export class Election {
     this.#preemption = new Preemption(settings, this.#health);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
     this.#succession = new Succession(this.#health, this.#neighbourhood);
-    this.#counters = Object.fromEntries(electionCounters.map((name) => [name, 0])) as Record<
-      ElectionCounter,
-      number
-    >;
     this.#stableSinceMs = nowMs;
   }
 
@@ -98,6 +96,11 @@ export class Election {
     });
   }
 
+  /** A pulse that was overtaken on another path: it shows that this path works (PulseConversation). */
+  receiveOvertaken(nowMs: number, path: string, sender: string): readonly ElectionEffect[] {
+    return this.#input(nowMs, () => this.#neighbourhood.hearOvertaken(nowMs, path, sender));
+  }
+
   /** A face went up or down, or (with `addresses`) got other addresses of its own. Faces are down at first. */
   faceChanged(
     nowMs: number,
@@ -121,6 +124,11 @@ export class Election {
     return this.#input(nowMs, () => {
       if (this.#health.update(readiness)) this.#healthChanged();
     });
+  }
+
+  /** The arbiter's word, by the control role: stay down for this node until it is heard again; undefined: do not. */
+  arbitrated(nowMs: number, lostTo: string | undefined): readonly ElectionEffect[] {
+    return this.#input(nowMs, () => this.#stayDownFor(lostTo));
   }
 
   /** Starts a planned handover to the best standby; what becomes of it is a transition or "handover-refused". */
@@ -171,42 +179,27 @@ export class Election {
 
   /** What our pulses say as of the last input. */
   pulse(): PulseState {
-    const { effectivePriority, offeredPriority } = this.#health;
-    return {
-      role: this.#member.role,
-      effectivePriority: this.#member.role === "active" ? effectivePriority : offeredPriority,
-      tableComplete: this.#health.tableComplete,
-      resigning: this.#member.isResigning,
+    return pulseState({
+      ...{ health: this.#health, member: this.#member, intervalMs: this.#settings.pulseIntervalMs },
       wantsToBeActive: this.#wantsToBeActive,
-      intervalMs: this.#settings.pulseIntervalMs,
-      advertisementSources: this.#health.addresses
-        .filter((address) => address.length === 16 && isLinkLocal(address))
-        .slice(0, PULSE_SOURCES_MAX),
-    };
+    });
+  }
+
+  /** What our pulses to a peer say of the paths on which we hear it (`Pulse.heard`). */
+  heardPaths(peer: string): number {
+    return this.#neighbourhood.peers.find(({ name }) => name === peer)?.heardPaths(this.#nowMs) ?? 0;
+  }
+
+  /** What an arbitration goes by. */
+  get standing(): { role: GroupRole; seen: readonly string[]; lostTo: string | undefined } {
+    return { role: this.role, seen: this.#neighbourhood.seen(this.#nowMs), lostTo: this.#health.lostTo };
   }
 
   get view(): ElectionView {
-    const { gatewayReady, tableComplete, effectivePriority, faces, maintenance } = this.#health;
-    const { role, sinceMs, cause, nowMs, silenceMs } = this.#member;
-    return {
-      role,
-      sinceMs,
-      cause,
-      takeoverDueMs: silenceMs === NEVER ? undefined : silenceMs,
-      priority: this.#settings.priority,
-      effectivePriority,
-      gatewayReady,
-      tableComplete,
-      maintenance: maintenance !== null,
-      faces: faces.map(({ name, up }) => ({ name, up })),
-      activeNode: this.#activeName(),
-      peers: this.#neighbourhood.peers.map((peer) => peer.view(nowMs)),
-      foreignActive: this.#neighbourhood.foreignActive(nowMs),
-      listening: this.#member.isMute,
-      draining: this.#handover.isRunning,
-      handoverRefused: this.#handover.refused,
-      counters: { ...this.#counters },
-    };
+    return electionView({
+      ...{ settings: this.#settings, member: this.#member, health: this.#health, handover: this.#handover },
+      ...{ neighbourhood: this.#neighbourhood, counters: this.#counters, activeNode: this.#activeName() },
+    });
   }
 
   // ---- What was heard ----
@@ -215,10 +208,12 @@ export class Election {
     if (heard === undefined) return;
     if (heard.what === "active") this.#hearActive(heard);
     if (heard.what === "resignation") this.#hearResignation(heard.name, heard.isForeign);
+    if (heard.what === "gave-way" && this.role === "active") this.#hearConflict(heard.name);
   }
 
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
-  #hearActive({ name, isForeign, priority, deadMs, outranksUs, lacksOurTable }: HeardActive): void {
+  #hearActive(heard: HeardActive): void {
+    const { name, isForeign, priority, deadMs, outranksUs, lacksOurTable } = heard;
     const isLower = priority < this.#health.effectivePriority;
     const mayPreempt = this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs);
     if (this.role === "standby" && isForeign && isLower && mayPreempt) {
@@ -230,16 +225,22 @@ export class Election {
     this.#lastWord = { name, atMs: this.#nowMs, resigned: false };
     // A node that stalled yields to whoever took over meanwhile, unless that one lacks its connections.
     if (this.role === "active" && !outranksUs && (!this.#member.isMute || lacksOurTable)) {
-      this.#count("conflict");
-      this.#neighbourhood.contested(this.#nowMs, name);
-      if (!this.#member.isMute) this.#member.assert();
+      this.#hearConflict(name);
       return;
     }
-    const right = outranksUs ? "is active and ranks higher" : "became active while this node was stalled";
+    if (this.role === "active") this.#count("conflict");
+    const right = outranksUs ? heard.right : "became active while this node was stalled";
     this.#member.go("yielded", `${name} ${right}`, { kind: "yielded", other: name });
     this.#member.endInitListening();
     this.#leaveInit();
     this.#member.follow(deadMs);
+  }
+
+  /** The other one is active, too, or has just given way to this node: what neighbours have learnt may be wrong. */
+  #hearConflict(name: string): void {
+    this.#count("conflict");
+    if (this.#neighbourhood.contested(this.#nowMs, name)) this.#member.do({ do: "conflict", with: name });
+    if (!this.#member.isMute) this.#member.assert();
   }
 
   /**
@@ -336,6 +337,12 @@ export class Election {
     this.#considerHandover();
   }
 
+  #stayDownFor(lostTo: string | undefined): void {
+    if (lostTo === this.#health.lostTo) return;
+    this.#health.lostTo = lostTo;
+    this.#healthChanged();
+  }
+
   #count(counter: ElectionCounter): void {
     this.#counters[counter] += 1;
   }
@@ -344,6 +351,7 @@ export class Election {
     if (this.#member.begin(nowMs, this.deadline)) this.#noticeLateness();
     if (this.role === "stopped") this.#count("inputAfterStop");
     else handle();
+    if (this.#neighbourhood.hears(nowMs, this.#health.lostTo)) this.#stayDownFor(undefined);
     if (this.role !== "active") this.#handover.reset();
     return this.#member.effects;
   }

@@ -38,6 +38,8 @@ export class Health {
   readonly #priority: number;
   gatewayReady = false;
   tableComplete = false;
+  /** The node that holds the arbiter's lease, while this one hears nothing of it. */
+  lostTo: string | undefined;
   maintenance: Maintenance | null = null;
   #verdicts: readonly CheckVerdict[] = [];
   #ailments: Ailments = ailments([]);
@@ -72,6 +74,8 @@ export class Health {
   /** Why it cannot be active at all: a sentence. */
   get inability(): string | undefined {
     if (!this.gatewayReady) return "the gateway's rules are not in place";
+    if (this.lostTo !== undefined)
+      return `${this.lostTo} holds the arbiter's lease, and this node hears nothing of it`;
     if (this.faces.every((face) => !face.up)) return "no interface of the group is up";
     return undefined;
   }

@@ -1,3 +1,5 @@
+import { PULSE_HEARD_SOMEWHERE } from "../../wire/pulse.ts";
+import type { PathView } from "./election-types.ts";
 import { activeDownMs, SILENT_INTERVALS } from "./timing.ts";
 
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -23,9 +25,36 @@ class HeardPath {
  */
 export class HeardPaths {
   readonly #paths: readonly HeardPath[];
+  /** Of the paths, the first so many are those that pulses take: one bit each in `Pulse.heard`. */
+  readonly #pulsePaths: number;
+  /** On which paths the peer hears this node, as it said last; undefined when that cannot be understood. */
+  #told: number | undefined;
 
-  constructor(names: readonly string[]) {
-    this.#paths = [...new Set(names)].map((name) => new HeardPath(name));
+  /** @param faces those that carry advertisements, whether pulses take them as well or not */
+  constructor(pulsePaths: readonly string[], faces: readonly string[]) {
+    this.#paths = [...new Set([...pulsePaths, ...faces])].map((name) => new HeardPath(name));
+    this.#pulsePaths = pulsePaths.length;
+  }
+
+  /** `Pulse.heard` of the peer's newest pulse, if it means the same paths. */
+  told(heard: number | undefined): void {
+    this.#told = heard;
+  }
+
+  /** The peer says that it hears nothing of this node, on whatever path. */
+  get isDeaf(): boolean {
+    return this.#told !== undefined && (this.#told & PULSE_HEARD_SOMEWHERE) === 0;
+  }
+
+  /** What our pulses to the peer say of the paths on which we hear it. */
+  heard(nowMs: number): number {
+    let heard = 0;
+    for (let i = 0; i < this.#paths.length; i++) {
+      if (nowMs >= (this.#paths[i]?.aliveUntilMs ?? NEVER)) continue;
+      heard |= PULSE_HEARD_SOMEWHERE;
+      if (i < this.#pulsePaths) heard |= 1 << i;
+    }
+    return heard;
   }
 
   heardPulse(nowMs: number, name: string, intervalMs: number, isActive: boolean): void {
@@ -66,11 +95,19 @@ export class HeardPaths {
     return untilMs;
   }
 
-  view(): { readonly name: string; readonly lastHeardMs: number | undefined }[] {
-    return this.#paths.map(({ name, lastHeardMs }) => ({
-      name,
-      lastHeardMs: lastHeardMs === NEVER ? undefined : lastHeardMs,
-    }));
+  /** @param isTold whether what the peer said last is of late */
+  view(nowMs: number, isTold: boolean): PathView[] {
+    const told = isTold ? this.#told : undefined;
+    return this.#paths.map(({ name, lastHeardMs, aliveUntilMs }, i) => {
+      const pulses = i < this.#pulsePaths;
+      return {
+        name,
+        pulses,
+        lastHeardMs: lastHeardMs === NEVER ? undefined : lastHeardMs,
+        alive: nowMs < aliveUntilMs,
+        heardByPeer: pulses && told !== undefined ? (told & (1 << i)) !== 0 : undefined,
+      };
+    });
   }
 
   #path(name: string): HeardPath | undefined {

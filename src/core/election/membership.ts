@@ -42,6 +42,7 @@ export class Membership {
   /** A late standby has restarted its timer, and heard no active since. */
   #restartedLate = false;
   #resigningUntilMs = Number.NEGATIVE_INFINITY;
+  #gaveWayUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(settings: ElectionSettings, health: Health, nowMs: number) {
     const { priority, intervalMs } = settings;
@@ -80,6 +81,11 @@ export class Membership {
   /** It gave up the active role, and knows of no successor. */
   get isResigning(): boolean {
     return this.#nowMs < this.#resigningUntilMs;
+  }
+
+  /** It was active beside another one, which knows that for sure by now when this has ended. */
+  get gaveWay(): boolean {
+    return this.#role !== "active" && this.#nowMs < this.#gaveWayUntilMs;
   }
 
   /** When the Active_Down_Timer runs out. */
@@ -174,6 +180,7 @@ export class Membership {
     const to = transitions[from][trigger];
     if (to === undefined) return;
     if (from === "active") this.#leaveActive(trigger !== "yielded");
+    if (trigger === "yielded") this.#gaveWayUntilMs = this.#nowMs + GRACE_DOWN_TIMES * this.#downMs;
     this.#role = to;
     this.#sinceMs = this.#nowMs;
     this.#cause = cause;

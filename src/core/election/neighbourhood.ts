@@ -1,9 +1,11 @@
 import { compareIp, equalIp, formatIp, type IpAddress } from "../../base/ip.ts";
 import type { Pulse } from "../../wire/pulse.ts";
 import type { VrrpAdvertisement } from "../../wire/vrrp.ts";
+import { Conflicts } from "./conflicts.ts";
 import type { ElectionCounter, ElectionSettings, ForeignRouterView } from "./election-types.ts";
 import { ForeignRouters } from "./foreign-routers.ts";
 import type { Health } from "./health.ts";
+import { HeardPaths } from "./heard-paths.ts";
 import { Peer } from "./peer.ts";
 import { compareRank, primaryAddress, type Rank } from "./rank.ts";
 import { activeDownMs, rankSkewMs, skewMs } from "./timing.ts";
@@ -18,12 +20,18 @@ export type Heard =
       /** When this node takes over if it hears nothing more. */
       readonly deadMs: number;
       readonly outranksUs: boolean;
+      /** What gives it the better right, if it has that. */
+      readonly right: string;
       /** It became active without the connections that this node holds. */
       readonly lacksOurTable: boolean;
     }
   | { readonly what: "resignation"; readonly name: string; readonly isForeign: boolean }
+  /** It was active as well until a moment ago; told once. */
+  | { readonly what: "gave-way"; readonly name: string }
   /** A pulse of a node that neither is active nor resigns. */
   | { readonly what: "presence" };
+
+const RANKS_HIGHER = "is active and ranks higher";
 
 /** Everybody else in the virtual router: the nodes of the document, and foreign VRRP routers. */
 export class Neighbourhood {
@@ -31,14 +39,17 @@ export class Neighbourhood {
   readonly #health: Health;
   readonly #count: (counter: ElectionCounter) => void;
   readonly #foreign = new ForeignRouters();
+  readonly #conflicts = new Conflicts();
   readonly peers: readonly Peer[];
 
   constructor(settings: ElectionSettings, health: Health, count: (counter: ElectionCounter) => void) {
     this.#settings = settings;
     this.#health = health;
     this.#count = count;
-    const pathNames = [...settings.paths, ...settings.faces.map((face) => face.name)];
-    this.peers = settings.peers.map((peer) => new Peer(peer, pathNames, settings));
+    const faces = settings.faces.map((face) => face.name);
+    this.peers = settings.peers.map(
+      (peer) => new Peer(peer, new HeardPaths(settings.paths, faces), settings),
+    );
   }
 
   /** @returns undefined if it is to be ignored; why was counted */
@@ -70,11 +81,17 @@ export class Neighbourhood {
     if (peer === undefined) return this.#ignore("pulseFromUnknownPeer");
     if (pulse.group !== this.#settings.group) return this.#ignore("pulseOfOtherGroup");
     if (!this.#settings.paths.includes(path)) return this.#ignore("pulseOnUnknownPath");
-    peer.said(nowMs, path, pulse);
+    const gaveWay = peer.said(nowMs, path, pulse, pulse.revision === this.#settings.revision);
     this.#foreign.forget(pulse.advertisementSources);
     if (pulse.resigning) return hearResignation(nowMs, peer);
+    if (gaveWay) return { what: "gave-way", name: peer.name };
     if (pulse.role !== "active") return { what: "presence" };
     return this.#hearActive(nowMs, peer, pulse.effectivePriority);
+  }
+
+  /** A pulse that says nothing new, for another path was quicker with a newer one. */
+  hearOvertaken(nowMs: number, path: string, sender: string): void {
+    this.peers.find((candidate) => candidate.name === sender)?.wasOvertaken(nowMs, path);
   }
 
   get ownRank(): Rank {
@@ -85,6 +102,14 @@ export class Neighbourhood {
       effectivePriority: this.#health.effectivePriority,
       addresses: this.#health.addresses,
     };
+  }
+
+  hears(nowMs: number, name: string | undefined): boolean {
+    return name !== undefined && this.peers.some((peer) => peer.name === name && peer.isAlive(nowMs));
+  }
+
+  seen(nowMs: number): readonly string[] {
+    return this.peers.filter((peer) => peer.isAlive(nowMs)).map(({ name }) => name);
   }
 
   /** The living peers that could take over with every connection, best first. */
@@ -99,9 +124,10 @@ export class Neighbourhood {
     return this.peers.some((peer) => peer.isAble(nowMs));
   }
 
-  /** Somebody is active as well as this node, which ranks itself higher. */
-  contested(nowMs: number, name: string): void {
+  /** Somebody is active as well as this node, which ranks itself higher. @returns whether to tell of it */
+  contested(nowMs: number, name: string): boolean {
     this.peers.find((peer) => peer.name === name)?.contested(nowMs);
+    return this.#conflicts.note(nowMs, name);
   }
 
   isSomeoneActive(nowMs: number): boolean {
@@ -121,7 +147,8 @@ export class Neighbourhood {
   #hearActive(nowMs: number, peer: Peer, priority: number): Heard | undefined {
     if (peer.hasJustResigned(nowMs)) return this.#ignore("evidenceAfterResignation");
     const rank = peer.rank(nowMs, priority);
-    const outranksUs = compareRank(rank, this.ownRank) > 0;
+    const cannotYield = peer.cannotYield(nowMs);
+    const outranksUs = cannotYield || compareRank(rank, this.ownRank) > 0;
     const lacksOurTable = this.#health.tableComplete && rank.tableComplete === false;
     return {
       what: "active",
@@ -130,6 +157,7 @@ export class Neighbourhood {
       priority,
       deadMs: peer.activeUntilMs + this.#skewMs(nowMs, peer),
       outranksUs,
+      right: cannotYield ? "is active and does not hear this node on any path" : RANKS_HIGHER,
       lacksOurTable,
     };
   }
@@ -172,7 +200,11 @@ export class Neighbourhood {
     const ownPriority = this.#health.effectivePriority;
     const outranksUs = priority > ownPriority || (priority === ownPriority && isTieLost);
     const deadMs = nowMs + activeDownMs(ownPriority, intervalMs, this.#settings.skewOfMs);
-    return { what: "active", name, isForeign: true, priority, deadMs, outranksUs, lacksOurTable: false };
+    const right = RANKS_HIGHER;
+    return {
+      ...({ what: "active", isForeign: true, lacksOurTable: false } as const),
+      ...{ name, priority, deadMs, outranksUs, right },
+    };
   }
 
   #ignore(counter: ElectionCounter): undefined {

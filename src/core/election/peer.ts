@@ -2,7 +2,7 @@ import type { IpAddress } from "../../base/ip.ts";
 import { equalIp } from "../../base/ip.ts";
 import type { Pulse } from "../../wire/pulse.ts";
 import type { PeerSettings, PeerView } from "./election-types.ts";
-import { HeardPaths } from "./heard-paths.ts";
+import type { HeardPaths } from "./heard-paths.ts";
 import type { Rank } from "./rank.ts";
 import { activeDownMs, CONTEST_DOWN_TIMES, RESIGNATION_GUARD_INTERVALS } from "./timing.ts";
 
@@ -24,13 +24,13 @@ export class Peer {
 
   constructor(
     settings: PeerSettings,
-    paths: readonly string[],
+    paths: HeardPaths,
     intervals: { readonly intervalMs: number; readonly pulseIntervalMs: number },
   ) {
     this.name = settings.name;
     this.priority = settings.priority;
     this.#addresses = settings.addresses;
-    this.#paths = new HeardPaths(paths);
+    this.#paths = paths;
     this.#intervals = intervals;
   }
 
@@ -56,14 +56,26 @@ export class Peer {
     this.#paths.heardAdvertisement(nowMs, path, interval, isActive && !this.hasJustResigned(nowMs));
   }
 
-  said(nowMs: number, path: string, pulse: Pulse): void {
+  /**
+   * @param isSameDocument what it says of paths means the same ones
+   * @returns whether it says for the first time that it gave way to another active
+   */
+  said(nowMs: number, path: string, pulse: Pulse, isSameDocument: boolean): boolean {
+    const gaveWay = pulse.gaveWay && this.#pulse?.gaveWay !== true;
     // Pulses come in order, so this one was sent after the resignation.
     if (pulse.role === "active" && this.#pulse?.role !== "active") this.#resignedMs = NEVER;
     this.#pulse = pulse;
     this.#lastPulseMs = nowMs;
+    this.#paths.told(isSameDocument ? pulse.heard : undefined);
     const isActive = pulse.role === "active";
     if (!isActive) this.#paths.forgetActive();
     this.#paths.heardPulse(nowMs, path, pulse.intervalMs, isActive && !this.hasJustResigned(nowMs));
+    return gaveWay;
+  }
+
+  /** A pulse came by this path after a newer one had come by another. */
+  wasOvertaken(nowMs: number, path: string): void {
+    this.#paths.heardPulse(nowMs, path, this.#pulseIntervalMs, false);
   }
 
   resigned(nowMs: number): void {
@@ -84,6 +96,19 @@ export class Peer {
   /** When every path from it will have been silent for three intervals, if nothing more is heard of it as active. */
   get activeUntilMs(): number {
     return this.#paths.activeUntilMs;
+  }
+
+  /** What our pulses to it say of the paths on which we hear it (`Pulse.heard`). */
+  heardPaths(nowMs: number): number {
+    return this.#paths.heard(nowMs);
+  }
+
+  /**
+   * Both are active, and the other one says, again and again, that it hears nothing of this node: it cannot give way, whatever
+   * its rank, so this node must.
+   */
+  cannotYield(nowMs: number): boolean {
+    return this.#paths.isDeaf && this.isKnown(nowMs) && this.#isContestLasting(nowMs);
   }
 
   /** Whether what says that it is active may have been sent before it resigned. */
@@ -144,7 +169,7 @@ export class Peer {
       tableComplete: this.#pulse?.tableComplete ?? false,
       watermark: this.#pulse?.watermark ?? 0n,
       revision: this.#pulse?.revision,
-      paths: this.#paths.view(),
+      paths: this.#paths.view(nowMs, this.isKnown(nowMs)),
     };
   }
 

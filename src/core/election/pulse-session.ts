@@ -25,6 +25,11 @@ export class PulseSession {
     this.#own = ((ownSession >> COUNT_BITS) << COUNT_BITS) + 1n;
   }
 
+  /** The start of the peer that we are acquainted with. */
+  get peerStart(): bigint | undefined {
+    return this.#peer === undefined ? undefined : startOf(this.#peer.session);
+  }
+
   /** Only a "fresh" pulse's content may be used. "hello" may be a peer that has just started, or a recording. */
   accept({ session, echo, sequence }: Pick<Pulse, "session" | "echo" | "sequence">): Freshness {
     if (this.#peer !== undefined && startOf(session) === startOf(this.#peer.session)) {
@@ -41,14 +46,15 @@ export class PulseSession {
     return "fresh";
   }
 
-  /** The header of the next pulse to the peer on this path. */
-  nextHeader(): Pick<Pulse, "session" | "echo" | "sequence"> {
-    this.#ownSequence += 1;
+  /** The header of the next pulse to the peer on this path. Pulses that say the same on several paths have one number. */
+  nextHeader(sequence = this.#ownSequence + 1): Pick<Pulse, "session" | "echo" | "sequence"> {
+    this.#ownSequence = sequence;
     const echo = this.#peer?.session ?? this.#candidate;
     return { session: this.#own, echo, sequence: this.#ownSequence };
   }
 }
 
-function startOf(session: bigint): bigint {
+/** What all session numbers of one start of a node have in common. */
+export function startOf(session: bigint): bigint {
   return session >> COUNT_BITS;
 }

@@ -4,7 +4,9 @@ import {
   nodeInGroup,
   type StatusProblem,
 } from "../../contract/status.ts";
+import { arbiterProblems } from "./arbiter-problems.ts";
 import { healthProblems } from "./health-problems.ts";
+import { pathProblems } from "./path-problems.ts";
 import { processProblems } from "./process-problems.ts";
 
 export interface ClusterStatusSource {
@@ -45,6 +47,8 @@ export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus
     ...source.reported,
     ...groups.flatMap(({ activeProblems }) => activeProblems),
     ...source.nodes.flatMap((node) => nodeProblems(node, source)),
+    ...pathProblems(source.nodes),
+    ...arbiterProblems(source.nodes),
     ...groups.flatMap(({ protectionProblems }) => protectionProblems),
   ];
   const ok = problems.length === 0;

@@ -2,16 +2,17 @@ import { DecodeError } from "../../base/decode-error.ts";
 import type { Problem } from "../../base/problem.ts";
 import { Election, type ElectionEffect, type GroupRole } from "../../core/election/election.ts";
 import type { Readiness } from "../../core/election/health.ts";
-import type { Pulse } from "../../wire/pulse.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
-import { electionPeers, type GroupSettings, type NodeSettings } from "../node-settings.ts";
+import type { GroupSettings, NodeSettings } from "../node-settings.ts";
 import type { RoleMessage } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
+import { electionSettings } from "./election-settings.ts";
 import { Face } from "./face.ts";
 import { HeldAddresses } from "./held-addresses.ts";
-import type { PulseSocket } from "./pulse-socket.ts";
+import type { PulsePaths } from "./pulse-paths.ts";
+import type { ReceivedPulse } from "./pulse-socket.ts";
 import { RouterAdvertisements } from "./router-advertisements.ts";
 import { TransitionLog } from "./transition-log.ts";
 import { VirtualMac } from "./virtual-mac.ts";
@@ -24,7 +25,7 @@ export interface GroupFailoverOptions {
   readonly settings: NodeSettings;
   readonly group: GroupSettings;
   readonly channel: BlockingChannel;
-  readonly pulses: PulseSocket;
+  readonly pulses: PulsePaths;
 }
 
 /**
@@ -35,7 +36,7 @@ export class GroupFailover {
   readonly name: string;
   readonly #settings: NodeSettings;
   readonly #channel: BlockingChannel;
-  readonly #pulses: PulseSocket;
+  readonly #pulses: PulsePaths;
   readonly #faces: readonly Face[];
   readonly #group: GroupSettings;
   readonly #virtualMac: VirtualMac;
@@ -51,6 +52,7 @@ export class GroupFailover {
   readonly #frame = new Uint8Array(FRAME_BYTES);
   readonly #counters: Record<string, number> = {};
   #toldActive = false;
+  #toldStanding: string | undefined;
   #watermark = 0n;
   #finished = false;
 
@@ -78,30 +80,7 @@ export class GroupFailover {
     this.#otherRouterIds = new Set(
       others.map(({ virtualRouterId }) => virtualRouterId).filter((id) => id !== group.virtualRouterId),
     );
-    const { virtualRouterId, priority, intervalMs, pulseIntervalMs, preempt, preemptDelayMs, version } =
-      group;
-    this.#election = new Election(
-      {
-        node: settings.node,
-        group: group.name,
-        virtualRouterId,
-        priority,
-        intervalMs,
-        pulseIntervalMs,
-        preempt,
-        preemptDelayMs,
-        // RFC 3768 6.1: the skew of version 2 is a part of one second.
-        ...(version === 2 ? { skewOfMs: 1_000 } : {}),
-        faces: this.#faces.map((face) => ({
-          name: face.name,
-          families: face.families,
-          addresses: face.ownAddresses,
-        })),
-        peers: electionPeers(settings, group),
-        paths: [settings.sync.name],
-      },
-      performance.now(),
-    );
+    this.#election = new Election(electionSettings(settings, group, this.#faces), performance.now());
   }
 
   /** When something is due; Infinity when nothing is. */
@@ -142,8 +121,10 @@ export class GroupFailover {
     this.#virtualMac.remove();
   }
 
-  receivePulse(pulse: Pulse): void {
-    this.#perform(this.#election.receivePulse(performance.now(), this.#settings.sync.name, pulse));
+  receivePulse({ path, pulse, isOvertaken }: ReceivedPulse): void {
+    const now = performance.now();
+    if (isOvertaken) this.#perform(this.#election.receiveOvertaken(now, path, pulse.sender));
+    else this.#perform(this.#election.receivePulse(now, path, pulse));
   }
 
   /** What is due by now; to be called when everything that has arrived was taken in. */
@@ -192,6 +173,25 @@ export class GroupFailover {
   tableChanged({ watermark, complete }: RoleMessage & { kind: "table" }): void {
     this.#watermark = BigInt(watermark);
     this.#perform(this.#election.readinessChanged(performance.now(), { tableComplete: complete }));
+  }
+
+  /** The arbiter's word. */
+  arbitrated(lostTo: string | undefined): void {
+    this.#perform(this.#election.arbitrated(performance.now(), lostTo));
+  }
+
+  /** Tells the control role what the group's arbitration goes by, if that has changed. */
+  tellStanding(): void {
+    const standing = this.#election.standing;
+    const text = JSON.stringify(standing);
+    if (text === this.#toldStanding) return;
+    this.#toldStanding = text;
+    this.#channel.send("control", { kind: "standing", group: this.name, standing });
+  }
+
+  /** The control role has started again. */
+  forgetStanding(): void {
+    this.#toldStanding = undefined;
   }
 
   drained(token: number, complete: boolean): void {
@@ -305,7 +305,8 @@ export class GroupFailover {
       }
       case "send-pulses": {
         const { revision } = this.#settings;
-        this.#pulses.sendToAll(group, { ...this.#election.pulse(), watermark: this.#watermark, revision });
+        const content = { ...this.#election.pulse(), watermark: this.#watermark, revision };
+        this.#pulses.sendToAll(group, content, (peer) => this.#election.heardPaths(peer));
         this.#transitions.done("pulsed");
         break;
       }
@@ -339,6 +340,9 @@ export class GroupFailover {
         break;
       case "handover-refused":
         this.#log("warning", `stays active: ${effect.problem.message}`);
+        break;
+      case "conflict":
+        this.#log("warning", `${effect.with} is active as well and ranks lower: this node stays active`);
         break;
       case "finished":
         this.#finished = true;

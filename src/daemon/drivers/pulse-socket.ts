@@ -1,8 +1,10 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import { ByteWriter } from "../../base/bytes.ts";
 import { DecodeError } from "../../base/decode-error.ts";
 import { type IpAddress, validIp } from "../../base/ip.ts";
-import { PulseSession } from "../../core/election/pulse-session.ts";
+import type { PulsePath } from "../../contract/pulse-paths.ts";
+import type { PulseConversation } from "../../core/election/pulse-conversation.ts";
+import { KernelError } from "../../linux/kernel-error.ts";
 import { UdpSocket } from "../../linux/udp-socket.ts";
 import {
   decodePulse,
@@ -15,93 +17,114 @@ import {
 } from "../../wire/pulse.ts";
 import type { NodeSettings } from "../node-settings.ts";
 
-/** What this node's pulses say; the header that proves their freshness is added here. */
-export type PulseContent = Omit<Pulse, "sender" | "recipient" | "group" | "session" | "echo" | "sequence">;
+/** What this node's pulses say; what depends on recipient and path is added here. */
+export type PulseContent = Omit<
+  Pulse,
+  "sender" | "recipient" | "group" | "path" | "heard" | "session" | "echo" | "sequence"
+>;
 
-interface PulsePeer {
-  readonly name: string;
-  readonly address: IpAddress;
-  /** Every group has an election, and so a conversation, of its own. */
-  readonly sessions: ReadonlyMap<string, PulseSession>;
+export interface ReceivedPulse {
+  readonly path: string;
+  readonly pulse: Pulse;
+  /** A newer one came by another path before: it says only that this path works. */
+  readonly isOvertaken: boolean;
+}
+
+export interface PulseSocketOptions {
+  readonly settings: NodeSettings;
+  readonly path: PulsePath;
+  /** Counts what is dropped, by reason. */
+  readonly counters: Record<string, number>;
+  readonly conversation: (group: string, peer: string) => PulseConversation | undefined;
 }
 
 /** Authenticated pulses to and from all peers on one path. What is forged, replayed or for others is counted and dropped. */
 export class PulseSocket {
-  readonly #settings: NodeSettings;
+  readonly device: string;
+  readonly #options: PulseSocketOptions;
+  readonly #address: IpAddress;
+  readonly #peers: readonly { readonly name: string; readonly address: IpAddress }[];
+  readonly #groups: ReadonlySet<string>;
   readonly #key: Buffer;
-  readonly #socket: UdpSocket;
-  readonly #peers: readonly PulsePeer[];
   readonly #writer = new ByteWriter(PULSE_BYTES_MAX);
   readonly #received = new Uint8Array(2_048);
-  /** Dropped pulses by reason. */
-  readonly counters: Record<string, number> = {};
+  #deviceIndex: number | undefined;
+  /** Undefined while the device does not exist. */
+  #socket: UdpSocket | undefined;
 
-  constructor(settings: NodeSettings) {
-    this.#settings = settings;
+  constructor(options: PulseSocketOptions) {
+    const { path, settings } = options;
+    this.#options = options;
+    this.device = path.device;
+    this.#address = validIp(path.address);
+    this.#peers = path.peers.map(({ name, address }) => ({ name, address: validIp(address) }));
+    this.#groups = new Set(path.groups);
     this.#key = Buffer.from(settings.pulseKey, "hex");
-    this.#peers = settings.peers.map((peer) => ({
-      name: peer.name,
-      address: validIp(peer.syncAddress),
-      sessions: new Map(settings.groups.map(({ name }) => [name, new PulseSession(randomSession())])),
-    }));
-    this.#socket = new UdpSocket({
-      address: validIp(settings.sync.address),
-      port: settings.ports.pulses,
-      device: settings.sync.device,
-    });
   }
 
-  get fd(): number {
-    return this.#socket.fd;
+  get fd(): number | undefined {
+    return this.#socket?.fd;
   }
 
-  /** Sends a pulse of one group to every peer. */
-  sendToAll(group: string, content: PulseContent): void {
-    for (const peer of this.#peers) {
-      const session = peer.sessions.get(group);
-      if (session === undefined) continue;
+  /** A socket belongs to a device by its index: one that comes again by the same name needs another. @returns whether it changed */
+  setDevice(index: number | undefined): boolean {
+    if (index === this.#deviceIndex) return false;
+    this.#socket?.close();
+    this.#socket = undefined;
+    this.#deviceIndex = index;
+    if (index === undefined) return true;
+    try {
+      const port = this.#options.settings.ports.pulses;
+      this.#socket = new UdpSocket({ address: this.#address, port, device: this.device });
+    } catch (error) {
+      // The device has gone since the kernel told of it; that it has gone is the next thing it tells.
+      if (!(error instanceof KernelError) || error.code !== "ENODEV") throw error;
+      this.#deviceIndex = undefined;
+    }
+    return true;
+  }
+
+  /** Sends a pulse of one group, whose number the conversations hold, to every peer. */
+  sendToAll(group: string, content: PulseContent, heard: (peer: string) => number): void {
+    const socket = this.#socket;
+    if (socket === undefined || !this.#groups.has(group)) return;
+    const { settings, path, conversation } = this.#options;
+    for (const { name: recipient, address } of this.#peers) {
+      const header = conversation(group, recipient)?.header(path.name);
+      if (header === undefined) continue;
       this.#writer.offset = 0;
-      encodePulse(
-        {
-          ...content,
-          ...session.nextHeader(),
-          sender: this.#settings.node,
-          recipient: peer.name,
-          group,
-        },
-        this.#writer,
-      );
+      const ends = { sender: settings.node, recipient, group, path: path.name, heard: heard(recipient) };
+      encodePulse({ ...content, ...header, ...ends }, this.#writer);
       this.#writer.put(this.#tag(this.#writer.written()));
-      if (this.#socket.send(this.#writer.written(), peer.address, this.#settings.ports.pulses) < 0) {
+      if (socket.send(this.#writer.written(), address, settings.ports.pulses) < 0)
         this.#count("pulse-not-sent");
-      }
     }
   }
 
   /** Takes one waiting datagram. @returns a fresh pulse, "dropped" for anything else, undefined when nothing waits */
-  receive(): Pulse | "dropped" | undefined {
-    const datagram = this.#socket.receive(this.#received);
+  receive(): ReceivedPulse | "dropped" | undefined {
+    const datagram = this.#socket?.receive(this.#received);
     if (datagram === undefined) return undefined;
     return this.#open(this.#received.subarray(0, datagram.length)) ?? "dropped";
   }
 
-  close(): void {
-    this.#socket.close();
-  }
-
-  #open(datagram: Uint8Array): Pulse | undefined {
+  #open(datagram: Uint8Array): ReceivedPulse | undefined {
+    const { settings, path, conversation } = this.#options;
     const tag = pulseTag(datagram);
     const body = pulseBody(datagram);
     if (tag.length !== PULSE_TAG_BYTES || !timingSafeEqual(tag, this.#tag(body)))
       return this.#drop("pulse-forged");
     const pulse = decodePulse(body);
     if (pulse instanceof DecodeError) return this.#drop(pulse.reason);
-    const peer = this.#peers.find(({ name }) => name === pulse.sender);
-    if (peer === undefined || pulse.recipient !== this.#settings.node) return this.#drop("pulse-for-others");
-    const session = peer.sessions.get(pulse.group);
-    if (session === undefined) return this.#drop("pulse-group");
-    const freshness = session.accept(pulse);
-    return freshness === "fresh" ? pulse : this.#drop(`pulse-${freshness}`);
+    const isPeer = this.#peers.some(({ name }) => name === pulse.sender);
+    if (!isPeer || pulse.recipient !== settings.node) return this.#drop("pulse-for-others");
+    // A recording of one path must not keep another alive.
+    if (pulse.path !== path.name) return this.#drop("pulse-path");
+    const talk = conversation(pulse.group, pulse.sender);
+    if (talk === undefined) return this.#drop("pulse-group");
+    const hearing = talk.accept(performance.now(), path.name, pulse);
+    if (hearing !== "fresh" && hearing !== "overtaken") return this.#drop(`pulse-${hearing}`);
+    return { path: path.name, pulse, isOvertaken: hearing === "overtaken" };
   }
 
   #tag(body: Uint8Array): Buffer {
@@ -114,10 +137,7 @@ export class PulseSocket {
   }
 
   #count(reason: string): void {
-    this.counters[reason] = (this.counters[reason] ?? 0) + 1;
+    const { counters } = this.#options;
+    counters[reason] = (counters[reason] ?? 0) + 1;
   }
-}
-
-function randomSession(): bigint {
-  return randomBytes(8).readBigUInt64BE() | 1n;
 }

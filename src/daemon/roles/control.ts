@@ -12,6 +12,7 @@ import {
 } from "../../contract/status.ts";
 import { composeClusterStatus } from "../../core/status/cluster-status.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
+import { Arbiter } from "../drivers/arbiter.ts";
 import { chooseGroup } from "../drivers/choose-group.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
 import { type ControlRequest, listenForPeers, listenLocally } from "../drivers/control-server.ts";
@@ -46,6 +47,8 @@ class ControlRole {
   readonly #history: NodeHistory;
   readonly #failover: FailoverAnswers;
   readonly #roles: RoleQuestions;
+  /** Undefined where the document has none. */
+  readonly #arbiter: Arbiter | undefined;
   readonly #checks: HealthChecks;
   readonly #maintenance: NodeMaintenance;
   readonly #activeGroups = new Set<string>();
@@ -59,6 +62,7 @@ class ControlRole {
     this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
     this.#roles = new RoleQuestions((role, message) => channel.send(role, message));
     this.#connections = new ConnectionAnswers(settings);
+    this.#arbiter = this.#newArbiter();
     const onError = (text: string) => channel.log("error", text);
     const askPeer = async (peer: PeerSettings, path: string) => (await this.#askPeer(peer, "GET", path)).body;
     this.#history = new NodeHistory({ settings, onError, askPeer });
@@ -104,6 +108,20 @@ class ControlRole {
     void this.#loadGateway();
   }
 
+  #newArbiter(): Arbiter | undefined {
+    const { arbiter } = this.#settings;
+    if (arbiter === undefined) return undefined;
+    return new Arbiter({
+      ...{ settings: this.#settings, arbiter },
+      tell: (group, lostTo) =>
+        this.#channel.send("failover", {
+          ...({ kind: "arbitrated", group } as const),
+          ...(lostTo === undefined ? {} : { lostTo }),
+        }),
+      log: (level, text) => this.#channel.log(level, text),
+    });
+  }
+
   receive({ message }: Envelope): void {
     this.#roles.receive(message);
     switch (message.kind) {
@@ -116,6 +134,9 @@ class ControlRole {
         break;
       case "transition":
         this.#history.receive(message.transition);
+        break;
+      case "standing":
+        this.#arbiter?.stands(message.group, message.standing);
         break;
       default:
         break;
@@ -214,6 +235,7 @@ class ControlRole {
       failover,
       replicator,
       supervisor,
+      arbiter: this.#arbiter?.views,
       kernel: readKernel(supervisor),
       checks: this.#checks.status(),
       maintenance: this.#maintenance.now,

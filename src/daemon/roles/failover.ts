@@ -6,7 +6,8 @@ import { PollSet } from "../../linux/poll.ts";
 import { NetworkEvents, RouteSocket } from "../../linux/route-socket.ts";
 import { BlockingChannel } from "../drivers/blocking-channel.ts";
 import { GroupFailover } from "../drivers/group-failover.ts";
-import { PulseSocket } from "../drivers/pulse-socket.ts";
+import { PulsePaths } from "../drivers/pulse-paths.ts";
+import type { ReceivedPulse } from "../drivers/pulse-socket.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { ignoreSignals, roleTitle } from "../role-channel.ts";
 import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
@@ -14,8 +15,6 @@ import type { FailoverReport } from "../role-report.ts";
 
 /** The highest priority that is still below the kernel's own threads (migration, watchdog). */
 const REAL_TIME_PRIORITY = 50;
-/** Pulses that are worked off before the other sockets have their turn. */
-const RECEIVE_BURST = 64;
 
 /**
  * The failover role: one thread, one blocking poll(2), an election machine for each group, and the kernel. Between a peer's silence
@@ -25,21 +24,24 @@ class FailoverRole {
   readonly #channel: BlockingChannel;
   readonly #route = new RouteSocket();
   readonly #events = new NetworkEvents();
-  readonly #pulses: PulseSocket;
+  readonly #pulses: PulsePaths;
   readonly #groups: readonly GroupFailover[];
   /** Held, not used: the kernel removes the tables with this process. */
   #alive: LivenessTables | undefined;
   #realTime = false;
   #latenessMsMax = 0;
+  readonly #hasArbiter: boolean;
   /** Nobody is left to work for. */
   #abandoned = false;
   /** Undefined when the set of sockets has changed. */
   #pollSet: PollSet | undefined;
-  #frameSockets: GroupFailover["sockets"] = [];
+  /** What to poll besides the role's channel and the kernel's events, in order: pulses first. */
+  #sockets: GroupFailover["sockets"] = [];
 
   constructor(channel: BlockingChannel, settings: NodeSettings) {
     this.#channel = channel;
-    this.#pulses = new PulseSocket(settings);
+    this.#hasArbiter = settings.arbiter !== undefined;
+    this.#pulses = new PulsePaths(settings);
     this.#groups = settings.groups.map(
       (group) => new GroupFailover({ settings, group, channel, pulses: this.#pulses }),
     );
@@ -70,21 +72,25 @@ class FailoverRole {
     const woke = performance.now();
     if (woke > deadline) this.#latenessMsMax = Math.max(this.#latenessMsMax, woke - deadline);
     if (pollSet.readable(0)) this.#receiveMessages();
-    if (pollSet.readable(2)) this.#receivePulses();
-    for (const [index, socket] of this.#frameSockets.entries()) {
-      if (pollSet.readable(3 + index)) socket.receive();
+    for (const [index, socket] of this.#sockets.entries()) {
+      if (pollSet.readable(2 + index)) socket.receive();
     }
     // After what the others say, and last of all, because it may change the set of sockets.
     if (pollSet.readable(1)) this.#receiveNetworkEvents();
     for (const group of this.#groups) group.timeout();
+    if (this.#hasArbiter) for (const group of this.#groups) group.tellStanding();
     for (const group of this.#groups) group.tellTransition();
   }
 
   #currentPollSet(): PollSet {
     if (this.#pollSet === undefined) {
-      this.#frameSockets = this.#groups.flatMap((group) => group.sockets);
-      const frameFds = this.#frameSockets.map(({ fd }) => fd);
-      this.#pollSet = new PollSet([this.#channel.fd, this.#events.fd, this.#pulses.fd, ...frameFds]);
+      const pulses = this.#pulses.open.map(({ fd, socket }) => ({
+        fd,
+        receive: () => this.#pulses.receive(socket, this.#hear),
+      }));
+      this.#sockets = [...pulses, ...this.#groups.flatMap((group) => group.sockets)];
+      const fds = this.#sockets.map(({ fd }) => fd);
+      this.#pollSet = new PollSet([this.#channel.fd, this.#events.fd, ...fds]);
     }
     return this.#pollSet;
   }
@@ -93,13 +99,9 @@ class FailoverRole {
     return this.#abandoned || this.#groups.every(({ finished }) => finished);
   }
 
-  #receivePulses(): void {
-    for (let i = 0; i < RECEIVE_BURST * this.#groups.length; i++) {
-      const pulse = this.#pulses.receive();
-      if (pulse === undefined) return;
-      if (pulse !== "dropped") this.#groups.find(({ name }) => name === pulse.group)?.receivePulse(pulse);
-    }
-  }
+  readonly #hear = (received: ReceivedPulse): void => {
+    this.#groups.find(({ name }) => name === received.pulse.group)?.receivePulse(received);
+  };
 
   #receiveNetworkEvents(): void {
     for (const event of this.#events.read()) {
@@ -107,6 +109,7 @@ class FailoverRole {
         this.#readNetwork();
         for (const group of this.#groups) group.loseAddresses();
       } else if (event.kind === "link") {
+        if (this.#pulses.linkChanged(event.link, event.removed)) this.#pollSet = undefined;
         for (const group of this.#groups)
           if (group.linkChanged(event.link, event.removed)) this.#pollSet = undefined;
       } else if (event.kind !== "route") {
@@ -119,6 +122,7 @@ class FailoverRole {
   #readNetwork(): void {
     const links = this.#route.links();
     const addresses = this.#route.addresses();
+    if (this.#pulses.readLinks(links)) this.#pollSet = undefined;
     for (const group of this.#groups) if (group.readNetwork(links, addresses)) this.#pollSet = undefined;
   }
 
@@ -161,7 +165,11 @@ class FailoverRole {
       case "ask":
         this.#channel.send(from, { kind: "answer", request: message.request, report: this.#report() });
         break;
+      case "arbitrated":
+        this.#group(message.group)?.arbitrated(message.lostTo);
+        break;
       case "role-started":
+        if (message.role === "control") for (const group of this.#groups) group.forgetStanding();
         for (const { name, isActive } of this.#groups)
           this.#channel.send(message.role, { kind: "active", group: name, active: isActive });
         if (message.role === "control") for (const group of this.#groups) group.repeatTransitions();

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { PulseConversation } from "./pulse-conversation.ts";
+
+const PATHS = ["sync", "lan"] as const;
+const INTERVAL_MS = 100;
+/** Longer than an active-down time. */
+const SILENCE_MS = 400;
+
+type Header = NonNullable<ReturnType<PulseConversation["header"]>>;
+type Sent = Readonly<Record<(typeof PATHS)[number], Header>>;
+
+/** The number that a start draws is random in production. */
+function start(number: number): PulseConversation {
+  return new PulseConversation({ ownSession: BigInt(number) << 16n, paths: PATHS, intervalMs: INTERVAL_MS });
+}
+
+function pulse(from: PulseConversation): Sent {
+  from.next();
+  const header = (path: string) => {
+    const of = from.header(path);
+    assert.ok(of !== undefined);
+    return of;
+  };
+  return { sync: header("sync"), lan: header("lan") };
+}
+
+/** Lets both greet each other on the paths given, until each believes the other. */
+function meet(
+  a: PulseConversation,
+  b: PulseConversation,
+  { nowMs = 0, paths = PATHS }: { nowMs?: number; paths?: readonly (typeof PATHS)[number][] } = {},
+): void {
+  for (let i = 0; i < 4; i++) {
+    const [fromA, fromB] = [pulse(a), pulse(b)];
+    for (const path of paths) {
+      b.accept(nowMs, path, fromA[path]);
+      a.accept(nowMs, path, fromB[path]);
+    }
+  }
+}
+
+describe("pulse conversation", () => {
+  it("takes a pulse once on each path", () => {
+    const [a, b] = [start(1), start(2)];
+    meet(a, b);
+    const first = pulse(a);
+    assert.equal(b.accept(0, "lan", first.lan), "fresh");
+    assert.equal(b.accept(0, "sync", first.sync), "fresh");
+    assert.equal(b.accept(0, "sync", first.sync), "stale", "the same copy twice");
+  });
+
+  it("takes no news from a pulse that a newer one has overtaken on another path", () => {
+    const [a, b] = [start(1), start(2)];
+    meet(a, b);
+    const [older, newer] = [pulse(a), pulse(a)];
+    assert.equal(b.accept(0, "lan", newer.lan), "fresh");
+    assert.equal(b.accept(0, "sync", older.sync), "overtaken");
+    assert.equal(b.accept(0, "sync", newer.sync), "fresh");
+  });
+
+  it("proves each path by itself", () => {
+    const [a, b] = [start(1), start(2)];
+    meet(a, b, { paths: ["sync"] });
+    const next = pulse(a);
+    assert.equal(b.accept(0, "lan", next.lan), "hello");
+    assert.equal(b.accept(0, "sync", next.sync), "fresh");
+    assert.equal(b.accept(0, "wan", next.sync), "unknown-path");
+  });
+
+  it("believes a new start of the peer as soon as that has proved to be there, and then no more of the old one", () => {
+    const b = start(2);
+    const before = start(1);
+    meet(before, b);
+    const heldBack = pulse(before);
+    const after = start(3);
+    meet(after, b, { paths: ["sync"] });
+    assert.equal(b.accept(0, "sync", pulse(after).sync), "fresh");
+    assert.equal(
+      b.accept(0, "lan", heldBack.lan),
+      "stale",
+      "held back on a path where only the old start is known",
+    );
+    assert.equal(b.accept(0, "sync", pulse(after).sync), "fresh");
+  });
+
+  it("comes back to a start that it had to doubt, when the other one is silent", () => {
+    const [a, b] = [start(1), start(2)];
+    meet(a, b, { paths: ["lan"] });
+    // A pulse of a start before that, held back on a path where nobody had met yet, has its one moment.
+    const older = start(9);
+    meet(older, b, { paths: ["sync"], nowMs: 1 });
+    assert.equal(b.accept(1, "lan", pulse(a).lan), "stale");
+    assert.equal(b.accept(1 + SILENCE_MS, "lan", pulse(a).lan), "fresh");
+    assert.equal(b.accept(1 + SILENCE_MS, "sync", pulse(older).sync), "stale");
+  });
+});

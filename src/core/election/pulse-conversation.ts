@@ -1,0 +1,85 @@
+import type { Pulse } from "../../wire/pulse.ts";
+import { PulseSession, startOf } from "./pulse-session.ts";
+import { activeDownMs } from "./timing.ts";
+
+/** Starts of the peer that are over and remembered: what was held back of them must not be believed. */
+const FORMER_STARTS_MAX = 8;
+
+export type Hearing =
+  /** Nothing newer was heard on any path. */
+  | "fresh"
+  /** It proves that this path works; what it says is older than what is known. */
+  | "overtaken"
+  /** See `PulseSession`; also a pulse of a start of the peer that is over. */
+  | "stale"
+  | "hello"
+  /** A path that the group does not have. */
+  | "unknown-path";
+
+/**
+ * What two nodes say to each other about one group on all paths between them: the same pulse goes out on each, with one
+ * number, so that it is known which one is newer, by whatever path it came. Whether a copy is
+ * fresh is proved on each path for itself (`PulseSession`).
+ */
+export class PulseConversation {
+  readonly #sessions: ReadonlyMap<string, PulseSession>;
+  readonly #downMs: number;
+  #ownSequence = 0;
+  /** The start of the peer that is believed now, its newest pulse, and when it was last heard. */
+  #start: bigint | undefined;
+  #newest = 0;
+  #heardMs = Number.NEGATIVE_INFINITY;
+  readonly #formerStarts: bigint[] = [];
+
+  /** `ownSession` is as for `PulseSession`: all paths share one start. */
+  constructor(options: {
+    readonly ownSession: bigint;
+    readonly paths: readonly string[];
+    readonly intervalMs: number;
+  }) {
+    const { ownSession, paths, intervalMs } = options;
+    this.#sessions = new Map(paths.map((path) => [path, new PulseSession(ownSession)]));
+    this.#downMs = activeDownMs(0, intervalMs);
+  }
+
+  /** Begins the next pulse; then take a header for each path. */
+  next(): void {
+    this.#ownSequence += 1;
+  }
+
+  header(path: string): Pick<Pulse, "session" | "echo" | "sequence"> | undefined {
+    return this.#sessions.get(path)?.nextHeader(this.#ownSequence);
+  }
+
+  /** Of a pulse whose tag, sender, recipient and path were checked. Only what is "fresh" may be used. */
+  accept(nowMs: number, path: string, pulse: Pick<Pulse, "session" | "echo" | "sequence">): Hearing {
+    const session = this.#sessions.get(path);
+    if (session === undefined) return "unknown-path";
+    const startBefore = session.peerStart;
+    const freshness = session.accept(pulse);
+    if (freshness !== "fresh") return freshness;
+    const start = startOf(pulse.session);
+    if (start !== this.#start) {
+      const isMet = session.peerStart !== startBefore;
+      if (!this.#mayBelieve(nowMs, start, isMet)) return "stale";
+      this.#believe(start);
+    }
+    this.#heardMs = nowMs;
+    if (pulse.sequence < this.#newest) return "overtaken";
+    this.#newest = pulse.sequence;
+    return "fresh";
+  }
+
+  /** A peer that has just proved to be there is newer than the start that we know; else that one must be silent first. */
+  #mayBelieve(nowMs: number, start: bigint, isMet: boolean): boolean {
+    if (nowMs - this.#heardMs >= this.#downMs) return true;
+    return isMet && !this.#formerStarts.includes(start);
+  }
+
+  #believe(start: bigint): void {
+    if (this.#start !== undefined) this.#formerStarts.push(this.#start);
+    if (this.#formerStarts.length > FORMER_STARTS_MAX) this.#formerStarts.shift();
+    this.#start = start;
+    this.#newest = 0;
+  }
+}

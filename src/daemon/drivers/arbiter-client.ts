@@ -1,0 +1,131 @@
+import { readFileSync } from "node:fs";
+import { Agent, request } from "node:https";
+import { DecodeError, isDecodeError } from "../../base/decode-error.ts";
+import {
+  ARBITER_ANSWER_BYTES_MAX,
+  type ArbiterAnswer,
+  type ArbiterRequest,
+  decodeArbiterAnswer,
+  decodeArbiterToken,
+  encodeArbiterRequest,
+} from "../../core/arbiter/arbiter-messages.ts";
+import type { ArbiterSettings } from "../node-settings.ts";
+
+/** Of one endpoint: a member of etcd answers within milliseconds, or a few hundred while it elects. */
+const ENDPOINT_LIMIT_MS = 1_000;
+const HTTP_UNAUTHORIZED = 401;
+
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Asks the members of an etcd, over HTTPS with JSON. Every wait has a limit. */
+export class ArbiterClient {
+  readonly #settings: ArbiterSettings;
+  /** Undefined until the files could be read. */
+  #agent: Agent | undefined;
+  #token: string | undefined;
+  /** The endpoint that answered last. */
+  #first = 0;
+
+  constructor(settings: ArbiterSettings) {
+    this.#settings = settings;
+  }
+
+  /** @throws Error when no endpoint gives an answer that can be understood; its message says what each one did */
+  async ask(
+    question: ArbiterRequest,
+    of: { readonly key: string; readonly node: string },
+  ): Promise<ArbiterAnswer> {
+    const { path, body } = encodeArbiterRequest(question, of);
+    const { endpoints } = this.#settings;
+    const failures: string[] = [];
+    for (let i = 0; i < endpoints.length; i++) {
+      const index = (this.#first + i) % endpoints.length;
+      const endpoint = endpoints[index] ?? "";
+      try {
+        const { status, text } = await this.#post(endpoint, path, body);
+        const answer = decodeArbiterAnswer(question.ask, status, text);
+        if (!isDecodeError(answer)) {
+          this.#first = index;
+          return answer;
+        }
+        failures.push(`${endpoint}: ${answer.reason} (HTTP ${status})`);
+      } catch (error) {
+        failures.push(`${endpoint}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    throw new Error(failures.join("; "));
+  }
+
+  close(): void {
+    this.#agent?.destroy();
+  }
+
+  /** With the user's token, which etcd forgets now and then. */
+  async #post(endpoint: string, path: string, body: object): Promise<Reply> {
+    const first = await this.#postOnce(endpoint, path, body);
+    if (this.#settings.userFile === undefined || first.status !== HTTP_UNAUTHORIZED) return first;
+    this.#token = undefined;
+    return await this.#postOnce(endpoint, path, body);
+  }
+
+  async #postOnce(endpoint: string, path: string, body: object): Promise<Reply> {
+    const { userFile } = this.#settings;
+    if (userFile !== undefined) this.#token ??= await this.#authenticate(endpoint, userFile);
+    return await this.#exchange(endpoint, path, body);
+  }
+
+  async #authenticate(endpoint: string, userFile: string): Promise<string> {
+    const [line = ""] = readFileSync(userFile, "utf8").split("\n");
+    const [name = "", ...rest] = line.split(":");
+    const { status, text } = await this.#exchange(endpoint, "/v3/auth/authenticate", {
+      ...{ name, password: rest.join(":") },
+    });
+    const token = decodeArbiterToken(status, text);
+    if (token instanceof DecodeError)
+      throw new Error(`it does not accept the user of ${userFile} (HTTP ${status})`);
+    return token;
+  }
+
+  #exchange(endpoint: string, path: string, body: object): Promise<Reply> {
+    this.#agent ??= this.#newAgent();
+    const agent = this.#agent;
+    return new Promise((resolve, reject) => {
+      const call = request(`${endpoint}${path}`, {
+        ...{ method: "POST", agent },
+        headers: {
+          "content-type": "application/json",
+          ...(this.#token === undefined ? {} : { authorization: this.#token }),
+        },
+        signal: AbortSignal.timeout(ENDPOINT_LIMIT_MS),
+      });
+      call.on("error", (error) =>
+        reject(error.name === "AbortError" ? new Error("no answer in time") : error),
+      );
+      call.on("response", (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => {
+          text += chunk;
+          if (text.length > ARBITER_ANSWER_BYTES_MAX) call.destroy(new Error("the answer is too long"));
+        });
+        response.on("error", reject);
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      });
+      call.end(JSON.stringify(body));
+    });
+  }
+
+  /** @throws Error when a file cannot be read: it is tried again with the next question */
+  #newAgent(): Agent {
+    const { caFile, certificateFile, keyFile } = this.#settings;
+    return new Agent({
+      ca: readFileSync(caFile),
+      ...(certificateFile === undefined ? {} : { cert: readFileSync(certificateFile) }),
+      ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
+      ...{ keepAlive: true, maxSockets: 2, minVersion: "TLSv1.2" },
+    });
+  }
+}

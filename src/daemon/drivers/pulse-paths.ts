@@ -1,0 +1,87 @@
+import { randomBytes } from "node:crypto";
+import { PulseConversation } from "../../core/election/pulse-conversation.ts";
+import type { LinkState } from "../../wire/route-message.ts";
+import type { NodeSettings } from "../node-settings.ts";
+import { type PulseContent, PulseSocket, type ReceivedPulse } from "./pulse-socket.ts";
+
+/** Pulses that are worked off before the other sockets have their turn. */
+const RECEIVE_BURST = 64;
+
+/** Pulses to and from all peers on every path that the nodes share: a socket for each path, bound to its device. */
+export class PulsePaths {
+  readonly #sockets: readonly PulseSocket[];
+  readonly #conversations: ReadonlyMap<string, PulseConversation>;
+  readonly #burst: number;
+  readonly #counters: Record<string, number> = {};
+
+  constructor(settings: NodeSettings) {
+    const { groups, peers, pulsePaths } = settings;
+    this.#conversations = new Map(
+      groups.flatMap(({ name: group, pulseIntervalMs: intervalMs }) => {
+        const paths = pulsePaths.filter((path) => path.groups.includes(group)).map(({ name }) => name);
+        return peers.map(({ name: peer }) => {
+          const conversation = new PulseConversation({ ownSession: randomSession(), paths, intervalMs });
+          return [conversationKey(group, peer), conversation] as const;
+        });
+      }),
+    );
+    this.#burst = RECEIVE_BURST * groups.length;
+    this.#sockets = pulsePaths.map(
+      (path) =>
+        new PulseSocket({
+          settings,
+          path,
+          counters: this.#counters,
+          conversation: (group, peer) => this.#conversations.get(conversationKey(group, peer)),
+        }),
+    );
+  }
+
+  /** Pulses that were dropped or could not be sent, by reason. */
+  get counters(): Readonly<Record<string, number>> {
+    return this.#counters;
+  }
+
+  /** The sockets of paths whose devices exist. */
+  get open(): readonly { readonly fd: number; readonly socket: PulseSocket }[] {
+    return this.#sockets.flatMap((socket) => (socket.fd === undefined ? [] : [{ fd: socket.fd, socket }]));
+  }
+
+  /** Takes the state of all links. @returns true when sockets were opened or closed: poll a new set */
+  readLinks(links: readonly LinkState[]): boolean {
+    let changed = false;
+    for (const socket of this.#sockets)
+      if (socket.setDevice(links.find(({ name }) => name === socket.device)?.index)) changed = true;
+    return changed;
+  }
+
+  /** @returns as readLinks */
+  linkChanged(link: LinkState, removed: boolean): boolean {
+    const socket = this.#sockets.find(({ device }) => device === link.name);
+    return socket?.setDevice(removed ? undefined : link.index) ?? false;
+  }
+
+  /** Sends a pulse of one group to every peer on every path. `heard` tells on which paths a peer was heard. */
+  sendToAll(group: string, content: PulseContent, heard: (peer: string) => number): void {
+    for (const [key, conversation] of this.#conversations)
+      if (key.startsWith(`${group}\n`)) conversation.next();
+    for (const socket of this.#sockets) socket.sendToAll(group, content, heard);
+  }
+
+  /** Works off what waits on one path, a bounded number. */
+  receive(socket: PulseSocket, hear: (pulse: ReceivedPulse) => void): void {
+    for (let i = 0; i < this.#burst; i++) {
+      const received = socket.receive();
+      if (received === undefined) return;
+      if (received !== "dropped") hear(received);
+    }
+  }
+}
+
+function conversationKey(group: string, peer: string): string {
+  return `${group}\n${peer}`;
+}
+
+function randomSession(): bigint {
+  return randomBytes(8).readBigUInt64BE() | 1n;
+}
