@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { ByteWriter } from "../../base/bytes.ts";
 import { DecodeError } from "../../base/decode-error.ts";
 import { type IpAddress, validIp } from "../../base/ip.ts";
@@ -8,12 +8,12 @@ import {
   decodePulse,
   encodePulse,
   PULSE_BYTES_MAX,
-  PULSE_TAG_BYTES,
   type Pulse,
   pulseBody,
   pulseTag,
 } from "../../wire/pulse.ts";
 import type { NodeSettings } from "../node-settings.ts";
+import { PulseTag } from "./pulse-tag.ts";
 
 /** What this node's pulses say; the header that proves their freshness is added here. */
 export type PulseContent = Omit<Pulse, "sender" | "recipient" | "group" | "session" | "echo" | "sequence">;
@@ -28,7 +28,7 @@ interface PulsePeer {
 /** Authenticated pulses to and from all peers on one path. What is forged, replayed or for others is counted and dropped. */
 export class PulseSocket {
   readonly #settings: NodeSettings;
-  readonly #key: Buffer;
+  readonly #tag: PulseTag;
   readonly #socket: UdpSocket;
   readonly #peers: readonly PulsePeer[];
   readonly #writer = new ByteWriter(PULSE_BYTES_MAX);
@@ -38,7 +38,7 @@ export class PulseSocket {
 
   constructor(settings: NodeSettings) {
     this.#settings = settings;
-    this.#key = Buffer.from(settings.pulseKey, "hex");
+    this.#tag = new PulseTag(Buffer.from(settings.pulseKey, "hex"));
     this.#peers = settings.peers.map((peer) => ({
       name: peer.name,
       address: validIp(peer.syncAddress),
@@ -71,7 +71,7 @@ export class PulseSocket {
         },
         this.#writer,
       );
-      this.#writer.put(this.#tag(this.#writer.written()));
+      this.#writer.put(this.#tag.of(this.#writer.written()));
       if (this.#socket.send(this.#writer.written(), peer.address, this.#settings.ports.pulses) < 0) {
         this.#count("pulse-not-sent");
       }
@@ -90,10 +90,8 @@ export class PulseSocket {
   }
 
   #open(datagram: Uint8Array): Pulse | undefined {
-    const tag = pulseTag(datagram);
     const body = pulseBody(datagram);
-    if (tag.length !== PULSE_TAG_BYTES || !timingSafeEqual(tag, this.#tag(body)))
-      return this.#drop("pulse-forged");
+    if (!this.#tag.fits(pulseTag(datagram), body)) return this.#drop("pulse-forged");
     const pulse = decodePulse(body);
     if (pulse instanceof DecodeError) return this.#drop(pulse.reason);
     const peer = this.#peers.find(({ name }) => name === pulse.sender);
@@ -102,10 +100,6 @@ export class PulseSocket {
     if (session === undefined) return this.#drop("pulse-group");
     const freshness = session.accept(pulse);
     return freshness === "fresh" ? pulse : this.#drop(`pulse-${freshness}`);
-  }
-
-  #tag(body: Uint8Array): Buffer {
-    return createHmac("sha256", this.#key).update(body).digest().subarray(0, PULSE_TAG_BYTES);
   }
 
   #drop(reason: string): undefined {

@@ -24,7 +24,7 @@ const RECEIVE_BURST = 64;
 class FailoverRole {
   readonly #channel: BlockingChannel;
   readonly #route = new RouteSocket();
-  readonly #events = new NetworkEvents();
+  readonly #events = new NetworkEvents({ added: "link-scope" });
   readonly #pulses: PulseSocket;
   readonly #groups: readonly GroupFailover[];
   /** Held, not used: the kernel removes the tables with this process. */
@@ -71,9 +71,8 @@ class FailoverRole {
     if (woke > deadline) this.#latenessMsMax = Math.max(this.#latenessMsMax, woke - deadline);
     if (pollSet.readable(0)) this.#receiveMessages();
     if (pollSet.readable(2)) this.#receivePulses();
-    for (const [index, socket] of this.#frameSockets.entries()) {
-      if (pollSet.readable(3 + index)) socket.receive();
-    }
+    const { length } = this.#frameSockets;
+    for (let i = 0; i < length; i++) if (pollSet.readable(3 + i)) this.#frameSockets[i]?.receive();
     // After what the others say, and last of all, because it may change the set of sockets.
     if (pollSet.readable(1)) this.#receiveNetworkEvents();
     for (const group of this.#groups) group.timeout();
@@ -146,6 +145,9 @@ class FailoverRole {
         break;
       case "table":
         this.#group(message.group)?.tableChanged(message);
+        break;
+      case "renewed":
+        this.#group(message.group)?.renewed();
         break;
       case "drained":
         this.#group(message.group)?.drained(message.token, message.complete);
