@@ -1,3 +1,5 @@
+const utf8 = { decoder: new TextDecoder(), encoder: new TextEncoder() };
+
 /**
  * Big-endian reader over bytes that it does not own. Total: reading past the end sets `failed`, yields zeros,
  * and never throws; check `failed` once after a group of reads.
@@ -44,7 +46,7 @@ export class ByteReader {
 
   /** UTF-8 text with a length byte in front. */
   text(): string {
-    return new TextDecoder().decode(this.take(this.u8()));
+    return utf8.decoder.decode(this.take(this.u8()));
   }
 
   #take(length: number): boolean {
@@ -106,7 +108,7 @@ export class ByteWriter {
 
   /** UTF-8 text of at most 255 bytes, with a length byte in front; longer text is cut. */
   text(value: string): this {
-    const encoded = new TextEncoder().encode(value).subarray(0, 255);
+    const encoded = utf8.encoder.encode(value).subarray(0, 255);
     return this.u8(encoded.length).put(encoded);
   }
 

@@ -28,6 +28,8 @@ export type RoleMessage =
   | { readonly kind: "stop" }
   /** failover → supervisor, again and again while it is active for the group: renew the lifetimes of its virtual addresses. */
   | { readonly kind: "holding"; readonly group: string }
+  /** supervisor → failover: it has renewed them. */
+  | { readonly kind: "renewed"; readonly group: string }
   /** failover → supervisor: it has just removed them. */
   | { readonly kind: "released"; readonly group: string }
   /** failover → supervisor: the addresses are gone and the peers know. replicator → supervisor: all is sent. */

@@ -143,6 +143,7 @@ export class Supervisor {
       if (last?.message.kind === "released") addresses.remove();
       if (last?.message.kind !== "holding") continue;
       for (const refusal of addresses.renew()) this.#log.write("supervisor", "error", `renew ${refusal}`);
+      this.#deliver({ to: "failover", from: "supervisor", message: { kind: "renewed", group } });
     }
   }
 

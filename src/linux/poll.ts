@@ -1,13 +1,16 @@
 import { errno, kernelError, pollBlocking, pollInBackground, pollPrecise } from "./libc.ts";
 
 const POLLIN = 0x001;
+/** About 31 years: the seconds fit into 32 bits, and whoever waits so long may be woken in between. */
+const NANOSECONDS_MAX = 1e18;
 const POLLFD_BYTES = 8; // struct pollfd: int fd, short events, short revents
 
 /** A set of descriptors to wait on until one is readable (or has failed, which also reads as readable). */
 export class PollSet {
   readonly #fds: Uint8Array;
   readonly #view: DataView;
-  readonly #timespec = new BigInt64Array(2);
+  /** struct timespec: two 64-bit numbers, whose upper halves stay 0. */
+  readonly #timespec = new Uint32Array(4);
   readonly #timespecBytes = new Uint8Array(this.#timespec.buffer);
   readonly #count: number;
 
@@ -31,9 +34,9 @@ export class PollSet {
     if (timeoutMs === Number.POSITIVE_INFINITY) {
       ready = pollBlocking(this.#fds, this.#count, -1);
     } else {
-      const nanoseconds = Math.max(0, Math.round(timeoutMs * 1e6));
-      this.#timespec[0] = BigInt(Math.floor(nanoseconds / 1e9));
-      this.#timespec[1] = BigInt(nanoseconds % 1e9);
+      const nanoseconds = Math.min(Math.max(0, Math.round(timeoutMs * 1e6)), NANOSECONDS_MAX);
+      this.#timespec[0] = Math.floor(nanoseconds / 1e9);
+      this.#timespec[2] = nanoseconds % 1e9;
       ready = pollPrecise(this.#fds, this.#count, this.#timespecBytes);
     }
     if (ready >= 0) return ready;

@@ -176,6 +176,31 @@ describe("rtnetlink", () => {
       events.close();
     });
 
+    it("tells of new addresses of link scope only, and of all that go, where it is asked to", async () => {
+      const events = new NetworkEvents({ added: "link-scope" });
+      const changes = virtual(["10.1.0.77/24", "2001:db8::77/64", "fe80::77/64"]);
+      route.addAddresses(changes);
+      route.addAddresses(changes);
+      const heard: string[] = [];
+      const note = (enough: (all: readonly string[]) => boolean) => (all: readonly string[]) => {
+        heard.push(...all);
+        return enough(all);
+      };
+      const isAdded = note((all) => all.includes("added fe80::77/64"));
+      assert.ok(await heardWithin(events, 2_000, isAdded), String(heard));
+      route.deleteAddresses(changes);
+      const areGone = note((all) => changes.every((one) => all.includes(`removed ${formatNetwork(one)}`)));
+      assert.ok(await heardWithin(events, 2_000, areGone), String(heard));
+      assert.deepEqual(
+        heard.filter((text) => text.startsWith("added") && !text.includes("fe80")),
+        [],
+      );
+      run("ip", ["link", "set", "far", "down"]);
+      assert.ok(await heardWithin(events, 2_000, (all) => all.includes("near down")));
+      run("ip", ["link", "set", "far", "up"]);
+      events.close();
+    });
+
     it("tells of routes that come and go, where it is asked to", async () => {
       const events = new NetworkEvents({ routes: true });
       const change = {

@@ -34,6 +34,16 @@ import {
 } from "../wire/route-message.ts";
 import { errno } from "./libc.ts";
 import { NETLINK_ROUTE, NetlinkSocket, type Refusal } from "./netlink-socket.ts";
+import {
+  attachFilter,
+  DROP,
+  type FilterInstruction,
+  JUMP_EQUAL,
+  KEEP,
+  LOAD_BYTE,
+  LOAD_HALF,
+  RETURN,
+} from "./socket-filter.ts";
 
 /** Requests of one transaction fit here: 256 addresses and more. */
 const WRITER_BYTES = 32_768;
@@ -123,13 +133,35 @@ export type NetworkEvent =
 export interface NetworkEventsOptions {
   /** Also changes of routes: on a router with a routing daemon there are many. */
   readonly routes?: boolean;
+  /**
+   * Which new addresses are told of: all, or those of link scope only, such as fe80::1. Addresses whose lifetimes are renewed
+   * count as new each time: a node that holds many would be woken for every one. Addresses that go are always told of.
+   */
+  readonly added?: "all" | "link-scope";
 }
+
+// uapi linux/netlink.h, linux/if_addr.h, linux/rtnetlink.h: the type in the message's header, in the machine's byte order, and the
+// scope in struct ifaddrmsg behind that header of 16 bytes.
+const TYPE_OFFSET = 4;
+const SCOPE_OFFSET = 16 + 3;
+const RT_SCOPE_LINK = 253;
+
+/** The kernel sends each change as a datagram of its own. */
+const dropsOtherScopes: readonly FilterInstruction[] = [
+  [LOAD_HALF, 0, 0, TYPE_OFFSET],
+  [JUMP_EQUAL, 0, 2, RTM_NEWADDR << 8],
+  [LOAD_BYTE, 0, 0, SCOPE_OFFSET],
+  [JUMP_EQUAL, 0, 1, RT_SCOPE_LINK],
+  [RETURN, 0, 0, KEEP],
+  [RETURN, 0, 0, DROP],
+];
 
 /** Changes of links and addresses, and of routes on request, in this network namespace, as the kernel reports them. */
 export class NetworkEvents {
   readonly #socket = new NetlinkSocket({ protocol: NETLINK_ROUTE, receiveBufferBytes: 1 << 20 });
 
-  constructor({ routes = false }: NetworkEventsOptions = {}) {
+  constructor({ routes = false, added = "all" }: NetworkEventsOptions = {}) {
+    if (added === "link-scope") attachFilter(this.#socket.fd, dropsOtherScopes);
     const groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR];
     if (routes) groups.push(RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE);
     for (const group of groups) this.#socket.subscribe(group);

@@ -177,6 +177,11 @@ export class Election {
     return this.#member.role;
   }
 
+  /** Woken late while active: it listens before it sends again. */
+  get isListening(): boolean {
+    return this.#member.isMute;
+  }
+
   /** What our pulses say as of the last input. */
   pulse(): PulseState {
     return pulseState({

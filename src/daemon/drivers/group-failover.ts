@@ -1,6 +1,6 @@
 import { DecodeError } from "../../base/decode-error.ts";
 import type { Problem } from "../../base/problem.ts";
-import { Election, type ElectionEffect, type GroupRole } from "../../core/election/election.ts";
+import { Election, type ElectionEffect } from "../../core/election/election.ts";
 import type { Readiness } from "../../core/election/health.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
@@ -13,7 +13,8 @@ import { Face } from "./face.ts";
 import { HeldAddresses } from "./held-addresses.ts";
 import type { PulsePaths } from "./pulse-paths.ts";
 import type { ReceivedPulse } from "./pulse-socket.ts";
-import { RouterAdvertisements } from "./router-advertisements.ts";
+import { RecentFrames } from "./recent-frames.ts";
+import { RouterAdvertisements, tellHosts } from "./router-advertisements.ts";
 import { TransitionLog } from "./transition-log.ts";
 import { VirtualMac } from "./virtual-mac.ts";
 
@@ -49,7 +50,8 @@ export class GroupFailover {
   readonly #otherRouterIds: ReadonlySet<number>;
   /** Another group speaks another version of VRRP, and is heard here as well. */
   readonly #hasOtherVersion: boolean;
-  readonly #frame = new Uint8Array(FRAME_BYTES);
+  readonly #frame = Buffer.alloc(FRAME_BYTES);
+  readonly #recentFrames = new RecentFrames((frame) => decodeAdvertisementFrame(frame, this.#group.version));
   readonly #counters: Record<string, number> = {};
   #toldActive = false;
   #toldStanding: string | undefined;
@@ -109,7 +111,7 @@ export class GroupFailover {
     );
     const solicitations = this.#routers.flatMap((router) => {
       if (router.socket === undefined) return [];
-      const receive = () => router.receive(performance.now(), this.#frame, !this.#election.view.listening);
+      const receive = () => router.receive(performance.now(), this.#frame, !this.#election.isListening);
       return { fd: router.socket.fd, receive };
     });
     return [...advertisements, ...solicitations];
@@ -156,8 +158,12 @@ export class GroupFailover {
   addressChanged(address: AddressState, removed: boolean): void {
     for (const face of this.#faces) {
       if (face.addressChanged(address, removed)) this.#tellFace(face);
-      if (face.isVirtual(address.address)) this.#addresses.changed(performance.now(), removed);
+      if (removed && face.isVirtual(address.address)) this.#addresses.lose(performance.now());
     }
+  }
+
+  renewed(): void {
+    this.#addresses.renewed(performance.now());
   }
 
   /** The kernel may have dropped any of them without a word. */
@@ -248,7 +254,7 @@ export class GroupFailover {
     for (let i = 0; i < RECEIVE_BURST; i++) {
       const length = receive(this.#frame);
       if (length === 0) return;
-      const packet = decodeAdvertisementFrame(this.#frame.subarray(0, length), this.#group.version);
+      const packet = this.#recentFrames.read(this.#frame, length);
       if (packet instanceof DecodeError) {
         if (packet.reason !== "vrrp-version" || !this.#hasOtherVersion) this.#count(packet.reason);
         continue;
@@ -326,7 +332,8 @@ export class GroupFailover {
       case "drain":
         this.#transitions.drainAsked();
         this.#channel.send("replicator", {
-          ...({ kind: "drain", group } as const),
+          kind: "drain",
+          group,
           token: effect.token,
           limitMs: effect.limitMs,
         });
@@ -335,7 +342,7 @@ export class GroupFailover {
         this.#tellActive(effect.to === "active");
         this.#transitions.done("told");
         this.#transitions.changed(effect);
-        this.#tellHosts(effect.from, effect.to);
+        tellHosts(this.#routers, effect, this.#election.view.peers);
         this.#log("info", `${effect.from} -> ${effect.to}: ${effect.cause}`);
         break;
       case "handover-refused":
@@ -352,21 +359,8 @@ export class GroupFailover {
 
   #advertiseRouter(now: number, router: RouterAdvertisements): void {
     // Whoever was woken late does not know whether it is still the router.
-    if (this.#election.view.listening) router.start(now + this.#group.intervalMs);
+    if (this.#election.isListening) router.start(now + this.#group.intervalMs);
     else router.timeout(now);
-  }
-
-  /** Hosts keep their router when another node becomes active; only the last node that stops takes it from them. */
-  #tellHosts(from: GroupRole, to: GroupRole): void {
-    const nowMs = performance.now();
-    const hasHeir = this.#election.view.peers.some(
-      ({ alive, role }) => alive && role !== "fault" && role !== "stopped",
-    );
-    for (const router of this.#routers) {
-      if (to === "active") router.start(nowMs);
-      else if (from === "active" && to === "stopped" && !hasHeir) router.withdraw();
-      else router.stop();
-    }
   }
 
   #tellActive(active: boolean): void {
@@ -378,7 +372,7 @@ export class GroupFailover {
 
   /** Woken late, another node may be active by now: the addresses are renewed only when that is known. */
   #renew(now: number): void {
-    if (this.#addresses.renew(now, !this.#election.view.listening))
+    if (this.#addresses.renew(now, !this.#election.isListening))
       this.#channel.send("supervisor", { kind: "holding", group: this.name });
   }
 

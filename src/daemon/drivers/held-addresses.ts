@@ -17,7 +17,7 @@ export class HeldAddresses {
   readonly #addresses: VirtualAddresses;
   /** When the next renewal is due; Infinity while this node does not hold them. */
   dueMs = NEVER;
-  /** When the kernel last reported that one was added, or its lifetime renewed. */
+  /** When they were last added, or renewed. */
   #renewedMs = 0;
   /** The kernel has dropped some. */
   #lost = false;
@@ -47,13 +47,18 @@ export class HeldAddresses {
     this.#logRefusals("remove", this.#addresses.remove());
   }
 
-  /** The kernel told of one. A renewal that came too late, or somebody else's hand: whoever is active must have them. */
-  changed(nowMs: number, removed: boolean): void {
-    if (removed) this.lose(nowMs);
-    else this.#renewedMs = nowMs;
+  /**
+   * The supervisor has renewed them. The kernel tells of it as well, once for each: with many addresses that would be
+   * hundreds of wake-ups a second.
+   */
+  renewed(nowMs: number): void {
+    this.#renewedMs = nowMs;
   }
 
-  /** They are added again in renew(): as soon as it is known that no other node is active. */
+  /**
+   * The kernel has dropped one: a renewal that came too late, or somebody else's hand. Whoever is active must have them, so
+   * they are added again in renew(), as soon as it is known that no other node is active.
+   */
   lose(nowMs: number): void {
     if (!this.isHeld) return;
     this.#lost = true;
@@ -72,6 +77,7 @@ export class HeldAddresses {
       // The supervisor hangs, or has no processor: this node still defends its addresses, so it keeps them.
       this.#options.count("addresses-renewed-here");
       this.#add("renew");
+      this.#renewedMs = nowMs;
     }
     return true;
   }

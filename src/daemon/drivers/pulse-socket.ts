@@ -1,4 +1,3 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
 import { ByteWriter } from "../../base/bytes.ts";
 import { DecodeError } from "../../base/decode-error.ts";
 import { type IpAddress, validIp } from "../../base/ip.ts";
@@ -10,12 +9,12 @@ import {
   decodePulse,
   encodePulse,
   PULSE_BYTES_MAX,
-  PULSE_TAG_BYTES,
   type Pulse,
   pulseBody,
   pulseTag,
 } from "../../wire/pulse.ts";
 import type { NodeSettings } from "../node-settings.ts";
+import { PulseTag } from "./pulse-tag.ts";
 
 /** What this node's pulses say; what depends on recipient and path is added here. */
 export type PulseContent = Omit<
@@ -45,7 +44,7 @@ export class PulseSocket {
   readonly #address: IpAddress;
   readonly #peers: readonly { readonly name: string; readonly address: IpAddress }[];
   readonly #groups: ReadonlySet<string>;
-  readonly #key: Buffer;
+  readonly #tag: PulseTag;
   readonly #writer = new ByteWriter(PULSE_BYTES_MAX);
   readonly #received = new Uint8Array(2_048);
   #deviceIndex: number | undefined;
@@ -59,7 +58,7 @@ export class PulseSocket {
     this.#address = validIp(path.address);
     this.#peers = path.peers.map(({ name, address }) => ({ name, address: validIp(address) }));
     this.#groups = new Set(path.groups);
-    this.#key = Buffer.from(settings.pulseKey, "hex");
+    this.#tag = new PulseTag(Buffer.from(settings.pulseKey, "hex"));
   }
 
   get fd(): number | undefined {
@@ -95,7 +94,7 @@ export class PulseSocket {
       this.#writer.offset = 0;
       const ends = { sender: settings.node, recipient, group, path: path.name, heard: heard(recipient) };
       encodePulse({ ...content, ...header, ...ends }, this.#writer);
-      this.#writer.put(this.#tag(this.#writer.written()));
+      this.#writer.put(this.#tag.of(this.#writer.written()));
       if (socket.send(this.#writer.written(), address, settings.ports.pulses) < 0)
         this.#count("pulse-not-sent");
     }
@@ -110,10 +109,8 @@ export class PulseSocket {
 
   #open(datagram: Uint8Array): ReceivedPulse | undefined {
     const { settings, path, conversation } = this.#options;
-    const tag = pulseTag(datagram);
     const body = pulseBody(datagram);
-    if (tag.length !== PULSE_TAG_BYTES || !timingSafeEqual(tag, this.#tag(body)))
-      return this.#drop("pulse-forged");
+    if (!this.#tag.fits(pulseTag(datagram), body)) return this.#drop("pulse-forged");
     const pulse = decodePulse(body);
     if (pulse instanceof DecodeError) return this.#drop(pulse.reason);
     const isPeer = this.#peers.some(({ name }) => name === pulse.sender);
@@ -125,10 +122,6 @@ export class PulseSocket {
     const hearing = talk.accept(performance.now(), path.name, pulse);
     if (hearing !== "fresh" && hearing !== "overtaken") return this.#drop(`pulse-${hearing}`);
     return { path: path.name, pulse, isOvertaken: hearing === "overtaken" };
-  }
-
-  #tag(body: Uint8Array): Buffer {
-    return createHmac("sha256", this.#key).update(body).digest().subarray(0, PULSE_TAG_BYTES);
   }
 
   #drop(reason: string): undefined {

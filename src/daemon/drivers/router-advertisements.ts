@@ -1,5 +1,6 @@
 import { DecodeError } from "../../base/decode-error.ts";
 import { parseNetwork, validIp } from "../../base/ip.ts";
+import type { GroupRole, PeerView } from "../../core/election/election-types.ts";
 import { RouterAdvertiser } from "../../core/router-advertiser.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
 import type { PacketSocket } from "../../linux/packet-socket.ts";
@@ -129,4 +130,19 @@ function advertisementOf(settings: RouterAdvertisementSettings): RouterAdvertise
     dnsServers: dnsServers.map(validIp),
     dnsLifetimeSeconds: Math.max(lifetimeSeconds, (DNS_INTERVALS_MIN * intervalMs) / 1_000),
   };
+}
+
+/** Hosts keep their router when another node becomes active; only the last node that stops takes it from them. */
+export function tellHosts(
+  routers: readonly RouterAdvertisements[],
+  { from, to }: { readonly from: GroupRole; readonly to: GroupRole },
+  peers: readonly PeerView[],
+): void {
+  const nowMs = performance.now();
+  const hasHeir = peers.some(({ alive, role }) => alive && role !== "fault" && role !== "stopped");
+  for (const router of routers) {
+    if (to === "active") router.start(nowMs);
+    else if (from === "active" && to === "stopped" && !hasHeir) router.withdraw();
+    else router.stop();
+  }
 }

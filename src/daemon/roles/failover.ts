@@ -23,7 +23,7 @@ const REAL_TIME_PRIORITY = 50;
 class FailoverRole {
   readonly #channel: BlockingChannel;
   readonly #route = new RouteSocket();
-  readonly #events = new NetworkEvents();
+  readonly #events = new NetworkEvents({ added: "link-scope" });
   readonly #pulses: PulsePaths;
   readonly #groups: readonly GroupFailover[];
   /** Held, not used: the kernel removes the tables with this process. */
@@ -72,9 +72,8 @@ class FailoverRole {
     const woke = performance.now();
     if (woke > deadline) this.#latenessMsMax = Math.max(this.#latenessMsMax, woke - deadline);
     if (pollSet.readable(0)) this.#receiveMessages();
-    for (const [index, socket] of this.#sockets.entries()) {
-      if (pollSet.readable(2 + index)) socket.receive();
-    }
+    const { length } = this.#sockets;
+    for (let i = 0; i < length; i++) if (pollSet.readable(2 + i)) this.#sockets[i]?.receive();
     // After what the others say, and last of all, because it may change the set of sockets.
     if (pollSet.readable(1)) this.#receiveNetworkEvents();
     for (const group of this.#groups) group.timeout();
@@ -150,6 +149,9 @@ class FailoverRole {
         break;
       case "table":
         this.#group(message.group)?.tableChanged(message);
+        break;
+      case "renewed":
+        this.#group(message.group)?.renewed();
         break;
       case "drained":
         this.#group(message.group)?.drained(message.token, message.complete);
