@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { run, runIp } from "../../tests/network/test-host.ts";
 import { validIp } from "../base/ip.ts";
-import { untrackConnections } from "./tracked-connections.ts";
+import { listOwnConnections, untrackConnections } from "./tracked-connections.ts";
 
 const [SYNC, OTHER] = [7_844, 7_900];
 const sockets: Socket[] = [];
@@ -52,7 +52,7 @@ for (const [family, address, peer] of [
 ] as const)
   test(`the entries of a node's own connections go, and no others: ${family}`, () => {
     const forget = (own: string, other: string, ports = [SYNC]) =>
-      untrackConnections({ address: validIp(own), peers: [validIp(other)], ports });
+      untrackConnections(listOwnConnections({ address: validIp(own), peers: [validIp(other)], ports }));
     assert.deepEqual(tracked(family), [String(SYNC), String(OTHER)]);
     assert.equal(forget(address, address), 0, "another peer");
     assert.equal(forget(address, peer, [SYNC + 1]), 0, "another port");

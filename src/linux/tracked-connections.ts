@@ -13,26 +13,39 @@ export interface OwnConnections {
   readonly ports: readonly number[];
 }
 
+/** One TCP connection as its socket here has it. */
+export interface OwnConnection {
+  readonly local: End;
+  readonly remote: End;
+}
+
+/** This node's own TCP connections to others: the sockets are looked up, and not the table, which may be large. */
+export function listOwnConnections({ address, peers, ports }: OwnConnections): OwnConnection[] {
+  return tcpSockets(address.length === 4 ? "tcp" : "tcp6").filter(
+    ({ local, remote }) =>
+      equalIp(local.address, address) &&
+      peers.some((peer) => equalIp(peer, remote.address)) &&
+      (ports.includes(local.port) || ports.includes(remote.port)),
+  );
+}
+
 /**
- * Makes the kernel forget the entries of this node's own TCP connections to others, for which rules have just said that they are
- * not tracked: no packet would ever touch them again, and they would stay for the days of an established connection.
+ * Makes the kernel forget the entries of this node's own connections, for which rules have just said that they are not tracked: no
+ * packet would ever touch them again, and they would stay for the days of an established connection.
  *
- * The sockets are looked up, and not the table, which may be large. Throws KernelError where conntrack itself is missing.
+ * Throws KernelError where conntrack itself is missing.
  *
  * @returns how many entries there were
  */
-export function untrackConnections(own: OwnConnections): number {
+export function untrackConnections(connections: readonly OwnConnection[]): number {
   const socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER });
   try {
     const writer = new NetlinkWriter(1_024);
     const fields = new FlowFields();
     let forgotten = 0;
-    for (const { local, remote } of tcpSockets(own.address.length === 4 ? "tcp" : "tcp6")) {
-      if (!equalIp(local.address, own.address)) continue;
-      if (!own.peers.some((peer) => equalIp(peer, remote.address))) continue;
-      if (!own.ports.includes(local.port) && !own.ports.includes(remote.port)) continue;
+    for (const { local, remote } of connections) {
       fields.clear();
-      fields.family = own.address.length === 4 ? 4 : 6;
+      fields.family = local.address.length === 4 ? 4 : 6;
       fields.protocol = IPPROTO_TCP;
       // Of an incoming connection this is the reply direction: the kernel finds it as well.
       fields.original.source.set(local.address);
@@ -58,7 +71,7 @@ interface End {
 }
 
 /** TCP sockets of this namespace, those that wait for their last packets included (proc(5), /proc/net/tcp). */
-function tcpSockets(file: "tcp" | "tcp6"): { readonly local: End; readonly remote: End }[] {
+function tcpSockets(file: "tcp" | "tcp6"): OwnConnection[] {
   const lines = readFileSync(`/proc/net/${file}`, "utf8").trimEnd().split("\n").slice(1);
   return lines.map((line) => {
     const [, local = "", remote = ""] = line.trim().split(/\s+/);

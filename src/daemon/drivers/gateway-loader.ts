@@ -6,7 +6,11 @@ import type { Helper } from "../../core/gateway-event-rules.ts";
 import { renderGatewayRules } from "../../core/gateway-rules.ts";
 import { gatewaySysctls, sysctlPath } from "../../core/gateway-sysctls.ts";
 import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
-import { untrackConnections } from "../../linux/tracked-connections.ts";
+import {
+  listOwnConnections,
+  type OwnConnection,
+  untrackConnections,
+} from "../../linux/tracked-connections.ts";
 import type { NodeSettings } from "../node-settings.ts";
 
 const NFT_LIMIT_MS = 30_000;
@@ -32,15 +36,17 @@ export async function loadGateway(
       `this kernel has no helper "${helper}" of nat.helpers: what it would expect does not come through`,
     );
   }
+  // Connections of this node may be older than the rules that say that they are not tracked, for the roles start together; and one
+  // that ends meanwhile leaves no socket to find it by.
+  const before = listOwn(settings);
   const failure = await runNft(renderGatewayRules(settings.document, settings.node, without));
   if (failure !== undefined) failures.push(failure);
-  else untrackOwn(settings);
+  else untrackConnections([...before, ...listOwn(settings)]);
   return failures;
 }
 
-/** The streams of this node may be older than the rules that say that they are not tracked: the roles start together. */
-function untrackOwn({ sync, peers, ports }: NodeSettings): void {
-  untrackConnections({
+function listOwn({ sync, peers, ports }: NodeSettings): OwnConnection[] {
+  return listOwnConnections({
     address: validIp(sync.address),
     peers: peers.map(({ syncAddress }) => validIp(syncAddress)),
     ports: [ports.replication, ports.control],
