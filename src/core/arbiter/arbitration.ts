@@ -98,6 +98,7 @@ export class Arbitration {
   #surelyUntilMs = Number.NEGATIVE_INFINITY;
   #permitted = false;
   #reachable: boolean | undefined;
+  #reachableSinceMs = Number.NEGATIVE_INFINITY;
   #holder: string | undefined;
   #problem: string | undefined;
 
@@ -129,6 +130,7 @@ export class Arbitration {
       const asked = this.#asked;
       this.#asked = undefined;
       if (asked === undefined) return;
+      if (this.#reachable !== true) this.#reachableSinceMs = nowMs;
       this.#reachable = true;
       this.#problem = undefined;
       this.#take(nowMs, asked, answer);
@@ -238,6 +240,8 @@ export class Arbitration {
       this.#watch(nowMs, answer);
       return;
     }
+    // After an outage of the arbiter keys are gone: whoever stepped down lets the one that stayed take its key again first.
+    if (this.#lostTo !== undefined && nowMs - this.#reachableSinceMs < this.#settings.leaseMs) return;
     // Free, or ours from before a restart or under a lease that we have lost sight of.
     this.#rival = undefined;
     this.#revisionToReplace = answer.what === "holder" ? answer.revision : "0";
