@@ -185,6 +185,7 @@ export const electionCounters = [
   "lateAsActive",
   "lateAsStandby",
   "conflict",
+  "peerGaveWay",
 ] as const;
 export type ElectionCounter = (typeof electionCounters)[number];
 

@@ -213,7 +213,7 @@ export class Election {
     if (heard === undefined) return;
     if (heard.what === "active") this.#hearActive(heard);
     if (heard.what === "resignation") this.#hearResignation(heard.name, heard.isForeign);
-    if (heard.what === "gave-way" && this.role === "active") this.#hearConflict(heard.name);
+    if (heard.what === "gave-way" && this.role === "active") this.#hearConflict(heard.name, "peerGaveWay");
   }
 
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
@@ -242,8 +242,8 @@ export class Election {
   }
 
   /** The other one is active, too, or has just given way to this node: what neighbours have learnt may be wrong. */
-  #hearConflict(name: string): void {
-    this.#count("conflict");
+  #hearConflict(name: string, counter: "conflict" | "peerGaveWay" = "conflict"): void {
+    this.#count(counter);
     if (this.#neighbourhood.contested(this.#nowMs, name)) this.#member.do({ do: "conflict", with: name });
     if (!this.#member.isMute) this.#member.assert();
   }
