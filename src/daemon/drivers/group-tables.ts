@@ -3,7 +3,8 @@ import type { GroupSettings } from "../node-settings.ts";
 
 /**
  * A node that had to take over without every connection gives way to one that has them, if such a one shows up within this
- * time: an active node that had only stalled.
+ * time: an active node that had only stalled. While a peer is connected that has not yet told of all it has, the time begins
+ * anew: on a busy machine a million connections take longer.
  */
 const WHOLE_AFTER_MS = 10_000;
 const FAREWELL_MS_MIN = 1_000;
@@ -28,6 +29,8 @@ export interface GroupTablesOptions {
   readonly alone: boolean;
   /** Groups of which a stream from their active node has brought everything. */
   readonly completeGroups: () => GroupSet;
+  /** A connected peer may still have connections that this node lacks. */
+  readonly awaitsPeers: () => boolean;
   /** A group's table has become the truth. */
   readonly onWhole: () => void;
   readonly tell: (group: string, complete: boolean) => void;
@@ -85,7 +88,7 @@ export class GroupTables {
     table.whole = active && (this.#isComplete(table) || wasComplete || this.#options.alone);
     table.active = active;
     clearTimeout(table.wholeTimer);
-    if (active && !table.whole) table.wholeTimer = setTimeout(() => this.#becomeWhole(table), WHOLE_AFTER_MS);
+    if (active && !table.whole) this.#becomeWholeInTime(table);
     return true;
   }
 
@@ -104,6 +107,13 @@ export class GroupTables {
   /** No other node has a connection that this one lacks. */
   allAdopted(): void {
     for (const table of this.#tables) if (table.active) this.#becomeWhole(table);
+  }
+
+  #becomeWholeInTime(table: GroupTable): void {
+    table.wholeTimer = setTimeout(() => {
+      if (this.#options.awaitsPeers()) this.#becomeWholeInTime(table);
+      else this.#becomeWhole(table);
+    }, WHOLE_AFTER_MS);
   }
 
   /** Nobody with more connections has shown up, or they are here as well now: what this node has is the truth. */

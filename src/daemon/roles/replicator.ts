@@ -94,6 +94,8 @@ class ReplicatorRole {
       groups: settings.groups,
       alone: settings.peers.length === 0,
       completeGroups: () => this.#completeOnStreams,
+      awaitsPeers: () =>
+        this.#sources.some(({ peer, stream }) => stream.state !== "offline" && !this.#adoptedFrom.has(peer)),
       onWhole: () => {
         for (const source of this.#sources) source.setWhole(this.#tables.isWhole);
       },
