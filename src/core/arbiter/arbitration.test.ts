@@ -146,7 +146,12 @@ function whole(options: { readonly exclusive?: boolean } = {}): World {
 /** Then they lose sight of each other, and gw2 takes over. */
 function apart(): World {
   const world = whole();
-  world.tell({ gw1: { seen: [] }, gw2: { seen: [], role: "active" } });
+  // It takes over a little before it counts gw1 as gone; and here gw1 notices last.
+  world.tell({ gw2: { role: "active" } });
+  world.run(40);
+  world.tell({ gw2: { seen: [] } });
+  world.run(100);
+  world.tell({ gw1: { seen: [] } });
   return world;
 }
 

@@ -56,7 +56,10 @@ export interface ArbitrationView {
   readonly problem: string | undefined;
 }
 
-/** Whoever was active before somebody went out of sight is asked first: connections stay where they are. */
+/**
+ * Whoever was active for so long before somebody went out of sight asks first, for connections stay where they are; others
+ * wait as long. A standby takes over a moment before it counts the active among those that are out of sight.
+ */
 const NEWCOMER_MS_MIN = 1_000;
 const NEWCOMER_INTERVALS = 10;
 /** Between two looks at who holds the key. */
@@ -81,6 +84,7 @@ export class Arbitration {
   #standing: Standing = { role: "init", seen: [], lostTo: undefined };
   #state: ArbiterState = "none";
   #lostTo: string | undefined;
+  #activeSinceMs = NEVER;
   #lease: string | undefined;
   /** The revision of the key while it is ours. */
   #revision: string | undefined;
@@ -111,14 +115,16 @@ export class Arbitration {
   stands(nowMs: number, standing: Standing): readonly ArbitrationEffect[] {
     return this.#input(nowMs, () => {
       const before = this.#isAtStake;
-      const wasWhole = this.#standing.role === "active" && this.#missing.length === 0;
+      if (standing.role !== "active") this.#activeSinceMs = NEVER;
+      else if (this.#standing.role !== "active") this.#activeSinceMs = nowMs;
       this.#standing = standing;
       // The failover role remembers what a control role that was restarted does not know, and the other way round.
       this.#lostTo ??= standing.lostTo;
       if (this.#lostTo !== undefined) this.#checkLost(this.#lostTo);
       if (!before && this.#isAtStake) {
         const patienceMs = Math.max(NEWCOMER_MS_MIN, NEWCOMER_INTERVALS * this.#settings.intervalMs);
-        this.#dueMs = nowMs + (wasWhole || this.#settings.exclusive === true ? 0 : patienceMs);
+        const isIncumbent = nowMs - this.#activeSinceMs >= patienceMs;
+        this.#dueMs = nowMs + (isIncumbent || this.#settings.exclusive === true ? 0 : patienceMs);
         this.#rival = undefined;
       }
       if (before && !this.#isAtStake) this.#dueMs = nowMs;
