@@ -33,6 +33,17 @@ after(async () => {
   await etcd?.remove();
 });
 
+/** The roles once all is well, of an active that has been it for a while: it is to be told from one that has just taken over. */
+async function settledRoles(): Promise<{ active: string; standby: string }> {
+  const roles = await lab.rolesWhenWell();
+  await lab.waitForNode(
+    roles.active,
+    "active for two seconds",
+    ({ role, sinceSeconds }) => role === "active" && sinceSeconds >= 2,
+  );
+  return roles;
+}
+
 /** No frame passes from node to node on any switch; both reach everybody else. */
 async function part(): Promise<void> {
   const rules = `table bridge parted {
@@ -80,7 +91,7 @@ test("nothing is asked for while the nodes hear each other, but whether the arbi
 });
 
 test("of two nodes that do not hear each other one stays active: the one that was it", async () => {
-  const { active, standby } = await lab.rolesWhenWell();
+  const { active, standby } = await settledRoles();
   await part();
   await waitForArbiter(active, "held");
   const lost = await waitForArbiter(standby, "lost");
@@ -109,7 +120,7 @@ test("of two nodes that do not hear each other one stays active: the one that wa
 });
 
 test("a node that took over from a dead one stays active, and holds the key in the end", async () => {
-  const { active, standby } = await lab.rolesWhenWell();
+  const { active, standby } = await settledRoles();
   await part();
   await waitForArbiter(active, "held");
   await waitForArbiter(standby, "lost");

@@ -56,12 +56,15 @@ export interface ArbitrationView {
   readonly problem: string | undefined;
 }
 
-/**
- * Whoever was active for so long before somebody went out of sight asks first, for connections stay where they are; others
- * wait as long. A standby takes over a moment before it counts the active among those that are out of sight.
- */
+/** Who has just taken over lets the one that may have been active all the time ask first: connections stay where they are. */
 const NEWCOMER_MS_MIN = 1_000;
 const NEWCOMER_INTERVALS = 10;
+/**
+ * Active for longer than this before somebody went out of sight: it did not just take over. A standby takes over less than an
+ * interval before it counts the active among those that are out of sight.
+ */
+const INCUMBENT_MS_MIN = 250;
+const INCUMBENT_INTERVALS = 4;
 /** Between two looks at who holds the key. */
 const WATCH_MS = 500;
 const RETRY_MS = 1_000;
@@ -123,7 +126,9 @@ export class Arbitration {
       if (this.#lostTo !== undefined) this.#checkLost(this.#lostTo);
       if (!before && this.#isAtStake) {
         const patienceMs = Math.max(NEWCOMER_MS_MIN, NEWCOMER_INTERVALS * this.#settings.intervalMs);
-        const isIncumbent = nowMs - this.#activeSinceMs >= patienceMs;
+        const isIncumbent =
+          nowMs - this.#activeSinceMs >=
+          Math.max(INCUMBENT_MS_MIN, INCUMBENT_INTERVALS * this.#settings.intervalMs);
         this.#dueMs = nowMs + (isIncumbent || this.#settings.exclusive === true ? 0 : patienceMs);
         this.#rival = undefined;
       }
