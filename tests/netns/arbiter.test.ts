@@ -20,7 +20,7 @@ let etcd: EtcdServer;
 
 before(async () => {
   await requireNamespaces(["etcd", "openssl"]);
-  lab = await TestLab.up("arbiter", { intervalMs: 50 }, { daemons: false });
+  lab = await TestLab.up("arbiter", { intervalMs: 100 }, { daemons: false });
   etcd = await EtcdServer.prepare(lab.namespace("wan"), ETCD_ADDRESS);
   etcd.start();
   appendFileSync(documentPath(lab.name), etcd.document);
@@ -116,7 +116,7 @@ test("of two nodes that do not hear each other one stays active: the one that wa
   await unite();
   await waitForArbiter(active, "none");
   await waitForArbiter(standby, "none");
-  assert.equal((await lab.waitUntilWell()).activeNode, active);
+  assert.equal((await lab.waitUntilWell()).activeNode, active, `${lab.log("gw1")}\n${lab.log("gw2")}`);
 });
 
 test("a node that took over from a dead one stays active, and holds the key in the end", async () => {
