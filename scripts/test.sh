@@ -28,11 +28,11 @@ if [ "$part" = quick ]; then
   exit 0
 fi
 
-bash scripts/install.sh nftables iproute2 conntrack git keepalived frr ndisc6 tcpdump vsftpd
+bash scripts/install.sh nftables iproute2 conntrack git keepalived frr ndisc6 tcpdump vsftpd etcd-server openssl
 run "units and kernel layer" "$cores" "src/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
 run "simulations" "$cores" tests/sim/*.test.ts
 run "fuzz, short" "$cores" tests/fuzz/*.test.ts
 # These tests wait for most of their time, for timers and for daemons that start. Each has namespaces of its own.
-run "gateways in network namespaces, side by side" 3 tests/netns/*.test.ts
+run "gateways in network namespaces, side by side" 2 tests/netns/*.test.ts
 # One after the other: what loads the machine, measures, or changes what is one for all namespaces.
 run "gateways in network namespaces, alone" 1 tests/netns/alone/*.test.ts

@@ -207,7 +207,7 @@ describe("tocha connections list", () => {
     try {
       await Promise.all(lists.map((one) => one.hasBegun()));
       // Each has its own socket to the kernel, and its reader's.
-      assert.ok((await openSockets()) >= before + 2 * WALKS_MAX);
+      await waitFor("their sockets", async () => (await openSockets()) >= before + 2 * WALKS_MAX);
       const status = await new ControlClient(controlSocket(lab.name, active)).status();
       assert.equal(status.activeNode, active);
       const { status: exit, stderr } = await tocha(["connections", "count"]);

@@ -113,10 +113,13 @@ test("every kind of check is ok on the active and on the standby, which ask from
   const status = await lab.seenBy("gw2");
   const words = nodes.map((node) => names.map((name) => checkOf(status, node, name)?.words));
   const common = [`${server4} answers`, `${server6} answers`, `${client4} is there`, `${client6} is there`];
-  assert.deepEqual(words, [
-    [...common, "sync is up", "gw2 holds every connection", "gateway load"],
-    [...common, "sync is up", "this node holds every connection", "gateway load"],
-  ]);
+  // The active looks at its standby's table. On a busy machine it need not be the same node any more.
+  const table = (node: string) =>
+    node === status?.activeNode ? nodes.filter((other) => other !== node).join() : "this node";
+  assert.deepEqual(
+    words,
+    nodes.map((node) => [...common, "sync is up", `${table(node)} holds every connection`, "gateway load"]),
+  );
   assert.equal(status?.verdict, "ok");
 });
 
