@@ -89,6 +89,7 @@ export class GroupFailover {
   get deadline(): number {
     let deadline = Math.min(this.#election.deadline, this.#addresses.dueMs);
     for (const router of this.#routers) deadline = Math.min(deadline, router.deadline);
+    for (const face of this.#faces) deadline = Math.min(deadline, face.announceDueMs);
     return deadline;
   }
 
@@ -135,6 +136,8 @@ export class GroupFailover {
     const dueMs = this.#election.deadline;
     if (now >= dueMs) this.#perform(this.#election.timeout(now), dueMs);
     if (now >= this.#addresses.dueMs) this.#renew(now);
+    for (const face of this.#faces)
+      if (now >= face.announceDueMs && !face.announceMore(now)) this.#count("announcement-not-sent");
     for (const router of this.#routers) if (now >= router.deadline) this.#advertiseRouter(now, router);
   }
 
@@ -321,12 +324,14 @@ export class GroupFailover {
         this.#transitions.done("addresses");
         break;
       case "remove-addresses":
+        for (const face of this.#faces) face.stopAnnouncing();
         this.#addresses.remove();
         this.#transitions.done("removed");
         this.#channel.send("supervisor", { kind: "released", group });
         break;
       case "announce":
-        for (const face of this.#faces) if (face.up && !face.announce()) this.#count("announcement-not-sent");
+        for (const face of this.#faces)
+          if (face.up && !face.announce(performance.now())) this.#count("announcement-not-sent");
         this.#transitions.done("announced");
         break;
       case "drain":

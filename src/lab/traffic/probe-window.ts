@@ -4,12 +4,27 @@ export interface ProbeReport {
   readonly answered: number;
   /** Longest time between the SENDING of two probes that were answered one after the other. */
   readonly gapMs: number;
+  /**
+   * The same, of those with a lost probe between them: 0 when none was lost. A probe that is late itself makes no gap here.
+   */
+  readonly outageMs: number;
   /** Longest time between two sendings: what the probe's own lateness adds to the gap. */
   readonly sendGapMs: number;
 }
 
+/** An answer that is still on its way is no outage yet. */
+const OPEN_OUTAGE_MS_MIN = 50;
 // Answers that come later than this many probes (about 4 s) count as lost.
 const PENDING_MAX = 4_096;
+
+interface Scan {
+  readonly gapMs: number;
+  readonly outageMs: number;
+  readonly lastAnsweredMs: number;
+  /** The number of the probe that was answered last. */
+  readonly lastAnswered: number;
+  readonly answered: number;
+}
 
 /**
  * Which probes were answered, and the longest stretch of time in which none was. Judged by when the probes were
@@ -25,6 +40,8 @@ export class ProbeWindow {
   #lastAnsweredMs: number;
   #lastSentMs: number;
   #gapMs = 0;
+  #outageMs = 0;
+  #lastAnswered = -1;
   #sendGapMs = 0;
   #answeredCount = 0;
   #markedAt = 0;
@@ -53,6 +70,9 @@ export class ProbeWindow {
   mark(): void {
     this.#settle(this.#next);
     this.#gapMs = 0;
+    this.#outageMs = 0;
+    // What is on its way now is not lost.
+    if (this.#lastSentMs - this.#lastAnsweredMs < OPEN_OUTAGE_MS_MIN) this.#lastAnswered = this.#next - 1;
     this.#sendGapMs = 0;
     this.#answeredCount = 0;
     this.#markedAt = this.#next;
@@ -66,30 +86,37 @@ export class ProbeWindow {
       sent: this.#next - this.#markedAt,
       answered: this.#answeredCount + gap.answered,
       gapMs: round(Math.max(gap.gapMs, openMs)),
+      outageMs: round(openMs < OPEN_OUTAGE_MS_MIN ? gap.outageMs : Math.max(gap.outageMs, openMs)),
       sendGapMs: round(this.#sendGapMs),
     };
   }
 
   #settle(end: number): void {
-    const { gapMs, lastAnsweredMs, answered } = this.#scan(end);
+    const { gapMs, outageMs, lastAnsweredMs, lastAnswered, answered } = this.#scan(end);
     this.#gapMs = gapMs;
+    this.#outageMs = outageMs;
     this.#lastAnsweredMs = lastAnsweredMs;
+    this.#lastAnswered = lastAnswered;
     this.#answeredCount += answered;
     this.#settled = end;
   }
 
-  #scan(end: number): { gapMs: number; lastAnsweredMs: number; answered: number } {
+  #scan(end: number): Scan {
     let gapMs = this.#gapMs;
+    let outageMs = this.#outageMs;
     let lastAnsweredMs = this.#lastAnsweredMs;
+    let lastAnswered = this.#lastAnswered;
     let answered = 0;
     for (let number = this.#settled; number < end; number++) {
       if (this.#answered[number % PENDING_MAX] === 0) continue;
       const sentMs = this.#sentMs[number % PENDING_MAX] ?? 0;
       gapMs = Math.max(gapMs, sentMs - lastAnsweredMs);
+      if (number > lastAnswered + 1) outageMs = Math.max(outageMs, sentMs - lastAnsweredMs);
       lastAnsweredMs = sentMs;
+      lastAnswered = number;
       answered += 1;
     }
-    return { gapMs, lastAnsweredMs, answered };
+    return { gapMs, outageMs, lastAnsweredMs, lastAnswered, answered };
   }
 }
 
