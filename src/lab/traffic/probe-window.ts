@@ -21,8 +21,8 @@ interface Scan {
   readonly gapMs: number;
   readonly outageMs: number;
   readonly lastAnsweredMs: number;
-  /** The number of the probe that was answered last. */
-  readonly lastAnswered: number;
+  readonly outageFrom: number;
+  readonly outageFromMs: number;
   readonly answered: number;
 }
 
@@ -41,7 +41,9 @@ export class ProbeWindow {
   #lastSentMs: number;
   #gapMs = 0;
   #outageMs = 0;
-  #lastAnswered = -1;
+  /** The number of the last probe that was answered, or sent before the mark, and when it was sent. */
+  #outageFrom = -1;
+  #outageFromMs = 0;
   #sendGapMs = 0;
   #answeredCount = 0;
   #markedAt = 0;
@@ -49,6 +51,7 @@ export class ProbeWindow {
   constructor(nowMs: number) {
     this.#lastAnsweredMs = nowMs;
     this.#lastSentMs = nowMs;
+    this.#outageFromMs = nowMs;
   }
 
   /** @returns the number of the probe that is sent now */
@@ -71,8 +74,9 @@ export class ProbeWindow {
     this.#settle(this.#next);
     this.#gapMs = 0;
     this.#outageMs = 0;
-    // What is on its way now is not lost.
-    if (this.#lastSentMs - this.#lastAnsweredMs < OPEN_OUTAGE_MS_MIN) this.#lastAnswered = this.#next - 1;
+    // What is on its way now is not lost: an outage begins after the mark.
+    this.#outageFrom = this.#next - 1;
+    this.#outageFromMs = this.#lastSentMs;
     this.#sendGapMs = 0;
     this.#answeredCount = 0;
     this.#markedAt = this.#next;
@@ -82,21 +86,25 @@ export class ProbeWindow {
     const gap = this.#scan(this.#next);
     // An outage that goes on counts up to now.
     const openMs = nowMs - gap.lastAnsweredMs;
+    const openOutageMs = nowMs - gap.outageFromMs;
     return {
       sent: this.#next - this.#markedAt,
       answered: this.#answeredCount + gap.answered,
       gapMs: round(Math.max(gap.gapMs, openMs)),
-      outageMs: round(openMs < OPEN_OUTAGE_MS_MIN ? gap.outageMs : Math.max(gap.outageMs, openMs)),
+      outageMs: round(
+        openOutageMs < OPEN_OUTAGE_MS_MIN ? gap.outageMs : Math.max(gap.outageMs, openOutageMs),
+      ),
       sendGapMs: round(this.#sendGapMs),
     };
   }
 
   #settle(end: number): void {
-    const { gapMs, outageMs, lastAnsweredMs, lastAnswered, answered } = this.#scan(end);
+    const { gapMs, outageMs, lastAnsweredMs, outageFrom, outageFromMs, answered } = this.#scan(end);
     this.#gapMs = gapMs;
     this.#outageMs = outageMs;
     this.#lastAnsweredMs = lastAnsweredMs;
-    this.#lastAnswered = lastAnswered;
+    this.#outageFrom = outageFrom;
+    this.#outageFromMs = outageFromMs;
     this.#answeredCount += answered;
     this.#settled = end;
   }
@@ -105,18 +113,20 @@ export class ProbeWindow {
     let gapMs = this.#gapMs;
     let outageMs = this.#outageMs;
     let lastAnsweredMs = this.#lastAnsweredMs;
-    let lastAnswered = this.#lastAnswered;
+    let outageFrom = this.#outageFrom;
+    let outageFromMs = this.#outageFromMs;
     let answered = 0;
     for (let number = this.#settled; number < end; number++) {
       if (this.#answered[number % PENDING_MAX] === 0) continue;
       const sentMs = this.#sentMs[number % PENDING_MAX] ?? 0;
       gapMs = Math.max(gapMs, sentMs - lastAnsweredMs);
-      if (number > lastAnswered + 1) outageMs = Math.max(outageMs, sentMs - lastAnsweredMs);
+      if (number > outageFrom + 1) outageMs = Math.max(outageMs, sentMs - outageFromMs);
       lastAnsweredMs = sentMs;
-      lastAnswered = number;
+      outageFrom = number;
+      outageFromMs = sentMs;
       answered += 1;
     }
-    return { gapMs, outageMs, lastAnsweredMs, lastAnswered, answered };
+    return { gapMs, outageMs, lastAnsweredMs, outageFrom, outageFromMs, answered };
   }
 }
 
