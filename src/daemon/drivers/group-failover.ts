@@ -130,9 +130,8 @@ export class GroupFailover {
     else this.#perform(this.#election.receivePulse(now, path, pulse));
   }
 
-  /** What is due by now; to be called when everything that has arrived was taken in. */
-  timeout(): void {
-    const now = performance.now();
+  /** What is due at this time; to be called when everything that had arrived by then was taken in. */
+  timeout(now: number): void {
     const dueMs = this.#election.deadline;
     if (now >= dueMs) this.#perform(this.#election.timeout(now), dueMs);
     if (now >= this.#addresses.dueMs) this.#renew(now);
