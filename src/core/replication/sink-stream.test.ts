@@ -186,6 +186,14 @@ describe("SinkStream", () => {
     }
   });
 
+  it("knows since when the source claims a group, and when it was heard last", () => {
+    const heartbeat = (groups: number): SyncFrame => ({ type: "heartbeat", groups, sweepSeconds: 60 });
+    sink.receive(5, heartbeat(3));
+    sink.receive(6, heartbeat(3));
+    sink.receive(7, heartbeat(1));
+    assert.deepEqual([sink.claimedMs, sink.heardMs], [5, 7]);
+  });
+
   it("that another source contradicts keeps what it has, purges nothing, and begins anew afterwards", () => {
     sink.receive(0, log(3, false));
     takeCopy(1);
