@@ -4,6 +4,7 @@ import { Interruption } from "../../src/lab/interruption.ts";
 import { labDown } from "../../src/lab/lab.ts";
 import { abandonedLabs } from "../../src/lab/lab-folder.ts";
 import { tryCommand } from "../../src/lab/run-command.ts";
+import { untilKernelRests } from "../kernel-rest.ts";
 import { withRoomForConnections } from "../replication/host-limits.ts";
 import { machineFacts } from "../replication/machine-facts.ts";
 import {
@@ -65,6 +66,7 @@ async function measure(
     for (const { cell, runs } of cells) {
       const what = `run ${run} of ${options.runs}: ${cell.scenario}, ${cell.contender}, ${cell.flows} flows`;
       try {
+        await untilKernelRests(signal);
         const result = await contenders[cell.contender]({
           ...{ name: options.name, scenario: cell.scenario, flows: cell.flows, signal },
           ...{ intervalMs: INTERVAL_MS, pulseIntervalMs: undefined, log: () => undefined },

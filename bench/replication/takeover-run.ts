@@ -1,4 +1,5 @@
 import { runScenario } from "../../src/lab/scenarios/run-scenario.ts";
+import { untilKernelRests } from "../kernel-rest.ts";
 
 /** One loss of power with so many connections in the table. */
 export interface TakeoverRun {
@@ -23,6 +24,7 @@ export const TAKEOVER_INTERVAL_MS = 10;
 const CONNECTIONS = 300;
 
 export async function runTakeover({ name, flows, signal, log }: TakeoverOptions): Promise<TakeoverRun> {
+  await untilKernelRests(signal);
   const report = await runScenario("power-off", {
     name,
     connections: CONNECTIONS,

@@ -7,9 +7,12 @@ import { cut, mend } from "../../src/lab/node-power.ts";
 import { runCommand, tryCommand } from "../../src/lab/run-command.ts";
 import { TestLab } from "./daemon-node.ts";
 import { waitFor } from "./namespace-waiting.ts";
+import { assertTablesEqual, mirrored } from "./table-equality.ts";
 
 const PATHS = ["sync", "lan", "wan"] as const;
 type Path = (typeof PATHS)[number];
+const SPLIT_CLIENT = "10.1.0.99";
+const BEGUN_APART = 20;
 
 let lab: TestLab;
 
@@ -172,6 +175,8 @@ test("both serve while they are apart; together again the higher one stays, and 
   const toldBefore = conflictsTold("gw1");
   for (const path of PATHS) await cut(lab.name, `gw1-${path}`, { silent: true });
   await assertRoles({ gw1: "active", gw2: "active" });
+  await beginConnections("gw1", 50_001);
+  await beginConnections("gw2", 50_101);
   for (const path of PATHS) await mend(lab.name, `gw1-${path}`);
   await assertRoles({ gw1: "active", gw2: "standby" });
   assert.ok((await conflictsOf("gw1")) > conflictsBefore);
@@ -181,7 +186,30 @@ test("both serve while they are apart; together again the higher one stays, and 
     /^tocha_failover_events_total\{event="(conflict|peerGaveWay)"\} [1-9]/m,
   );
   await lab.waitUntilWell();
+  await assertTablesEqual(lab, "gw1", "gw2");
+  const kept = (await mirrored(lab, "gw1")).filter((line) => line.includes(SPLIT_CLIENT));
+  assert.equal(kept.length, 2 * BEGUN_APART, "the connections that began at either of them go on");
 });
+
+/** Connections through a node, as its kernel has them when packets have made them. */
+async function beginConnections(node: string, firstPort: number): Promise<void> {
+  for (let port = firstPort; port < firstPort + BEGUN_APART; port++) {
+    const tuple = [
+      "-p",
+      "tcp",
+      "-s",
+      SPLIT_CLIENT,
+      "-d",
+      "198.51.100.7",
+      "--sport",
+      `${port}`,
+      "--dport",
+      "443",
+    ];
+    const state = ["--state", "ESTABLISHED", "-u", "SEEN_REPLY,ASSURED", "-t", "4000"];
+    await runCommand("ip", ["netns", "exec", lab.namespace(node), "conntrack", "-I", ...tuple, ...state]);
+  }
+}
 
 /** What a node has logged of its roles since it began to listen. */
 function transitionsSince(node: string): string[] {
