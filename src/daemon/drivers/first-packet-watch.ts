@@ -5,8 +5,12 @@ import { KernelError } from "../../linux/kernel-error.ts";
 import { deviceIndex } from "../../linux/libc.ts";
 import { allVirtualAddresses, type GroupSettings, type NodeSettings } from "../node-settings.ts";
 
-/** The sockets keep the kernel's time: how often they are read decides only when it is written down. */
-const READ_MS = 20;
+/**
+ * The sockets keep the kernel's time: how often they are read decides only when it is written down. At once on a busy gateway, where
+ * each packet costs something meanwhile; a quiet one is not woken up for it all the time.
+ */
+const READ_MS_MIN = 20;
+const READ_SHARE = 0.1;
 /** A gateway without any traffic for so long has no gap that could be measured. */
 const GIVE_UP_MS = 60_000;
 const LATE_MS_MAX = 1_000;
@@ -50,12 +54,17 @@ export class FirstPacketWatch {
     if (this.#sockets.size === 0 && agoMs > LATE_MS_MAX) return;
     this.#open();
     const decidedMs = performance.now() - agoMs;
-    this.#timer = setInterval(() => {
+    const look = () => {
       const packet = this.#read(decidedMs);
-      if (packet === undefined && performance.now() - decidedMs < GIVE_UP_MS) return;
+      const waitedMs = performance.now() - decidedMs;
+      if (packet === undefined && waitedMs < GIVE_UP_MS) {
+        this.#timer = setTimeout(look, Math.max(READ_MS_MIN, waitedMs * READ_SHARE)).unref();
+        return;
+      }
       this.close();
       if (packet !== undefined) done(packet);
-    }, READ_MS).unref();
+    };
+    this.#timer = setTimeout(look, READ_MS_MIN).unref();
   }
 
   #read(decidedMs: number): FirstPacket | undefined {
@@ -98,7 +107,7 @@ export class FirstPacketWatch {
   }
 
   #stopWaiting(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 }
