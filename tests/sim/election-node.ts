@@ -31,6 +31,10 @@ export type NodeEvent =
 /** What a socket holds while its process sleeps; what comes then is lost. */
 const SOCKET_QUEUE_MAX = 64;
 
+/** Clocks of machines have nothing in common, and drift: more than any quartz does, so that it shows. */
+const CLOCK_AHEAD_MS_MAX = 1_000_000;
+export const CLOCK_DRIFT = 0.001;
+
 /** One node: the production election, sessions and codecs, driven as the failover role drives them. */
 export class VirtualNode {
   readonly settings: ElectionSettings;
@@ -48,12 +52,18 @@ export class VirtualNode {
   #told: Readiness = {};
   #queue: (() => void)[] = [];
   #queueKeeps = true;
+  /** In world time. */
   #timerAtMs = Number.POSITIVE_INFINITY;
   #timer = 0;
+  /** Its own monotonic clock began some time before, and runs a little faster or slower than the world's. */
+  #clockAheadMs: number;
+  readonly #clockRate: number;
 
   constructor(settings: ElectionSettings, world: NodeWorld) {
     this.settings = settings;
     this.#world = world;
+    this.#clockAheadMs = CLOCK_AHEAD_MS_MAX * world.random();
+    this.#clockRate = 1 + CLOCK_DRIFT * (2 * world.random() - 1);
     for (const face of settings.faces) this.faceUp.set(face.name, true);
   }
 
@@ -61,11 +71,26 @@ export class VirtualNode {
     return this.settings.node;
   }
 
+  /** What its own clock shows. */
+  get #clockMs(): number {
+    return this.#clockAheadMs + this.#world.nowMs * this.#clockRate;
+  }
+
+  #worldMs(clockMs: number): number {
+    return (clockMs - this.#clockAheadMs) / this.#clockRate;
+  }
+
+  /** Its clock jumps ahead, as after a suspension that its timers know nothing of. A monotonic clock never goes back. */
+  stepClock(forwardMs: number): void {
+    this.#clockAheadMs += forwardMs;
+  }
+
   get isRunning(): boolean {
     return this.election !== undefined && !this.paused;
   }
 
-  start(): void {
+  /** `slowMs`: so much longer than usual until the gateway's rules are in place. */
+  start(slowMs = 0): void {
     if (this.election !== undefined) return;
     const { nowMs } = this.#world;
     this.#life += 1;
@@ -77,14 +102,18 @@ export class VirtualNode {
         return [name, new PulseConversation({ ownSession, paths, intervalMs })];
       }),
     );
-    this.election = new Election(this.settings, nowMs);
+    this.election = new Election(this.settings, this.#clockMs);
     this.tableComplete = false;
     this.#world.happened(this, { kind: "started" });
     for (const [face, up] of this.faceUp)
       if (up) this.input((election, now) => election.faceChanged(now, face, true));
-    this.#world.schedule(nowMs + 1 + 20 * this.#world.random(), () => {
+    this.#world.schedule(nowMs + slowMs + 1 + 20 * this.#world.random(), () => {
       if (this.#life === life)
-        this.input((election, now) => election.readinessChanged(now, { ...this.#told, gatewayReady: true }));
+        this.#whenAwake(true, () =>
+          this.input((election, now) =>
+            election.readinessChanged(now, { ...this.#told, gatewayReady: true }),
+          ),
+        );
     });
     this.#arm();
   }
@@ -171,7 +200,7 @@ export class VirtualNode {
   input(act: (election: Election, nowMs: number) => readonly ElectionEffect[]): void {
     const { election } = this;
     if (election === undefined) return;
-    for (const effect of act(election, this.#world.nowMs)) this.#perform(effect);
+    for (const effect of act(election, this.#clockMs)) this.#perform(effect);
     this.#arm();
   }
 
@@ -185,7 +214,7 @@ export class VirtualNode {
     const pulse = decodePulse(bytes);
     if (isDecodeError(pulse)) throw new Error(pulse.reason);
     if (pulse.path !== path) return;
-    const hearing = this.#conversations.get(pulse.sender)?.accept(this.#world.nowMs, path, pulse);
+    const hearing = this.#conversations.get(pulse.sender)?.accept(this.#clockMs, path, pulse);
     if (hearing === "overtaken")
       this.input((election, now) => election.receiveOvertaken(now, path, pulse.sender));
     if (hearing !== "fresh") return;
@@ -286,12 +315,14 @@ export class VirtualNode {
 
   /** Wakes the node at its deadline, a little late as every system does. */
   #arm(): void {
-    const deadline = this.election?.deadline ?? Number.POSITIVE_INFINITY;
+    // A timer runs for a time, and not until one: a clock that steps while it runs makes it late.
+    const deadline = this.#worldMs(this.election?.deadline ?? Number.POSITIVE_INFINITY);
     if (deadline >= this.#timerAtMs) return;
     this.#timerAtMs = deadline;
     this.#timer += 1;
     const timer = this.#timer;
-    this.#world.schedule(deadline + 0.2 * this.#world.random(), () => {
+    // Never early by an error of rounding, which would make it spin.
+    this.#world.schedule(deadline + 1e-6 + 0.2 * this.#world.random(), () => {
       if (this.#timer !== timer) return;
       this.#timerAtMs = Number.POSITIVE_INFINITY;
       if (!this.paused) this.#wake();
@@ -301,7 +332,7 @@ export class VirtualNode {
   #wake(): void {
     const { election } = this;
     if (election === undefined) return;
-    if (election.deadline <= this.#world.nowMs) this.input((machine, now) => machine.timeout(now));
+    if (election.deadline <= this.#clockMs) this.input((machine, now) => machine.timeout(now));
     else this.#arm();
   }
 }
