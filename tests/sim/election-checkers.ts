@@ -92,6 +92,8 @@ export class NoSharedAddresses implements Checker {
 
   observe(cluster: VirtualCluster): void {
     const { nodes, nowMs, options, network } = cluster;
+    // Nearly always; a checker looks after every event.
+    if (nodes.filter((node) => node.holdsAddresses).length < 2) return this.#since.forget();
     for (const [i, a] of nodes.entries()) {
       for (const b of nodes.slice(i + 1)) {
         const both = [a, b].every((node) => node.isRunning && node.holdsAddresses);
@@ -115,6 +117,7 @@ export class NoDeafContest implements Checker {
 
   observe(cluster: VirtualCluster): void {
     const { nodes, nowMs, options, network } = cluster;
+    if (nodes.filter((node) => node.holdsAddresses).length < 2) return this.#since.forget();
     for (const a of nodes) {
       for (const b of nodes) {
         if (a === b) continue;

@@ -31,6 +31,9 @@ export type NodeEvent =
 /** What a socket holds while its process sleeps; what comes then is lost. */
 const SOCKET_QUEUE_MAX = 64;
 
+/** Where pulses are written; allocating for each is a sixth of the time that a history takes. */
+const pulseBytes = new Uint8Array(PULSE_BYTES_MAX);
+
 /** Clocks of machines have nothing in common, and drift: more than any quartz does, so that it shows. */
 const CLOCK_AHEAD_MS_MAX = 1_000_000;
 export const CLOCK_DRIFT = 0.001;
@@ -268,7 +271,7 @@ export class VirtualNode {
   #pulse(recipient: string, path: Path): Uint8Array {
     const header = this.#conversations.get(recipient)?.header(path);
     if (header === undefined || this.election === undefined) throw new Error("no conversation");
-    const writer = new ByteWriter(PULSE_BYTES_MAX);
+    const writer = new ByteWriter(pulseBytes);
     const { node: sender, group } = this.settings;
     encodePulse(
       {
@@ -283,7 +286,7 @@ export class VirtualNode {
       },
       writer,
     );
-    return writer.written();
+    return writer.written().slice();
   }
 
   #frame(face: string, family: IpFamily, priority: number): Uint8Array {
