@@ -93,7 +93,10 @@ export class NoSharedAddresses implements Checker {
   observe(cluster: VirtualCluster): void {
     const { nodes, nowMs, options, network } = cluster;
     // Nearly always; a checker looks after every event.
-    if (nodes.filter((node) => node.holdsAddresses).length < 2) return this.#since.forget();
+    if (nodes.filter((node) => node.holdsAddresses).length < 2) {
+      this.#since.forget();
+      return;
+    }
     for (const [i, a] of nodes.entries()) {
       for (const b of nodes.slice(i + 1)) {
         const both = [a, b].every((node) => node.isRunning && node.holdsAddresses);
@@ -117,7 +120,10 @@ export class NoDeafContest implements Checker {
 
   observe(cluster: VirtualCluster): void {
     const { nodes, nowMs, options, network } = cluster;
-    if (nodes.filter((node) => node.holdsAddresses).length < 2) return this.#since.forget();
+    if (nodes.filter((node) => node.holdsAddresses).length < 2) {
+      this.#since.forget();
+      return;
+    }
     for (const a of nodes) {
       for (const b of nodes) {
         if (a === b) continue;

@@ -2,7 +2,7 @@ import { fail, isActive, Since } from "./election-checkers.ts";
 import type { Checker, VirtualCluster } from "./election-cluster.ts";
 import type { NodeEvent, VirtualNode } from "./election-node.ts";
 
-// Promises about a cluster that is in parts, and about how often it moves.
+// Promises about a cluster that is in parts, about how often it moves, and about what a takeover brings.
 
 /**
  * However the network is cut: among nodes that all hear each other one is active, soon neither more nor, when one of them
@@ -101,5 +101,18 @@ export class NoFlapping implements Checker {
     const most = 2 + (cluster.options.preempt ? 1 : 0);
     if (this.#takeovers.length > most)
       fail(`it moves on and on after the last fault: ${this.#takeovers.join(", ")}`);
+  }
+}
+
+/** Who takes over tells the neighbours at once, or they go on sending to the one before; and it has the rules to serve by. */
+export class ServesFromTheFirstMoment implements Checker {
+  readonly #announcedMs = new Map<string, number>();
+
+  happened({ nowMs }: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
+    if (event.kind !== "effect") return;
+    if (event.effect.do === "announce") this.#announcedMs.set(node.name, nowMs);
+    if (event.effect.do !== "transition" || event.effect.to !== "active") return;
+    if (this.#announcedMs.get(node.name) !== nowMs) fail(`${node.name} took over and announced nothing`);
+    if (!node.rulesReady) fail(`${node.name} took over without the gateway's rules`);
   }
 }

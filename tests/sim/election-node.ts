@@ -49,6 +49,8 @@ export class VirtualNode {
   paused = false;
   holdsAddresses = false;
   tableComplete = false;
+  /** Its kernel has the gateway's rules. */
+  rulesReady = false;
   /** Carrier, by face. */
   readonly faceUp = new Map<string, boolean>();
   /** What its control role has told last, and tells again to a process that has just started. */
@@ -107,16 +109,16 @@ export class VirtualNode {
     );
     this.election = new Election(this.settings, this.#clockMs);
     this.tableComplete = false;
+    this.rulesReady = false;
     this.#world.happened(this, { kind: "started" });
     for (const [face, up] of this.faceUp)
       if (up) this.input((election, now) => election.faceChanged(now, face, true));
     this.#world.schedule(nowMs + slowMs + 1 + 20 * this.#world.random(), () => {
-      if (this.#life === life)
-        this.#whenAwake(true, () =>
-          this.input((election, now) =>
-            election.readinessChanged(now, { ...this.#told, gatewayReady: true }),
-          ),
-        );
+      if (this.#life !== life) return;
+      this.rulesReady = true;
+      this.#whenAwake(true, () =>
+        this.input((election, now) => election.readinessChanged(now, { ...this.#told, gatewayReady: true })),
+      );
     });
     this.#arm();
   }

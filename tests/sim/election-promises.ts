@@ -13,7 +13,11 @@ import {
   OneActiveAtTheEnd,
 } from "./election-checkers.ts";
 import type { Checker } from "./election-cluster.ts";
-import { NoFlapping, OneActivePerComponent } from "./election-component-checkers.ts";
+import {
+  NoFlapping,
+  OneActivePerComponent,
+  ServesFromTheFirstMoment,
+} from "./election-component-checkers.ts";
 
 /** A new checker of each kind, for one history. */
 export function everyPromise(): Checker[] {
@@ -29,6 +33,7 @@ export function everyPromise(): Checker[] {
     new NoTakeoverWithIncompleteTable(),
     new NoRetreatWithoutCause(),
     new NoFlapping(),
+    new ServesFromTheFirstMoment(),
     new NoWordAfterSleep(),
     new ActiveSpeaks(),
     new AddressesFollowTheRole(),

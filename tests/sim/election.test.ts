@@ -25,15 +25,15 @@ describe("a cluster of elections on virtual time", () => {
   });
 
   it("keeps every promise when checks fail and nodes are set aside as well", () => {
-    return everySeed("rankFaults", seeds(3));
+    return everySeed("rankFaults", seeds(6));
   });
 
   it("moves nothing when only the sync link is cut", () => {
-    return everySeed("cutSync", seeds(10));
+    return everySeed("cutSync", seeds(20));
   });
 
   it("runs the same way for the same seed", () => {
-    for (const seed of seeds(200)) assert.equal(runFaults(seed).story, runFaults(seed).story);
+    for (const seed of seeds(400)) assert.equal(runFaults(seed).story, runFaults(seed).story);
   });
 });
 
@@ -294,7 +294,7 @@ class SingleRun {
 
 function single(title: string, act: (run: SingleRun) => void): void {
   it(title, () => {
-    for (const seed of seeds(50)) {
+    for (const seed of seeds(100)) {
       for (const intervalMs of [10, 100]) {
         tried(seed, () => {
           const run = new SingleRun(seed, intervalMs);
