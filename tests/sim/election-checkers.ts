@@ -72,7 +72,8 @@ export class NeverLongWithoutActive implements Checker {
     this.#since.note("orphaned", isOrphaned, nowMs);
     for (const node of nodes) {
       const isAble = isOrphaned && node.isRunning && node.election?.view.effectivePriority !== 0;
-      const isReady = isAble && roleOf(node) === "standby" && node.tableComplete;
+      const isInTime = node.lateMs === 0;
+      const isReady = isAble && isInTime && roleOf(node) === "standby" && node.tableComplete;
       const isEligible = isReady && node.election?.pulse().resigning === false;
       // An active-down time at the lowest priority, and once more for a standby that was late.
       if (this.#since.note(`${node.name} eligible`, isEligible, nowMs) > 8 * options.intervalMs + 25) {
@@ -300,15 +301,17 @@ export class ActiveSpeaks implements Checker {
 
   observe(cluster: VirtualCluster): void {
     for (const node of cluster.nodes) {
-      const quietMs = this.#since.note(node.name, node.isRunning && isActive(node), cluster.nowMs);
+      const shallSpeak = node.isRunning && isActive(node) && node.lateMs === 0;
+      const quietMs = this.#since.note(node.name, shallSpeak, cluster.nowMs);
       // An interval, one of listening after a sleep, and delays.
       if (quietMs > 2.5 * cluster.options.intervalMs) fail(`${node.name} is active and says nothing`);
     }
   }
 
   happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
-    if (event.kind !== "effect" || event.effect.do !== "send-advertisement") return;
-    this.#since.note(node.name, false, cluster.nowMs);
+    const speaks = event.kind === "effect" && event.effect.do === "send-advertisement";
+    // It listens once more, from then on.
+    if (speaks || event.kind === "clock stepped") this.#since.note(node.name, false, cluster.nowMs);
   }
 }
 

@@ -26,7 +26,7 @@ export type Heard = "pulse" | "advertisement";
 export type NodeEvent =
   | { readonly kind: "effect"; readonly effect: ElectionEffect }
   | { readonly kind: "heard"; readonly what: Heard; readonly active: boolean; readonly resigning: boolean }
-  | { readonly kind: "started" | "ended" | "paused" | "resumed" };
+  | { readonly kind: "started" | "ended" | "paused" | "resumed" | "clock stepped" };
 
 /** What a socket holds while its process sleeps; what comes then is lost. */
 const SOCKET_QUEUE_MAX = 64;
@@ -57,6 +57,8 @@ export class VirtualNode {
   #told: Readiness = {};
   #queue: (() => void)[] = [];
   #queueKeeps = true;
+  /** Each time it is woken so much too late: a machine that is starved all the time. */
+  lateMs = 0;
   /** In world time. */
   #timerAtMs = Number.POSITIVE_INFINITY;
   #timer = 0;
@@ -88,6 +90,7 @@ export class VirtualNode {
   /** Its clock jumps ahead, as after a suspension that its timers know nothing of. A monotonic clock never goes back. */
   stepClock(forwardMs: number): void {
     this.#clockAheadMs += forwardMs;
+    this.#world.happened(this, { kind: "clock stepped" });
   }
 
   get isRunning(): boolean {
@@ -327,7 +330,7 @@ export class VirtualNode {
     this.#timer += 1;
     const timer = this.#timer;
     // Never early by an error of rounding, which would make it spin.
-    this.#world.schedule(deadline + 1e-6 + 0.2 * this.#world.random(), () => {
+    this.#world.schedule(deadline + 1e-6 + this.lateMs + 0.2 * this.#world.random(), () => {
       if (this.#timer !== timer) return;
       this.#timerAtMs = Number.POSITIVE_INFINITY;
       if (!this.paused) this.#wake();

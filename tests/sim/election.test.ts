@@ -94,6 +94,17 @@ describe("three elections, one event", () => {
     assert.deepEqual(run.changes, []);
   });
 
+  single("the only one left is late all the time: it becomes active all the same", (run) => {
+    // So late that it shall listen first, and not so late that listening has no end (timing.ts).
+    const { pulseIntervalMs } = run.cluster.options;
+    run.best.lateMs = 2.5 * pulseIntervalMs;
+    run.settle();
+    run.active.crash();
+    run.next.crash();
+    run.settle();
+    assert.deepEqual(run.takeovers, [run.best.name]);
+  });
+
   single("the clock of the active steps: nothing moves", (run) => {
     run.active.stepClock(100 * run.intervalMs);
     run.settle();
