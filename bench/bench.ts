@@ -10,6 +10,10 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
     const { replicationBench } = await import("./replication/replication-bench.ts");
     await replicationBench(args);
   },
+  failover: async () => {
+    const { failoverBench } = await import("./failover/failover-bench.ts");
+    await failoverBench(args);
+  },
 };
 
 const bench = benches[name ?? ""];

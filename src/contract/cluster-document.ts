@@ -96,6 +96,10 @@ const group = z
       description:
         "Whether the active answers for the virtual addresses as for its own, such as ping (Accept_Mode of RFC 9568 6.1). Default true.",
     }),
+    announceRate: z.int().min(1).max(100_000).optional().meta({
+      description:
+        "How many virtual addresses are announced a second on one interface, at most. Without it all at once, which is best unless switches drop such bursts.",
+    }),
     unicastPeers,
     routerAdvertisements,
     checks: z.record(nameOf("a check"), groupCheck).default({}).meta({

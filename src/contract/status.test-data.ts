@@ -118,7 +118,7 @@ function node(name: string, rest: Partial<NodeStatus>): NodeStatus {
       },
     ],
     processes: [{ role: "failover", pid: 4_711, restarts: 0, realTime: true }],
-    ...{ memoryKiB: 181_000, lateness: { maxMs: 0.4 }, counters: {} },
+    ...{ memoryKiB: 181_000, lateness: { maxMs: 0.4, lastMinuteMs: 0.2 }, counters: {} },
     ...rest,
   };
   return inGroup(whole, "gateway");

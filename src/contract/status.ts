@@ -187,7 +187,7 @@ export const nodeStatusSchema = z.object({
   /** It was set aside: it becomes active only where nobody else can. */
   maintenance: maintenanceSchema.optional(),
   /** How late the failover role's loop woke up at most. */
-  lateness: z.object({ maxMs: z.number() }),
+  lateness: z.object({ maxMs: z.number(), lastMinuteMs: z.number().default(0) }),
   counters,
 });
 

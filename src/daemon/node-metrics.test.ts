@@ -63,7 +63,12 @@ const group = (name: string, of: ElectionView): GroupReport => ({
 });
 
 const failover: FailoverReport = {
-  ...{ role: "failover", nowMs: 9_000, realTime: true, latenessMsMax: 1.5 },
+  ...{
+    role: "failover",
+    nowMs: 9_000,
+    realTime: true,
+    lateness: { maxMs: 1.5, lastMinuteMs: 0.2, over: [3, 0, 0, 0, 0, 0, 0] },
+  },
   groups: [group("gateway", view), group("guests", { ...view, role: "standby" })],
   counters: { pulseReplayed: 4 },
 };
@@ -134,6 +139,8 @@ describe("renderNodeMetrics", () => {
       'tocha_interface_up{interface="lan",device="eth0"} 0',
       'tocha_peer_heard_seconds{peer="gw2",path="sync"} 0.01',
       "tocha_failover_lateness_max_seconds 0.0015",
+      'tocha_failover_late_wakeups_total{over="0.001"} 3',
+      'tocha_failover_late_wakeups_total{over="0.1"} 0',
       'tocha_failover_events_total{event="conflict"} 2',
       'tocha_failover_events_total{event="pulseReplayed"} 4',
       'tocha_takeovers_total{group="gateway",cause="silence"} 2',

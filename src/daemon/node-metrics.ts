@@ -1,4 +1,5 @@
 import { type CheckStatus, nodeRoles } from "../contract/status.ts";
+import { LATENESS_BOUNDS_MS } from "./drivers/lateness-meter.ts";
 import type { GroupHistoryFigures } from "./drivers/node-history.ts";
 import { addHistory } from "./history-metrics.ts";
 import { type MetricLabels, MetricSet, type RenderedMetrics } from "./metric-set.ts";
@@ -71,7 +72,7 @@ function addHealth(metrics: MetricSet, { checks = [], isSetAside = false }: Node
 }
 
 function addFailover(metrics: MetricSet, report: FailoverReport): void {
-  const { nowMs, realTime, latenessMsMax } = report;
+  const { nowMs, realTime, lateness } = report;
   for (const { name: group, view } of report.groups) {
     for (const role of nodeRoles) {
       if (role === "unknown") continue;
@@ -122,8 +123,16 @@ function addFailover(metrics: MetricSet, report: FailoverReport): void {
   metrics.gauge(
     "tocha_failover_lateness_max_seconds",
     "How late the failover loop woke up at most.",
-    latenessMsMax / 1_000,
+    lateness.maxMs / 1_000,
   );
+  for (const [index, boundMs] of LATENESS_BOUNDS_MS.entries()) {
+    metrics.counter(
+      "tocha_failover_late_wakeups_total",
+      "Wake-ups of the failover loop that were later than so many seconds.",
+      lateness.over[index] ?? 0,
+      { over: String(boundMs / 1_000) },
+    );
+  }
   for (const [event, count] of Object.entries(counters))
     metrics.counter(
       "tocha_failover_events_total",

@@ -66,6 +66,7 @@ export interface GroupSettings {
   readonly priority: number;
   readonly intervalMs: number;
   readonly pulseIntervalMs: number;
+  readonly announceRate: number | undefined;
   readonly preempt: boolean;
   readonly preemptDelayMs: number;
   /** What is spoken over IPv4. */
@@ -162,6 +163,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
       priority: group.priorities[node] ?? 1,
       intervalMs: group.intervalMs,
       pulseIntervalMs: group.pulseIntervalMs,
+      announceRate: group.announceRate,
       preempt: group.preempt,
       preemptDelayMs: group.preemptDelayMs,
       version: group.version === 2 ? 2 : 3,

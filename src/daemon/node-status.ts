@@ -66,7 +66,7 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
     checks: [...(source.checks ?? [])],
     ...(source.maintenance === undefined ? {} : { maintenance: source.maintenance }),
     memoryKiB: kernel.memoryKiB,
-    lateness: { maxMs: failover?.latenessMsMax ?? 0 },
+    lateness: { maxMs: failover?.lateness.maxMs ?? 0, lastMinuteMs: failover?.lateness.lastMinuteMs ?? 0 },
     counters: { ...view?.counters, ...replicationCounters(replicator), ...logCounters(supervisor) },
   };
 }
@@ -169,7 +169,7 @@ export function unreachableNode(settings: NodeSettings, name: string): NodeStatu
     peers: [],
     processes: [],
     memoryKiB: 0,
-    lateness: { maxMs: 0 },
+    lateness: { maxMs: 0, lastMinuteMs: 0 },
     counters: {},
   };
 }

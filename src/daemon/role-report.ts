@@ -1,5 +1,6 @@
 import type { ElectionView, PeerView } from "../core/election/election-types.ts";
 import type { ResyncCause, SourceState } from "../core/replication/source-types.ts";
+import type { LatenessReport } from "./drivers/lateness-meter.ts";
 import type { Liveliness } from "./role-heartbeat.ts";
 import type { WorkerRole } from "./role-message.ts";
 
@@ -21,7 +22,7 @@ export interface FailoverReport {
   readonly groups: readonly GroupReport[];
   readonly nowMs: number;
   readonly realTime: boolean;
-  readonly latenessMsMax: number;
+  readonly lateness: LatenessReport;
   readonly counters: Record<string, number>;
 }
 

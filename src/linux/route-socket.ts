@@ -45,8 +45,11 @@ import {
   RETURN,
 } from "./socket-filter.ts";
 
-/** Requests of one transaction fit here: 256 addresses and more. */
-const WRITER_BYTES = 32_768;
+/** Requests of one system call fit here. */
+const WRITER_BYTES = 65_536;
+/** A request is at most this long: an IPv6 address with all its attributes has 80 bytes, a route 84. */
+const REQUEST_BYTES_MAX = 128;
+const REQUESTS_MAX = Math.floor(WRITER_BYTES / REQUEST_BYTES_MAX);
 
 /** Addresses, links and routes of this network namespace (rtnetlink), changed in batches of one system call. */
 export class RouteSocket {
@@ -113,11 +116,15 @@ export class RouteSocket {
     changes: readonly T[],
     write: (writer: NetlinkWriter, change: T, sequence: number) => void,
   ): Refusal[] {
-    if (changes.length === 0) return [];
-    this.#writer.reset();
-    for (const [sequence, change] of changes.entries()) write(this.#writer, change, sequence);
-    this.#writer.addFlagsToLast(NLM_F_ACK);
-    return this.#socket.transact(this.#writer.written());
+    const refusals: Refusal[] = [];
+    for (let begin = 0; begin < changes.length; begin += REQUESTS_MAX) {
+      this.#writer.reset();
+      const part = changes.slice(begin, begin + REQUESTS_MAX);
+      for (const [index, change] of part.entries()) write(this.#writer, change, begin + index);
+      this.#writer.addFlagsToLast(NLM_F_ACK);
+      refusals.push(...this.#socket.transact(this.#writer.written()));
+    }
+    return refusals;
   }
 }
 

@@ -3,6 +3,7 @@ import { DecodeError } from "../../src/base/decode-error.ts";
 import { groupNamesHash } from "../../src/core/replication/hello.ts";
 import { SinkStream } from "../../src/core/replication/sink-stream.ts";
 import { TableDigest } from "../../src/core/replication/table-digest.ts";
+import { UnmergedGroups } from "../../src/core/replication/unmerged-groups.ts";
 import { flowParse, parseFlow } from "../../src/wire/conntrack-message.ts";
 import {
   FLOW_MESSAGE_BYTES_MAX,
@@ -217,7 +218,10 @@ export function flowSyncTarget(): FuzzTarget {
 function receive(chunks: readonly Uint8Array[]): { heard: string; reason: string } {
   const splitter = new SyncFrameSplitter();
   const sink = new SinkStream(
-    { cluster: CLUSTER, node: "gw2", peer: SOURCE, groups: ["gateway"], flows: 0, resume: undefined },
+    {
+      ...{ cluster: CLUSTER, node: "gw2", peer: SOURCE, groups: ["gateway"] },
+      ...{ flows: 0, resume: undefined, unmerged: new UnmergedGroups() },
+    },
     0,
   );
   const frames: SyncFrame[] = [];

@@ -7,9 +7,11 @@ import { ReplicationWorld, type WorldFaults } from "./replication-world.ts";
 const faults: WorldFaults = {
   ...{ cut: 0.004, takeover: 0.003, switchover: 0.003, restart: 0.002 },
   ...{ pressure: 0.02, readDelay: 0.3, corrupt: 0.002 },
+  contest: 0.001,
 };
 export const calm: WorldFaults = {
   ...{ cut: 0, takeover: 0, switchover: 0, restart: 0, pressure: 0, readDelay: 0, corrupt: 0 },
+  contest: 0,
 };
 /** Two sweeps: time for what only a comparison can mend. */
 export const SETTLE_MS = 2 * SWEEP_MS + 5_000;
@@ -22,6 +24,7 @@ export interface History {
   readonly resumed: number;
   readonly corruptions: number;
   readonly unreported: number;
+  readonly contests: number;
 }
 
 /** Runs one world and throws where a promise is broken. */
@@ -45,8 +48,8 @@ export function simulate(seed: number): History {
       );
     }
   }
-  const { takeovers, takeoversOfOne, corruptions, unreportedChecked: unreported } = world;
-  return { histories: 1, takeovers, takeoversOfOne, resumed, corruptions, unreported };
+  const { takeovers, takeoversOfOne, corruptions, contests, unreportedChecked: unreported } = world;
+  return { histories: 1, takeovers, takeoversOfOne, resumed, corruptions, contests, unreported };
 }
 
 function texts(flows: readonly FakeFlow[]): string[] {
@@ -62,5 +65,6 @@ export function sumOf(histories: readonly History[]): History {
     resumed: sum("resumed"),
     corruptions: sum("corruptions"),
     unreported: sum("unreported"),
+    contests: sum("contests"),
   };
 }

@@ -3,6 +3,7 @@ import type { FlowOwner, GroupSet } from "../../src/core/replication/flow-owner.
 import { SourceStream } from "../../src/core/replication/source-stream.ts";
 import type { SourceEffect } from "../../src/core/replication/source-types.ts";
 import { TableDigest } from "../../src/core/replication/table-digest.ts";
+import { UnmergedGroups } from "../../src/core/replication/unmerged-groups.ts";
 import { FlowFields } from "../../src/wire/flow-fields.ts";
 import type { LogPlace } from "../../src/wire/flow-sync.ts";
 import {
@@ -65,6 +66,7 @@ export class SimulatedNode {
   /** Its table is the truth about these. */
   whole = true;
   readonly #adoptedFrom = new Set<string>();
+  unmerged = new UnmergedGroups();
   /** What the resume file holds, by peer, and what stood in it some time ago. */
   readonly places = new Map<string, LogPlace>();
   /** What the present log says, for a checker. */
@@ -99,6 +101,7 @@ export class SimulatedNode {
     this.log = this.#newLog();
     this.entries = [];
     this.kernel.subscribe(false);
+    this.unmerged = new UnmergedGroups();
     this.#newSources();
   }
 
@@ -116,6 +119,7 @@ export class SimulatedNode {
     this.groups = groups;
     this.whole = groups === 0 || (whole && this.whole);
     this.#adoptedFrom.clear();
+    this.unmerged.add(groups);
     if (groups !== 0) {
       for (const source of this.sources) this.perform(source, source.stream.flush(nowMs));
       this.restartLog();

@@ -6,6 +6,7 @@ import { SinkStream } from "../../src/core/replication/sink-stream.ts";
 import type { Purge, SinkEffect } from "../../src/core/replication/sink-types.ts";
 import type { SourceEffect } from "../../src/core/replication/source-types.ts";
 import { TableDigest } from "../../src/core/replication/table-digest.ts";
+import { rivalsOf } from "../../src/core/replication/unmerged-groups.ts";
 import { FlowFields } from "../../src/wire/flow-fields.ts";
 import { SyncFrameSplitter } from "../../src/wire/flow-sync.ts";
 import {
@@ -50,6 +51,8 @@ export interface WorldFaults {
   readonly restart: number;
   readonly pressure: number;
   readonly readDelay: number;
+  /** A standby becomes active although the active node goes on, until one of them gives way. */
+  readonly contest: number;
   /** Somebody deletes, adds or alters an entry of a standby's table by hand. */
   readonly corrupt: number;
 }
@@ -61,6 +64,8 @@ export const FLOW_IDS = 200;
 const NAT_PORTS = 260;
 /** A place that is older than this in the resume file does not count as yesterday's. */
 const PLACE_AGE = 0.1;
+/** Two nodes that hear each other settle it sooner; a split lasts longer. */
+const CONTEST_MS_MAX = 1_000;
 
 /** Nodes whose replication machines run against fake kernels over a network that is cut, slow, and comes back. */
 export class ReplicationWorld {
@@ -77,12 +82,15 @@ export class ReplicationWorld {
   #provisional: { readonly kernel: FakeKernel; readonly id: number }[] = [];
   /** Flows of a standby that somebody laid hands on: nothing is promised until the next sweep. */
   #corrupted = new Set<number>();
+  /** Two nodes are active for the group. */
+  #contests: { readonly group: GroupSet; readonly endMs: number }[] = [];
   takeovers = 0;
   /** … of which the other group was on another node, which went on. */
   takeoversOfOne = 0;
   /** Flows without an event that a complete standby had. */
   unreportedChecked = 0;
   corruptions = 0;
+  contests = 0;
 
   constructor(seed: number) {
     this.#random = seededRandom(seed);
@@ -114,6 +122,10 @@ export class ReplicationWorld {
 
   activeFor(group: GroupSet): SimulatedNode | undefined {
     return this.nodes.find(({ groups }) => (groups & group) !== 0);
+  }
+
+  activesFor(group: GroupSet): readonly SimulatedNode[] {
+    return this.nodes.filter(({ groups }) => (groups & group) !== 0);
   }
 
   standbysOf(group: GroupSet): readonly SimulatedNode[] {
@@ -159,6 +171,8 @@ export class ReplicationWorld {
     if (this.#random() < faults.takeover) this.#takeOver();
     if (this.#random() < faults.switchover) this.#switchOver();
     if (this.#random() < faults.restart) this.#restart();
+    if (this.#random() < faults.contest) this.#contest();
+    this.#settleContests();
     this.#connect();
     for (const node of this.nodes) this.#runNode(node, faults);
     for (const connection of [...this.#connections]) this.#deliver(connection);
@@ -177,13 +191,16 @@ export class ReplicationWorld {
   #makeTraffic(): void {
     for (let i = Math.floor(this.#random() * 6); i > 0; i--) {
       const id = Math.floor(this.#random() * FLOW_IDS);
-      const kernel = this.activeFor(this.groupOf(id))?.kernel;
+      const actives = this.activesFor(this.groupOf(id));
+      const kernel = this.#oneOf(actives)?.kernel;
       if (kernel === undefined) continue;
       if (kernel.flows.has(id)) {
         kernel.destroy(id);
         this.#alive.delete(id);
-      } else {
-        const flow = { id, natPort: this.#freePort(kernel, id), mark: Math.floor(this.#random() * 2) };
+      } else if (actives.every((one) => !one.kernel.flows.has(id))) {
+        // What begins on two active nodes with the same addresses and ports cannot go on twice.
+        const natPort = this.#freePort(actives, id);
+        const flow = { id, natPort, mark: Math.floor(this.#random() * 2) };
         kernel.create(flow);
         this.#alive.set(id, flow.natPort);
       }
@@ -204,8 +221,8 @@ export class ReplicationWorld {
   }
 
   /** Ports are used again soon, as on a busy gateway. */
-  #freePort(kernel: FakeKernel, id: number): number {
-    const flows = [...kernel.flows.values()];
+  #freePort(nodes: readonly SimulatedNode[], id: number): number {
+    const flows = nodes.flatMap(({ kernel }) => [...kernel.flows.values()]);
     const isUsed = (natPort: number) => flows.some((flow) => isSamePort(flow, { id, natPort, mark: 0 }));
     let port = Math.floor(this.#random() * NAT_PORTS);
     while (isUsed(port)) port = (port + 1) % NAT_PORTS;
@@ -214,10 +231,8 @@ export class ReplicationWorld {
 
   #corrupt(): void {
     const group = this.#anyGroup();
-    const standbys = this.standbysOf(group);
-    const standby = standbys[Math.floor(this.#random() * standbys.length)];
-    const flows = this.flowsOf(standby, group);
-    const flow = flows[Math.floor(this.#random() * flows.length)];
+    const standby = this.#oneOf(this.standbysOf(group));
+    const flow = this.#oneOf(this.flowsOf(standby, group));
     if (standby === undefined || flow === undefined) return;
     this.corruptions++;
     this.#corrupted.add(flow.id);
@@ -234,7 +249,11 @@ export class ReplicationWorld {
   }
 
   #anyGroup(): GroupSet {
-    return this.groups[Math.floor(this.#random() * this.groups.length)] ?? 1;
+    return this.#oneOf(this.groups) ?? 1;
+  }
+
+  #oneOf<T>(things: readonly T[]): T | undefined {
+    return things[Math.floor(this.#random() * things.length)];
   }
 
   #runNode(node: SimulatedNode, faults: WorldFaults): void {
@@ -261,7 +280,7 @@ export class ReplicationWorld {
     const resume = to.places.get(from.name);
     const settings = {
       ...{ cluster: "sim", node: to.name, peer: from.name, groups: to.groupNames },
-      ...{ flows: to.kernel.flows.size, resume },
+      ...{ flows: to.kernel.flows.size, resume, unmerged: to.unmerged },
     };
     const connection: Connection = {
       ...{ from, to, source },
@@ -274,8 +293,8 @@ export class ReplicationWorld {
       purge: undefined,
       digest: undefined,
     };
-    connection.sink.setSelfGroups(to.groups);
     this.#connections.push(connection);
+    this.#settleClaims(to);
     from.perform(source, source.stream.connected(this.#nowMs, from.kernel.flows.size));
   }
 
@@ -286,6 +305,7 @@ export class ReplicationWorld {
   #disconnect(connection: Connection): void {
     this.#connections = this.#connections.filter((one) => one !== connection);
     connection.sink.disconnected();
+    this.#settleClaims(connection.to);
     const { from, source } = connection;
     from.perform(source, source.stream.disconnected());
   }
@@ -334,6 +354,47 @@ export class ReplicationWorld {
     this.#activate(to, group);
   }
 
+  #contest(): void {
+    const group = this.#anyGroup();
+    const heir = this.#oneOf(this.standbysOf(group));
+    if (heir === undefined || this.activeFor(group) === undefined) return;
+    this.contests++;
+    this.#contests.push({ group, endMs: this.#nowMs + this.#random() * CONTEST_MS_MAX });
+    this.#activate(heir, group, this.isComplete(heir, group));
+  }
+
+  #settleContests(): void {
+    const ended = this.#contests.filter(({ endMs }) => endMs <= this.#nowMs);
+    if (ended.length === 0) return;
+    this.#contests = this.#contests.filter(({ endMs }) => endMs > this.#nowMs);
+    for (const { group } of ended) {
+      const actives = this.activesFor(group);
+      const loser = actives.length > 1 ? this.#oneOf(actives) : undefined;
+      if (loser !== undefined) this.#setGroups(loser, loser.groups & ~group);
+    }
+  }
+
+  /** Both are active, and hear nothing of each other, while new connections go through either. @returns them with the one that stays active */
+  splitAndHeal(count: number): { readonly group: GroupSet; readonly ids: readonly number[] } {
+    const group = this.#anyGroup();
+    const from = this.activeFor(group);
+    const [heir] = this.standbysOf(group);
+    if (from === undefined || heir === undefined)
+      throw new Error("every group has an active node and a standby");
+    this.#cut();
+    this.#activate(heir, group, this.isComplete(heir, group));
+    const ids = Array.from({ length: 2 * count }, (_, index) => FLOW_IDS + index).filter(
+      (id) => this.groupOf(id) === group,
+    );
+    for (const id of ids) {
+      const flow = { id, natPort: NAT_PORTS + id, mark: 0 };
+      (this.#random() < 0.5 ? from : heir).kernel.create(flow);
+      this.#alive.set(id, flow.natPort);
+    }
+    this.#setGroups(this.#random() < 0.5 ? from : heir, 0);
+    return { group, ids };
+  }
+
   #activate(node: SimulatedNode, group: GroupSet, whole = true): void {
     for (const id of this.#corrupted) if (this.groupOf(id) === group) this.#corrupted.delete(id);
     this.#setGroups(node, node.groups | group, whole);
@@ -373,10 +434,15 @@ export class ReplicationWorld {
 
   #setGroups(node: SimulatedNode, groups: GroupSet, whole = true): void {
     node.setGroups(this.#nowMs, groups, whole);
-    for (const one of this.#connections.filter(({ to }) => to === node)) {
-      this.#performSink(one, one.sink.setSelfGroups(groups));
-      if (one.sink.missedCopy) this.#disconnect(one);
-    }
+    this.#settleClaims(node);
+  }
+
+  /** As the replicator role does it. */
+  #settleClaims(node: SimulatedNode): void {
+    const connections = this.#connections.filter(({ to }) => to === node);
+    const sinks = connections.map(({ sink }) => sink);
+    for (const one of connections)
+      this.#performSink(one, one.sink.setClaims(node.groups, rivalsOf(one.sink, sinks)));
   }
 
   #stream(source: SimulatedNode | undefined, standby: SimulatedNode): Connection | undefined {
@@ -392,13 +458,23 @@ export class ReplicationWorld {
     for (const { position, flow, destroyed } of last.values()) {
       if (position > applied.position || destroyed || this.#corrupted.has(flow.id)) continue;
       if (dead.groupOf(flow) !== group) continue;
-      if (this.#alive.get(flow.id) !== flow.natPort) continue;
+      if (this.#alive.get(flow.id) !== flow.natPort || this.#isContested(flow)) continue;
       const held = heir.kernel.flows.get(flow.id);
       if (held?.natPort !== flow.natPort)
         throw new Error(
           `flow ${flow.id} was acknowledged and is ${held === undefined ? "lost" : "mistranslated"}`,
         );
     }
+  }
+
+  /** Another active node has taken its place with a flow of its own, which may be stale: a standby cannot have both. */
+  #isContested(flow: FakeFlow): boolean {
+    const actives = this.activesFor(this.groupOf(flow.id));
+    return actives.some(({ kernel }) =>
+      [...kernel.flows.values()].some((one) =>
+        one.natPort !== flow.natPort ? one.id === flow.id : one.id !== flow.id && isSamePort(one, flow),
+      ),
+    );
   }
 
   /** The promise: who is complete has also what the log never told of, once it is known that there is such. */
@@ -410,6 +486,8 @@ export class ReplicationWorld {
         continue;
       }
       if (active.groupOf(flow) !== group || this.#corrupted.has(flow.id)) continue;
+      // It ended on another node, while both were active.
+      if (this.#alive.get(flow.id) !== flow.natPort || this.#isContested(flow)) continue;
       this.unreportedChecked++;
       if (standby.kernel.flows.get(flow.id)?.natPort !== flow.natPort)
         throw new Error(
@@ -442,7 +520,11 @@ export class ReplicationWorld {
           if (connection !== undefined) this.#disconnect(connection);
           break;
         case "adopt":
-          node.kernel.inject(effect.records, { taken: "keep", onUpsert: () => {}, onKept: () => {} });
+          node.kernel.inject(effect.records, {
+            taken: "keep",
+            onUpsert: (fields) => this.#provisional.push({ kernel: node.kernel, id: flowOf(fields).id }),
+            onKept: () => undefined,
+          });
           break;
         case "adopted-all":
           node.adopted(source.peer);
@@ -468,6 +550,7 @@ export class ReplicationWorld {
       const fault = connection.forwardSplitter.push(next, (frame) =>
         this.#performSink(connection, sink.receive(this.#nowMs, frame)),
       );
+      this.#settleClaims(to);
       if (fault !== undefined) throw new Error(`the sink cannot read the stream: ${fault.reason}`);
     }
     for (
@@ -521,6 +604,7 @@ export class ReplicationWorld {
         case "abort-digest":
           connection.digest = undefined;
           break;
+        case "begin-anew":
         case "close":
           this.#disconnect(connection);
           break;
@@ -571,19 +655,20 @@ export class ReplicationWorld {
     to.kernel.flows.delete(flow.id);
   }
 
-  #startPurge(connection: Connection, { copy, groups, buckets, beyond }: Purge): void {
+  #startPurge(connection: Connection, { copy, groups, buckets, offered: offeredGroups }: Purge): void {
     const { kernel } = connection.to;
     const offered: FakeFlow[] = [];
     connection.purge = {
       parts: kernel.dump(DUMP_PART),
       take: (flows) => {
         for (const flow of flows) {
-          if ((connection.to.groupOf(flow) & groups) === 0) continue;
+          const group = connection.to.groupOf(flow);
+          if ((group & groups) === 0) continue;
           fillFields(this.#fields, flow);
           const copied = buckets.set.has(buckets.bucketing.bucket(this.#fields));
           // This very entry: a part may be older than a flow that has taken the place meanwhile.
           const isBeyond = copied && !connection.keys.has(this.#fields);
-          if (isBeyond && beyond === "offer") offered.push(flow);
+          if (isBeyond && (group & offeredGroups) !== 0) offered.push(flow);
           else if (isBeyond && kernel.flows.get(flow.id) === flow) this.#purge(connection, flow);
         }
       },

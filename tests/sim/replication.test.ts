@@ -30,7 +30,8 @@ async function simulateAll(seeds: readonly number[]): Promise<History> {
 
 test(`replication: after ${SEEDS} random histories the tables are equal, and nothing acknowledged is lost`, async () => {
   const seeds = [...FIXED_SEEDS, ...Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index)];
-  const { histories, takeovers, takeoversOfOne, resumed, corruptions, unreported } = await simulateAll(seeds);
+  const { histories, takeovers, takeoversOfOne, resumed, corruptions, unreported, contests } =
+    await simulateAll(seeds);
   assert.equal(histories, seeds.length);
   if (SEEDS < 100) return;
   assert.ok(takeovers > SEEDS / 2, `the histories contain takeovers (${takeovers})`);
@@ -39,6 +40,7 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
     resumed > SEEDS / 2,
     `the histories contain streams that went on where they were cut (${resumed})`,
   );
+  assert.ok(contests > SEEDS / 2, `in some of them two nodes were active at once (${contests})`);
   assert.ok(unreported > SEEDS, `the histories contain flows without an event (${unreported})`);
   assert.ok(corruptions > SEEDS / 2, `the histories contain tables that somebody altered (${corruptions})`);
 });
@@ -60,6 +62,19 @@ test("a standby that takes over from a living node without every connection gets
     /** Not more is promised for tuples that were used again at that very time: both nodes have a flow, and one is stale. */
     function lackedOf(node: SimulatedNode, group: GroupSet): number {
       return world.missingAt(node, group).filter((id) => id >= FLOW_IDS).length;
+    }
+  }
+});
+
+test("of two nodes that were both active without hearing each other, every connection of either goes on", () => {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + Math.min(SEEDS, 200); seed++) {
+    const world = new ReplicationWorld(seed);
+    world.run(3_000, true, calm);
+    const { group, ids } = world.splitAndHeal(BEGUN_APART);
+    world.run(SETTLE_MS, false, calm);
+    for (const node of world.nodes) {
+      const lacked = world.missingAt(node, group).filter((id) => ids.includes(id));
+      assert.deepEqual(lacked, [], `seed ${seed}: ${node.name} has them all`);
     }
   }
 });

@@ -689,8 +689,8 @@ describe("election: health", () => {
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
     1.428s  add-addresses, announce, advert lan 110, advert wan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
-    1.432s  advert lan 6, pulses, drain 1 within 50ms
-    active  deadline=1.478s
+    1.432s  advert lan 6, pulses, drain 1 within 10ms
+    active  deadline=1.444s
 
     drained 1 no
     ----

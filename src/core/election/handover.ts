@@ -1,6 +1,6 @@
 import type { Problem } from "../../base/problem.ts";
 import type { ElectionEffect } from "./election-types.ts";
-import { DRAIN_ANSWER_MS, DRAIN_HEALTH_MS, DRAIN_PLANNED_MS } from "./timing.ts";
+import { DRAIN_ANSWER_HEALTH_MS, DRAIN_ANSWER_MS, DRAIN_HEALTH_MS, DRAIN_PLANNED_MS } from "./timing.ts";
 
 /**
  * Asked for by an operator; a face of the active is down; the active is set aside; its checks fail; a standby that ranks higher
@@ -44,12 +44,13 @@ export class Handover {
   }
 
   start(nowMs: number, reason: HandoverReason, why: string): ElectionEffect {
-    const limitMs = reason === "health" ? DRAIN_HEALTH_MS : DRAIN_PLANNED_MS;
+    const isUrgent = reason === "health";
+    const limitMs = isUrgent ? DRAIN_HEALTH_MS : DRAIN_PLANNED_MS;
     this.#token += 1;
     this.#reason = reason;
     this.#why = why;
     this.#refused = undefined;
-    this.#answerDueMs = nowMs + limitMs + DRAIN_ANSWER_MS;
+    this.#answerDueMs = nowMs + limitMs + (isUrgent ? DRAIN_ANSWER_HEALTH_MS : DRAIN_ANSWER_MS);
     return { do: "drain", token: this.#token, limitMs };
   }
 

@@ -29,9 +29,11 @@ export const CHECK_HOLD_MS_MAX = 300_000;
 /** How long a planned handover waits for the standby to have everything. */
 export const DRAIN_PLANNED_MS = 1_000;
 /** The same when a face is dead: every millisecond more is an outage. */
-export const DRAIN_HEALTH_MS = 50;
+export const DRAIN_HEALTH_MS = 10;
 /** After a drain's limit the replicator's answer may still be on its way. */
 export const DRAIN_ANSWER_MS = 50;
+/** … but not for long when a face is dead. */
+export const DRAIN_ANSWER_HEALTH_MS = 2;
 /** An active that asserts itself against others sends no more than so many times as often as it does alone. */
 export const ASSERTION_RATE_MAX = 4;
 

@@ -5,6 +5,7 @@ import { groupNamesHash } from "./hello.ts";
 import { SinkStream } from "./sink-stream.ts";
 import type { SinkEffect } from "./sink-types.ts";
 import { TableDigest } from "./table-digest.ts";
+import { UnmergedGroups } from "./unmerged-groups.ts";
 
 const GROUPS = ["campus", "guests"];
 const PLACE = { session: 77, position: 3 };
@@ -12,10 +13,12 @@ const buckets = { bits: 8, seed: 5, set: new Uint8Array(32).fill(0xff) };
 const nothing = { purged: 0, refreshed: 0, busyMs: 0 };
 
 let sink: SinkStream;
+let unmerged: UnmergedGroups;
 
 beforeEach(() => {
+  unmerged = new UnmergedGroups();
   sink = new SinkStream(
-    { cluster: "campus", node: "gw2", peer: "gw1", groups: GROUPS, flows: 5, resume: PLACE },
+    { cluster: "campus", node: "gw2", peer: "gw1", groups: GROUPS, flows: 5, resume: PLACE, unmerged },
     0,
   );
   const own = { version: 2, oldestVersion: 2, cluster: "campus", node: "gw1", flows: 5 };
@@ -108,7 +111,7 @@ describe("SinkStream", () => {
   it("on an active node replaces and purges nothing, and is not complete", () => {
     sink.receive(0, log(3, false));
     takeCopy(1);
-    sink.setSelfGroups(1);
+    sink.setClaims(1, 0);
     assert.equal(sink.complete, false);
     const [apply] = sink.receive(0, records(9));
     assert.ok(apply?.do === "apply" && apply.taken === "keep" && apply.provisional);
@@ -124,24 +127,84 @@ describe("SinkStream", () => {
   it("offers instead of removing when the source itself lacks connections", () => {
     sink.receive(0, { ...copyBegin(1, false), whole: false } as SyncFrame);
     const [effect] = sink.receive(0, { type: "copy-end", copy: 1 });
-    assert.ok(effect?.do === "purge" && effect.purge.beyond === "offer");
+    assert.ok(effect?.do === "purge" && effect.purge.offered === 1);
+  });
+
+  it("offers, once, what may have begun while the node was active itself", () => {
+    const offeredAfter = (copy: number) => {
+      sink.receive(0, { ...copyBegin(copy, false), groups: 3 } as SyncFrame);
+      const [effect] = sink.receive(0, { type: "copy-end", copy });
+      assert.ok(effect?.do === "purge");
+      return effect.purge.offered;
+    };
+    assert.equal(offeredAfter(1), 0);
+    unmerged.add(1);
+    assert.equal(offeredAfter(2), 1, "of the other group everything beyond is stale");
+    assert.equal(offeredAfter(3), 1, "the pass did not end");
+    sink.purged(3, nothing);
+    assert.equal(offeredAfter(4), 0);
+  });
+
+  it("has not offered anything by a copy of everything", () => {
+    unmerged.add(1);
+    const { buckets: _, ...everything } = copyBegin(1, false) as SyncFrame & { type: "copy-begin" };
+    sink.receive(0, everything);
+    sink.receive(0, { type: "copy-end", copy: 1 });
+    assert.deepEqual([sink.state, unmerged.among(1)], ["live", 1]);
+  });
+
+  it("knows of what groups something is missing, until a copy begins", () => {
+    sink.receive(0, log(5, true));
+    assert.equal(sink.brokenGroups, 0);
+    sink.receive(0, log(3, false));
+    assert.equal(sink.brokenGroups, 1);
+    sink.receive(0, copyBegin(1, false));
+    assert.equal(sink.brokenGroups, 0);
+    sink.receive(0, log(3, false));
+    sink.disconnected();
+    assert.equal(sink.brokenGroups, 0, "what was known before counts");
   });
 
   it("that was active knows what it would not take, until a comparison or a copy begins", () => {
     sink.receive(0, log(3, false));
     takeCopy(1);
-    sink.setSelfGroups(1);
+    sink.setClaims(1, 0);
     sink.receive(0, copyBegin(2, false));
     sink.receive(0, { type: "copy-end", copy: 2 });
-    sink.setSelfGroups(0);
-    assert.equal(sink.missedCopy, true);
+    assert.deepEqual(wordsOf(sink.setClaims(0, 0)), ["begin-anew"]);
+    assert.deepEqual(wordsOf(sink.setClaims(0, 0)), [], "it was told");
     sink.receive(0, compare);
-    assert.equal(sink.missedCopy, false);
-    sink.setSelfGroups(1);
-    sink.setSelfGroups(0);
-    assert.equal(sink.missedCopy, true);
+    assert.deepEqual(wordsOf(changeOfAnother()), []);
+    sink.setClaims(1, 0);
+    assert.deepEqual(wordsOf(sink.setClaims(0, 0)), ["begin-anew"]);
     sink.receive(0, copyBegin(3, false));
-    assert.equal(sink.missedCopy, false);
+    assert.deepEqual(wordsOf(changeOfAnother()), []);
+
+    /** Of a group that the source has nothing to do with. */
+    function changeOfAnother(): readonly SinkEffect[] {
+      return [...sink.setClaims(2, 0), ...sink.setClaims(0, 0)];
+    }
+  });
+
+  it("knows since when the source claims a group, and when it was heard last", () => {
+    const heartbeat = (groups: number): SyncFrame => ({ type: "heartbeat", groups, sweepSeconds: 60 });
+    sink.receive(5, heartbeat(3));
+    sink.receive(6, heartbeat(3));
+    sink.receive(7, heartbeat(1));
+    assert.deepEqual([sink.claimedMs, sink.heardMs], [5, 7]);
+  });
+
+  it("that another source contradicts keeps what it has, purges nothing, and begins anew afterwards", () => {
+    sink.receive(0, log(3, false));
+    takeCopy(1);
+    sink.receive(0, copyBegin(2, false));
+    sink.receive(0, { type: "copy-end", copy: 2 });
+    assert.deepEqual(wordsOf(sink.setClaims(0, 1)), ["abort-purge"]);
+    assert.deepEqual([sink.completeGroups, unmerged.among(3)], [0, 1]);
+    const [apply] = sink.receive(0, records(9));
+    assert.ok(apply?.do === "apply" && apply.taken === "keep" && apply.provisional);
+    assert.deepEqual(wordsOf(sink.receive(0, compare)), []);
+    assert.deepEqual(wordsOf(sink.setClaims(0, 0)), ["begin-anew"]);
   });
 
   it("ends its passes when this node becomes active itself, and does not speak of them", () => {
@@ -150,7 +213,7 @@ describe("SinkStream", () => {
     sink.receive(0, copyBegin(1, false));
     sink.receive(0, { type: "copy-end", copy: 1 });
     sink.receive(0, compare);
-    assert.deepEqual(wordsOf(sink.setSelfGroups(1)), ["abort-purge", "abort-digest"]);
+    assert.deepEqual(wordsOf(sink.setClaims(1, 0)), ["abort-purge", "abort-digest"]);
     assert.deepEqual(sink.purged(1, nothing), []);
     assert.deepEqual(sink.digested(digest, { busyMs: 1, refreshNeeded: false }), []);
     assert.deepEqual(wordsOf(sink.receive(0, compare)), [], "nor does it begin one");
@@ -175,12 +238,12 @@ describe("SinkStream", () => {
 
   it("that is active for another group replaces and purges of the source's, and is complete of these", () => {
     sink.receive(0, log(3, false));
-    sink.setSelfGroups(2);
+    sink.setClaims(2, 0);
     takeCopy(1);
     const [apply] = sink.receive(0, records(9));
     assert.ok(apply?.do === "apply" && apply.taken === "replace" && !apply.provisional);
     assert.deepEqual([sink.completeGroups, sink.complete], [1, true]);
-    assert.equal(sink.missedCopy, false);
+    assert.deepEqual(wordsOf(sink.setClaims(0, 0)), []);
   });
 
   it("stays complete of a group that its source keeps, while another is added", () => {
@@ -203,7 +266,7 @@ describe("SinkStream", () => {
     sink.receive(0, { ...copyBegin(1, false), groups: 3 } as SyncFrame);
     sink.receive(0, { type: "copy-end", copy: 1 });
     sink.purged(1, nothing);
-    sink.setSelfGroups(2);
+    sink.setClaims(2, 0);
     assert.equal(sink.completeGroups, 1);
     sink.receive(0, records(4));
     assert.equal(sink.completeGroups, 0, "it keeps what it has, of whichever group the records are");

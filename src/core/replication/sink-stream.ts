@@ -28,6 +28,8 @@ export class SinkStream {
   /** The source is active for these, and this node for those. */
   #sourceGroups: GroupSet = 0;
   #selfGroups: GroupSet = 0;
+  /** Somebody else is active for these: this node, or another source. */
+  #contested: GroupSet = 0;
   #session: number | undefined;
   #position = 0;
   /** Resuming: complete when this position is reached. */
@@ -38,12 +40,13 @@ export class SinkStream {
   #gap = false;
   /** The last digest found flows whose timers run down. */
   #refreshNeeded = true;
-  /** This node was active for these itself since the last comparison or copy of them that it took part in. */
+  /** Somebody else was active for these since the last comparison or copy of them that this node took part in. */
   #missedGroups: GroupSet = 0;
-  /** Records came while both nodes claimed a group: nobody knows which of them were not taken, and of which group they were. */
+  /** Records came while another node claimed the group as well: nobody knows which of them were not taken, and of which group they were. */
   #kept = false;
   #digestBusyMs = 0;
-  #heardMs: number;
+  claimedMs = 0;
+  heardMs: number;
   /** What is to be acknowledged, and the soonest time for it. */
   #unacknowledged: { readonly sequence: number; readonly sentAtMs: number } | undefined;
   #acknowledgeDueMs = 0;
@@ -54,7 +57,7 @@ export class SinkStream {
 
   constructor(settings: SinkSettings, nowMs: number) {
     this.#settings = settings;
-    this.#heardMs = nowMs;
+    this.heardMs = nowMs;
   }
 
   get state(): SinkState {
@@ -71,6 +74,16 @@ export class SinkStream {
     return this.#sourceGroups !== 0 && this.completeGroups === this.#sourceGroups;
   }
 
+  /** The source says that it is active for these. */
+  get sourceGroups(): GroupSet {
+    return this.#state === "closed" ? 0 : this.#sourceGroups;
+  }
+
+  /** Something of these groups has not come, as the source has said: it dropped events, or this node was away for too long. */
+  get brokenGroups(): GroupSet {
+    return this.#gap && this.#state !== "closed" ? this.#sourceGroups : 0;
+  }
+
   /** What of the source's log is in this node's kernel, if nothing is missing before it. */
   get resumePoint(): LogPlace | undefined {
     const missing = this.#sourceGroups & ~this.#completeGroups;
@@ -79,21 +92,27 @@ export class SinkStream {
     return { session: this.#session, position: this.#position };
   }
 
-  /** The source is active and this node lacks what it would not take while it was active itself. */
-  get missedCopy(): boolean {
-    return (this.#sourceGroups & this.#missedGroups & ~this.#completeGroups & ~this.#selfGroups) !== 0;
+  /** This node lacks what it would not take of the source, because somebody else was active, too. */
+  get #hasMissedCopy(): boolean {
+    return (this.#sourceGroups & this.#missedGroups & ~this.#completeGroups & ~this.#contested) !== 0;
   }
 
   get deadline(): number {
     if (this.#state === "closed") return Number.POSITIVE_INFINITY;
-    return Math.min(this.#acknowledgeAloneMs, this.#heardMs + SILENCE_MS);
+    return Math.min(this.#acknowledgeAloneMs, this.heardMs + SILENCE_MS);
   }
 
-  /** This node is active for other groups: its own table is the truth about them, nothing of them is purged. */
-  setSelfGroups(groups: GroupSet): readonly SinkEffect[] {
-    this.#selfGroups = groups;
-    this.#completeGroups &= ~groups;
-    this.#missedGroups |= groups;
+  /**
+   * Who else is active. What this node is active for is its own: nothing of it is purged. Nor is anything of what two sources
+   * claim: each may have flows that the other lacks.
+   */
+  setClaims(self: GroupSet, rivals: GroupSet): readonly SinkEffect[] {
+    if (self === this.#selfGroups && (self | rivals) === this.#contested) return [];
+    this.#selfGroups = self;
+    this.#contested = self | rivals;
+    this.#completeGroups &= ~this.#contested;
+    this.#missedGroups |= this.#contested;
+    if ((rivals & this.#sourceGroups) !== 0) this.#settings.unmerged.add(rivals & this.#sourceGroups);
     const effects: SinkEffect[] = [];
     if (this.#state === "purging" && this.#contests(this.#copyGroups)) {
       effects.push({ do: "abort-purge" });
@@ -103,15 +122,16 @@ export class SinkStream {
       effects.push({ do: "abort-digest" });
       this.#sweep = undefined;
     }
-    return effects;
+    // Without that, this node would be incomplete until the next sweep.
+    return this.#hasMissedCopy ? [...effects, { do: "begin-anew" }] : effects;
   }
 
   #contests(groups: GroupSet): boolean {
-    return (this.#selfGroups & groups) !== 0;
+    return (this.#contested & groups) !== 0;
   }
 
   receive(nowMs: number, frame: SyncFrame): readonly SinkEffect[] {
-    this.#heardMs = nowMs;
+    this.heardMs = nowMs;
     if (this.#state === "greeting") {
       return frame.type === "hello" ? this.#greeted(frame) : this.#refuse("the first frame must be a hello");
     }
@@ -129,7 +149,7 @@ export class SinkStream {
       case "mark":
         return [...this.#acknowledge(nowMs), send({ type: "marked", token: frame.token })];
       case "heartbeat":
-        return this.#heartbeat(frame.groups, frame.sweepSeconds);
+        return this.#heartbeat(nowMs, frame.groups, frame.sweepSeconds);
       default:
         return this.#refuse(`a source may not send a ${frame.type} frame now`);
     }
@@ -173,7 +193,9 @@ export class SinkStream {
     this.#state = "live";
     // A copy that was whole before the gap does not close it.
     this.#completeGroups &= ~this.#copyGroups;
-    if (!this.#gap) this.#completeGroups |= this.#copyGroups & ~this.#selfGroups;
+    if (!this.#gap) this.#completeGroups |= this.#copyGroups & ~this.#contested;
+    // A copy of everything leaves what is beyond it to the sweep that follows.
+    if (this.#buckets !== undefined) this.#settings.unmerged.merged(this.#copyGroups);
     const all = Math.round(busyMs + this.#digestBusyMs);
     this.#digestBusyMs = 0;
     return [
@@ -184,7 +206,7 @@ export class SinkStream {
 
   timeout(nowMs: number): readonly SinkEffect[] {
     if (this.#state === "closed") return [];
-    if (nowMs < this.#heardMs + SILENCE_MS) {
+    if (nowMs < this.heardMs + SILENCE_MS) {
       return nowMs < this.#acknowledgeAloneMs ? [] : this.#acknowledge(nowMs);
     }
     return this.#close(`${this.#settings.peer} said nothing for ${SILENCE_MS / 1_000} s`);
@@ -216,7 +238,7 @@ export class SinkStream {
     this.#position = frame.position;
     this.#unacknowledged = { sequence: frame.sequence, sentAtMs: frame.sentAtMs };
     // Of a source that says nothing of its groups, everything may be about ours.
-    const contested = this.#contests(this.#sourceGroups === 0 ? this.#selfGroups : this.#sourceGroups);
+    const contested = this.#contests(this.#sourceGroups === 0 ? this.#contested : this.#sourceGroups);
     if (contested) {
       this.#kept = true;
       this.#completeGroups = 0;
@@ -308,11 +330,13 @@ export class SinkStream {
     const buckets = this.#buckets;
     const nothing = buckets === undefined || (buckets.set.isEmpty && !this.#refreshNeeded);
     if (nothing) return this.purged(copy, { purged: 0, refreshed: 0, busyMs: 0 });
-    const beyond = this.#whole ? "remove" : "offer";
-    return [{ do: "purge", purge: { copy, groups: this.#copyGroups, buckets, beyond } }];
+    const groups = this.#copyGroups;
+    const offered = this.#whole ? this.#settings.unmerged.among(groups) : groups;
+    return [{ do: "purge", purge: { copy, groups, buckets, offered } }];
   }
 
-  #heartbeat(groups: GroupSet, sweepSeconds: number): readonly SinkEffect[] {
+  #heartbeat(nowMs: number, groups: GroupSet, sweepSeconds: number): readonly SinkEffect[] {
+    if ((groups & ~this.#sourceGroups) !== 0) this.claimedMs = nowMs;
     // A source that is no longer active for a group compares again when it is: until then its stream proves nothing of that.
     this.#completeGroups &= groups;
     this.#sourceGroups = groups;

@@ -2,6 +2,7 @@ import type { LogPlace } from "../../wire/flow-sync.ts";
 import type { BucketSet } from "./bucket-set.ts";
 import type { GroupSet } from "./flow-owner.ts";
 import type { Bucketing } from "./table-digest.ts";
+import type { UnmergedGroups } from "./unmerged-groups.ts";
 
 // The sink's end of a stream from one source.
 //
@@ -28,10 +29,10 @@ export interface Purge {
   /** … and about these buckets only; all flows of others stay, and get longer timers where they need them. */
   readonly buckets: { readonly set: BucketSet; readonly bucketing: Bucketing };
   /**
-   * What becomes of flows that the copy should have contained and did not: they are stale, and removed; or the source
-   * took over without every connection, and they are offered to it.
+   * Flows of these groups that the copy should have contained and did not are offered to the source: it took over without every
+   * connection, or they may have begun here. Such flows of the others are stale, and removed.
    */
-  readonly beyond: "remove" | "offer";
+  readonly offered: GroupSet;
 }
 
 export type SinkEffect =
@@ -68,6 +69,8 @@ export type SinkEffect =
       readonly paced: boolean;
     }
   | { readonly do: "abort-digest" }
+  /** Close the stream: the source was active all the time, and compares the tables when a new one begins. */
+  | { readonly do: "begin-anew" }
   | { readonly do: "close"; readonly reason: string };
 
 export interface SinkSettings {
@@ -81,6 +84,8 @@ export interface SinkSettings {
   readonly flows: number;
   /** What an earlier stream from this source has left in this node's kernel. */
   readonly resume: LogPlace | undefined;
+  /** Of the node: all its sinks have the same. */
+  readonly unmerged: UnmergedGroups;
 }
 
 /** What a purge did. */

@@ -8,17 +8,23 @@ export class SourceCopy {
   /** 0: none on this connection; what a standby then has is from a log that it resumed. */
   number = 0;
   of: "everything" | "what a sweep found" | "what may be missing" = "everything";
-  /** The source had every connection when it began: the standby removes what it has beyond, and does not offer it. */
-  isTruth = false;
+  /** It is of the groups that the source is active for now: what the standby has beyond may be missing here. */
+  isPresent = false;
 
   get isSweep(): boolean {
     return this.of === "what a sweep found";
   }
 
+  /** On a new connection. */
+  restart(): void {
+    this.number = 0;
+    this.isPresent = false;
+  }
+
   /** Of everything, or of the buckets that a comparison found: without a pass over the table if these are none. */
   begin(groups: GroupSet, whole: boolean, comparison?: Comparison): readonly SourceEffect[] {
     this.number++;
-    this.isTruth = whole;
+    this.isPresent = true;
     if (comparison === undefined) this.of = "everything";
     else this.of = comparison.regular ? "what a sweep found" : "what may be missing";
     const common = {

@@ -232,6 +232,42 @@ describe("SourceStream: what the standby says that it has", () => {
   });
 });
 
+describe("SourceStream: what the standby has beyond a copy", () => {
+  const offer: SyncFrame = { type: "offer", records: RECORD };
+
+  it("is adopted, whether this node's table is the truth or not: it may have begun there", () => {
+    makeLive(0);
+    assert.deepEqual(wordsOf(source.receive(0, offer)), ["adopt"]);
+    source.setWhole(false);
+    assert.deepEqual(wordsOf(source.receive(0, offer)), ["adopt"]);
+    assert.deepEqual(wordsOf(source.receive(0, complete(1))), ["adopted-all"]);
+  });
+
+  it("is not adopted without a copy of the groups of now", () => {
+    source.connected(0, FLOWS);
+    source.receive(0, hello());
+    assert.deepEqual(wordsOf(source.receive(0, offer)), [], "nothing was copied yet");
+    compareEqual(0, 1);
+    assert.deepEqual(wordsOf(source.receive(0, offer)), ["adopt"]);
+    source.disconnected();
+    source.connected(0, FLOWS);
+    source.receive(0, hello());
+    assert.deepEqual(wordsOf(source.receive(0, offer)), [], "nothing was copied on this connection");
+    compareEqual(0, 2);
+    source.setGroups(0, 3);
+    assert.deepEqual(wordsOf(source.receive(0, offer)), [], "the copy was of other groups");
+    source.setGroups(0, 0);
+    assert.deepEqual(wordsOf(source.receive(0, offer)), [], "this node is active for nothing");
+  });
+
+  it("is not all adopted by a copy of everything, which finds nothing of it", () => {
+    source.connected(0, FLOWS);
+    source.receive(0, hello({ flows: 0 }));
+    source.copyEnded(0, true);
+    assert.deepEqual(wordsOf(source.receive(0, complete(1))), []);
+  });
+});
+
 describe("SourceStream: changes that were lost", () => {
   it("are compared when it has been quiet for a second", () => {
     makeLive(0);

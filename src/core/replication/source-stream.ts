@@ -96,7 +96,7 @@ export class SourceStream {
     this.#heardMs = nowMs;
     this.#heartbeatDueMs = nowMs + HEARTBEAT_MS;
     this.#sender.restart();
-    this.#copy.number = 0;
+    this.#copy.restart();
     this.completeGroups = 0;
     return [send(hello(this.#settings, flows))];
   }
@@ -128,7 +128,7 @@ export class SourceStream {
     this.#groups = groups;
     this.completeGroups &= groups;
     // What is offered beyond an earlier copy is of other groups.
-    this.#copy.isTruth = true;
+    this.#copy.isPresent = false;
     if (this.state === "offline" || this.state === "greeting") return [];
     if (groups !== 0) {
       const how = this.completeGroups === 0 ? undefined : "unbroken";
@@ -164,7 +164,7 @@ export class SourceStream {
       case "complete":
         return this.#completed(frame);
       case "offer":
-        return this.#groups !== 0 && !this.#copy.isTruth ? [{ do: "adopt", records: frame.records }] : [];
+        return this.#groups !== 0 && this.#copy.isPresent ? [{ do: "adopt", records: frame.records }] : [];
       case "digest":
         return this.#receiveDigest(nowMs, frame);
       case "refuse":
@@ -357,7 +357,7 @@ export class SourceStream {
     this.#sweep.theirPasses(busyMs);
     this.counters.timersRefreshed += refreshed;
     if (this.#copy.isSweep) this.counters.flowsPurged += purged;
-    return this.#copy.isTruth || this.#copy.of === "everything" ? [] : [{ do: "adopted-all" }];
+    return this.#copy.isPresent && this.#copy.of !== "everything" ? [{ do: "adopted-all" }] : [];
   }
 
   #close(what: string): readonly SourceEffect[] {

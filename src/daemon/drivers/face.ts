@@ -13,6 +13,7 @@ import {
   virtualRouterMac,
 } from "../../wire/vrrp.ts";
 import type { FaceSettings } from "../node-settings.ts";
+import { AnnouncementPacer } from "./announcement-pacer.ts";
 import { UnicastPeers } from "./unicast-peers.ts";
 
 interface VirtualAddress {
@@ -28,6 +29,8 @@ export interface FaceRouter {
   readonly version: VrrpVersion;
   /** Whether frames come from the hardware address of the virtual router (RFC 9568 7.3). */
   readonly virtualMac: boolean;
+  /** Announcements a second that one face sends at most; undefined: as many as there are at once. */
+  readonly announceRate: number | undefined;
 }
 
 /** One interface of the group: its device as the kernel has it now, its sockets, and the frames it sends. */
@@ -46,13 +49,15 @@ export class Face {
   readonly #sockets = new Map<IpFamily, PacketSocket>();
   /** Encoded once; thrown away when the device changes. */
   readonly #advertisements = new Map<string, Uint8Array>();
-  #announcements: Uint8Array[] | undefined;
+  #announcements: readonly Uint8Array[] = [];
+  readonly #pacer: AnnouncementPacer;
 
   constructor(settings: FaceSettings, router: FaceRouter) {
     this.name = settings.name;
     this.device = settings.device;
     this.unicastPeers = new UnicastPeers(settings.device, settings.unicastPeers);
     this.#router = router;
+    this.#pacer = new AnnouncementPacer(router.announceRate);
     this.ownAddresses = settings.addresses.map(validIp);
     this.virtualAddresses = settings.virtualAddresses.map(({ address, prefixLength }) => ({
       address: validIp(address),
@@ -135,14 +140,26 @@ export class Face {
   }
 
   /** Tells all hosts on the link where the virtual addresses are now: gratuitous ARP, unsolicited neighbour advertisements. */
-  announce(): boolean {
+  announce(nowMs: number): boolean {
+    this.#pacer.start(nowMs, this.#announcements.length);
+    return this.#sockets.size > 0 && this.announceMore(nowMs);
+  }
+
+  /** When more of what was begun is to be announced; Infinity when nothing is. */
+  get announceDueMs(): number {
+    return this.#pacer.deadline;
+  }
+
+  /** @returns false when the kernel did not take what was due */
+  announceMore(nowMs: number): boolean {
+    const [from, to] = this.#pacer.take(nowMs);
+    if (from === to) return true;
     const [socket] = this.#sockets.values();
-    if (this.#link === undefined || socket === undefined) return false;
-    this.#announcements ??= this.virtualAddresses.flatMap(({ address }) => {
-      const mac = this.macOf(ipFamily(address));
-      return mac === undefined ? [] : encodeAnnouncement(mac, address);
-    });
-    return socket.sendMany(this.#announcements) === this.#announcements.length;
+    return socket?.sendMany(this.#announcements.slice(from, to)) === to - from;
+  }
+
+  stopAnnouncing(): void {
+    this.#pacer.stop();
   }
 
   /** The hardware address that the virtual addresses of a family have while this node is active. */
@@ -191,7 +208,12 @@ export class Face {
 
   #forgetFrames(): void {
     this.#advertisements.clear();
-    this.#announcements = undefined;
+    this.#pacer.stop();
+    // Not at a takeover: with many addresses that would take longer than sending them.
+    this.#announcements = this.virtualAddresses.flatMap(({ address }) => {
+      const mac = this.macOf(ipFamily(address));
+      return mac === undefined ? [] : encodeAnnouncement(mac, address);
+    });
   }
 }
 

@@ -89,6 +89,7 @@ export class GroupFailover {
   get deadline(): number {
     let deadline = Math.min(this.#election.deadline, this.#addresses.dueMs);
     for (const router of this.#routers) deadline = Math.min(deadline, router.deadline);
+    for (const face of this.#faces) deadline = Math.min(deadline, face.announceDueMs);
     return deadline;
   }
 
@@ -129,12 +130,13 @@ export class GroupFailover {
     else this.#perform(this.#election.receivePulse(now, path, pulse));
   }
 
-  /** What is due by now; to be called when everything that has arrived was taken in. */
-  timeout(): void {
-    const now = performance.now();
+  /** What is due at this time; to be called when everything that had arrived by then was taken in. */
+  timeout(now: number): void {
     const dueMs = this.#election.deadline;
     if (now >= dueMs) this.#perform(this.#election.timeout(now), dueMs);
     if (now >= this.#addresses.dueMs) this.#renew(now);
+    for (const face of this.#faces)
+      if (now >= face.announceDueMs && !face.announceMore(now)) this.#count("announcement-not-sent");
     for (const router of this.#routers) if (now >= router.deadline) this.#advertiseRouter(now, router);
   }
 
@@ -321,12 +323,14 @@ export class GroupFailover {
         this.#transitions.done("addresses");
         break;
       case "remove-addresses":
+        for (const face of this.#faces) face.stopAnnouncing();
         this.#addresses.remove();
         this.#transitions.done("removed");
         this.#channel.send("supervisor", { kind: "released", group });
         break;
       case "announce":
-        for (const face of this.#faces) if (face.up && !face.announce()) this.#count("announcement-not-sent");
+        for (const face of this.#faces)
+          if (face.up && !face.announce(performance.now())) this.#count("announcement-not-sent");
         this.#transitions.done("announced");
         break;
       case "drain":

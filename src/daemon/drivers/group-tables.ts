@@ -18,7 +18,7 @@ interface GroupTable {
   /** Active, with a table that is the truth. */
   whole: boolean;
   wholeTimer: NodeJS.Timeout | undefined;
-  /** When this node, as a standby, was last known to hold everything. */
+  /** When this node, as a standby, was last known to hold everything; never, once it is known to lack something. */
   lastCompleteMs: number;
   toldComplete: boolean;
 }
@@ -29,6 +29,8 @@ export interface GroupTablesOptions {
   readonly alone: boolean;
   /** Groups of which a stream from their active node has brought everything. */
   readonly completeGroups: () => GroupSet;
+  /** Groups of which a stream from their active node has told that something is missing. */
+  readonly brokenGroups: () => GroupSet;
   /** A connected peer may still have connections that this node lacks. */
   readonly awaitsPeers: () => boolean;
   /** A group's table has become the truth. */
@@ -94,8 +96,10 @@ export class GroupTables {
 
   /** Streams may have become complete, or have ceased to be. */
   check(): void {
+    const broken = this.#options.brokenGroups();
     for (const table of this.#tables) {
-      if (table.toldComplete && !table.active) table.lastCompleteMs = performance.now();
+      if ((broken & table.bit) !== 0) table.lastCompleteMs = Number.NEGATIVE_INFINITY;
+      else if (table.toldComplete && !table.active) table.lastCompleteMs = performance.now();
       if (this.#isComplete(table) !== table.toldComplete) this.#tell(table);
     }
   }

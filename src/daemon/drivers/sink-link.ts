@@ -7,6 +7,7 @@ import { NoGroupTimer } from "../../core/replication/no-group-timer.ts";
 import { SinkStream } from "../../core/replication/sink-stream.ts";
 import type { Purge, SinkEffect } from "../../core/replication/sink-types.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
+import type { UnmergedGroups } from "../../core/replication/unmerged-groups.ts";
 import type { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
 import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { readPacketSeconds } from "../../linux/packet-seconds.ts";
@@ -35,12 +36,11 @@ export interface SinkLinkOptions {
   readonly unprotected: UnprotectedCount;
   readonly filter: FlowFilter;
   readonly owner: FlowOwner;
-  /** This node is active for these. */
-  readonly selfGroups: GroupSet;
   /** Entries in this node's table. */
   readonly flows: number;
   /** What an earlier stream has left in this node's kernel. */
   readonly resume: LogPlace | undefined;
+  readonly unmerged: UnmergedGroups;
   readonly onChange: (link: SinkLink) => void;
   readonly onClose: (link: SinkLink) => void;
   readonly log: (level: LogLevel, text: string) => void;
@@ -76,28 +76,25 @@ export class SinkLink {
     this.#options = options;
     this.peer = options.peer;
     this.#noGroupTimer = new NoGroupTimer(options.owner, readPacketSeconds());
-    const { settings, socket, flows, resume } = options;
+    const { settings, socket, flows, resume, unmerged } = options;
     this.stream = new SinkStream(
       {
         ...{ cluster: settings.cluster, node: settings.node, peer: options.peer, flows, resume },
+        unmerged,
         groups: settings.groups.map(({ name }) => name),
       },
       performance.now(),
     );
-    this.setSelfGroups(options.selfGroups);
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("error", (error) => options.log("warning", `stream from ${this.peer}: ${error.message}`));
     socket.on("close", () => this.#closed());
   }
 
-  setSelfGroups(groups: GroupSet): void {
-    this.#perform(this.stream.setSelfGroups(groups));
-    if (!this.stream.missedCopy) return;
-    // The other node was active all the time. It compares the tables when a new stream begins; without that, this node
-    // would be incomplete until the next sweep.
-    this.#options.log("info", `stream from ${this.peer}: begins anew, for this node has become standby`);
-    this.close();
+  /** This node is active for these, and other sources say that they are for those. */
+  setClaims(self: GroupSet, rivals: GroupSet): void {
+    const effects = this.stream.setClaims(self, rivals);
+    if (effects.length > 0) this.#perform(effects);
   }
 
   report(): StreamReport {
@@ -171,6 +168,10 @@ export class SinkLink {
       case "abort-digest":
         this.#digestPass?.abort();
         this.#digestPass = undefined;
+        break;
+      case "begin-anew":
+        this.#options.log("info", `stream from ${this.peer}: begins anew, for it alone is active now`);
+        this.close();
         break;
       case "close":
         this.#options.log("warning", `stream from ${this.peer} closed: ${effect.reason}`);
@@ -258,7 +259,7 @@ export class SinkLink {
   }
 
   /** Removes established flows through this node that the copy should have contained and did not; refreshes the others. */
-  #purge({ copy, groups, buckets, beyond }: Purge): void {
+  #purge({ copy, groups, buckets, offered }: Purge): void {
     const { filter, owner, injector } = this.#options;
     const secondsLeftMin = this.#sweepSeconds * SWEEPS_LEFT_MIN;
     let purged = 0;
@@ -269,11 +270,12 @@ export class SinkLink {
         if (!filter.accepts(fields) || !owner.isOneOf(groups, fields)) return;
         const copied = buckets.set.has(buckets.bucketing.bucket(fields));
         const isBeyond = copied && !this.#keys.has(fields);
-        if (isBeyond && beyond === "offer") {
+        const isOffered = isBeyond && owner.isOneOf(offered, fields);
+        if (isOffered) {
           if (!this.#offerWriter.hasRoom) this.#offer();
           this.#offerWriter.writeUpsert(fields);
         }
-        if (isBeyond && beyond === "remove") {
+        if (isBeyond && !isOffered) {
           // At once, and this very entry: another may take its place while the pass goes on.
           injector.deleteFlow(fields);
           purged++;

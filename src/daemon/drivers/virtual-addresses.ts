@@ -29,9 +29,16 @@ export const RENEW_MS = 250;
 export class VirtualAddresses {
   readonly #route = new RouteSocket();
   readonly #group: GroupSettings;
+  /** Read once: at a takeover there is no time for it. */
+  readonly #parsed: readonly (Omit<AddressChange, "deviceIndex" | "validSeconds"> & {
+    readonly device: string;
+  })[];
 
   constructor(group: GroupSettings) {
     this.#group = group;
+    this.#parsed = group.faces.flatMap(({ virtualAddresses }) =>
+      virtualAddresses.map((one) => ({ ...one, address: validIp(one.address) })),
+    );
   }
 
   /** The addresses as text, with their prefix lengths. */
@@ -99,19 +106,13 @@ export class VirtualAddresses {
 
   #changes(): AddressChange[] {
     const indices = new Map<string, number | undefined>();
-    return this.#group.faces.flatMap(({ virtualAddresses }) =>
-      virtualAddresses.flatMap(({ address, prefixLength, device }) => {
-        if (!indices.has(device)) indices.set(device, deviceIndex(device));
-        const index = indices.get(device);
-        if (index === undefined) return [];
-        return {
-          deviceIndex: index,
-          address: validIp(address),
-          prefixLength,
-          validSeconds: validSeconds(this.#group.intervalMs),
-        };
-      }),
-    );
+    const seconds = validSeconds(this.#group.intervalMs);
+    return this.#parsed.flatMap(({ address, prefixLength, device }) => {
+      if (!indices.has(device)) indices.set(device, deviceIndex(device));
+      const index = indices.get(device);
+      if (index === undefined) return [];
+      return { deviceIndex: index, address, prefixLength, validSeconds: seconds };
+    });
   }
 }
 

@@ -6,8 +6,10 @@ import { PollSet } from "../../linux/poll.ts";
 import { NetworkEvents, RouteSocket } from "../../linux/route-socket.ts";
 import { BlockingChannel } from "../drivers/blocking-channel.ts";
 import { GroupFailover } from "../drivers/group-failover.ts";
+import { LatenessMeter } from "../drivers/lateness-meter.ts";
 import { PulsePaths } from "../drivers/pulse-paths.ts";
 import type { ReceivedPulse } from "../drivers/pulse-socket.ts";
+import { waitUntil } from "../drivers/wait-until.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { ignoreSignals, roleTitle } from "../role-channel.ts";
 import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
@@ -15,6 +17,8 @@ import type { FailoverReport } from "../role-report.ts";
 
 /** The highest priority that is still below the kernel's own threads (migration, watchdog). */
 const REAL_TIME_PRIORITY = 50;
+
+const now = () => performance.now();
 
 /**
  * The failover role: one thread, one blocking poll(2), an election machine for each group, and the kernel. Between a peer's silence
@@ -29,7 +33,7 @@ class FailoverRole {
   /** Held, not used: the kernel removes the tables with this process. */
   #alive: LivenessTables | undefined;
   #realTime = false;
-  #latenessMsMax = 0;
+  readonly #lateness = new LatenessMeter();
   readonly #hasArbiter: boolean;
   /** Nobody is left to work for. */
   #abandoned = false;
@@ -68,15 +72,15 @@ class FailoverRole {
     let deadline = Number.POSITIVE_INFINITY;
     for (const group of this.#groups) deadline = Math.min(deadline, group.deadline);
     const pollSet = this.#currentPollSet();
-    pollSet.wait(Math.max(0, deadline - performance.now()));
-    const woke = performance.now();
-    if (woke > deadline) this.#latenessMsMax = Math.max(this.#latenessMsMax, woke - deadline);
+    const knownMs = waitUntil(deadline, pollSet, now);
+    this.#lateness.note(knownMs, knownMs - deadline);
     if (pollSet.readable(0)) this.#receiveMessages();
     const { length } = this.#sockets;
     for (let i = 0; i < length; i++) if (pollSet.readable(2 + i)) this.#sockets[i]?.receive();
     // After what the others say, and last of all, because it may change the set of sockets.
     if (pollSet.readable(1)) this.#receiveNetworkEvents();
-    for (const group of this.#groups) group.timeout();
+    // By that time, not by now: the rest of what has arrived is for the next turn.
+    for (const group of this.#groups) group.timeout(knownMs);
     if (this.#hasArbiter) for (const group of this.#groups) group.tellStanding();
     for (const group of this.#groups) group.tellTransition();
   }
@@ -194,7 +198,7 @@ class FailoverRole {
       groups: this.#groups.map((group) => group.report()),
       nowMs: performance.now(),
       realTime: this.#realTime,
-      latenessMsMax: this.#latenessMsMax,
+      lateness: this.#lateness.report(performance.now()),
       counters: { ...this.#pulses.counters },
     };
   }

@@ -6,6 +6,8 @@ import { validIp } from "../../base/ip.ts";
 import { ChangeLog } from "../../core/replication/change-log.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowOwner, type GroupSet } from "../../core/replication/flow-owner.ts";
+import type { SinkStream } from "../../core/replication/sink-stream.ts";
+import { rivalsOf, UnmergedGroups } from "../../core/replication/unmerged-groups.ts";
 import { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
@@ -53,6 +55,7 @@ class ReplicatorRole {
   readonly #sources: readonly SourceLink[];
   readonly #sinks = new Set<SinkLink>();
   readonly #unprotected = new UnprotectedCount();
+  readonly #unmerged = new UnmergedGroups();
   readonly #listener: StreamListener;
   readonly #tables: GroupTables;
   readonly #drains: DrainRequests;
@@ -93,7 +96,8 @@ class ReplicatorRole {
     this.#tables = new GroupTables({
       groups: settings.groups,
       alone: settings.peers.length === 0,
-      completeGroups: () => this.#completeOnStreams,
+      completeGroups: () => this.#ofSinks(({ completeGroups }) => completeGroups),
+      brokenGroups: () => this.#ofSinks(({ brokenGroups }) => brokenGroups),
       awaitsPeers: () =>
         this.#sources.some(({ peer, stream }) => stream.state !== "offline" && !this.#adoptedFrom.has(peer)),
       onWhole: () => {
@@ -169,6 +173,7 @@ class ReplicatorRole {
     const groups = this.#tables.active;
     if (before !== 0) this.#events.drain();
     this.#unprotected.forget(groups);
+    this.#unmerged.add(groups);
     if (groups !== 0) {
       for (const source of this.#sources) source.flush();
       this.#changes.restart(newSession());
@@ -177,7 +182,7 @@ class ReplicatorRole {
     }
     this.#events.report(groups);
     for (const source of this.#sources) source.setGroups(groups, this.#tables.isWhole);
-    for (const sink of this.#sinks) sink.setSelfGroups(groups);
+    this.#settleClaims();
     this.#tables.tellAll();
   }
 
@@ -217,21 +222,30 @@ class ReplicatorRole {
       unprotected: this.#unprotected,
       filter: this.#filter,
       owner: this.#owner,
-      selfGroups: this.#tables.active,
       flows: countFlows(),
       resume: this.#resume.get(peer, this.#settings.refreshMs),
+      unmerged: this.#unmerged,
       onChange: (changed) => {
         this.#followLog(changed);
+        this.#settleClaims();
         this.#tables.check();
       },
       onClose: (closed) => {
         this.#sinks.delete(closed);
         this.#purgedBefore += closed.purged;
         this.#malformedBefore += closed.malformed;
+        this.#settleClaims();
       },
       log: (level, text) => this.#channel.log(level, text),
     });
     this.#sinks.add(link);
+    this.#settleClaims();
+  }
+
+  /** Each stream from a source is told who else is active for its groups. */
+  #settleClaims(): void {
+    const streams = [...this.#sinks].map(({ stream }) => stream);
+    for (const sink of this.#sinks) sink.setClaims(this.#tables.active, rivalsOf(sink.stream, streams));
   }
 
   #followLog({ peer, stream }: SinkLink): void {
@@ -241,10 +255,9 @@ class ReplicatorRole {
     else if (stream.state !== "greeting" && stream.state !== "closed") this.#resume.set(peer, undefined);
   }
 
-  /** Groups of which a stream from their active node has brought everything. */
-  get #completeOnStreams(): GroupSet {
+  #ofSinks(groupsOf: (stream: SinkStream) => GroupSet): GroupSet {
     let groups = 0;
-    for (const { stream } of this.#sinks) groups |= stream.completeGroups;
+    for (const { stream } of this.#sinks) groups |= groupsOf(stream);
     return groups;
   }
 

@@ -160,6 +160,7 @@ export async function playStep(
         ? null
         : round(Math.max(0, moved.atMs - givenUpMs)),
     udpGapMs: probe.gapMs,
+    udpOutageMs: probe.outageMs,
     udpLost: probe.sent - probe.answered,
     udpSendGapMs: probe.sendGapMs,
     longestTcpStallMs: Math.max(stallMs, streams.longestStallMs),

@@ -13,6 +13,8 @@ export interface PhaseReport {
    */
   readonly handoverMs: number | null;
   readonly udpGapMs: number;
+  /** The same where probes were lost in between, 0 where none was: without what the probe's own lateness adds. */
+  readonly udpOutageMs: number;
   /** Probes without an answer. */
   readonly udpLost: number;
   /** Longest time between two sendings of the probe itself: what this machine's own lateness adds to the gap. */

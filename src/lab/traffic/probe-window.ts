@@ -4,12 +4,27 @@ export interface ProbeReport {
   readonly answered: number;
   /** Longest time between the SENDING of two probes that were answered one after the other. */
   readonly gapMs: number;
+  /**
+   * The same, of those with a lost probe between them: 0 when none was lost. A probe that is late itself makes no gap here.
+   */
+  readonly outageMs: number;
   /** Longest time between two sendings: what the probe's own lateness adds to the gap. */
   readonly sendGapMs: number;
 }
 
+/** An answer that is still on its way is no outage yet. */
+const OPEN_OUTAGE_MS_MIN = 50;
 // Answers that come later than this many probes (about 4 s) count as lost.
 const PENDING_MAX = 4_096;
+
+interface Scan {
+  readonly gapMs: number;
+  readonly outageMs: number;
+  readonly lastAnsweredMs: number;
+  readonly outageFrom: number;
+  readonly outageFromMs: number;
+  readonly answered: number;
+}
 
 /**
  * Which probes were answered, and the longest stretch of time in which none was. Judged by when the probes were
@@ -25,6 +40,10 @@ export class ProbeWindow {
   #lastAnsweredMs: number;
   #lastSentMs: number;
   #gapMs = 0;
+  #outageMs = 0;
+  /** The number of the last probe that was answered, or sent before the mark, and when it was sent. */
+  #outageFrom = -1;
+  #outageFromMs = 0;
   #sendGapMs = 0;
   #answeredCount = 0;
   #markedAt = 0;
@@ -32,6 +51,7 @@ export class ProbeWindow {
   constructor(nowMs: number) {
     this.#lastAnsweredMs = nowMs;
     this.#lastSentMs = nowMs;
+    this.#outageFromMs = nowMs;
   }
 
   /** @returns the number of the probe that is sent now */
@@ -53,6 +73,10 @@ export class ProbeWindow {
   mark(): void {
     this.#settle(this.#next);
     this.#gapMs = 0;
+    this.#outageMs = 0;
+    // What is on its way now is not lost: an outage begins after the mark.
+    this.#outageFrom = this.#next - 1;
+    this.#outageFromMs = this.#lastSentMs;
     this.#sendGapMs = 0;
     this.#answeredCount = 0;
     this.#markedAt = this.#next;
@@ -62,34 +86,47 @@ export class ProbeWindow {
     const gap = this.#scan(this.#next);
     // An outage that goes on counts up to now.
     const openMs = nowMs - gap.lastAnsweredMs;
+    const openOutageMs = nowMs - gap.outageFromMs;
     return {
       sent: this.#next - this.#markedAt,
       answered: this.#answeredCount + gap.answered,
       gapMs: round(Math.max(gap.gapMs, openMs)),
+      outageMs: round(
+        openOutageMs < OPEN_OUTAGE_MS_MIN ? gap.outageMs : Math.max(gap.outageMs, openOutageMs),
+      ),
       sendGapMs: round(this.#sendGapMs),
     };
   }
 
   #settle(end: number): void {
-    const { gapMs, lastAnsweredMs, answered } = this.#scan(end);
+    const { gapMs, outageMs, lastAnsweredMs, outageFrom, outageFromMs, answered } = this.#scan(end);
     this.#gapMs = gapMs;
+    this.#outageMs = outageMs;
     this.#lastAnsweredMs = lastAnsweredMs;
+    this.#outageFrom = outageFrom;
+    this.#outageFromMs = outageFromMs;
     this.#answeredCount += answered;
     this.#settled = end;
   }
 
-  #scan(end: number): { gapMs: number; lastAnsweredMs: number; answered: number } {
+  #scan(end: number): Scan {
     let gapMs = this.#gapMs;
+    let outageMs = this.#outageMs;
     let lastAnsweredMs = this.#lastAnsweredMs;
+    let outageFrom = this.#outageFrom;
+    let outageFromMs = this.#outageFromMs;
     let answered = 0;
     for (let number = this.#settled; number < end; number++) {
       if (this.#answered[number % PENDING_MAX] === 0) continue;
       const sentMs = this.#sentMs[number % PENDING_MAX] ?? 0;
       gapMs = Math.max(gapMs, sentMs - lastAnsweredMs);
+      if (number > outageFrom + 1) outageMs = Math.max(outageMs, sentMs - outageFromMs);
       lastAnsweredMs = sentMs;
+      outageFrom = number;
+      outageFromMs = sentMs;
       answered += 1;
     }
-    return { gapMs, lastAnsweredMs, answered };
+    return { gapMs, outageMs, lastAnsweredMs, outageFrom, outageFromMs, answered };
   }
 }
 

@@ -1,0 +1,57 @@
+import { runScenario } from "../../src/lab/scenarios/run-scenario.ts";
+
+/** What happens to the active node. */
+export const scenarioNames = ["power-off", "switchover", "stop", "cut-lan", "cut-wan"] as const;
+export type ScenarioName = (typeof scenarioNames)[number];
+
+/** What was seen of one of them. Times in milliseconds. */
+export interface FailoverRun {
+  /** From the last probe before that was answered to the first one after; 0 when none was lost. */
+  readonly gapMs: number;
+  readonly udpLost: number;
+  /** How late the probe itself was, at most: a gap that falls into that cannot be seen. */
+  readonly probeLateMs: number;
+  /** From the fault until another node held all addresses; NaN when that did not happen. */
+  readonly takeoverMs: number;
+  readonly connections: number;
+  /** Streams with verified bytes that broke, stood still, or carried wrong bytes. */
+  readonly connectionsLost: number;
+  /** Connections that only stood, asked one by one afterwards: those that were gone. */
+  readonly backgroundLost: number;
+  readonly longestTcpStallMs: number;
+}
+
+export interface FailoverRunOptions {
+  readonly name: string;
+  readonly scenario: ScenarioName;
+  readonly flows: number;
+  readonly intervalMs: number;
+  /** Of tocha's pulses; undefined: `intervalMs`. */
+  readonly pulseIntervalMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly log: (line: string) => void;
+}
+
+export const STREAMS = 300;
+
+/** One run of tocha in a lab of its own. */
+export async function runTocha(options: FailoverRunOptions): Promise<FailoverRun> {
+  const { name, scenario, flows, intervalMs, pulseIntervalMs, signal, log } = options;
+  const report = await runScenario(scenario, {
+    ...{ name, connections: STREAMS, backgroundFlows: flows, intervalMs, pulseIntervalMs, log },
+    // As for the others: Debian's example for conntrackd and keepalived is IPv4 only.
+    ipv6: false,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const [phase] = report.phases;
+  return {
+    gapMs: phase?.udpOutageMs ?? Number.NaN,
+    udpLost: phase?.udpLost ?? Number.NaN,
+    probeLateMs: phase?.udpSendGapMs ?? Number.NaN,
+    takeoverMs: report.takeoverMs ?? Number.NaN,
+    connections: report.connections,
+    connectionsLost: report.lost + report.corrupted,
+    backgroundLost: report.backgroundFlows - report.backgroundSurvived,
+    longestTcpStallMs: report.longestTcpStallMs,
+  };
+}
