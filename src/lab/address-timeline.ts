@@ -60,3 +60,43 @@ export function longestDuplicateMs(
   }
   return Math.max(0, longest);
 }
+
+/** The nodes that came to hold all addresses after `fromMs`, in order: a node that lost them counts again. */
+export function takeoversSince(
+  events: readonly AddressEvent[],
+  { addresses, fromMs }: { addresses: readonly string[]; fromMs: number },
+): string[] {
+  const held = new Map<string, Set<string>>();
+  const takeovers: string[] = [];
+  for (const { atMs, node, address, present } of events) {
+    const own = held.get(node) ?? new Set<string>();
+    held.set(node, own);
+    if (present) own.add(address);
+    else own.delete(address);
+    if (present && atMs >= fromMs && addresses.every((one) => own.has(one))) takeovers.push(node);
+  }
+  return takeovers;
+}
+
+/** The longest time in which no node held all addresses, between the two instants. */
+export function longestVacantMs(
+  events: readonly AddressEvent[],
+  { addresses, fromMs, toMs }: { addresses: readonly string[]; fromMs: number; toMs: number },
+): number {
+  const held = new Map<string, Set<string>>();
+  let longest = 0;
+  let sinceMs: number | undefined = fromMs;
+  for (const { atMs, node, address, present } of [
+    ...events,
+    { atMs: toMs, node: "", address: "", present: false },
+  ]) {
+    if (sinceMs !== undefined) longest = Math.max(longest, Math.min(atMs, toMs) - sinceMs);
+    const own = held.get(node) ?? new Set<string>();
+    held.set(node, own);
+    if (present) own.add(address);
+    else own.delete(address);
+    const isHeld = [...held.values()].some((set) => addresses.every((one) => set.has(one)));
+    sinceMs = isHeld ? undefined : (sinceMs ?? Math.max(atMs, fromMs));
+  }
+  return Math.max(0, longest);
+}

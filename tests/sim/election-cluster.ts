@@ -31,9 +31,9 @@ export interface ClusterOptions {
 const RECORDINGS_MAX = 300;
 
 /** Far enough apart that skew times differ by more than a frame's delay, even at the shortest interval. */
-const PRIORITIES = [200, 150, 100];
+const PRIORITIES = [200, 150, 100, 60];
 /** The order of addresses is not the order of priorities, so that it shows which of them decides. */
-const HOST_NUMBERS = [3, 2, 4];
+const HOST_NUMBERS = [3, 2, 4, 5];
 
 /** Whole nodes on virtual time. The same seed gives the same run. */
 export class VirtualCluster implements NodeWorld {

@@ -15,6 +15,19 @@ export function completeTableLater(cluster: VirtualCluster, node: VirtualNode): 
   });
 }
 
+/** A node whose start takes long: its rules come late, and it stands still on the way. */
+function startSlowly(cluster: VirtualCluster, node: VirtualNode): void {
+  const { random, nowMs, options } = cluster;
+  const slowMs = 25 * options.intervalMs * random();
+  node.start(slowMs);
+  completeTableLater(cluster, node);
+  cluster.schedule(nowMs + slowMs * random(), () => {
+    if (!node.isRunning) return;
+    node.pause(random() < 0.5);
+    cluster.schedule(cluster.nowMs + 8 * options.intervalMs * random(), () => node.resume());
+  });
+}
+
 export function startNode(cluster: VirtualCluster, node: VirtualNode): void {
   node.start();
   completeTableLater(cluster, node);
@@ -89,6 +102,44 @@ const flap: Fault = (cluster) => {
     for (const face of faces) node.setFace(face, true);
     end();
   };
+};
+
+/** A loose cable: up and down, now for longer and now for less than anything takes. */
+const flutter: Fault = (cluster) => {
+  const [node] = pickPair(cluster);
+  const face = random(cluster, ["lan", "wan"] as const);
+  const end = cluster.beginFault(`${node.name}: ${face} flutters`);
+  let isOver = false;
+  const turn = (up: boolean): void => {
+    if (isOver) return;
+    node.setFace(face, up);
+    cluster.schedule(cluster.nowMs + 3 * cluster.options.intervalMs * cluster.random() ** 2, () => turn(!up));
+  };
+  turn(false);
+  return () => {
+    isOver = true;
+    node.setFace(face, true);
+    end();
+  };
+};
+
+/**
+ * Further than any lateness that a node takes for ordinary scheduling. Wall clocks may step as they like: no decision of
+ * the election knows of any.
+ */
+const stepClock: Fault = (cluster) => {
+  const [node] = pickPair(cluster);
+  const forwardMs = 40 + cluster.options.intervalMs * (4 + 1_000 * cluster.random() ** 3);
+  cluster.tell(`fault: the clock of ${node.name} steps by ${forwardMs.toFixed(0)} ms`);
+  node.stepClock(forwardMs);
+  return () => undefined;
+};
+
+const slowStart: Fault = (cluster) => {
+  const [node] = pickPair(cluster);
+  cluster.tell(`fault: ${node.name} crashes, and will start slowly`);
+  node.crash();
+  return () => startSlowly(cluster, node);
 };
 
 const sleep: Fault = (cluster) => {
@@ -184,8 +235,11 @@ const faults: readonly Fault[] = [
   isolate,
   cutSync,
   flap,
+  flutter,
   sleep,
+  stepClock,
   crash,
+  slowStart,
   stop,
   switchover,
   loseTable,
@@ -221,9 +275,10 @@ export function planFaults(
   for (let i = 0; i < count; i++) {
     const fault = random(cluster, kinds);
     const beginMs = startMs + 30 * intervalMs * cluster.random();
-    // Short ones that nobody may notice, and long ones that everybody must.
-    const mendMs =
-      beginMs + intervalMs * (cluster.random() < 0.3 ? 3 : 20) * cluster.random() + 5 * intervalMs;
+    // Short ones that nobody may notice, long ones that everybody must, and some in which both parts come to rest.
+    const kind = cluster.random();
+    const most = kind < 0.3 ? 3 : kind < 0.9 ? 20 : 120;
+    const mendMs = beginMs + intervalMs * most * cluster.random() + 5 * intervalMs;
     endMs = Math.max(endMs, mendMs);
     cluster.schedule(beginMs, () => {
       const mend = fault(cluster);

@@ -26,10 +26,17 @@ export type Heard = "pulse" | "advertisement";
 export type NodeEvent =
   | { readonly kind: "effect"; readonly effect: ElectionEffect }
   | { readonly kind: "heard"; readonly what: Heard; readonly active: boolean; readonly resigning: boolean }
-  | { readonly kind: "started" | "ended" | "paused" | "resumed" };
+  | { readonly kind: "started" | "ended" | "paused" | "resumed" | "clock stepped" };
 
 /** What a socket holds while its process sleeps; what comes then is lost. */
 const SOCKET_QUEUE_MAX = 64;
+
+/** Where pulses are written; allocating for each is a sixth of the time that a history takes. */
+const pulseBytes = new Uint8Array(PULSE_BYTES_MAX);
+
+/** Clocks of machines have nothing in common, and drift: more than any quartz does, so that it shows. */
+const CLOCK_AHEAD_MS_MAX = 1_000_000;
+export const CLOCK_DRIFT = 0.001;
 
 /** One node: the production election, sessions and codecs, driven as the failover role drives them. */
 export class VirtualNode {
@@ -42,18 +49,28 @@ export class VirtualNode {
   paused = false;
   holdsAddresses = false;
   tableComplete = false;
+  /** Its kernel has the gateway's rules. */
+  rulesReady = false;
   /** Carrier, by face. */
   readonly faceUp = new Map<string, boolean>();
   /** What its control role has told last, and tells again to a process that has just started. */
   #told: Readiness = {};
   #queue: (() => void)[] = [];
   #queueKeeps = true;
+  /** Each time it is woken so much too late: a machine that is starved all the time. */
+  lateMs = 0;
+  /** In world time. */
   #timerAtMs = Number.POSITIVE_INFINITY;
   #timer = 0;
+  /** Its own monotonic clock began some time before, and runs a little faster or slower than the world's. */
+  #clockAheadMs: number;
+  readonly #clockRate: number;
 
   constructor(settings: ElectionSettings, world: NodeWorld) {
     this.settings = settings;
     this.#world = world;
+    this.#clockAheadMs = CLOCK_AHEAD_MS_MAX * world.random();
+    this.#clockRate = 1 + CLOCK_DRIFT * (2 * world.random() - 1);
     for (const face of settings.faces) this.faceUp.set(face.name, true);
   }
 
@@ -61,11 +78,27 @@ export class VirtualNode {
     return this.settings.node;
   }
 
+  /** What its own clock shows. */
+  get #clockMs(): number {
+    return this.#clockAheadMs + this.#world.nowMs * this.#clockRate;
+  }
+
+  #worldMs(clockMs: number): number {
+    return (clockMs - this.#clockAheadMs) / this.#clockRate;
+  }
+
+  /** Its clock jumps ahead, as after a suspension that its timers know nothing of. A monotonic clock never goes back. */
+  stepClock(forwardMs: number): void {
+    this.#clockAheadMs += forwardMs;
+    this.#world.happened(this, { kind: "clock stepped" });
+  }
+
   get isRunning(): boolean {
     return this.election !== undefined && !this.paused;
   }
 
-  start(): void {
+  /** `slowMs`: so much longer than usual until the gateway's rules are in place. */
+  start(slowMs = 0): void {
     if (this.election !== undefined) return;
     const { nowMs } = this.#world;
     this.#life += 1;
@@ -77,14 +110,18 @@ export class VirtualNode {
         return [name, new PulseConversation({ ownSession, paths, intervalMs })];
       }),
     );
-    this.election = new Election(this.settings, nowMs);
+    this.election = new Election(this.settings, this.#clockMs);
     this.tableComplete = false;
+    this.rulesReady = false;
     this.#world.happened(this, { kind: "started" });
     for (const [face, up] of this.faceUp)
       if (up) this.input((election, now) => election.faceChanged(now, face, true));
-    this.#world.schedule(nowMs + 1 + 20 * this.#world.random(), () => {
-      if (this.#life === life)
-        this.input((election, now) => election.readinessChanged(now, { ...this.#told, gatewayReady: true }));
+    this.#world.schedule(nowMs + slowMs + 1 + 20 * this.#world.random(), () => {
+      if (this.#life !== life) return;
+      this.rulesReady = true;
+      this.#whenAwake(true, () =>
+        this.input((election, now) => election.readinessChanged(now, { ...this.#told, gatewayReady: true })),
+      );
     });
     this.#arm();
   }
@@ -171,7 +208,7 @@ export class VirtualNode {
   input(act: (election: Election, nowMs: number) => readonly ElectionEffect[]): void {
     const { election } = this;
     if (election === undefined) return;
-    for (const effect of act(election, this.#world.nowMs)) this.#perform(effect);
+    for (const effect of act(election, this.#clockMs)) this.#perform(effect);
     this.#arm();
   }
 
@@ -185,7 +222,7 @@ export class VirtualNode {
     const pulse = decodePulse(bytes);
     if (isDecodeError(pulse)) throw new Error(pulse.reason);
     if (pulse.path !== path) return;
-    const hearing = this.#conversations.get(pulse.sender)?.accept(this.#world.nowMs, path, pulse);
+    const hearing = this.#conversations.get(pulse.sender)?.accept(this.#clockMs, path, pulse);
     if (hearing === "overtaken")
       this.input((election, now) => election.receiveOvertaken(now, path, pulse.sender));
     if (hearing !== "fresh") return;
@@ -239,7 +276,7 @@ export class VirtualNode {
   #pulse(recipient: string, path: Path): Uint8Array {
     const header = this.#conversations.get(recipient)?.header(path);
     if (header === undefined || this.election === undefined) throw new Error("no conversation");
-    const writer = new ByteWriter(PULSE_BYTES_MAX);
+    const writer = new ByteWriter(pulseBytes);
     const { node: sender, group } = this.settings;
     encodePulse(
       {
@@ -254,7 +291,7 @@ export class VirtualNode {
       },
       writer,
     );
-    return writer.written();
+    return writer.written().slice();
   }
 
   #frame(face: string, family: IpFamily, priority: number): Uint8Array {
@@ -286,12 +323,14 @@ export class VirtualNode {
 
   /** Wakes the node at its deadline, a little late as every system does. */
   #arm(): void {
-    const deadline = this.election?.deadline ?? Number.POSITIVE_INFINITY;
+    // A timer runs for a time, and not until one: a clock that steps while it runs makes it late.
+    const deadline = this.#worldMs(this.election?.deadline ?? Number.POSITIVE_INFINITY);
     if (deadline >= this.#timerAtMs) return;
     this.#timerAtMs = deadline;
     this.#timer += 1;
     const timer = this.#timer;
-    this.#world.schedule(deadline + 0.2 * this.#world.random(), () => {
+    // Never early by an error of rounding, which would make it spin.
+    this.#world.schedule(deadline + 1e-6 + this.lateMs + 0.2 * this.#world.random(), () => {
       if (this.#timer !== timer) return;
       this.#timerAtMs = Number.POSITIVE_INFINITY;
       if (!this.paused) this.#wake();
@@ -301,7 +340,7 @@ export class VirtualNode {
   #wake(): void {
     const { election } = this;
     if (election === undefined) return;
-    if (election.deadline <= this.#world.nowMs) this.input((machine, now) => machine.timeout(now));
+    if (election.deadline <= this.#clockMs) this.input((machine, now) => machine.timeout(now));
     else this.#arm();
   }
 }

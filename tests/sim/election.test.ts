@@ -1,21 +1,18 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
 import { describe, it } from "node:test";
+import { Worker } from "node:worker_threads";
 import { seededRandom } from "../../src/base/prng.ts";
-import { Announcements, everyPromise, Movements } from "./election-checkers.ts";
-import { type Checker, type ClusterOptions, VirtualCluster } from "./election-cluster.ts";
-import {
-  cutDirections,
-  cutSync,
-  type Fault,
-  planFaults,
-  rankFaults,
-  splitAtStart,
-  startNode,
-} from "./election-faults.ts";
+import { Announcements, Movements } from "./election-checkers.ts";
+import { VirtualCluster } from "./election-cluster.ts";
+import { cutDirections, startNode } from "./election-faults.ts";
+import { boot, type HistoryName, pulseOptions, runFaults, runTo, tried } from "./election-history.ts";
 import { paths } from "./election-network.ts";
 import type { VirtualNode } from "./election-node.ts";
+import { everyPromise } from "./election-promises.ts";
 
-const SEEDS = Number(process.env["TOCHA_SIM_SEEDS"] ?? 1_000);
+const SEEDS = Number(process.env["TOCHA_SIM_SEEDS"] ?? 2_000);
 const FIRST_SEED = Number(process.env["TOCHA_SIM_FIRST_SEED"] ?? 1);
 /** Each found a defect that is fixed; README.md tells which. */
 const FIXED_BUG_SEEDS = [69, 116, 1_682, 13_486, 24_831];
@@ -24,19 +21,19 @@ const DELAYS_MS = 1;
 
 describe("a cluster of elections on virtual time", () => {
   it("keeps every promise under faults, and under replayed pulses", () => {
-    for (const seed of [...FIXED_BUG_SEEDS, ...seeds()]) tried(seed, runFaults);
+    return everySeed("faults", [...FIXED_BUG_SEEDS, ...seeds()]);
   });
 
   it("keeps every promise when checks fail and nodes are set aside as well", () => {
-    for (const seed of seeds(3)) tried(seed, (one) => runFaults(one, rankFaults));
+    return everySeed("rankFaults", seeds(6));
   });
 
   it("moves nothing when only the sync link is cut", () => {
-    for (const seed of seeds(10)) tried(seed, runCutSync);
+    return everySeed("cutSync", seeds(20));
   });
 
   it("runs the same way for the same seed", () => {
-    for (const seed of seeds(200)) assert.equal(runFaults(seed).story, runFaults(seed).story);
+    for (const seed of seeds(400)) assert.equal(runFaults(seed).story, runFaults(seed).story);
   });
 });
 
@@ -78,6 +75,40 @@ describe("three elections, one event", () => {
     run.settle();
     assert.deepEqual(run.takeovers, [run.best.name]);
     assert.ok(run.vacantMs <= DELAYS_MS, `${run.vacantMs} ms without an active`);
+  });
+
+  single("a face of the active flutters: it hands over once", (run) => {
+    for (let turn = 0; turn < 20; turn++) {
+      run.active.setFace("lan", turn % 2 === 1);
+      run.settle((0.5 + 3 * run.cluster.random()) * run.intervalMs);
+    }
+    run.settle();
+    assert.deepEqual(run.takeovers, [run.best.name]);
+  });
+
+  single("the clock of a standby steps: nothing moves", (run) => {
+    for (const node of [run.best, run.next]) {
+      node.stepClock(100 * run.intervalMs);
+      run.settle();
+    }
+    assert.deepEqual(run.changes, []);
+  });
+
+  single("the only one left is late all the time: it becomes active all the same", (run) => {
+    // So late that it shall listen first, and not so late that listening has no end (timing.ts).
+    const { pulseIntervalMs } = run.cluster.options;
+    run.best.lateMs = 2.5 * pulseIntervalMs;
+    run.settle();
+    run.active.crash();
+    run.next.crash();
+    run.settle();
+    assert.deepEqual(run.takeovers, [run.best.name]);
+  });
+
+  single("the clock of the active steps: nothing moves", (run) => {
+    run.active.stepClock(100 * run.intervalMs);
+    run.settle();
+    assert.deepEqual(run.changes, []);
   });
 
   single("a standby loses a face: nothing moves", (run) => {
@@ -274,7 +305,7 @@ class SingleRun {
 
 function single(title: string, act: (run: SingleRun) => void): void {
   it(title, () => {
-    for (const seed of seeds(50)) {
+    for (const seed of seeds(100)) {
       for (const intervalMs of [10, 100]) {
         tried(seed, () => {
           const run = new SingleRun(seed, intervalMs);
@@ -287,89 +318,18 @@ function single(title: string, act: (run: SingleRun) => void): void {
   });
 }
 
-function runFaults(seed: number, kinds?: readonly Fault[]): VirtualCluster {
-  const cluster = newCluster(seed, everyPromise());
-  const { intervalMs, preempt } = cluster.options;
-  const isSplit = cluster.random() < 0.2;
-  const startMs = isSplit ? Math.max(boot(cluster), splitAtStart(cluster)) : boot(cluster);
-  const mendedMs = planFaults(cluster, startMs, kinds);
-  runTo(cluster, mendedMs);
-  cluster.isCalm = true;
-  // A handover that was refused because the standby was not ready is tried again after 5 s.
-  const wellMs = kinds === undefined ? 6_000 : 12_000;
-  // Preemption waits until the better node has been well for 5 s.
-  runTo(cluster, mendedMs + 50 * intervalMs + (preempt && intervalMs >= 100 ? wellMs : 0));
-  cluster.finish();
-  return cluster;
-}
-
-function runCutSync(seed: number): VirtualCluster {
-  const movements = new Movements();
-  const cluster = newCluster(seed, [...everyPromise(), movements], false);
-  runTo(cluster, boot(cluster));
-  movements.arm(cluster);
-  const mendedMs = planFaults(cluster, cluster.nowMs, [cutSync]);
-  runTo(cluster, mendedMs + 30 * cluster.options.intervalMs);
-  assert.deepEqual(movements.changes, []);
-  cluster.finish();
-  return cluster;
-}
-
-function newCluster(seed: number, checkers: readonly Checker[], mayPreempt = true): VirtualCluster {
-  const random = seededRandom(seed);
-  const nodes = random() < 0.5 ? 2 : 3;
-  const intervalMs = random() < 0.6 ? 10 : 100;
-  return new VirtualCluster({
-    seed,
-    nodes,
-    intervalMs,
-    ...pulseOptions(seededRandom(-seed), intervalMs),
-    preempt: random() < 0.4 && mayPreempt,
-    ipv6: random() < 0.5,
-    attacker: random() < 0.5,
-    checkers,
+/** Spreads the seeds over the processors: a history depends on nothing but its seed. */
+async function everySeed(history: HistoryName, all: readonly number[]): Promise<void> {
+  const workers = Math.min(availableParallelism(), all.length);
+  const counts = Array.from({ length: workers }, async (_, index) => {
+    const workerData = { history, seeds: all.filter((_, place) => place % workers === index) };
+    const worker = new Worker(new URL("election-worker.ts", import.meta.url), { workerData });
+    // An error of the worker rejects this.
+    const [count] = (await once(worker, "message")) as [number];
+    return count;
   });
-}
-
-/** Half of the clusters send pulses on every path, half of them oftener than advertisements. */
-function pulseOptions(
-  random: () => number,
-  intervalMs: number,
-): Pick<ClusterOptions, "pulseIntervalMs" | "pulsePaths"> {
-  return {
-    pulseIntervalMs: random() < 0.5 ? intervalMs : intervalMs / 2,
-    pulsePaths: random() < 0.5 ? ["sync"] : paths,
-  };
-}
-
-/** Starts all nodes, not quite together. @returns when one is active and all have their tables */
-function boot(cluster: VirtualCluster): number {
-  const { intervalMs } = cluster.options;
-  for (const node of cluster.nodes) {
-    cluster.schedule(10 * intervalMs * cluster.random(), () => startNode(cluster, node));
-  }
-  return 50 * intervalMs + 50;
-}
-
-function runTo(cluster: VirtualCluster, endMs: number): void {
-  try {
-    cluster.runUntil(endMs);
-  } catch (error) {
-    throw new Error(`${messageOf(error)}\n${cluster.story}`, { cause: error });
-  }
-}
-
-function tried(seed: number, run: (seed: number) => VirtualCluster): void {
-  try {
-    run(seed);
-  } catch (error) {
-    const again = `TOCHA_SIM_FIRST_SEED=${seed} TOCHA_SIM_SEEDS=1 bash scripts/node.sh --test tests/sim/election.test.ts`;
-    throw new Error(`seed ${seed}: ${messageOf(error)}\nrepeat with: ${again}`, { cause: error });
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const done = (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+  assert.equal(done, all.length);
 }
 
 /** `TOCHA_SIM_SEEDS` seeds, or that many parts of it. */

@@ -1,5 +1,5 @@
-import { Command, InvalidArgumentError, Option } from "commander";
-import { formatDurationMs, parseDurationMs } from "../../base/duration.ts";
+import { Command } from "commander";
+import { formatDurationMs } from "../../base/duration.ts";
 import { Interruption } from "../../lab/interruption.ts";
 import { labDown, labUp } from "../../lab/lab.ts";
 import { type LabStatus, labStatus, listLabs } from "../../lab/lab-status.ts";
@@ -7,8 +7,11 @@ import { crash, cut, mend, powerOff, powerOn } from "../../lab/node-power.ts";
 import { scenarios } from "../../lab/scenarios/all-scenarios.ts";
 import { runScenario } from "../../lab/scenarios/run-scenario.ts";
 import type { ScenarioReport } from "../../lab/scenarios/scenario-report.ts";
+import { outputOption } from "../command-options.ts";
 import { exitStatus } from "../exit-status.ts";
 import { type Paper, paperOf } from "../terminal.ts";
+import { labChaosCommand } from "./lab-chaos.ts";
+import { intervalOption, pulseIntervalOption, storyTeller, wholeNumber } from "./lab-options.ts";
 
 /** `tocha lab`: a whole cluster with a client and a server, in network namespaces of this machine. */
 export function labCommand(): Command {
@@ -26,11 +29,13 @@ Examples:
   tocha lab power-off gw1                   cut the power of gw1; gw2 takes over
   tocha lab power-on gw1                    boot it again, with an empty kernel
   tocha lab down                            remove everything
-  tocha lab run power-off --connections 500 --background-flows 100000 --interval 10ms --json`,
+  tocha lab run power-off --connections 500 --background-flows 100000 --interval 10ms --json
+  tocha lab chaos --seed 1 --minutes 5      random faults under traffic`,
     );
   for (const command of [upCommand(), downCommand(), statusCommand(), listCommand()]) lab.addCommand(command);
   for (const command of faultCommands()) lab.addCommand(command);
   lab.addCommand(runCommand());
+  lab.addCommand(labChaosCommand());
   return lab;
 }
 
@@ -192,17 +197,13 @@ is active; 1: a promise was not kept, and the report says which.`,
     )
     .action(async (scenario, { name, interval, pulseInterval, json, ...options }) => {
       const interruption = new Interruption();
-      const startMs = performance.now();
       const report = await interruption.during(() =>
         runScenario(scenario, {
           ...options,
           ...{ intervalMs: interval, pulseIntervalMs: pulseInterval },
           ...(name === undefined ? {} : { name }),
           signal: interruption.signal,
-          log: (line) => {
-            const seconds = ((performance.now() - startMs) / 1_000).toFixed(1).padStart(5);
-            process.stderr.write(`${seconds} s  ${line}\n`);
-          },
+          log: storyTeller(),
         }),
       );
       if (report === undefined) return;
@@ -234,41 +235,6 @@ function named(command: Command): Command {
 
 function nameOption(name: string): string {
   return name === "tocha" ? "" : ` --name ${name}`;
-}
-
-function intervalOption(): Option {
-  return new Option("--interval <duration>", "time between two advertisements, such as 10ms")
-    .argParser((text) => {
-      const durationMs = parseDurationMs(text);
-      if (durationMs !== undefined && durationMs >= 10 && durationMs % 10 === 0) return durationMs;
-      throw new InvalidArgumentError("It needs a unit and is a multiple of 10ms: 10ms, 100ms, 1s.");
-    })
-    .default(100, "100ms");
-}
-
-function pulseIntervalOption(): Option {
-  return new Option(
-    "--pulse-interval <duration>",
-    "time between two pulses, such as 5ms (default: as --interval)",
-  ).argParser((text) => {
-    const durationMs = parseDurationMs(text);
-    if (durationMs !== undefined && durationMs >= 5) return durationMs;
-    throw new InvalidArgumentError("It needs a unit and is 5ms or more: 5ms, 10ms.");
-  });
-}
-
-function outputOption(): Option {
-  return new Option("-o, --output <format>", "text for people, json for programs")
-    .choices(["text", "json"])
-    .default("text");
-}
-
-function wholeNumber(least: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (Number.isInteger(number) && number >= least) return number;
-    throw new InvalidArgumentError(`It is a whole number, ${least} or more.`);
-  };
 }
 
 function print(text: string): void {

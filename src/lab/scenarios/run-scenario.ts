@@ -2,13 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../base/problem.ts";
 import { longestDuplicateMs } from "../address-timeline.ts";
 import { askCluster, isWell, waitForCluster } from "../cluster-view.ts";
-import { labDown, labUp } from "../lab.ts";
+import { labDown } from "../lab.ts";
 import { abandonedLabs, readLabRecord } from "../lab-folder.ts";
-import { defaultLabSettings, type LabSettings, nodeNames } from "../lab-plan.ts";
+import { defaultLabSettings, type LabSettings } from "../lab-plan.ts";
 import { monotonicMs } from "../monotonic-clock.ts";
-import { logTail } from "../node-process.ts";
 import type { StreamReport } from "../traffic/stream-traffic.ts";
 import { scenarios } from "./all-scenarios.ts";
+import { inOwnLab } from "./own-lab.ts";
 import type { FaultContext, Scenario, ScenarioStep } from "./scenario.ts";
 import { type PhaseReport, type ScenarioReport, scenarioReport } from "./scenario-report.ts";
 import { Stage } from "./stage.ts";
@@ -38,7 +38,6 @@ const AFTER_MS = 3_000;
 const PROGRESS_LIMIT_MS = 20_000;
 const REPAIR_LIMIT_MS = 60_000;
 const STATUS_LIMIT_MS = 5_000;
-const LOG_LINES = 12;
 
 /** @throws ProblemError when there is no such scenario */
 export function findScenario(name: string): Scenario {
@@ -69,24 +68,7 @@ export async function runScenario(name: string, options: ScenarioOptions = {}): 
     ipv6: options.ipv6 ?? defaultLabSettings.ipv6,
     preempt: scenario.preempt,
   };
-  await labUp(settings, { owned: true, ...(options.signal === undefined ? {} : { signal: options.signal }) });
-  try {
-    const report = await play(scenario, settings, options);
-    if (!report.ok) tellLogs(settings, options);
-    return report;
-  } catch (error) {
-    if (error instanceof ProblemError) tellLogs(settings, options);
-    throw error;
-  } finally {
-    await labDown(settings.name);
-  }
-}
-
-/** The logs go with the lab: their last lines are told before. */
-function tellLogs(settings: LabSettings, { log }: ScenarioOptions): void {
-  for (const node of nodeNames(settings)) {
-    log?.(`the last words of ${node}:\n${logTail(settings.name, node, LOG_LINES)}`);
-  }
+  return await inOwnLab(settings, options, () => play(scenario, settings, options));
 }
 
 function refuseOtherPolicy(scenario: Scenario, { name, preempt }: LabSettings): void {

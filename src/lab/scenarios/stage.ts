@@ -31,11 +31,16 @@ export class Stage {
   readonly background: BackgroundTraffic | undefined;
   /** The node that held the addresses when all was ready. */
   readonly first: string;
+  /** Connections and background flows. */
+  readonly #flows: number;
 
   private constructor(
     settings: LabSettings,
-    parts: Pick<Stage, "watch" | "streams" | "probe" | "answers" | "background" | "first">,
+    parts: Pick<Stage, "watch" | "streams" | "probe" | "answers" | "background" | "first"> & {
+      flows: number;
+    },
   ) {
+    this.#flows = parts.flows;
     this.settings = settings;
     this.watch = parts.watch;
     this.streams = parts.streams;
@@ -64,12 +69,13 @@ export class Stage {
       const background = await startBackground(settings, first, options);
       if (background !== undefined) keep(background);
       await probe.warmUp(signal);
-      const active = await waitUntilMirrored(settings, options);
+      const flows = options.connections + options.backgroundFlows;
+      const active = await waitUntilMirrored(settings, { flows, limitMs: MIRROR_LIMIT_MS, signal });
       log("every standby holds every connection");
       if (active !== first) {
         log(`note: the addresses moved from ${first} to ${active} meanwhile; is this machine too busy?`);
       }
-      return new Stage(settings, { watch, streams, probe, answers, background, first: active });
+      return new Stage(settings, { watch, streams, probe, answers, background, first: active, flows });
     } catch (error) {
       for (const close of closers) await close();
       throw error;
@@ -93,6 +99,16 @@ export class Stage {
       if (report.waiting === 0 || performance.now() > endMs) return report;
       await sleep(PROGRESS_POLL_MS, undefined, { signal });
     }
+  }
+
+  /**
+   * Waits until all nodes are well and every kernel holds every connection: whichever node fails next, nothing is lost.
+   *
+   * @returns the active node
+   * @throws ProblemError at the limit
+   */
+  async mirrored(limitMs: number, signal?: AbortSignal): Promise<string> {
+    return await waitUntilMirrored(this.settings, { flows: this.#flows, limitMs, signal });
   }
 
   /** Ends all traffic; the lab stays. */
@@ -142,9 +158,9 @@ async function startBackground(
  */
 async function waitUntilMirrored(
   settings: LabSettings,
-  { connections, backgroundFlows, signal }: StageOptions,
+  { flows, limitMs, signal }: { flows: number; limitMs: number; signal: AbortSignal | undefined },
 ): Promise<string> {
-  const expected = connections + backgroundFlows + 1; // and the probe
+  const expected = flows + 1; // and the probe
   const nodes = nodeNames(settings);
   let counts: number[] = [];
   const status = await waitForCluster(
@@ -155,7 +171,7 @@ async function waitUntilMirrored(
       return isWell(now) && lag.length === 0 && counts.every((count) => count >= expected);
     },
     {
-      limitMs: MIRROR_LIMIT_MS,
+      limitMs,
       until: `every node's kernel holds all ${expected} connections`,
       seen: () => nodes.map((node, index) => `${node} holds ${counts[index] ?? "?"}`).join(", "),
       signal,
