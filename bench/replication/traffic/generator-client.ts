@@ -103,7 +103,7 @@ const gatewayMac = neighbourMac(options.gateway);
 const socket = new PacketSocket({
   device: options.device,
   etherType: 0x0800,
-  filter: destinationFilter(partNetwork(SUBSCRIBERS, part), PART_MASK),
+  filter: destinationFilter(partNetwork(SUBSCRIBERS, part), { mask: PART_MASK }),
   receiveBufferBytes: options.receiveBufferBytes,
 });
 const received = new ReceiveBatch(socket.fd);

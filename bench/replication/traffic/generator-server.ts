@@ -40,7 +40,7 @@ const options = workerOptions<GeneratorServerOptions>();
 const socket = new PacketSocket({
   device: options.device,
   etherType: 0x0800,
-  filter: destinationFilter(partNetwork(SERVICES, options.part), PART_MASK),
+  filter: destinationFilter(partNetwork(SERVICES, options.part), { mask: PART_MASK }),
   receiveBufferBytes: options.receiveBufferBytes,
 });
 const received = new ReceiveBatch(socket.fd);

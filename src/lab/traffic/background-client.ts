@@ -43,7 +43,7 @@ const gatewayMac = neighbourMac(options.gateway).slice();
 const socket = new PacketSocket({
   device: options.device,
   etherType: 0x0800,
-  filter: destinationFilter(SUBSCRIBERS),
+  filter: destinationFilter(SUBSCRIBERS, { sourcePort: SERVICE_PORT }),
 });
 const frame = new DataView(new ArrayBuffer(2_048));
 const frameBytes = new Uint8Array(frame.buffer);

@@ -58,7 +58,7 @@ const mac = deviceMac(options.device);
 const socket = new PacketSocket({
   device: options.device,
   etherType: 0x0800,
-  filter: destinationFilter(SERVICES),
+  filter: destinationFilter(SERVICES, { destinationPort: SERVICE_PORT }),
 });
 const frame = new DataView(new ArrayBuffer(2_048));
 const frameBytes = new Uint8Array(frame.buffer);

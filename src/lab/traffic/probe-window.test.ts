@@ -19,6 +19,7 @@ test("the gap is the time between the sendings of two answered probes", () => {
     answered: 970,
     gapMs: 31,
     outageMs: 31,
+    outages: 1,
     sendGapMs: 1,
   });
 });
@@ -37,6 +38,19 @@ test("a probe that is late itself makes a gap, but no outage; neither does one t
   window.mark();
   run(window, 300, 400);
   assert.equal(window.report(400).outageMs, 0);
+});
+
+test("stretches of lost probes are counted, each once", () => {
+  const window = new ProbeWindow(0);
+  run(window, 0, 10_000, [100, 130]);
+  run(window, 10_000, 20_000, [12_000, 12_001]);
+  run(window, 20_000, 20_100, [20_050, 20_100]);
+  assert.equal(window.report(20_100).outages, 2);
+  run(window, 20_100, 20_200);
+  assert.equal(window.report(20_200).outages, 3);
+  window.mark();
+  run(window, 20_200, 30_000);
+  assert.equal(window.report(30_000).outages, 0);
 });
 
 test("an outage that goes on counts up to now", () => {
@@ -84,6 +98,7 @@ test("a window that is longer than the memory for single probes keeps its worst 
     answered: 59_975,
     gapMs: 26,
     outageMs: 26,
+    outages: 1,
     sendGapMs: 1,
   });
 });

@@ -8,6 +8,8 @@ export interface ProbeReport {
    * The same, of those with a lost probe between them: 0 when none was lost. A probe that is late itself makes no gap here.
    */
   readonly outageMs: number;
+  /** Stretches of lost probes that have ended. */
+  readonly outages: number;
   /** Longest time between two sendings: what the probe's own lateness adds to the gap. */
   readonly sendGapMs: number;
 }
@@ -20,6 +22,7 @@ const PENDING_MAX = 4_096;
 interface Scan {
   readonly gapMs: number;
   readonly outageMs: number;
+  readonly outages: number;
   readonly lastAnsweredMs: number;
   readonly outageFrom: number;
   readonly outageFromMs: number;
@@ -41,6 +44,7 @@ export class ProbeWindow {
   #lastSentMs: number;
   #gapMs = 0;
   #outageMs = 0;
+  #outages = 0;
   /** The number of the last probe that was answered, or sent before the mark, and when it was sent. */
   #outageFrom = -1;
   #outageFromMs = 0;
@@ -74,6 +78,7 @@ export class ProbeWindow {
     this.#settle(this.#next);
     this.#gapMs = 0;
     this.#outageMs = 0;
+    this.#outages = 0;
     // What is on its way now is not lost: an outage begins after the mark.
     this.#outageFrom = this.#next - 1;
     this.#outageFromMs = this.#lastSentMs;
@@ -94,14 +99,16 @@ export class ProbeWindow {
       outageMs: round(
         openOutageMs < OPEN_OUTAGE_MS_MIN ? gap.outageMs : Math.max(gap.outageMs, openOutageMs),
       ),
+      outages: gap.outages,
       sendGapMs: round(this.#sendGapMs),
     };
   }
 
   #settle(end: number): void {
-    const { gapMs, outageMs, lastAnsweredMs, outageFrom, outageFromMs, answered } = this.#scan(end);
+    const { gapMs, outageMs, outages, lastAnsweredMs, outageFrom, outageFromMs, answered } = this.#scan(end);
     this.#gapMs = gapMs;
     this.#outageMs = outageMs;
+    this.#outages = outages;
     this.#lastAnsweredMs = lastAnsweredMs;
     this.#outageFrom = outageFrom;
     this.#outageFromMs = outageFromMs;
@@ -112,6 +119,7 @@ export class ProbeWindow {
   #scan(end: number): Scan {
     let gapMs = this.#gapMs;
     let outageMs = this.#outageMs;
+    let outages = this.#outages;
     let lastAnsweredMs = this.#lastAnsweredMs;
     let outageFrom = this.#outageFrom;
     let outageFromMs = this.#outageFromMs;
@@ -120,13 +128,16 @@ export class ProbeWindow {
       if (this.#answered[number % PENDING_MAX] === 0) continue;
       const sentMs = this.#sentMs[number % PENDING_MAX] ?? 0;
       gapMs = Math.max(gapMs, sentMs - lastAnsweredMs);
-      if (number > outageFrom + 1) outageMs = Math.max(outageMs, sentMs - outageFromMs);
+      if (number > outageFrom + 1) {
+        outageMs = Math.max(outageMs, sentMs - outageFromMs);
+        outages += 1;
+      }
       lastAnsweredMs = sentMs;
       outageFrom = number;
       outageFromMs = sentMs;
       answered += 1;
     }
-    return { gapMs, outageMs, lastAnsweredMs, outageFrom, outageFromMs, answered };
+    return { gapMs, outageMs, outages, lastAnsweredMs, outageFrom, outageFromMs, answered };
   }
 }
 

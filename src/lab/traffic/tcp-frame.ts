@@ -77,22 +77,44 @@ export function decodeTcpFrame(frame: DataView, length: number): TcpSegment | un
   };
 }
 
+export interface DestinationFilterOptions {
+  /** Of the network; a /16's, if none is given. */
+  readonly mask?: number;
+  /** Only TCP or UDP packets with this port at one of their ends. */
+  readonly sourcePort?: number;
+  readonly destinationPort?: number;
+}
+
+const LOAD_WORD = 0x20;
+const LOAD_HALF = 0x28;
+const AND = 0x54;
+const JUMP_IF_EQUAL = 0x15;
+const RETURN = 0x06;
+
 /**
- * A socket filter (classic BPF, uapi linux/filter.h) that selects IPv4 packets to one network.
+ * A socket filter (classic BPF, uapi linux/filter.h) that selects IPv4 packets to one network. Ports are looked for behind a
+ * header without options, which all frames of the lab's traffic have.
  *
  * @param network its first address, as a number
- * @param mask a /16 network's, if none is given
  */
-export function destinationFilter(network: number, mask = 0xffff_0000): Uint8Array {
-  const instructions = [
-    [0x20, 0, 0, IP + 16], // load the word at the destination address
-    [0x54, 0, 0, mask], // and with the mask
-    [0x15, 0, 1, network], // equal: go on; otherwise skip one
-    [0x06, 0, 0, 0xffff], // the whole packet
-    [0x06, 0, 0, 0], // nothing
-  ] as const;
+export function destinationFilter(
+  network: number,
+  { mask = 0xffff_0000, sourcePort, destinationPort }: DestinationFilterOptions = {},
+): Uint8Array {
+  const conditions = [
+    { load: [LOAD_WORD, IP + 16, mask], is: network },
+    ...(sourcePort === undefined ? [] : [{ load: [LOAD_HALF, TCP, 0xffff], is: sourcePort }]),
+    ...(destinationPort === undefined ? [] : [{ load: [LOAD_HALF, TCP + 2, 0xffff], is: destinationPort }]),
+  ];
+  const checks = conditions.flatMap(({ load: [code = 0, at = 0, bits = 0], is }, index) => [
+    [code, 0, 0, at],
+    [AND, 0, 0, bits],
+    // Otherwise on to the last instruction: over the checks that are left, and over the one before the last.
+    [JUMP_IF_EQUAL, 0, 3 * (conditions.length - 1 - index) + 1, is],
+  ]);
+  const instructions = [...checks, [RETURN, 0, 0, 0xffff], [RETURN, 0, 0, 0]];
   const program = new DataView(new ArrayBuffer(instructions.length * 8));
-  for (const [index, [code, ifTrue, ifFalse, operand]] of instructions.entries()) {
+  for (const [index, [code = 0, ifTrue = 0, ifFalse = 0, operand = 0]] of instructions.entries()) {
     program.setUint16(index * 8, code, true);
     program.setUint8(index * 8 + 2, ifTrue);
     program.setUint8(index * 8 + 3, ifFalse);
