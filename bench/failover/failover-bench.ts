@@ -13,16 +13,26 @@ import {
   failoverHelp,
   readFailoverOptions,
 } from "./failover-options.ts";
-import { type FailoverBenchReport, failoverFigures, failoverText, summarize } from "./failover-report.ts";
-import { type FailoverRun, type FailoverRunOptions, runTocha } from "./failover-run.ts";
+import {
+  type CellResult,
+  type FailoverBenchReport,
+  failoverFigures,
+  failoverText,
+  summarize,
+} from "./failover-report.ts";
+import {
+  FASTEST_PULSES_MS,
+  type FailoverRun,
+  type FailoverRunOptions,
+  INTERVAL_MS,
+  runTocha,
+} from "./failover-run.ts";
 import { runKeepalived } from "./keepalived-run.ts";
 import { planRound } from "./plan.ts";
+import { steadyContenders } from "./steady/steady-contenders.ts";
+import { type SteadyResult, steadyFigures } from "./steady/steady-report.ts";
 
 const installer = fileURLToPath(new URL("../../scripts/install.sh", import.meta.url));
-
-/** What everybody is set to: the shortest that VRRP knows. */
-const INTERVAL_MS = 10;
-const FASTEST_PULSES_MS = 5;
 
 const contenders: Readonly<Record<ContenderName, (options: FailoverRunOptions) => Promise<FailoverRun>>> = {
   tocha: runTocha,
@@ -58,35 +68,82 @@ async function measure(
   for (const abandoned of abandonedLabs()) await labDown(abandoned);
   const machine = await machineFacts();
   const { stderr, stdout } = await tryCommand("keepalived", ["--version"]);
-  const cells = planRound(options).map((cell) => ({ cell, runs: [] as FailoverRun[] }));
   const failures: string[] = [];
-  const log = (line: string) => process.stderr.write(`${line}\n`);
-  // In turn, so that a machine whose speed drifts is as fast for all.
-  for (let run = 1; run <= options.runs; run++) {
-    for (const { cell, runs } of cells) {
-      const what = `run ${run} of ${options.runs}: ${cell.scenario}, ${cell.contender}, ${cell.flows} flows`;
-      try {
-        await untilKernelRests(signal);
-        const result = await contenders[cell.contender]({
-          ...{ name: options.name, scenario: cell.scenario, flows: cell.flows, signal },
-          ...{ intervalMs: INTERVAL_MS, pulseIntervalMs: undefined, log: () => undefined },
-        });
-        runs.push(result);
-        log(`${what}: ${JSON.stringify(result)}`);
-      } catch (error) {
-        if (signal.aborted || !(error instanceof Error)) throw error;
-        log(`${what}: failed: ${error.message}`);
-        failures.push(`${what}: ${error.message}`);
-      }
-    }
-  }
-  const results = cells.filter(({ runs }) => runs.length > 0).map(({ cell, runs }) => summarize(cell, runs));
+  const cells = await measureTakeovers(options, signal, failures);
+  const steady = options.parts.includes("steady") ? await measureSteady(options, signal, failures) : [];
   return {
     machine,
     keepalived: /Keepalived v([0-9.]+)/.exec(stderr + stdout)?.[1] ?? "unknown",
     command: ["npm run bench -- failover", ...args].join(" "),
-    cells: results,
-    figures: failoverFigures(results),
+    cells,
+    steady,
+    figures: [...failoverFigures(cells), ...steadyFigures(steady)],
     failures,
   };
+}
+
+/** @param failures gets a line for each run that came to no result */
+async function measureTakeovers(
+  options: FailoverBenchOptions,
+  signal: AbortSignal,
+  failures: string[],
+): Promise<CellResult[]> {
+  const cells = planRound(options).map((cell) => ({ cell, runs: [] as FailoverRun[] }));
+  // In turn, so that a machine whose speed drifts is as fast for all.
+  for (let run = 1; run <= options.runs; run++) {
+    for (const { cell, runs } of cells) {
+      const what = `run ${run} of ${options.runs}: ${cell.scenario}, ${cell.contender}, ${cell.flows} flows`;
+      const result = await attempt({ what, signal, failures }, () =>
+        contenders[cell.contender]({
+          ...{ name: options.name, scenario: cell.scenario, flows: cell.flows, signal },
+          ...{ intervalMs: INTERVAL_MS, pulseIntervalMs: undefined, log: () => undefined },
+        }),
+      );
+      if (result !== undefined) runs.push(result);
+    }
+  }
+  return cells.filter(({ runs }) => runs.length > 0).map(({ cell, runs }) => summarize(cell, runs));
+}
+
+async function measureSteady(
+  { name, minutes, contenders: chosen }: FailoverBenchOptions,
+  signal: AbortSignal,
+  failures: string[],
+): Promise<SteadyResult[]> {
+  const results: SteadyResult[] = [];
+  for (const contender of chosen) {
+    const what = `steady, ${contender}`;
+    log(`${what}: a lab with its traffic, then ${minutes} min of load`);
+    const result = await attempt({ what, signal, failures }, () =>
+      steadyContenders[contender]({
+        ...{ name, minutes, signal, intervalMs: INTERVAL_MS, pulseIntervalMs: undefined },
+        log: (line) => log(`${what}: ${line}`),
+      }),
+    );
+    if (result !== undefined) results.push({ contender, ...result });
+  }
+  return results;
+}
+
+/** One run: a failure is told, and the others go on. @returns undefined then */
+async function attempt<T>(
+  about: { readonly what: string; readonly signal: AbortSignal; readonly failures: string[] },
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  const { what, signal, failures } = about;
+  try {
+    await untilKernelRests(signal);
+    const result = await work();
+    log(`${what}: ${JSON.stringify(result)}`);
+    return result;
+  } catch (error) {
+    if (signal.aborted || !(error instanceof Error)) throw error;
+    log(`${what}: failed: ${error.message}`);
+    failures.push(`${what}: ${error.message}`);
+    return undefined;
+  }
+}
+
+function log(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

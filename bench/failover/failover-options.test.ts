@@ -31,6 +31,8 @@ describe("options of the failover bench", () => {
       ),
     ]);
     assert.equal(read().runs, 20);
+    assert.deepEqual(read().parts, ["takeover", "steady"]);
+    assert.equal(read().minutes, 10);
   });
 
   it("measures what is asked for", () => {
@@ -43,6 +45,9 @@ describe("options of the failover bench", () => {
       "power-off tocha 0",
       "power-off tocha 200000",
     ]);
+    assert.deepEqual(cells("--only", "steady", "--minutes", "2"), []);
+    assert.deepEqual(read("--only", "steady").parts, ["steady"]);
+    assert.equal(read("--only", "steady", "--minutes", "2").minutes, 2);
     assert.equal(readFailoverOptions(["--help"]), "help");
     assert.equal(read("-o", "json").json, true);
   });
@@ -51,6 +56,10 @@ describe("options of the failover bench", () => {
     const wrong = [
       ["--runs", "0"],
       ["--runs", "-1"],
+      ["--only", "load"],
+      ["--minutes", "0"],
+      ["--minutes", "0.5"],
+      ["--minutes", ""],
       ["--flows", "1,x"],
       ["--scenarios", "fire"],
       ["--contenders", "vrrpd"],

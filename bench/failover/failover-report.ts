@@ -2,8 +2,9 @@ import { type Figure, figure } from "../replication/figure.ts";
 import type { MachineFacts } from "../replication/machine-facts.ts";
 import { percentile } from "../replication/statistics.ts";
 import { type Distribution, distribution, histogram } from "./distribution.ts";
-import type { FailoverRun } from "./failover-run.ts";
+import { type FailoverRun, PROBE_LATE_MS } from "./failover-run.ts";
 import type { Cell } from "./plan.ts";
+import { type SteadyResult, steadyText } from "./steady/steady-report.ts";
 
 export interface CellResult extends Cell {
   readonly runs: readonly FailoverRun[];
@@ -22,11 +23,10 @@ export interface FailoverBenchReport {
   readonly keepalived: string;
   readonly command: string;
   readonly cells: readonly CellResult[];
+  readonly steady: readonly SteadyResult[];
   readonly figures: readonly Figure[];
   readonly failures: readonly string[];
 }
-
-const PROBE_LATE_MS = 5;
 
 export function summarize(cell: Cell, runs: readonly FailoverRun[]): CellResult {
   const sum = (of: (run: FailoverRun) => number) => runs.reduce((total, run) => total + of(run), 0);
@@ -81,6 +81,7 @@ export function failoverText({
   machine,
   keepalived,
   cells,
+  steady,
   figures,
   failures,
   command,
@@ -91,15 +92,13 @@ export function failoverText({
     `${date}, ${revision}; ${processors} x ${processor}, ${memoryGiB} GiB, Linux ${kernel}, keepalived ${keepalived}, conntrackd ${conntrackd}`,
     ...doubts.map((doubt) => `Mind: ${doubt}`),
     "",
-    "| what | who | background flows | runs (unclear) | gap, ms: min / median / p90 / p99 / max | UDP lost, most | streams lost | background lost |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ...cells.map(cellRow),
-    "",
+    ...cellTable(cells),
     ...cells.flatMap((cell) => [
       `${cell.scenario}, ${cell.contender}, ${cell.flows} background flows:`,
       ...histogram(cell.runs.map(({ gapMs }) => gapMs)),
       "",
     ]),
+    ...steadyText(steady),
     ...(figures.length === 0 ? [] : ["| target | measured | wanted | |", "| --- | --- | --- | --- |"]),
     ...figures.map(
       ({ what, value, unit, target, met }) =>
@@ -108,6 +107,16 @@ export function failoverText({
     ...failures.map((failure) => `Failed: ${failure}`),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function cellTable(cells: readonly CellResult[]): string[] {
+  if (cells.length === 0) return [];
+  return [
+    "| what | who | background flows | runs (unclear) | gap, ms: min / median / p90 / p99 / max | UDP lost, most | streams lost | background lost |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ...cells.map(cellRow),
+    "",
+  ];
 }
 
 function cellRow(cell: CellResult): string {

@@ -33,6 +33,12 @@ export interface FailoverRunOptions {
 }
 
 export const STREAMS = 300;
+/** A probe that was late by more may have missed a gap, or a part of it. */
+export const PROBE_LATE_MS = 5;
+/** What everybody is set to: the shortest that VRRP knows. */
+export const INTERVAL_MS = 10;
+/** Of the pulses of `tocha-fastest`. */
+export const FASTEST_PULSES_MS = 5;
 
 /** One run of tocha in a lab of its own. */
 export async function runTocha(options: FailoverRunOptions): Promise<FailoverRun> {

@@ -9,8 +9,11 @@ export interface Cell {
 }
 
 /** Everything that one round measures, in order. A large table matters where the power fails; the rest is measured without. */
-export function planRound(options: Omit<FailoverBenchOptions, "name" | "runs" | "json">): readonly Cell[] {
-  const { scenarios, contenders, flows, flowsTocha } = options;
+export function planRound(
+  options: Pick<FailoverBenchOptions, "parts" | "scenarios" | "contenders" | "flows" | "flowsTocha">,
+): readonly Cell[] {
+  const { parts, scenarios, contenders, flows, flowsTocha } = options;
+  if (!parts.includes("takeover")) return [];
   return scenarios.flatMap((scenario) =>
     contenders.flatMap((contender): Cell[] => {
       // A planned switchover is more than an end in order, which keepalived knows.
