@@ -20,9 +20,9 @@ export interface PhaseReport {
   /** Longest time between two sendings of the probe itself: what this machine's own lateness adds to the gap. */
   readonly udpSendGapMs: number;
   readonly longestTcpStallMs: number;
-  /** The longest time that one address stood on two nodes with power. */
   /** Longest time that two nodes both answered ARP requests for the LAN's virtual address. */
   readonly answeredByTwoMs: number;
+  /** The longest time that one address stood on two nodes with power. */
   readonly duplicateAddressMs: number;
 }
 
