@@ -178,10 +178,10 @@ export function pollInBackground(
 
 const SCHED_FIFO = 1; // uapi linux/sched.h
 
-/** Gives the calling thread real-time priority 1..99. @returns 0, or the negative error number (EPERM without the right) */
-export function setRealTimePriority(priority: number): number {
+/** Gives a thread, or the calling one, real-time priority 1..99. @returns 0, or the negative error number (EPERM without the right) */
+export function setRealTimePriority(priority: number, threadId = 0): number {
   const result: number = calls.schedSetscheduler(
-    0,
+    threadId,
     SCHED_FIFO,
     new Uint8Array(Int32Array.of(priority).buffer),
   );

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { virtualAddresses } from "../../src/lab/lab-plan.ts";
 import { runningNode, startNode } from "../../src/lab/node-process.ts";
@@ -202,4 +202,17 @@ test("each process has the capabilities that it needs, its place before the out-
   assert.ok(adjust("supervisor") <= adjust("failover"));
   assert.ok(adjust("failover") < adjust("replicator"));
   assert.ok(adjust("replicator") < adjust("control"));
+});
+
+test("no thread that the failover loop may have to wait for is at ordinary priority", async () => {
+  const { active } = await lab.rolesWhenWell();
+  const { pid } = await lab.processOf(active, "failover");
+  // proc_pid_stat(5): the 40th field is the real-time priority, counted from behind the name, which may have spaces.
+  const priorities = readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const text = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8");
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return { isLoop: thread === `${pid}`, priority: Number(fields[40 - 3]) };
+  });
+  assert.ok(priorities.length > 1);
+  for (const { isLoop, priority } of priorities) assert.equal(priority, isLoop ? 50 : 49);
 });
