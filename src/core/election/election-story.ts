@@ -20,7 +20,7 @@ import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 //                                                 the story says otherwise; one that is deaf hears nothing of us
 //     arbiter PEER|-                              stay down for this peer, or do not
 //     overtaken PEER PATH                         a pulse that a newer one was quicker than, on another path
-//     advance 3.609s      deadlines on the way are kept to the moment
+//     advance 3.609s [late=350ms]     deadlines on the way are kept to the moment, or missed by so much each
 //     sleep 5s            the time passes and nothing runs
 //
 // Pulses alone, sent at each interval, are not listed.
@@ -158,18 +158,18 @@ export class StoryTeller {
         this.#nowMs += duration(words[0] ?? "");
         break;
       case "advance":
-        this.#advance(now + duration(words[0] ?? ""));
+        this.#advance(now + duration(words[0] ?? ""), duration(options.get("late") ?? "0ms"));
         break;
       default:
         throw new Error(`a story has no word "${verb}"`);
     }
   }
 
-  #advance(endMs: number): void {
+  #advance(endMs: number, lateMs: number): void {
     // The end of an advance is where a rounded deadline was meant: half a millisecond more.
-    for (let turns = 0; this.election.deadline <= endMs + 0.5; turns++) {
+    for (let turns = 0; this.election.deadline + lateMs <= endMs + 0.5; turns++) {
       if (turns > TURNS_MAX) throw new Error(`at ${time(this.#nowMs)} the deadline is due for ever`);
-      this.#nowMs = Math.max(this.#nowMs, this.election.deadline);
+      this.#nowMs = Math.max(this.#nowMs, this.election.deadline + lateMs);
       this.#tell(this.election.timeout(this.#nowMs));
     }
     this.#nowMs = Math.max(this.#nowMs, endMs);

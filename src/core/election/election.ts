@@ -211,6 +211,7 @@ export class Election {
 
   #hear(heard: Heard | undefined): void {
     if (heard === undefined) return;
+    if (heard.what !== "presence" || this.#neighbourhood.isAnybodyAble(this.#nowMs)) this.#member.meet();
     if (heard.what === "active") this.#hearActive(heard);
     if (heard.what === "resignation") this.#hearResignation(heard.name, heard.isForeign);
     if (heard.what === "gave-way" && this.role === "active") this.#hearConflict(heard.name, "peerGaveWay");

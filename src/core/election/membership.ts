@@ -1,14 +1,8 @@
 import { AnnouncementSchedule } from "./announcement-schedule.ts";
 import type { ElectionEffect, ElectionSettings, GroupRole, TransitionReason } from "./election-types.ts";
 import type { Health } from "./health.ts";
-import {
-  ASSERTION_RATE_MAX,
-  activeDownMs,
-  GRACE_DOWN_TIMES,
-  INIT_DOWN_TIMES,
-  latenessMs,
-  skewMs,
-} from "./timing.ts";
+import { Patience } from "./patience.ts";
+import { ASSERTION_RATE_MAX, activeDownMs, GRACE_DOWN_TIMES, INIT_DOWN_TIMES, skewMs } from "./timing.ts";
 import { type Trigger, transitions } from "./transitions.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -22,6 +16,7 @@ export class Membership {
   readonly #settings: ElectionSettings;
   readonly #health: Health;
   readonly #announcements = new AnnouncementSchedule();
+  readonly #patience: Patience;
   #effects: ElectionEffect[] = [];
   #nowMs: number;
 
@@ -48,6 +43,7 @@ export class Membership {
     const { priority, intervalMs } = settings;
     this.#settings = settings;
     this.#health = health;
+    this.#patience = new Patience(settings.pulseIntervalMs);
     this.#nowMs = this.#sinceMs = this.#pulseMs = this.#advertisementMs = nowMs;
     this.#downMs = activeDownMs(priority, intervalMs);
     this.#listenEndMs = nowMs + INIT_DOWN_TIMES * this.#downMs;
@@ -113,7 +109,10 @@ export class Membership {
   begin(nowMs: number, deadline: number): boolean {
     // What was due when the last input came was late already then, and that was noticed.
     const lateMs = nowMs - Math.max(deadline, this.#nowMs);
-    const isLate = lateMs > latenessMs(this.#settings.pulseIntervalMs, this.isListening);
+    const isLate = this.#patience.isTried(lateMs, this.isListening);
+    const hasJustBecomeDue = deadline > this.#nowMs && deadline <= nowMs;
+    if (isLate && this.isListening) this.#patience.grow();
+    else if (hasJustBecomeDue && !this.#patience.isTried(lateMs, false)) this.#patience.reset();
     this.#effects = [];
     this.#nowMs = nowMs;
     return isLate;
@@ -132,6 +131,11 @@ export class Membership {
     if (this.#role !== "standby" || this.#nowMs < this.#activeDownMs || this.#restartedLate) return;
     this.#restartTimer(this.#nowMs + this.#downMs);
     this.#restartedLate = true;
+  }
+
+  /** Somebody else is there who can serve: this node need not hurry. */
+  meet(): void {
+    this.#patience.reset();
   }
 
   /** In init nothing more is to be learnt than that there is an active. */

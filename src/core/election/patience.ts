@@ -1,0 +1,31 @@
+import { latenessMs } from "./timing.ts";
+
+/**
+ * How late this node may wake before it listens anew. A node that sleeps again and again while it listens never knows how
+ * things are; but where it hears nobody who could serve, it is needed. So each listening in vain doubles what it bears from
+ * itself: however late a machine is, it serves in the end if it is alone, and a standstill that is longer than what is usual for it is
+ * still noticed.
+ */
+export class Patience {
+  readonly #intervalMs: number;
+  #factor = 1;
+
+  constructor(pulseIntervalMs: number) {
+    this.#intervalMs = pulseIntervalMs;
+  }
+
+  isTried(lateMs: number, isListening: boolean): boolean {
+    const limitMs = latenessMs(this.#intervalMs, isListening);
+    return lateMs > (isListening ? this.#factor * limitMs : limitMs);
+  }
+
+  /** It was late again while it listened, and has heard nobody so far. */
+  grow(): void {
+    this.#factor *= 2;
+  }
+
+  /** Somebody is there who can serve, or it has come in time: the next time begins anew. */
+  reset(): void {
+    this.#factor = 1;
+  }
+}
