@@ -22,6 +22,7 @@ import {
   stalledProblem,
 } from "./handover.ts";
 import { Health, type Readiness } from "./health.ts";
+import { LastWord } from "./last-word.ts";
 import { Membership } from "./membership.ts";
 import { type Heard, Neighbourhood } from "./neighbourhood.ts";
 import { Preemption } from "./preemption.ts";
@@ -61,8 +62,7 @@ export class Election {
   readonly #counters = noCounts();
   /** Since when its health and its table are as they are. */
   #stableSinceMs: number;
-  /** The last word of an active: that it is one, or that it resigns. */
-  #lastWord: { readonly name: string; readonly atMs: number; readonly resigned: boolean } | undefined;
+  readonly #lastWord = new LastWord();
 
   constructor(settings: ElectionSettings, nowMs: number) {
     this.#settings = settings;
@@ -228,7 +228,7 @@ export class Election {
       this.#count("foreignRouterLower");
       return;
     }
-    this.#lastWord = { name, atMs: this.#nowMs, resigned: false };
+    this.#lastWord.isActive(name, this.#nowMs);
     // A node that stalled yields to whoever took over meanwhile, unless that one lacks its connections.
     if (this.role === "active" && !outranksUs && (!this.#member.isMute || lacksOurTable)) {
       this.#hearConflict(name);
@@ -262,7 +262,7 @@ export class Election {
     const isSure = this.#health.tableComplete && !this.#letsOthersGoFirst && !this.#member.isListening;
     if (isForeign || isOutranked || !isSure) {
       this.#member.awaitSkew();
-      this.#lastWord = { name, atMs: this.#nowMs, resigned: true };
+      this.#lastWord.resigned(name, this.#nowMs);
     } else {
       this.#member.go("took-over", `${name} resigned`, {
         kind: "resignation",
@@ -274,18 +274,8 @@ export class Election {
 
   #hearSilence(): void {
     if (this.#letsOthersGoFirst && this.#member.waitForOthers()) return;
-    const { name, atMs, resigned } = this.#lastWord ?? {
-      name: "every other router",
-      atMs: this.#member.sinceMs,
-      resigned: false,
-    };
-    const forMs = Math.round(this.#nowMs - atMs);
-    const what = resigned
-      ? `resigned, and ${forMs} ms later nobody better had taken over`
-      : `was silent for ${forMs} ms on every path`;
-    const kind = resigned ? "resignation" : "silence";
-    const { name: other, atMs: wordMs } = this.#lastWord ?? {};
-    this.#member.go("took-over", `${name} ${what}`, { kind, other, wordMs });
+    const { cause, reason } = this.#lastWord.silence(this.#nowMs, this.#member.sinceMs);
+    this.#member.go("took-over", cause, reason);
   }
 
   // ---- Handover ----
@@ -325,7 +315,7 @@ export class Election {
 
   #leaveInit(): void {
     if (this.role !== "init" || this.#health.inability !== undefined || this.#member.isListening) return;
-    const name = this.#lastWord?.name;
+    const { name } = this.#lastWord;
     this.#member.go("listened", name === undefined ? "it has listened and can serve" : `${name} is active`);
   }
 
