@@ -193,7 +193,7 @@ function switchoverCommand(): Command {
     .addHelpText(
       "after",
       `
-The standby first confirms that it holds every connection; it is refused when none can take over.
+The standby first confirms that it holds every connection; it is refused when none, or not the named one, can take over.
 Exit status 0: done (with --dry-run: it would be); 1: refused, nothing has changed; 69: no node answers.
 
 Examples:

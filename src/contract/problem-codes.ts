@@ -105,7 +105,7 @@ export const problemCodes = {
   "not-active": "The node that was asked is not active.",
   "switchover-not-active": "The node has nothing to hand over, for it is not active.",
   "switchover-no-standby": "No living standby has a complete connection table.",
-  "switchover-other-standby": "Another standby than the one that was named would take over.",
+  "switchover-not-ready": "The node that was named is no living standby with a complete connection table.",
   "switchover-not-drained": "The standby did not confirm all connections in time; nothing has moved.",
   "switchover-running": "A handover is already running.",
   "switchover-stalled": "The active node was stalled, and first listens whether another took over.",

@@ -63,6 +63,8 @@ export type RoleMessage =
       readonly group: string;
       readonly request: number;
       readonly reason: string;
+      /** The node that shall take over; without one, the best standby. */
+      readonly to?: string;
     }
   /** failover → control: why it will not happen, or nothing when it has begun. */
   | { readonly kind: "switchover-answer"; readonly request: number; readonly problem?: Problem }

@@ -29,6 +29,7 @@ const example: Pulse = {
   resigning: false,
   wantsToBeActive: false,
   gaveWay: true,
+  heir: "none",
   watermark: 7n,
   revision: "00ffee00ddcc0011",
   intervalMs: 100,
@@ -55,6 +56,19 @@ describe("pulse", () => {
   it("has the documented layout", () => {
     assert.deepEqual(Buffer.from(encoded(example)), exampleBytes);
     assert.deepEqual(decodePulse(exampleBytes), example);
+  });
+
+  it("names an heir by two flags, of which the second means nothing alone", () => {
+    for (const [heir, flags] of [
+      ["none", 0x90],
+      ["other", 0x98],
+      ["recipient", 0x9c],
+    ] as const) {
+      assert.equal(encoded({ ...example, heir })[7], flags);
+      const bytes = exampleBytes.with(7, flags);
+      assert.deepEqual(decodePulse(bytes), { ...example, heir });
+    }
+    assert.deepEqual(decodePulse(exampleBytes.with(7, 0x94)), example);
   });
 
   it("is split into body and tag", () => {
@@ -100,7 +114,7 @@ describe("pulse", () => {
 
   it("ignores flags that a later version may define", () => {
     const flagged = Uint8Array.from(exampleBytes);
-    flagged[7] = 0x9f;
+    flagged[7] = 0x93;
     assert.deepEqual(decodePulse(flagged), example);
   });
 
@@ -150,6 +164,7 @@ function anyPulse(): fc.Arbitrary<Pulse> {
       resigning: fc.boolean(),
       wantsToBeActive: fc.boolean(),
       gaveWay: fc.boolean(),
+      heir: fc.constantFrom("none", "recipient", "other"),
       watermark: u64,
       revision: fc.stringMatching(/^[0-9a-f]{16}$/),
       intervalMs: fc.integer({ min: 1, max: 0xffff }),

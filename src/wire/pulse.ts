@@ -8,7 +8,7 @@ import type { IpAddress } from "../base/ip.ts";
 //    +---------------+---------------+---------------+---------------+
 //    |                     magic 0x54434850 "TCHP"                   |
 //    +---------------+---------------+---------------+---------------+
-//    | version = 2   | role          | eff. priority | C R W Y 0 0 0 0   flags: complete, resigning, wants, gave way
+//    | version = 2   | role          | eff. priority | C R W Y N H 0 0   flags: complete, resigning, wants, gave way, names heir
 //    +---------------+---------------+---------------+---------------+
 //    |          interval, ms         | source count  | S hears (7)   |   heard somewhere, heard on each path
 //    +---------------+---------------+---------------+---------------+
@@ -46,6 +46,11 @@ const FLAG_TABLE_COMPLETE = 0x80;
 const FLAG_RESIGNING = 0x40;
 const FLAG_WANTS_TO_BE_ACTIVE = 0x20;
 const FLAG_GAVE_WAY = 0x10;
+const FLAG_NAMES_HEIR = 0x08;
+const FLAG_IS_HEIR = 0x04;
+
+/** Whom an active that hands over has named to take over: the pulse's recipient, or another node. */
+export type PulseHeir = "none" | "recipient" | "other";
 
 export interface Pulse {
   /** Names of nodes, as in the document. */
@@ -73,6 +78,7 @@ export interface Pulse {
   readonly wantsToBeActive: boolean;
   /** It was active a moment ago, and gave way to another active: that one announces its addresses again. */
   readonly gaveWay: boolean;
+  readonly heir: PulseHeir;
   /** How far the replicated connections are in its kernel. */
   readonly watermark: bigint;
   /** Of its document: 16 hex digits. */
@@ -90,7 +96,9 @@ export function encodePulse(pulse: Pulse, into: ByteWriter): void {
     (pulse.tableComplete ? FLAG_TABLE_COMPLETE : 0) |
     (pulse.resigning ? FLAG_RESIGNING : 0) |
     (pulse.wantsToBeActive ? FLAG_WANTS_TO_BE_ACTIVE : 0) |
-    (pulse.gaveWay ? FLAG_GAVE_WAY : 0);
+    (pulse.gaveWay ? FLAG_GAVE_WAY : 0) |
+    (pulse.heir === "none" ? 0 : FLAG_NAMES_HEIR) |
+    (pulse.heir === "recipient" ? FLAG_IS_HEIR : 0);
   into.u32(MAGIC).u8(PULSE_VERSION).u8(roles.indexOf(pulse.role)).u8(pulse.effectivePriority).u8(flags);
   into
     .u16(Math.min(Math.max(1, Math.round(pulse.intervalMs)), 0xffff))
@@ -157,6 +165,7 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
     resigning: (flags & FLAG_RESIGNING) !== 0,
     wantsToBeActive: (flags & FLAG_WANTS_TO_BE_ACTIVE) !== 0,
     gaveWay: (flags & FLAG_GAVE_WAY) !== 0,
+    heir: heirOf(flags),
     watermark,
     revision,
     intervalMs,
@@ -165,4 +174,10 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
       (_, i) => new Uint8Array(sources.subarray(16 * i, 16 * i + 16)),
     ),
   };
+}
+
+/** Who is the heir is told by whoever names one: alone, that bit means nothing. */
+function heirOf(flags: number): PulseHeir {
+  if ((flags & FLAG_NAMES_HEIR) === 0) return "none";
+  return (flags & FLAG_IS_HEIR) === 0 ? "other" : "recipient";
 }

@@ -25,6 +25,7 @@ const pulse: Pulse = {
   resigning: false,
   wantsToBeActive: false,
   gaveWay: false,
+  heir: "none",
   watermark: 4_711n,
   revision: REVISION,
   intervalMs: 100,
@@ -39,6 +40,8 @@ const pulses: readonly Pulse[] = [
   { ...pulse, wantsToBeActive: true, advertisementSources: [validIp("fe80::3"), validIp("fe80::4")] },
   { ...pulse, group: "other" },
   { ...pulse, gaveWay: true, sequence: 9 },
+  { ...pulse, role: "active", heir: "recipient", sequence: 10 },
+  { ...pulse, resigning: true, heir: "other", sequence: 11 },
   { ...pulse, path: "lan", heard: 0, role: "active", sequence: 6 },
 ];
 

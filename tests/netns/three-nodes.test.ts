@@ -1,6 +1,8 @@
 /** Three gateways: two of them die one after the other, and every connection goes on. Needs root. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { ControlClient } from "../../src/client/control-client.ts";
+import { controlSocket } from "../../src/lab/lab-folder.ts";
 import { nodeNames } from "../../src/lab/lab-plan.ts";
 import { powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
@@ -66,3 +68,26 @@ test("two of three gateways lose their power one after the other: no connection 
   assert.equal(await activeOf(nodeNames(lab.settings)), active, "nodes that come back stay standby");
   await assertConnectionsGoOn();
 });
+
+test("a switchover goes to the standby that is named, the best or not, and nobody else takes over", async () => {
+  const nodes = nodeNames(lab.settings);
+  let active = await activeOf(nodes);
+  // The one that ranks lowest first.
+  for (const to of nodes.filter((node) => node !== active).reverse()) {
+    await waitUntilComplete(nodes, active);
+    const third = nodes.find((node) => node !== active && node !== to) ?? "";
+    const before = takeovers(third);
+    const client = new ControlClient(controlSocket(lab.name, third));
+    assert.equal((await client.foreseeSwitchover({ to })).to, to);
+    assert.equal((await client.switchover({ to })).to, to);
+    await lab.waitForNode(to, "active", ({ role }) => role === "active");
+    await assertConnectionsGoOn();
+    assert.equal(takeovers(third), before, `${third} left it to ${to}`);
+    active = to;
+  }
+});
+
+/** Since the node was powered on first. */
+function takeovers(node: string): number {
+  return lab.log(node).split("standby -> active").length - 1;
+}

@@ -169,7 +169,9 @@ const stop: Fault = (cluster) => {
 
 const switchover: Fault = (cluster) => {
   cluster.tell("a switchover is asked for");
-  for (const node of cluster.nodes) node.requestSwitchover();
+  // Now to the best, now to the one that ranks last.
+  const to = cluster.nowMs % 2 < 1 ? undefined : cluster.nodes.at(-1)?.name;
+  for (const node of cluster.nodes) node.requestSwitchover(to);
   return () => undefined;
 };
 

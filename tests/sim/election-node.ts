@@ -180,10 +180,10 @@ export class VirtualNode {
     if (!this.paused) this.input((election, now) => election.readinessChanged(now, readiness));
   }
 
-  requestSwitchover(): void {
+  requestSwitchover(to?: string): void {
     if (!this.isRunning) return;
     this.input((election, now) => {
-      const answer = election.requestSwitchover(now, "asked by the simulation");
+      const answer = election.requestSwitchover(now, "asked by the simulation", to);
       return "code" in answer ? [] : answer;
     });
   }
@@ -282,7 +282,7 @@ export class VirtualNode {
       {
         ...header,
         ...this.election.pulse(),
-        ...{ path, heard: this.election.heardPaths(recipient) },
+        ...{ path, heard: this.election.heardPaths(recipient), heir: this.election.heirFor(recipient) },
         sender,
         recipient,
         group,

@@ -60,6 +60,25 @@ describe("three elections, one event", () => {
     assert.ok(run.vacantMs <= DELAYS_MS, `${run.vacantMs} ms without an active`);
   });
 
+  single("a switchover to the second best is asked for: that one takes over at once, and keeps it", (run) => {
+    run.active.requestSwitchover(run.next.name);
+    run.settle();
+    assert.deepEqual(run.takeovers, [run.next.name]);
+    assert.ok(run.vacantMs <= DELAYS_MS, `${run.vacantMs} ms without an active`);
+  });
+
+  single(
+    "the second best, named in a switchover, dies with it: the best takes over after an active-down time",
+    (run) => {
+      run.active.requestSwitchover(run.next.name);
+      run.settle(0.5);
+      run.next.crash();
+      run.settle();
+      assert.deepEqual(run.takeovers, [run.best.name]);
+      assert.ok(run.vacantMs <= 4 * run.intervalMs + DELAYS_MS, `${run.vacantMs} ms without an active`);
+    },
+  );
+
   single("the active loses a face: it hands over, and does not take it back", (run) => {
     run.active.setFace("lan", false);
     run.settle();
@@ -95,9 +114,9 @@ describe("three elections, one event", () => {
   });
 
   single("the only one left is late all the time: it becomes active all the same", (run) => {
-    // So late that it shall listen first, and not so late that listening has no end (timing.ts).
+    // So late that it shall listen first, again and again (patience.ts).
     const { pulseIntervalMs } = run.cluster.options;
-    run.best.lateMs = 2.5 * pulseIntervalMs;
+    run.best.lateMs = 3.5 * pulseIntervalMs;
     run.settle();
     run.active.crash();
     run.next.crash();

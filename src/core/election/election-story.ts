@@ -10,12 +10,13 @@ import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 //
 //     node gw1 priority=100 interval=1s [pulse=500ms] [preempt] [preemptDelay=5s] [skewOf=1s] [peers=gw2,gw3]
 //         [faces=lan,wan]                         faces are IPv4
-//     up FACE...   down FACE...   ready   unready   complete   incomplete   stop   switchover
+//     up FACE...   down FACE...   ready   unready   complete   incomplete   stop   switchover [PEER]
 //     check NAME ok|failing|pending [weight=N] [veto] [settle=1500ms]     its words are "no answer"
 //     standby [force]   resume
 //     drained TOKEN yes|no
 //     advert FACE SOURCE priority=N [interval=1s] [id=51]
 //     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan] [deaf] [gave-way]
+//         [heir=me|other]
 //                                                 pulses pass on sync, lan, wan; an active is complete unless
 //                                                 the story says otherwise; one that is deaf hears nothing of us
 //     arbiter PEER|-                              stay down for this peer, or do not
@@ -143,7 +144,7 @@ export class StoryTeller {
         this.#tell(this.election.receiveOvertaken(now, words[1] ?? "", words[0] ?? ""));
         break;
       case "switchover": {
-        const answer = this.election.requestSwitchover(now, "maintenance");
+        const answer = this.election.requestSwitchover(now, "maintenance", words[0]);
         if ("code" in answer) this.#lines.push(`${time(now)}  refused: ${answer.code}`);
         else this.#tell(answer);
         break;
@@ -249,6 +250,7 @@ function pulseOf(words: readonly string[], options: ReadonlyMap<string, string>,
     resigning: options.has("resigning"),
     wantsToBeActive: options.has("wants"),
     gaveWay: options.has("gave-way"),
+    heir: options.has("heir") ? (options.get("heir") === "me" ? "recipient" : "other") : "none",
     watermark: 0n,
     revision: REVISION,
     intervalMs,

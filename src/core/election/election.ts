@@ -1,6 +1,6 @@
 import type { IpAddress } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
-import type { Pulse } from "../../wire/pulse.ts";
+import type { Pulse, PulseHeir } from "../../wire/pulse.ts";
 import type { VrrpAdvertisement } from "../../wire/vrrp.ts";
 import {
   type ElectionCounter,
@@ -17,7 +17,7 @@ import {
   Handover,
   type HandoverReason,
   handoverRunningProblem,
-  noStandbyProblem,
+  noTargetProblem,
   notActiveProblem,
   stalledProblem,
 } from "./handover.ts";
@@ -42,6 +42,7 @@ export type {
 const NEVER = Number.POSITIVE_INFINITY;
 
 type HeardActive = Extract<Heard, { what: "active" }>;
+type HeardResignation = Extract<Heard, { what: "resignation" }>;
 
 /**
  * Who is active in one failover group: the rules of RFC 9568 6.4 over all faces and pulse paths at once, and
@@ -131,14 +132,13 @@ export class Election {
     return this.#input(nowMs, () => this.#stayDownFor(lostTo));
   }
 
-  /** Starts a planned handover to the best standby; what becomes of it is a transition or "handover-refused". */
-  requestSwitchover(nowMs: number, reason: string): readonly ElectionEffect[] | Problem {
+  /** Starts a planned handover to `to`, or else to the best; what becomes of it is a transition or "handover-refused". */
+  requestSwitchover(nowMs: number, reason: string, to?: string): readonly ElectionEffect[] | Problem {
     let problem: Problem | undefined;
     const effects = this.#input(nowMs, () => {
       if (this.role !== "active") problem = notActiveProblem(this.#settings.node, this.#activeName());
       else if (this.#handover.isRunning) problem = handoverRunningProblem;
-      else if (this.#succession.target(nowMs, "planned") === undefined) problem = noStandbyProblem;
-      else this.#startHandover("planned", reason);
+      else if (!this.#startHandover("planned", reason, to)) problem = noTargetProblem(to);
     });
     return problem ?? effects;
   }
@@ -200,6 +200,11 @@ export class Election {
     return { role: this.role, seen: this.#neighbourhood.seen(this.#nowMs), lostTo: this.#health.lostTo };
   }
 
+  /** What our pulses to a peer say of whom this node hands over to (`Pulse.heir`). */
+  heirFor(peer: string): PulseHeir {
+    return this.#handover.heirFor(peer, this.#member.isResigning);
+  }
+
   get view(): ElectionView {
     return electionView({
       ...{ settings: this.#settings, member: this.#member, health: this.#health, handover: this.#handover },
@@ -213,7 +218,7 @@ export class Election {
     if (heard === undefined) return;
     if (heard.what !== "presence" || this.#neighbourhood.isAnybodyAble(this.#nowMs)) this.#member.meet();
     if (heard.what === "active") this.#hearActive(heard);
-    if (heard.what === "resignation") this.#hearResignation(heard.name, heard.isForeign);
+    if (heard.what === "resignation") this.#hearResignation(heard);
     if (heard.what === "gave-way" && this.role === "active") this.#hearConflict(heard.name, "peerGaveWay");
   }
 
@@ -251,17 +256,19 @@ export class Election {
 
   /**
    * RFC 9568 6.4.2: when the active resigns, the Active_Down_Timer is set to Skew_Time. When a tocha node resigns,
-   * the best candidate takes over at once: every other one sees in the pulses that it is not the best. One that has
+   * the one that it has named takes over at once; all others wait as if they had heard nothing. Where none is named the
+   * best candidate is the one: every other one sees in the pulses that it is not the best. One that has
    * just started may not have met the best yet, but then its table is not complete.
    */
-  #hearResignation(name: string, isForeign: boolean): void {
+  #hearResignation({ name, isForeign, heir }: HeardResignation): void {
     if (this.role !== "standby" || this.#neighbourhood.isSomeoneActive(this.#nowMs)) return;
     const [best] = this.#neighbourhood.candidates(this.#nowMs);
     const isOutranked =
       best !== undefined && compareRank(best.rank(this.#nowMs), this.#neighbourhood.ownRank) > 0;
+    const isNext = heir === "recipient" || (heir === "none" && !isForeign && !isOutranked);
     const isSure = this.#health.tableComplete && !this.#letsOthersGoFirst && !this.#member.isListening;
-    if (isForeign || isOutranked || !isSure) {
-      this.#member.awaitSkew();
+    if (!isNext || !isSure) {
+      if (heir !== "other") this.#member.awaitSkew();
       this.#lastWord.resigned(name, this.#nowMs);
     } else {
       this.#member.go("took-over", `${name} resigned`, {
@@ -286,23 +293,30 @@ export class Election {
     if (occasion !== undefined) this.#startHandover(occasion.reason, occasion.why);
   }
 
-  #startHandover(reason: HandoverReason, why: string): void {
-    this.#member.do(this.#handover.start(this.#nowMs, reason, why));
+  /** @returns false when there is nobody to hand over to */
+  #startHandover(reason: HandoverReason, why: string, to?: string): boolean {
+    const heir = this.#succession.target(this.#nowMs, reason, { to })?.name;
+    if (heir === undefined) return false;
+    this.#member.do(this.#handover.start(this.#nowMs, { reason, why, to, heir }));
+    // The resignation may be heard from an advertisement, which names nobody.
+    if (this.#neighbourhood.peers.length > 1) this.#member.pulse();
+    return true;
   }
 
   /** Whoever it was started for must still be fit. */
   #finishHandover(complete: boolean): void {
-    const { reason, why } = this.#handover;
-    const target = this.#succession.target(this.#nowMs, reason);
+    const { reason, why, to, heir } = this.#handover;
+    const target = this.#succession.target(this.#nowMs, reason, { to, heir });
     if (target !== undefined && (complete || this.#succession.mayLoseConnections(reason))) {
       this.#succession.moved(this.#nowMs, reason);
+      this.#handover.finish(target.name);
       this.#member.go("handed-over", `it handed over to ${target.name}: ${why}`, {
         kind: reason,
         other: target.name,
       });
       return;
     }
-    this.#refuseHandover(target === undefined ? noStandbyProblem : drainFailedProblem(target.name));
+    this.#refuseHandover(target === undefined ? noTargetProblem(to) : drainFailedProblem(target.name));
   }
 
   #refuseHandover(problem: Problem): void {
@@ -348,7 +362,7 @@ export class Election {
     if (this.role === "stopped") this.#count("inputAfterStop");
     else handle();
     if (this.#neighbourhood.hears(nowMs, this.#health.lostTo)) this.#stayDownFor(undefined);
-    if (this.role !== "active") this.#handover.reset();
+    this.#handover.settle(this.role === "active");
     return this.#member.effects;
   }
 

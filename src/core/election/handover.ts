@@ -1,4 +1,5 @@
 import type { Problem } from "../../base/problem.ts";
+import type { PulseHeir } from "../../wire/pulse.ts";
 import type { ElectionEffect } from "./election-types.ts";
 import { DRAIN_ANSWER_HEALTH_MS, DRAIN_ANSWER_MS, DRAIN_HEALTH_MS, DRAIN_PLANNED_MS } from "./timing.ts";
 
@@ -8,7 +9,10 @@ import { DRAIN_ANSWER_HEALTH_MS, DRAIN_ANSWER_MS, DRAIN_HEALTH_MS, DRAIN_PLANNED
  */
 export type HandoverReason = "planned" | "health" | "maintenance" | "check" | "priority";
 
-/** The handover that an active prepares, if any: first the standby gets everything, then the active resigns. */
+/**
+ * The handover that an active prepares, if any: first the standby gets everything, then the active resigns. From the start on
+ * its pulses name the standby that is to take over, its heir, so that nobody else is quicker.
+ */
 export class Handover {
   #token = 0;
   #answerDueMs = Number.POSITIVE_INFINITY;
@@ -16,6 +20,8 @@ export class Handover {
   #refused: Problem | undefined;
   #reason: HandoverReason = "planned";
   #why = "";
+  #to: string | undefined;
+  #heir: string | undefined;
 
   get isRunning(): boolean {
     return this.#answerDueMs !== Number.POSITIVE_INFINITY;
@@ -35,6 +41,21 @@ export class Handover {
     return this.#why;
   }
 
+  /** The node that was asked for; undefined where any will do. */
+  get to(): string | undefined {
+    return this.#to;
+  }
+
+  get heir(): string | undefined {
+    return this.#heir;
+  }
+
+  /** What a node that hands over, or has just done so, tells a peer. */
+  heirFor(peer: string, isResigning: boolean): PulseHeir {
+    if (this.#heir === undefined || !(this.isRunning || isResigning)) return "none";
+    return peer === this.#heir ? "recipient" : "other";
+  }
+
   get refused(): Problem | undefined {
     return this.#refused;
   }
@@ -43,12 +64,17 @@ export class Handover {
     return !this.isRunning && nowMs >= this.#notBeforeMs;
   }
 
-  start(nowMs: number, reason: HandoverReason, why: string): ElectionEffect {
+  start(
+    nowMs: number,
+    { reason, why, to, heir }: { reason: HandoverReason; why: string; to?: string | undefined; heir: string },
+  ): ElectionEffect {
     const isUrgent = reason === "health";
     const limitMs = isUrgent ? DRAIN_HEALTH_MS : DRAIN_PLANNED_MS;
     this.#token += 1;
     this.#reason = reason;
     this.#why = why;
+    this.#to = to;
+    this.#heir = heir;
     this.#refused = undefined;
     this.#answerDueMs = nowMs + limitMs + (isUrgent ? DRAIN_ANSWER_HEALTH_MS : DRAIN_ANSWER_MS);
     return { do: "drain", token: this.#token, limitMs };
@@ -58,11 +84,23 @@ export class Handover {
     return this.isRunning && token === this.#token;
   }
 
+  /** It ends, and this is the node that takes over. */
+  finish(heir: string): void {
+    this.reset();
+    this.#heir = heir;
+  }
+
   /** It does not take place; another may start at `notBeforeMs`. */
   refuse(problem: Problem, notBeforeMs: number): void {
     this.reset();
     this.#refused = problem;
     this.#notBeforeMs = notBeforeMs;
+  }
+
+  /** After every input. Who is not active hands over nothing; its heir stays named as long as it resigns. */
+  settle(isActive: boolean): void {
+    if (!isActive) this.reset();
+    else if (!this.isRunning) this.#heir = undefined;
   }
 
   reset(): void {
@@ -83,6 +121,19 @@ export const noStandbyProblem: Problem = {
   message: "no living standby has a complete connection table",
   hint: "see the peers and their replication in: tocha status",
 };
+
+export function notReadyProblem(to: string): Problem {
+  return {
+    code: "switchover-not-ready",
+    message: `${to} could not take over: it is no living standby with a complete connection table`,
+    hint: "tocha failover why says what each node is like; without --to the best standby takes over",
+  };
+}
+
+/** @param to the node that was asked for, if any */
+export function noTargetProblem(to: string | undefined): Problem {
+  return to === undefined ? noStandbyProblem : notReadyProblem(to);
+}
 
 export const stalledProblem: Problem = {
   code: "switchover-stalled",

@@ -168,7 +168,7 @@ export class Membership {
   beatIfDue(): void {
     const isAdvertisementDue = this.#role === "active" && this.#nowMs >= this.#advertisementMs;
     if (isAdvertisementDue) this.#advertise();
-    if (this.#nowMs >= this.#pulseMs) this.#pulse();
+    if (this.#nowMs >= this.#pulseMs) this.pulse();
     if (this.#announcements.take(this.#nowMs)) this.do({ do: "announce" });
   }
 
@@ -215,7 +215,7 @@ export class Membership {
   /** Tells everybody at once, whatever is due. */
   beat(): void {
     if (this.#role === "active") this.#advertise();
-    this.#pulse();
+    this.pulse();
   }
 
   #advertise(): void {
@@ -223,7 +223,7 @@ export class Membership {
     this.#advertisementMs = nextBeatMs(this.#advertisementMs, this.#nowMs, this.#settings.intervalMs);
   }
 
-  #pulse(): void {
+  pulse(): void {
     this.do(SEND_PULSES);
     this.#pulseMs = nextBeatMs(this.#pulseMs, this.#nowMs, this.#settings.pulseIntervalMs);
   }

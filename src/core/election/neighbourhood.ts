@@ -1,5 +1,5 @@
 import { compareIp, equalIp, formatIp, type IpAddress } from "../../base/ip.ts";
-import type { Pulse } from "../../wire/pulse.ts";
+import type { Pulse, PulseHeir } from "../../wire/pulse.ts";
 import type { VrrpAdvertisement } from "../../wire/vrrp.ts";
 import { Conflicts } from "./conflicts.ts";
 import type { ElectionCounter, ElectionSettings, ForeignRouterView } from "./election-types.ts";
@@ -25,7 +25,13 @@ export type Heard =
       /** It became active without the connections that this node holds. */
       readonly lacksOurTable: boolean;
     }
-  | { readonly what: "resignation"; readonly name: string; readonly isForeign: boolean }
+  | {
+      readonly what: "resignation";
+      readonly name: string;
+      readonly isForeign: boolean;
+      /** Who is to take over, if it has said so. */
+      readonly heir: PulseHeir;
+    }
   /** It was active as well until a moment ago; told once. */
   | { readonly what: "gave-way"; readonly name: string }
   /** A pulse of a node that neither is active nor resigns. */
@@ -190,7 +196,7 @@ export class Neighbourhood {
     const name = `the VRRP router ${formatIp(source)}`;
     if (priority === 0) {
       this.#foreign.resigned(own.name, source);
-      return { what: "resignation", name, isForeign: true };
+      return { what: "resignation", name, isForeign: true, heir: "none" };
     }
     const isKept = this.#foreign.heardActive({ nowMs, face: own.name, source, priority, intervalMs });
     if (!isKept) this.#count("foreignRouterOverflow");
@@ -215,5 +221,5 @@ export class Neighbourhood {
 
 function hearResignation(nowMs: number, peer: Peer): Heard {
   peer.resigned(nowMs);
-  return { what: "resignation", name: peer.name, isForeign: false };
+  return { what: "resignation", name: peer.name, isForeign: false, heir: peer.heir(nowMs) };
 }

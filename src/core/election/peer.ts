@@ -1,6 +1,6 @@
 import type { IpAddress } from "../../base/ip.ts";
 import { equalIp } from "../../base/ip.ts";
-import type { Pulse } from "../../wire/pulse.ts";
+import type { Pulse, PulseHeir } from "../../wire/pulse.ts";
 import type { PeerSettings, PeerView } from "./election-types.ts";
 import type { HeardPaths } from "./heard-paths.ts";
 import type { Rank } from "./rank.ts";
@@ -133,6 +133,11 @@ export class Peer {
     const pulse = this.#pulse;
     if (pulse === undefined || !this.isKnown(nowMs)) return false;
     return pulse.role === "standby" && pulse.effectivePriority > 0;
+  }
+
+  /** Whom it has named to take over from it, as far as is known of late. */
+  heir(nowMs: number): PulseHeir {
+    return this.isKnown(nowMs) ? (this.#pulse?.heir ?? "none") : "none";
   }
 
   get wantsToBeActive(): boolean {

@@ -27,15 +27,29 @@ export class Succession {
     this.#neighbourhood = neighbourhood;
   }
 
-  /** The best standby that there is this reason to hand over to. */
-  target(nowMs: number, reason: HandoverReason): Peer | undefined {
+  /**
+   * The best standby that there is this reason to hand over to: `to` and no other if that is given, and the heir, who has been
+   * named already, if it is fit still.
+   */
+  target(
+    nowMs: number,
+    reason: HandoverReason,
+    { to, heir }: { readonly to?: string | undefined; readonly heir?: string | undefined } = {},
+  ): Peer | undefined {
+    const fit = this.#fit(nowMs, reason);
+    if (to !== undefined) return fit.find(({ name }) => name === to);
+    return fit.find(({ name }) => name === heir) ?? fit[0];
+  }
+
+  /** Those that there is this reason to hand over to, best first. */
+  #fit(nowMs: number, reason: HandoverReason): readonly Peer[] {
     const candidates = this.#neighbourhood.candidates(nowMs);
-    if (reason === "planned") return candidates[0];
+    if (reason === "planned") return candidates;
     if (reason === "maintenance") {
-      if (this.#health.maintenance === null) return undefined;
-      return candidates[0] ?? (this.#health.maintenance.force ? this.#anybody(nowMs) : undefined);
+      if (this.#health.maintenance === null) return [];
+      return candidates.length === 0 && this.#health.maintenance.force ? this.#able(nowMs) : candidates;
     }
-    return candidates.find((peer) => {
+    return candidates.filter((peer) => {
       const { effectivePriority } = peer.rank(nowMs);
       // Equals stay where they are: addresses break ties between actives, they are no reason to move.
       if (effectivePriority <= this.#health.effectivePriority) return false;
@@ -95,8 +109,8 @@ export class Succession {
     return Math.min(CHECK_HOLD_MS_MAX, CHECK_HOLD_MS_MIN * 2 ** this.#moves);
   }
 
-  /** A living node that could be active, with whatever connections it has. */
-  #anybody(nowMs: number): Peer | undefined {
-    return this.#neighbourhood.peers.find((peer) => peer.isAble(nowMs));
+  /** The living nodes that could be active, with whatever connections they have. */
+  #able(nowMs: number): readonly Peer[] {
+    return this.#neighbourhood.peers.filter((peer) => peer.isAble(nowMs));
   }
 }

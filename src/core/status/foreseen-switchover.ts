@@ -3,7 +3,7 @@ import type { Problem } from "../../base/problem.ts";
 import type { ForeseenSwitchover } from "../../contract/failover-why.ts";
 import { type NodeStatus, nodeInGroup } from "../../contract/status.ts";
 import type { PeerView } from "../election/election-types.ts";
-import { handoverRunningProblem, noStandbyProblem, notActiveProblem } from "../election/handover.ts";
+import { handoverRunningProblem, noTargetProblem, notActiveProblem } from "../election/handover.ts";
 import { protection, protectionSentences } from "./foreseen-takeover.ts";
 
 /** What the active's own election says; it decides, whatever the nodes say of themselves. */
@@ -14,26 +14,16 @@ export interface ActiveView {
   readonly peers: readonly Pick<PeerView, "name" | "alive" | "role" | "priority" | "tableComplete">[];
 }
 
-/** The standby that a planned switchover goes to; undefined when it would be refused. */
-export function switchoverTarget({ peers }: Pick<ActiveView, "peers">): string | undefined {
+/** The standby that a planned switchover goes to: `to`, or else the best; undefined when it would be refused. */
+export function switchoverTarget(
+  { peers }: Pick<ActiveView, "peers">,
+  to: string | undefined,
+): string | undefined {
   const fit = peers.filter(({ alive, role, tableComplete, priority }) => {
     return alive && role === "standby" && tableComplete && (priority ?? 0) > 0;
   });
+  if (to !== undefined) return fit.some(({ name }) => name === to) ? to : undefined;
   return fit.sort((a, b) => (b.priority ?? 0) - (a.priority ?? 0))[0]?.name;
-}
-
-/**
- * Why a switchover to a certain node cannot be: when the active resigns, the best standby takes over, and not another.
- *
- * @returns undefined when that is the node, or none is meant
- */
-export function otherTargetProblem(to: string | undefined, target: string | undefined): Problem | undefined {
-  if (to === undefined || target === undefined || to === target) return undefined;
-  return {
-    code: "switchover-other-standby",
-    message: `${target} would take over and not ${to}: it is the better standby`,
-    hint: `tocha failover why says what each node is like; --to ${target}, or none, goes to the best.`,
-  };
 }
 
 /** What a switchover would do now, on the node that is active; or why it would be refused. */
@@ -45,10 +35,8 @@ export function foreseeSwitchover(
   const { node, group, to } = wish;
   if (view.role !== "active") return notActiveProblem(node, view.activeNode);
   if (view.draining) return handoverRunningProblem;
-  const target = switchoverTarget(view);
-  if (target === undefined) return noStandbyProblem;
-  const problem = otherTargetProblem(to, target);
-  if (problem !== undefined) return problem;
+  const target = switchoverTarget(view, to);
+  if (target === undefined) return noTargetProblem(to);
   const nodes = statuses.map((one) => (one.reachable ? nodeInGroup(one, group) : one));
   const active = nodes.find(({ name }) => name === node);
   const standby = nodes.find(({ name }) => name === target);

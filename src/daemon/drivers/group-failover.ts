@@ -208,8 +208,8 @@ export class GroupFailover {
   }
 
   /** @returns why it will not happen, or nothing when it has begun */
-  switchover(reason: string): Problem | undefined {
-    const answer = this.#election.requestSwitchover(performance.now(), reason);
+  switchover(reason: string, to: string | undefined): Problem | undefined {
+    const answer = this.#election.requestSwitchover(performance.now(), reason, to);
     if ("code" in answer) return answer;
     this.#perform(answer);
     return undefined;
@@ -314,7 +314,7 @@ export class GroupFailover {
       case "send-pulses": {
         const { revision } = this.#settings;
         const content = { ...this.#election.pulse(), watermark: this.#watermark, revision };
-        this.#pulses.sendToAll(group, content, (peer) => this.#election.heardPaths(peer));
+        this.#pulses.sendToAll(group, content, this.#election);
         this.#transitions.done("pulsed");
         break;
       }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { PulseConversation } from "../../core/election/pulse-conversation.ts";
 import type { LinkState } from "../../wire/route-message.ts";
 import type { NodeSettings } from "../node-settings.ts";
-import { type PulseContent, PulseSocket, type ReceivedPulse } from "./pulse-socket.ts";
+import { type PulseAddressing, type PulseContent, PulseSocket, type ReceivedPulse } from "./pulse-socket.ts";
 
 /** Pulses that are worked off before the other sockets have their turn. */
 const RECEIVE_BURST = 64;
@@ -61,11 +61,11 @@ export class PulsePaths {
     return socket?.setDevice(removed ? undefined : link.index) ?? false;
   }
 
-  /** Sends a pulse of one group to every peer on every path. `heard` tells on which paths a peer was heard. */
-  sendToAll(group: string, content: PulseContent, heard: (peer: string) => number): void {
+  /** Sends a pulse of one group to every peer on every path. */
+  sendToAll(group: string, content: PulseContent, addressing: PulseAddressing): void {
     for (const [key, conversation] of this.#conversations)
       if (key.startsWith(`${group}\n`)) conversation.next();
-    for (const socket of this.#sockets) socket.sendToAll(group, content, heard);
+    for (const socket of this.#sockets) socket.sendToAll(group, content, addressing);
   }
 
   /** Works off what waits on one path, a bounded number. */

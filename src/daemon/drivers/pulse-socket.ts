@@ -10,6 +10,7 @@ import {
   encodePulse,
   PULSE_BYTES_MAX,
   type Pulse,
+  type PulseHeir,
   pulseBody,
   pulseTag,
 } from "../../wire/pulse.ts";
@@ -19,8 +20,14 @@ import { PulseTag } from "./pulse-tag.ts";
 /** What this node's pulses say; what depends on recipient and path is added here. */
 export type PulseContent = Omit<
   Pulse,
-  "sender" | "recipient" | "group" | "path" | "heard" | "session" | "echo" | "sequence"
+  "sender" | "recipient" | "group" | "path" | "heard" | "heir" | "session" | "echo" | "sequence"
 >;
+
+/** What depends on the recipient: the election of the group says it. */
+export interface PulseAddressing {
+  heardPaths(peer: string): number;
+  heirFor(peer: string): PulseHeir;
+}
 
 export interface ReceivedPulse {
   readonly path: string;
@@ -84,7 +91,7 @@ export class PulseSocket {
   }
 
   /** Sends a pulse of one group, whose number the conversations hold, to every peer. */
-  sendToAll(group: string, content: PulseContent, heard: (peer: string) => number): void {
+  sendToAll(group: string, content: PulseContent, addressing: PulseAddressing): void {
     const socket = this.#socket;
     if (socket === undefined || !this.#groups.has(group)) return;
     const { settings, path, conversation } = this.#options;
@@ -92,7 +99,9 @@ export class PulseSocket {
       const header = conversation(group, recipient)?.header(path.name);
       if (header === undefined) continue;
       this.#writer.offset = 0;
-      const ends = { sender: settings.node, recipient, group, path: path.name, heard: heard(recipient) };
+      const heard = addressing.heardPaths(recipient);
+      const heir = addressing.heirFor(recipient);
+      const ends = { sender: settings.node, recipient, group, path: path.name, heard, heir };
       encodePulse({ ...content, ...header, ...ends }, this.#writer);
       this.#writer.put(this.#tag.of(this.#writer.written()));
       if (socket.send(this.#writer.written(), address, settings.ports.pulses) < 0)

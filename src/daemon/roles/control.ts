@@ -7,6 +7,7 @@ import {
   nodeStatusSchema,
   problemSchema,
   type SwitchoverAnswer,
+  type SwitchoverRequest,
   switchoverAnswerSchema,
   switchoverRequestSchema,
 } from "../../contract/status.ts";
@@ -294,7 +295,7 @@ class ControlRole {
     }
     const foreseen = await this.#failover.foreseeSwitchover(status, { group: group.name, to });
     if (wish.data.dryRun === true) return foreseen;
-    const problem = await this.#beginSwitchover(group.name, wish.data.reason ?? "asked for");
+    const problem = await this.#beginSwitchover(group.name, wish.data);
     if (problem !== undefined) throw new ProblemError(problem);
     return await this.#waitForSwitchover(group.name);
   }
@@ -331,12 +332,11 @@ class ControlRole {
     });
   }
 
-  async #beginSwitchover(group: string, reason: string): Promise<Problem | undefined> {
+  async #beginSwitchover(group: string, wish: SwitchoverRequest): Promise<Problem | undefined> {
+    const { reason = "asked for", to } = wish;
     const answer = await this.#roles.request("failover", (request) => ({
-      kind: "switchover",
-      group,
-      request,
-      reason,
+      ...{ kind: "switchover", group, request, reason },
+      ...(to === undefined ? {} : { to }),
     }));
     if (answer?.kind !== "switchover-answer") {
       return {

@@ -166,7 +166,8 @@ class FailoverRole {
       case "switchover": {
         const { request } = message;
         const group = this.#group(message.group);
-        const problem = group === undefined ? noGroup(message.group) : group.switchover(message.reason);
+        const problem =
+          group === undefined ? noGroup(message.group) : group.switchover(message.reason, message.to);
         const answer = { kind: "switchover-answer", request } as const;
         this.#channel.send(from, problem === undefined ? answer : { ...answer, problem });
         break;
