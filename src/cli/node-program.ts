@@ -19,7 +19,7 @@ Examples:
 
 function standbyCommand(): Command {
   return socketOptions(new Command("standby"))
-    .description("set a node aside: it hands over all groups, and becomes active only where nobody else can")
+    .description("set a node aside: it hands over all groups, and becomes active only in need")
     .argument("<name>", "the node, as in the document; it may be any node of the cluster")
     .requiredOption("-r, --reason <text>", "why: everybody who asks for the status sees it")
     .option("-f, --force", "also where no other node holds every connection: some may be lost")
@@ -27,9 +27,9 @@ function standbyCommand(): Command {
     .addHelpText(
       "after",
       `
-It is so until "tocha node resume", also after a restart of the daemon or the machine. If every other node
-dies meanwhile, the one that was set aside serves all the same, and hands over again when it can: to take the
-addresses from a node for good, stop its daemon.
+It is so until "tocha node resume", also after a restart of the daemon or the machine. If no other node
+with every connection is left meanwhile, the one that was set aside serves all the same, and hands over again when it
+can: to take the addresses from a node for good, stop its daemon.
 Exit status 0: done; 1: refused; 69: no node answers.
 
 Examples:

@@ -30,6 +30,7 @@ const example: Pulse = {
   wantsToBeActive: false,
   gaveWay: true,
   heir: "none",
+  inReserve: false,
   watermark: 7n,
   revision: "00ffee00ddcc0011",
   intervalMs: 100,
@@ -69,6 +70,11 @@ describe("pulse", () => {
       assert.deepEqual(decodePulse(bytes), { ...example, heir });
     }
     assert.deepEqual(decodePulse(exampleBytes.with(7, 0x94)), example);
+  });
+
+  it("says by a flag that its sender is in reserve", () => {
+    assert.equal(encoded({ ...example, inReserve: true })[7], 0x92);
+    assert.deepEqual(decodePulse(exampleBytes.with(7, 0x92)), { ...example, inReserve: true });
   });
 
   it("is split into body and tag", () => {
@@ -114,7 +120,7 @@ describe("pulse", () => {
 
   it("ignores flags that a later version may define", () => {
     const flagged = Uint8Array.from(exampleBytes);
-    flagged[7] = 0x93;
+    flagged[7] = 0x91;
     assert.deepEqual(decodePulse(flagged), example);
   });
 
@@ -165,6 +171,7 @@ function anyPulse(): fc.Arbitrary<Pulse> {
       wantsToBeActive: fc.boolean(),
       gaveWay: fc.boolean(),
       heir: fc.constantFrom("none", "recipient", "other"),
+      inReserve: fc.boolean(),
       watermark: u64,
       revision: fc.stringMatching(/^[0-9a-f]{16}$/),
       intervalMs: fc.integer({ min: 1, max: 0xffff }),

@@ -8,7 +8,7 @@ import type { IpAddress } from "../base/ip.ts";
 //    +---------------+---------------+---------------+---------------+
 //    |                     magic 0x54434850 "TCHP"                   |
 //    +---------------+---------------+---------------+---------------+
-//    | version = 2   | role          | eff. priority | C R W Y N H 0 0   flags: complete, resigning, wants, gave way, names heir
+//    | version = 2   | role          | eff. priority | C R W Y N H A 0   flags: see Pulse
 //    +---------------+---------------+---------------+---------------+
 //    |          interval, ms         | source count  | S hears (7)   |   heard somewhere, heard on each path
 //    +---------------+---------------+---------------+---------------+
@@ -48,6 +48,7 @@ const FLAG_WANTS_TO_BE_ACTIVE = 0x20;
 const FLAG_GAVE_WAY = 0x10;
 const FLAG_NAMES_HEIR = 0x08;
 const FLAG_IS_HEIR = 0x04;
+const FLAG_IN_RESERVE = 0x02;
 
 /** Whom an active that hands over has named to take over: the pulse's recipient, or another node. */
 export type PulseHeir = "none" | "recipient" | "other";
@@ -79,6 +80,8 @@ export interface Pulse {
   /** It was active a moment ago, and gave way to another active: that one announces its addresses again. */
   readonly gaveWay: boolean;
   readonly heir: PulseHeir;
+  /** It is set aside, and takes over all the same before a node that does not hold every connection. */
+  readonly inReserve: boolean;
   /** How far the replicated connections are in its kernel. */
   readonly watermark: bigint;
   /** Of its document: 16 hex digits. */
@@ -98,7 +101,8 @@ export function encodePulse(pulse: Pulse, into: ByteWriter): void {
     (pulse.wantsToBeActive ? FLAG_WANTS_TO_BE_ACTIVE : 0) |
     (pulse.gaveWay ? FLAG_GAVE_WAY : 0) |
     (pulse.heir === "none" ? 0 : FLAG_NAMES_HEIR) |
-    (pulse.heir === "recipient" ? FLAG_IS_HEIR : 0);
+    (pulse.heir === "recipient" ? FLAG_IS_HEIR : 0) |
+    (pulse.inReserve ? FLAG_IN_RESERVE : 0);
   into.u32(MAGIC).u8(PULSE_VERSION).u8(roles.indexOf(pulse.role)).u8(pulse.effectivePriority).u8(flags);
   into
     .u16(Math.min(Math.max(1, Math.round(pulse.intervalMs)), 0xffff))
@@ -166,6 +170,7 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
     wantsToBeActive: (flags & FLAG_WANTS_TO_BE_ACTIVE) !== 0,
     gaveWay: (flags & FLAG_GAVE_WAY) !== 0,
     heir: heirOf(flags),
+    inReserve: (flags & FLAG_IN_RESERVE) !== 0,
     watermark,
     revision,
     intervalMs,

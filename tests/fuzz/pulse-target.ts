@@ -26,6 +26,7 @@ const pulse: Pulse = {
   wantsToBeActive: false,
   gaveWay: false,
   heir: "none",
+  inReserve: false,
   watermark: 4_711n,
   revision: REVISION,
   intervalMs: 100,
@@ -42,6 +43,7 @@ const pulses: readonly Pulse[] = [
   { ...pulse, gaveWay: true, sequence: 9 },
   { ...pulse, role: "active", heir: "recipient", sequence: 10 },
   { ...pulse, resigning: true, heir: "other", sequence: 11 },
+  { ...pulse, effectivePriority: 0, inReserve: true, sequence: 12 },
   { ...pulse, path: "lan", heard: 0, role: "active", sequence: 6 },
 ];
 

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { ControlClient } from "../../src/client/control-client.ts";
 import { controlSocket } from "../../src/lab/lab-folder.ts";
-import { nodeNames } from "../../src/lab/lab-plan.ts";
+import { bareAddress, nodeAddresses, nodeNames } from "../../src/lab/lab-plan.ts";
 import { powerOff, powerOn } from "../../src/lab/node-power.ts";
+import { runCommand } from "../../src/lab/run-command.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
 import { waitFor } from "./namespace-waiting.ts";
@@ -86,6 +87,55 @@ test("a switchover goes to the standby that is named, the best or not, and nobod
     active = to;
   }
 });
+
+test("a node that is set aside serves before one without its connections, until that one has them", async () => {
+  const nodes = nodeNames(lab.settings);
+  const active = await activeOf(nodes);
+  const [aside = "", empty = ""] = nodes.filter((node) => node !== active);
+  await waitUntilComplete(nodes, active);
+  for (const node of [active, aside]) await refuseStreams(node, empty);
+  await powerOff(lab.name, empty);
+  await powerOn(lab.name, empty);
+  await lab.waitForNode(empty, "a standby without connections", ({ role, replication }) => {
+    return role === "standby" && !replication.complete;
+  });
+  await new ControlClient(controlSocket(lab.name, active)).standby({
+    node: aside,
+    reason: "new fan",
+    by: "a test",
+  });
+
+  await powerOff(lab.name, active);
+  const first = await activeOf([aside, empty]);
+  await assertConnectionsGoOn();
+  assert.equal(first, aside);
+
+  await acceptStreams(aside);
+  await lab.waitForNode(empty, "active, with every connection", ({ role }) => role === "active");
+  await lab.waitForNode(aside, "a standby again", ({ cause, role }) => {
+    return role === "standby" && cause.includes(`handed over to ${empty}`);
+  });
+  await assertConnectionsGoOn();
+  await new ControlClient(controlSocket(lab.name, aside)).resume({ node: aside, by: "a test" });
+  await powerOn(lab.name, active);
+  await lab.waitUntilWell();
+});
+
+/** Nothing of the streams of connections between the two gets through; pulses and questions do. */
+async function refuseStreams(node: string, other: string): Promise<void> {
+  const source = `ip saddr ${bareAddress(nodeAddresses(other, "sync", lab.settings)[0] ?? "")}`;
+  const rules = ["sport", "dport"].map((end) => `${source} tcp ${end} 7844 drop`).join("\n");
+  await nft(node, `table ip streams {\nchain in {\ntype filter hook input priority 0;\n${rules}\n}\n}`);
+}
+
+async function acceptStreams(node: string): Promise<void> {
+  await nft(node, "delete table ip streams");
+}
+
+async function nft(node: string, rules: string): Promise<void> {
+  const command = `printf '%s' "$1" | ip netns exec "$2" nft -f -`;
+  await runCommand("sh", ["-c", command, "sh", rules, lab.namespace(node)]);
+}
 
 /** Since the node was powered on first. */
 function takeovers(node: string): number {

@@ -146,6 +146,19 @@ describe("three elections, one event", () => {
     assert.deepEqual(run.takeovers, [run.next.name]);
   });
 
+  single(
+    "beside a node that is set aside and one without its table: the one that is set aside takes over",
+    (run) => {
+      run.best.setTableComplete(false);
+      run.next.tellReadiness({ maintenance: { why: "it is set aside", force: false } });
+      run.settle();
+      run.active.crash();
+      run.settle();
+      assert.deepEqual(run.takeovers, [run.next.name]);
+      assert.ok(run.vacantMs <= 4 * run.intervalMs + DELAYS_MS, `${run.vacantMs} ms without an active`);
+    },
+  );
+
   single("a standby's machine stands still for a while: nothing moves", (run) => {
     for (const keepsPackets of [true, false]) {
       run.best.pause(keepsPackets);

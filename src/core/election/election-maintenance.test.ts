@@ -102,13 +102,13 @@ describe("election: maintenance", () => {
   );
 
   story(
-    "it lets every other node go first, complete or not, as long as three active-down times",
+    "by force, it lets every other node go first, complete or not, as long as three active-down times",
     `
     node gw1 priority=110 interval=100ms peers=gw2,gw3
     up lan
     ready
     complete
-    standby
+    standby force
     pulse gw2 active priority=100
     pulse gw3 standby priority=90
     pulse gw2 standby priority=100 resigning
@@ -132,6 +132,140 @@ describe("election: maintenance", () => {
     active
     `,
   );
+
+  story(
+    "with every connection it takes over at once before one that lacks some",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    standby
+    pulse gw2 active priority=100
+    pulse gw3 standby priority=90
+    pulse gw2 active priority=100
+    advance 300ms
+    pulse gw3 standby priority=90
+    advance 20ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0.313s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 was silent for 313 ms on every path
+    active
+    `,
+  );
+
+  story(
+    "also when the active resigns, but not before one that holds them as well",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    standby
+    pulse gw2 active priority=100
+    pulse gw3 standby priority=90 complete
+    pulse gw2 standby priority=100 resigning
+    advance 100ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby
+
+    pulse gw2 active priority=100
+    pulse gw3 standby priority=90
+    pulse gw2 standby priority=100 resigning
+    ----
+    0.1s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 resigned
+    active
+    `,
+  );
+
+  story(
+    "without every connection it is the last, whoever is in reserve",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    standby
+    pulse gw2 active priority=100
+    pulse gw3 standby priority=0 complete reserve
+    pulse gw2 active priority=100
+    advance 400ms
+    pulse gw3 standby priority=0 complete reserve
+    advance 400ms
+    pulse gw3 standby priority=0 complete reserve
+    advance 400ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby
+    `,
+  );
+
+  story(
+    "a node that lacks connections lets one in reserve go first, but does not wait for ever",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    pulse gw2 active priority=100
+    pulse gw3 standby priority=0 complete reserve
+    pulse gw2 standby priority=100 resigning
+    advance 400ms
+    pulse gw3 standby priority=0 complete reserve
+    advance 400ms
+    pulse gw3 standby priority=0 complete reserve
+    advance 400ms
+    pulse gw3 standby priority=0 complete reserve
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby
+
+    advance 400ms
+    ----
+    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: gw2 resigned, and 1428 ms later nobody better had taken over
+    active
+    `,
+  );
+
+  story(
+    "of two in reserve the one with the higher address goes first",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    standby
+    pulse gw2 active priority=100
+    pulse gw3 standby priority=0 complete reserve
+    pulse gw2 active priority=100
+    advance 300ms
+    pulse gw3 standby priority=0 complete reserve
+    advance 100ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby
+
+    advance 20ms
+    ----
+    0.413s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 was silent for 413 ms on every path
+    active
+    `,
+  );
+
+  it("is in reserve while it holds every connection, and not by force", () => {
+    const teller = new StoryTeller();
+    const isReserve = (...input: readonly string[]) => {
+      teller.play({ input, expected: "" });
+      return teller.election.pulse().inReserve;
+    };
+    assert.equal(
+      isReserve("node gw1 priority=110 interval=100ms peers=gw2", "up lan", "ready", "complete"),
+      false,
+    );
+    assert.equal(isReserve("standby"), true);
+    assert.equal(isReserve("incomplete"), false);
+    assert.equal(isReserve("complete", "standby force"), false);
+    assert.equal(isReserve("resume"), false);
+  });
 
   story(
     "resumed it ranks as before, and takes nothing back without preemption",

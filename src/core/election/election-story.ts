@@ -16,7 +16,7 @@ import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
 //     drained TOKEN yes|no
 //     advert FACE SOURCE priority=N [interval=1s] [id=51]
 //     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan] [deaf] [gave-way]
-//         [heir=me|other]
+//         [heir=me|other] [reserve]
 //                                                 pulses pass on sync, lan, wan; an active is complete unless
 //                                                 the story says otherwise; one that is deaf hears nothing of us
 //     arbiter PEER|-                              stay down for this peer, or do not
@@ -250,6 +250,7 @@ function pulseOf(words: readonly string[], options: ReadonlyMap<string, string>,
     resigning: options.has("resigning"),
     wantsToBeActive: options.has("wants"),
     gaveWay: options.has("gave-way"),
+    inReserve: options.has("reserve"),
     heir: options.has("heir") ? (options.get("heir") === "me" ? "recipient" : "other") : "none",
     watermark: 0n,
     revision: REVISION,

@@ -99,6 +99,7 @@ export type PulseState = Pick<
   | "resigning"
   | "wantsToBeActive"
   | "gaveWay"
+  | "inReserve"
   | "intervalMs"
   | "advertisementSources"
 >;
@@ -117,7 +118,7 @@ export interface ElectionView {
   readonly tableComplete: boolean;
   /** The arbiter has given the role to this node, which is not heard: see Health. */
   readonly lostTo: string | undefined;
-  /** It was set aside: it takes over only where nobody else could serve. */
+  /** It was set aside: it takes over only where nobody else could serve with every connection. */
   readonly maintenance: boolean;
   readonly faces: readonly { readonly name: string; readonly up: boolean }[];
   /** The node or foreign router that is active as far as this node knows. */

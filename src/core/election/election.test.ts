@@ -1279,6 +1279,7 @@ describe("election: beyond stories", () => {
     wantsToBeActive: false,
     gaveWay: false,
     heir: "none",
+    inReserve: false,
     watermark: 7n,
     revision: "00000000000000aa",
     intervalMs: 100,

@@ -27,7 +27,6 @@ import { Membership } from "./membership.ts";
 import { type Heard, Neighbourhood } from "./neighbourhood.ts";
 import { Preemption } from "./preemption.ts";
 import { pulseState } from "./pulse-state.ts";
-import { compareRank } from "./rank.ts";
 import { Succession } from "./succession.ts";
 import { stableMs } from "./timing.ts";
 
@@ -262,9 +261,7 @@ export class Election {
    */
   #hearResignation({ name, isForeign, heir }: HeardResignation): void {
     if (this.role !== "standby" || this.#neighbourhood.isSomeoneActive(this.#nowMs)) return;
-    const [best] = this.#neighbourhood.candidates(this.#nowMs);
-    const isOutranked =
-      best !== undefined && compareRank(best.rank(this.#nowMs), this.#neighbourhood.ownRank) > 0;
+    const isOutranked = this.#neighbourhood.isOutranked(this.#nowMs);
     const isNext = heir === "recipient" || (heir === "none" && !isForeign && !isOutranked);
     const isSure = this.#health.tableComplete && !this.#letsOthersGoFirst && !this.#member.isListening;
     if (!isNext || !isSure) {
@@ -380,9 +377,12 @@ export class Election {
   }
 
   get #letsOthersGoFirst(): boolean {
-    if (this.#health.maintenance !== null) return this.#neighbourhood.isAnybodyAble(this.#nowMs);
-    if (this.#health.tableComplete && !this.#member.isResigning) return false;
-    return this.#neighbourhood.candidates(this.#nowMs).length > 0;
+    const others = this.#neighbourhood;
+    const { maintenance, inReserve, tableComplete } = this.#health;
+    if (inReserve) return others.candidates(this.#nowMs).length > 0;
+    if (maintenance === null && tableComplete && !this.#member.isResigning) return false;
+    if (others.isAnybodyComplete(this.#nowMs)) return true;
+    return maintenance !== null && others.isAnybodyAble(this.#nowMs);
   }
 
   /** Since when it is what it is now, its health and table included. */

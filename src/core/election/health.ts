@@ -107,6 +107,14 @@ export class Health {
     return this.maintenance === null ? this.effectivePriority : 0;
   }
 
+  /**
+   * It is set aside, but what the others would lose without its connections counts more: it goes before a node that lacks some.
+   * By force it was meant to go after those as well.
+   */
+  get inReserve(): boolean {
+    return this.maintenance !== null && !this.maintenance.force && this.tableComplete;
+  }
+
   /** How ill it is, on the same scale as `illness`. */
   get illness(): number {
     return illness(this.#priority, this.effectivePriority);

@@ -100,6 +100,11 @@ export class Neighbourhood {
     this.peers.find((candidate) => candidate.name === sender)?.wasOvertaken(nowMs, path);
   }
 
+  /** Someone else holds every connection and is to take over before this node. */
+  isOutranked(nowMs: number): boolean {
+    return this.peers.some((peer) => this.#goesFirst(nowMs, peer));
+  }
+
   get ownRank(): Rank {
     const { node: name } = this.#settings;
     return {
@@ -123,6 +128,11 @@ export class Neighbourhood {
     return this.peers
       .filter((peer) => peer.isCandidate(nowMs))
       .sort((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
+  }
+
+  /** Some other node is there that would take over with every connection, though it may be set aside. */
+  isAnybodyComplete(nowMs: number): boolean {
+    return this.peers.some((peer) => peer.isCandidate(nowMs) || peer.isReserve(nowMs));
   }
 
   /** Some other node is there and could become active, with every connection or not. */
@@ -179,10 +189,17 @@ export class Neighbourhood {
     for (const peer of this.peers) {
       if (peer === active) continue;
       if (!peer.isKnown(nowMs)) isSure = false;
-      else if (peer.isCandidate(nowMs) && compareRank(peer.rank(nowMs), this.ownRank) > 0) better += 1;
+      else if (this.#goesFirst(nowMs, peer)) better += 1;
     }
     const byRank = rankSkewMs(better, pulseIntervalMs);
     return isSure ? byRank : Math.max(byRank, skewMs(this.#health.effectivePriority, pulseIntervalMs));
+  }
+
+  /** With what each offers, as both know it: set aside, that is 0. */
+  #goesFirst(nowMs: number, peer: Peer): boolean {
+    if (!peer.isCandidate(nowMs) && !peer.isReserve(nowMs)) return false;
+    const own = { ...this.ownRank, effectivePriority: this.#health.offeredPriority };
+    return compareRank(peer.rank(nowMs), own) > 0;
   }
 
   #hearForeign(

@@ -123,6 +123,13 @@ export class Peer {
     return pulse.role === "standby" && pulse.tableComplete && !pulse.resigning && pulse.effectivePriority > 0;
   }
 
+  /** Whether it takes over before a node that lacks connections, although it is set aside. */
+  isReserve(nowMs: number): boolean {
+    const pulse = this.#pulse;
+    if (pulse === undefined || !this.isKnown(nowMs)) return false;
+    return pulse.role === "standby" && pulse.tableComplete && pulse.inReserve;
+  }
+
   /** Its pulses arrive: it is known what it could do. */
   isKnown(nowMs: number): boolean {
     return this.#isWithinDownTime(nowMs, this.#lastPulseMs);

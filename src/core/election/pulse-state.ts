@@ -19,6 +19,7 @@ export function pulseState(of: {
     resigning: member.isResigning,
     wantsToBeActive,
     gaveWay: member.gaveWay,
+    inReserve: health.inReserve,
     intervalMs,
     advertisementSources: health.addresses
       .filter((address) => address.length === 16 && isLinkLocal(address))

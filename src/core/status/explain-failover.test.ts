@@ -203,7 +203,7 @@ describe("explainFailover", () => {
     assert.equal(why({ ...status, nodes: [gw1, gw2, whole] }).ifActiveDied.node, "gw3");
   });
 
-  it("counts on a node that is set aside only where nobody else is there", () => {
+  it("counts on a node that is set aside only where nobody else has every connection", () => {
     const status = cluster({});
     const [gw1, gw2] = status.nodes;
     assert.ok(gw1 !== undefined && gw2 !== undefined);
@@ -211,13 +211,20 @@ describe("explainFailover", () => {
     const aside = { ...gw2, maintenance };
     const alone = why({ ...status, nodes: [gw1, aside] }).ifActiveDied;
     assert.deepEqual([alone.node, alone.withinMs], ["gw2", 200]);
-    assert.match(alone.sentences.join(" "), /It is set aside, but nobody else is there\./);
+    assert.match(alone.sentences.join(" "), /It is set aside, but no other standby has every connection\./);
     const [own] = gw2.groups;
     assert.ok(own !== undefined);
     const lacking = { ...gw2, name: "gw3", groups: [{ ...own, effectivePriority: 5, complete: false }] };
-    assert.equal(why({ ...status, nodes: [gw1, aside, lacking] }).ifActiveDied.node, "gw3");
+    assert.equal(why({ ...status, nodes: [gw1, aside, lacking] }).ifActiveDied.node, "gw2");
+    const groups = [{ ...own, complete: false }];
+    assert.equal(why({ ...status, nodes: [gw1, { ...aside, groups }, lacking] }).ifActiveDied.node, "gw3");
+    const whole = { ...lacking, groups: [{ ...own, effectivePriority: 5 }] };
+    assert.equal(why({ ...status, nodes: [gw1, aside, whole] }).ifActiveDied.node, "gw3");
     const still = why({ ...status, nodes: [{ ...gw1, maintenance }, gw2] });
-    assert.equal(still.sentences.at(-1), "It is set aside, but nobody else could serve.");
+    assert.equal(
+      still.sentences.at(-1),
+      "It is set aside, but nobody else could serve with every connection.",
+    );
   });
 
   it("is honest where nobody, everybody, or somebody unknown is active", () => {

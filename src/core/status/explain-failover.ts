@@ -88,7 +88,9 @@ function activeSentences(
   return [
     `${active.name} has been active for ${since}: ${active.cause}.`,
     ...(entry === undefined ? [] : evidenceSentences(entry)),
-    ...(active.maintenance === undefined ? [] : ["It is set aside, but nobody else could serve."]),
+    ...(active.maintenance === undefined
+      ? []
+      : ["It is set aside, but nobody else could serve with every connection."]),
   ];
 }
 
@@ -147,7 +149,10 @@ function reasonOf(
   if (node.maintenance !== undefined) {
     const { by, reason: why, since } = node.maintenance;
     const words = `since ${since} by ${by}${why === "" ? "" : ` (${why})`}`;
-    return ["set-aside", `is set aside ${words}: it becomes active only where nobody else can.`];
+    return [
+      "set-aside",
+      `is set aside ${words}: it becomes active only where nobody else can with every connection.`,
+    ];
   }
   if (!node.replication.complete)
     return [

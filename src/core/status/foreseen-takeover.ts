@@ -11,14 +11,14 @@ export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus
 
 /**
  * The best first, as compareRank() has it: complete before incomplete, then the priority after health. Who is set aside goes
- * last.
+ * last, but with every connection before those that lack some.
  */
 export function standbysByRank(nodes: readonly NodeStatus[]): NodeStatus[] {
   return nodes.filter(couldTakeOver).sort((a, b) => {
-    const bySide = Number(a.maintenance !== undefined) - Number(b.maintenance !== undefined);
-    if (bySide !== 0) return bySide;
     const byTable = Number(b.replication.complete) - Number(a.replication.complete);
-    return byTable !== 0 ? byTable : b.effectivePriority - a.effectivePriority;
+    if (byTable !== 0) return byTable;
+    const bySide = Number(a.maintenance !== undefined) - Number(b.maintenance !== undefined);
+    return bySide !== 0 ? bySide : b.effectivePriority - a.effectivePriority;
   });
 }
 
@@ -93,7 +93,9 @@ export function foreseeTakeover(
   const held = protection(active, best);
   const sentences = [
     `${best.name} would take over within ${formatDurationMs(withinMs)} of the active's last sign on any path.`,
-    ...(best.maintenance === undefined ? [] : ["It is set aside, but nobody else is there."]),
+    ...(best.maintenance === undefined
+      ? []
+      : ["It is set aside, but no other standby has every connection."]),
     ...protectionSentences(best.name, held),
   ];
   return { node: best.name, withinMs, ...held, sentences };
