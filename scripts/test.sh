@@ -28,7 +28,7 @@ if [ "$part" = quick ]; then
   exit 0
 fi
 
-bash scripts/install.sh nftables iproute2 conntrack git keepalived frr ndisc6 tcpdump vsftpd etcd-server openssl
+bash scripts/install.sh nftables iproute2 conntrack git keepalived frr ndisc6 tcpdump vsftpd etcd-server openssl curl
 run "units and kernel layer" "$cores" "src/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
 run "simulations" "$cores" tests/sim/*.test.ts
 run "fuzz, short" "$cores" tests/fuzz/*.test.ts

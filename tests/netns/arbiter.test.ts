@@ -1,10 +1,10 @@
-/** An arbiter (a real etcd) and two nodes that do not hear each other. Needs root, etcd-server and openssl. */
+/** An arbiter (a real etcd) and two nodes that do not hear each other. Needs root, etcd-server, openssl and curl. */
 import assert from "node:assert/strict";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import type { NodeStatus } from "../../src/contract/status.ts";
 import { documentPath } from "../../src/lab/lab-folder.ts";
-import { powerOff, powerOn } from "../../src/lab/node-power.ts";
+import { crash, powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { startNode } from "../../src/lab/node-process.ts";
 import { runCommand, tryCommand } from "../../src/lab/run-command.ts";
 import { TestLab } from "./daemon-node.ts";
@@ -19,11 +19,11 @@ let lab: TestLab;
 let etcd: EtcdServer;
 
 before(async () => {
-  await requireNamespaces(["etcd", "openssl"]);
+  await requireNamespaces(["etcd", "openssl", "curl"]);
   lab = await TestLab.up("arbiter", { intervalMs: 100 }, { daemons: false });
   etcd = await EtcdServer.prepare(lab.namespace("wan"), ETCD_ADDRESS);
   etcd.start();
-  appendFileSync(documentPath(lab.name), etcd.document);
+  appendFileSync(documentPath(lab.name), etcd.document());
   for (const node of ["gw1", "gw2"]) await startNode(lab.name, node);
   await lab.waitUntilWell();
 });
@@ -136,3 +136,65 @@ test("a node that took over from a dead one stays active, and holds the key in t
     return (await lab.status(standby)).arbiter?.[0]?.holder === null;
   });
 });
+
+test("an etcd that wants a user says so, and nothing moves", async () => {
+  await settledRoles();
+  const before = await rolesOf();
+  await etcd.requireUsers("gateways", "first: the one");
+  for (const node of ["gw1", "gw2"])
+    assert.match(await arbiterProblemOf(node), /etcdserver: permission denied \(HTTP 403\)$/);
+  assert.deepEqual(await rolesOf(), before);
+});
+
+test("with the user of userFile it breaks ties as before, also when it has forgotten its tokens", async () => {
+  const path = documentPath(lab.name);
+  const document = readFileSync(path, "utf8");
+  writeFileSync(path, document.replace(etcd.document(), etcd.document({ withUser: true })));
+  for (const node of ["gw1", "gw2"]) {
+    await crash(lab.name, node);
+    await startNode(lab.name, node);
+  }
+  for (const node of ["gw1", "gw2"]) await waitUntilReached(node);
+  const { active, standby } = await settledRoles();
+  await part();
+  await waitForArbiter(active, "held");
+  await waitForArbiter(standby, "lost");
+  await etcd.kill();
+  await lab.waitForNode(active, "without its arbiter", (status) => status.arbiter?.[0]?.reachable === false);
+  etcd.start();
+  await waitForArbiter(active, "held");
+  assert.equal((await lab.status(active)).role, "active");
+});
+
+test("a wrong password is told by its name, and changes no role; the right one works without a restart", async () => {
+  const before = await rolesOf();
+  assert.deepEqual(Object.values(before).sort(), ["active", "fault"], "still parted");
+  await etcd.changePassword("gateways", "second");
+  for (const node of ["gw1", "gw2"])
+    assert.match(
+      await arbiterProblemOf(node),
+      /the user of \S+\/user: etcdserver: authentication failed, invalid user ID or password \(HTTP 400\)$/,
+    );
+  assert.deepEqual(await rolesOf(), before);
+  const problems = (await lab.seenBy("gw1"))?.problems ?? [];
+  const [problem] = problems.filter(({ code, node }) => code === "arbiter-unreachable" && node === "gw1");
+  assert.match(problem?.message ?? "", /invalid user ID or password/);
+
+  etcd.writeUser("gateways", "second");
+  for (const node of ["gw1", "gw2"]) await waitUntilReached(node);
+  assert.deepEqual(await rolesOf(), before);
+  await unite();
+  await lab.waitUntilWell();
+});
+
+/** What the node has to say of the arbiter that it cannot use. */
+async function arbiterProblemOf(node: string): Promise<string> {
+  const isRefused = ({ arbiter }: NodeStatus) => arbiter?.[0]?.reachable === false;
+  const { arbiter } = await lab.waitForNode(node, "refused by the arbiter", isRefused);
+  return arbiter?.[0]?.problem ?? "";
+}
+
+async function waitUntilReached(node: string): Promise<void> {
+  const isReached = ({ arbiter }: NodeStatus) => arbiter?.[0]?.reachable === true;
+  await lab.waitForNode(node, "in touch with the arbiter", isReached);
+}

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "../../src/lab/run-command.ts";
 
+const ROOT_PASSWORD = "for the administrator";
+
 /** A real etcd with TLS and client certificates, in a namespace, with a folder of its own that goes with it. */
 export class EtcdServer {
   readonly #namespace: string;
@@ -28,16 +30,58 @@ export class EtcdServer {
     return `https://${this.#address}:2379`;
   }
 
+  /** Where nodes read their user and its password; the document names it only `withUser`. */
+  get userFile(): string {
+    return join(this.#folder, "user");
+  }
+
   /** The document's part about it. */
-  get document(): string {
+  document({ withUser = false } = {}): string {
     const file = (name: string) => join(this.#folder, name);
     return `arbiter:
   endpoints: ["${this.endpoint}"]
   caFile: ${file("ca.crt")}
   certificateFile: ${file("client.crt")}
   keyFile: ${file("client.key")}
-  leaseTtl: 3s
+${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: 3s
 `;
+  }
+
+  /** From now on it answers users only: root, and one whose password is written into `userFile`, with no key but tocha's. */
+  async requireUsers(name: string, password: string): Promise<void> {
+    const key = (text: string) => Buffer.from(text).toString("base64");
+    const root = { name: "root", password: ROOT_PASSWORD };
+    await this.#call("auth/user/add", root);
+    await this.#call("auth/role/add", { name: "root" });
+    await this.#call("auth/user/grant", { user: "root", role: "root" });
+    await this.#call("auth/user/add", { name, password });
+    await this.#call("auth/role/add", { name: "gateways" });
+    // "0" follows "/".
+    const perm = { permType: "READWRITE", key: key("tocha/"), range_end: key("tocha0") };
+    await this.#call("auth/role/grant", { name: "gateways", perm });
+    await this.#call("auth/user/grant", { user: name, role: "gateways" });
+    await this.#call("auth/enable", {});
+    this.writeUser(name, password);
+  }
+
+  writeUser(name: string, password: string): void {
+    writeFileSync(this.userFile, `${name}:${password}\n`, { mode: 0o600 });
+  }
+
+  /** Whoever has a token by the old password loses it. */
+  async changePassword(name: string, password: string): Promise<void> {
+    const { token } = await this.#call("auth/authenticate", { name: "root", password: ROOT_PASSWORD });
+    await this.#call("auth/user/changepw", { name, password }, ["-H", `authorization: ${token}`]);
+  }
+
+  async #call(path: string, body: object, options: readonly string[] = []): Promise<{ token?: string }> {
+    const file = (name: string) => join(this.#folder, name);
+    const tls = ["--cacert", file("ca.crt"), "--cert", file("client.crt"), "--key", file("client.key")];
+    const request = ["--silent", "--show-error", "--fail", "--data", JSON.stringify(body)];
+    const curl = ["curl", ...tls, ...request, ...options, `${this.endpoint}/v3/${path}`];
+    return JSON.parse(await runCommand("ip", ["netns", "exec", this.#namespace, ...curl])) as {
+      token?: string;
+    };
   }
 
   start(): void {

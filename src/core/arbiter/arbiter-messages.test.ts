@@ -6,6 +6,7 @@ import {
   ARBITER_ANSWER_BYTES_MAX,
   type ArbiterRequest,
   arbiterKey,
+  arbiterWords,
   decodeArbiterAnswer,
   decodeArbiterToken,
   encodeArbiterRequest,
@@ -58,6 +59,18 @@ describe("arbiter messages", () => {
     for (const text of ["{}", `{"token":7}`, `{"token":"a\\r\\nb: c"}`, `{"token":""}`])
       assert.ok(isDecodeError(decodeArbiterToken(200, text)), text);
     assert.ok(isDecodeError(decodeArbiterToken(400, `{"token":"x"}`)));
+  });
+
+  it("passes on why etcd refused, where a terminal can show it", () => {
+    assert.equal(arbiterWords(NOT_FOUND), "etcdserver: requested lease not found");
+    for (const text of [
+      "<html>",
+      "{}",
+      `{"message":""}`,
+      `{"message":"\\u001b[2J"}`,
+      `{"message":"${"x".repeat(201)}"}`,
+    ])
+      assert.equal(arbiterWords(text), undefined, text);
   });
 
   it("writes requests as the gateway wants them: numbers as texts, keys in base64", () => {

@@ -105,6 +105,12 @@ export function decodeArbiterToken(status: number, text: string): string | Decod
   return isToken ? token : new DecodeError("arbiter-token", 0);
 }
 
+/** etcd's own words for why it refused; undefined where there are none that a terminal could show. */
+export function arbiterWords(text: string): string | undefined {
+  const words = parse(text)?.["message"];
+  return typeof words === "string" && /^[\x20-\x7e]{1,200}$/.test(words) ? words : undefined;
+}
+
 function decodePut(root: Map): ArbiterAnswer | DecodeError {
   if (root["succeeded"] === true) {
     const header = mapAt(root, "header");

@@ -5,6 +5,7 @@ import {
   ARBITER_ANSWER_BYTES_MAX,
   type ArbiterAnswer,
   type ArbiterRequest,
+  arbiterWords,
   decodeArbiterAnswer,
   decodeArbiterToken,
   encodeArbiterRequest,
@@ -51,7 +52,7 @@ export class ArbiterClient {
           this.#first = index;
           return answer;
         }
-        failures.push(`${endpoint}: ${answer.reason} (HTTP ${status})`);
+        failures.push(`${endpoint}: ${arbiterWords(text) ?? answer.reason} (HTTP ${status})`);
       } catch (error) {
         failures.push(`${endpoint}: ${error instanceof Error ? error.message : String(error)}`);
       }
@@ -85,7 +86,7 @@ export class ArbiterClient {
     });
     const token = decodeArbiterToken(status, text);
     if (token instanceof DecodeError)
-      throw new Error(`it does not accept the user of ${userFile} (HTTP ${status})`);
+      throw new Error(`the user of ${userFile}: ${arbiterWords(text) ?? token.reason} (HTTP ${status})`);
     return token;
   }
 
