@@ -48,6 +48,17 @@ describe("ByteWriter and ByteReader", () => {
     assert.equal(writer.offset, 256);
     assert.equal(new ByteReader(writer.written()).text(), "x".repeat(255));
   });
+
+  it("write text that is not all ASCII, and count its bytes", () => {
+    for (const text of ["é", "gw1-é", `${"x".repeat(252)}é`, "名前"]) {
+      const writer = new ByteWriter(300);
+      writer.u8(7).text(text);
+      assert.deepEqual(writer.written(), Uint8Array.from([7, Buffer.byteLength(text), ...Buffer.from(text)]));
+    }
+    const writer = new ByteWriter(300);
+    writer.text(`${"x".repeat(254)}éyz`);
+    assert.deepEqual([writer.offset, writer.bytes[0], writer.bytes[255]], [256, 255, 0xc3]);
+  });
 });
 
 describe("ByteReader", () => {

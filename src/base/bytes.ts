@@ -108,6 +108,20 @@ export class ByteWriter {
 
   /** UTF-8 text of at most 255 bytes, with a length byte in front; longer text is cut. */
   text(value: string): this {
+    const start = this.offset;
+    const length = Math.min(value.length, 255);
+    this.u8(length);
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) return this.#textBeyondAscii(value, start);
+      this.u8(code);
+    }
+    return this;
+  }
+
+  /** An encoder's result is an object for each text: names are ASCII nearly always. */
+  #textBeyondAscii(value: string, start: number): this {
+    this.offset = start;
     const encoded = utf8.encoder.encode(value).subarray(0, 255);
     return this.u8(encoded.length).put(encoded);
   }

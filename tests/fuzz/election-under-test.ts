@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { validIp } from "../../src/base/ip.ts";
-import { Election, type ElectionEffect } from "../../src/core/election/election.ts";
+import { Election } from "../../src/core/election/election.ts";
+import type { ElectionEffect } from "../../src/core/election/election-types.ts";
 
 export const VIRTUAL_ROUTER = 51;
 export const GROUP = "gateway";

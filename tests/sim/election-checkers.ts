@@ -1,4 +1,4 @@
-import type { GroupRole } from "../../src/core/election/election.ts";
+import type { GroupRole } from "../../src/core/election/election-types.ts";
 import type { Checker, VirtualCluster } from "./election-cluster.ts";
 import { CLOCK_DRIFT, type NodeEvent, type VirtualNode } from "./election-node.ts";
 

@@ -1,5 +1,5 @@
 import { seededRandom } from "../../src/base/prng.ts";
-import type { ElectionSettings } from "../../src/core/election/election.ts";
+import type { ElectionSettings } from "../../src/core/election/election-types.ts";
 import { fairWeather, type Path, VirtualNetwork, VirtualTime } from "./election-network.ts";
 import { type NodeEvent, type NodeWorld, VirtualNode } from "./election-node.ts";
 

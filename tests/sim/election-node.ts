@@ -1,7 +1,8 @@
 import { ByteWriter } from "../../src/base/bytes.ts";
 import { isDecodeError } from "../../src/base/decode-error.ts";
 import type { IpAddress, IpFamily } from "../../src/base/ip.ts";
-import { Election, type ElectionEffect, type ElectionSettings } from "../../src/core/election/election.ts";
+import { Election } from "../../src/core/election/election.ts";
+import type { ElectionEffect, ElectionSettings } from "../../src/core/election/election-types.ts";
 import type { Readiness } from "../../src/core/election/health.ts";
 import { PulseConversation } from "../../src/core/election/pulse-conversation.ts";
 import { decodePulse, encodePulse, PULSE_BYTES_MAX } from "../../src/wire/pulse.ts";

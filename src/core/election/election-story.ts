@@ -2,7 +2,8 @@ import { parseDurationMs } from "../../base/duration.ts";
 import { parseIp } from "../../base/ip.ts";
 import type { Pulse } from "../../wire/pulse.ts";
 import type { CheckVerdict } from "../health/check-set.ts";
-import { Election, type ElectionEffect, type GroupRole } from "./election.ts";
+import { Election } from "./election.ts";
+import type { ElectionEffect, GroupRole } from "./election-types.ts";
 
 // Tests of the election read like a story. A story is a list of scenes; a scene is what happens, a line of dashes, and
 // all that the election does then. The last line of a scene is its role, its next deadline, and when a standby takes

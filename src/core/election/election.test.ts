@@ -3,8 +3,9 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type IpAddress, parseIp } from "../../base/ip.ts";
 import type { Pulse } from "../../wire/pulse.ts";
-import { Election, type ElectionEffect, type ElectionSettings } from "./election.ts";
+import { Election } from "./election.ts";
 import { readStory, StoryTeller } from "./election-story.ts";
+import type { ElectionEffect, ElectionSettings } from "./election-types.ts";
 
 function story(title: string, text: string): void {
   it(title, () => {

@@ -2,6 +2,8 @@ import type { IpAddress } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
 import type { Pulse, PulseHeir } from "../../wire/pulse.ts";
 import type { VrrpAdvertisement } from "../../wire/vrrp.ts";
+import type { Standing } from "../arbiter/arbitration.ts";
+import { CurrentStanding } from "./current-standing.ts";
 import {
   type ElectionCounter,
   type ElectionEffect,
@@ -24,24 +26,11 @@ import {
 import { Health, type Readiness } from "./health.ts";
 import { LastWord } from "./last-word.ts";
 import { Membership } from "./membership.ts";
-import { type Heard, Neighbourhood } from "./neighbourhood.ts";
+import { type Heard, type HeardActive, type HeardResignation, Neighbourhood } from "./neighbourhood.ts";
 import { Preemption } from "./preemption.ts";
 import { pulseState } from "./pulse-state.ts";
 import { Succession } from "./succession.ts";
 import { stableMs } from "./timing.ts";
-
-export type {
-  ElectionEffect,
-  ElectionSettings,
-  ElectionView,
-  GroupRole,
-  PulseState,
-} from "./election-types.ts";
-
-const NEVER = Number.POSITIVE_INFINITY;
-
-type HeardActive = Extract<Heard, { what: "active" }>;
-type HeardResignation = Extract<Heard, { what: "resignation" }>;
 
 /**
  * Who is active in one failover group: the rules of RFC 9568 6.4 over all faces and pulse paths at once, and
@@ -63,6 +52,7 @@ export class Election {
   /** Since when its health and its table are as they are. */
   #stableSinceMs: number;
   readonly #lastWord = new LastWord();
+  readonly #standing = new CurrentStanding();
 
   constructor(settings: ElectionSettings, nowMs: number) {
     this.#settings = settings;
@@ -83,22 +73,24 @@ export class Election {
     source: IpAddress,
     advertisement: VrrpAdvertisement,
   ): readonly ElectionEffect[] {
-    return this.#input(nowMs, () =>
-      this.#hear(this.#neighbourhood.hearAdvertisement(nowMs, face, source, advertisement)),
-    );
+    if (this.#begin(nowMs))
+      this.#hear(this.#neighbourhood.hearAdvertisement(nowMs, face, source, advertisement));
+    return this.#end(nowMs);
   }
 
   /** A pulse whose tag, recipient and freshness (PulseSession) were checked. */
   receivePulse(nowMs: number, path: string, pulse: Pulse): readonly ElectionEffect[] {
-    return this.#input(nowMs, () => {
+    if (this.#begin(nowMs)) {
       this.#hear(this.#neighbourhood.hearPulse(nowMs, path, pulse));
       this.#considerHandover();
-    });
+    }
+    return this.#end(nowMs);
   }
 
   /** A pulse that was overtaken on another path: it shows that this path works (PulseConversation). */
   receiveOvertaken(nowMs: number, path: string, sender: string): readonly ElectionEffect[] {
-    return this.#input(nowMs, () => this.#neighbourhood.hearOvertaken(nowMs, path, sender));
+    if (this.#begin(nowMs)) this.#neighbourhood.hearOvertaken(nowMs, path, sender);
+    return this.#end(nowMs);
   }
 
   /** A face went up or down, or (with `addresses`) got other addresses of its own. Faces are down at first. */
@@ -111,7 +103,7 @@ export class Election {
     return this.#input(nowMs, () => {
       const own = this.#health.face(face);
       if (own === undefined) return;
-      if (addresses !== undefined) own.addresses = addresses;
+      if (addresses !== undefined) this.#health.setAddresses(own, addresses);
       if (own.up === up) return;
       own.up = up;
       if (up) this.#member.announceAnew();
@@ -156,20 +148,22 @@ export class Election {
   }
 
   timeout(nowMs: number): readonly ElectionEffect[] {
-    return this.#input(nowMs, () => {
-      if (this.#member.isMute) return;
+    if (this.#begin(nowMs) && !this.#member.isMute) {
       if (nowMs >= this.#handover.deadline) this.#finishHandover(false);
       if (nowMs >= this.#member.silenceMs) this.#hearSilence();
       this.#leaveInit();
       this.#member.beatIfDue();
-    });
+    }
+    return this.#end(nowMs);
   }
 
   // ---- Outputs ----
 
   /** When `timeout` is next due; Infinity when it never is. */
   get deadline(): number {
-    return Math.min(this.#member.deadline, this.#member.isMute ? NEVER : this.#handover.deadline);
+    return this.#member.isMute
+      ? this.#member.deadline
+      : Math.min(this.#member.deadline, this.#handover.deadline);
   }
 
   get role(): GroupRole {
@@ -194,9 +188,9 @@ export class Election {
     return this.#neighbourhood.peers.find(({ name }) => name === peer)?.heardPaths(this.#nowMs) ?? 0;
   }
 
-  /** What an arbitration goes by. */
-  get standing(): { role: GroupRole; seen: readonly string[]; lostTo: string | undefined } {
-    return { role: this.role, seen: this.#neighbourhood.seen(this.#nowMs), lostTo: this.#health.lostTo };
+  /** What an arbitration goes by: the same object as long as it is the same. */
+  get standing(): Standing {
+    return this.#standing.of(this.#nowMs, this.role, this.#neighbourhood.peers, this.#health.lostTo);
   }
 
   /** What our pulses to a peer say of whom this node hands over to (`Pulse.heir`). */
@@ -355,9 +349,19 @@ export class Election {
   }
 
   #input(nowMs: number, handle: () => void): readonly ElectionEffect[] {
+    if (this.#begin(nowMs)) handle();
+    return this.#end(nowMs);
+  }
+
+  /** What comes all the time is handled between this and `#end`, without a closure for each. @returns whether to handle it */
+  #begin(nowMs: number): boolean {
     if (this.#member.begin(nowMs, this.deadline)) this.#noticeLateness();
-    if (this.role === "stopped") this.#count("inputAfterStop");
-    else handle();
+    if (this.role !== "stopped") return true;
+    this.#count("inputAfterStop");
+    return false;
+  }
+
+  #end(nowMs: number): readonly ElectionEffect[] {
     if (this.#neighbourhood.hears(nowMs, this.#health.lostTo)) this.#stayDownFor(undefined);
     this.#handover.settle(this.role === "active");
     return this.#member.effects;
@@ -377,12 +381,7 @@ export class Election {
   }
 
   get #letsOthersGoFirst(): boolean {
-    const others = this.#neighbourhood;
-    const { maintenance, inReserve, tableComplete } = this.#health;
-    if (inReserve) return others.candidates(this.#nowMs).length > 0;
-    if (maintenance === null && tableComplete && !this.#member.isResigning) return false;
-    if (others.isAnybodyComplete(this.#nowMs)) return true;
-    return maintenance !== null && others.isAnybodyAble(this.#nowMs);
+    return this.#neighbourhood.goesFirst(this.#nowMs, this.#member.isResigning);
   }
 
   /** Since when it is what it is now, its health and table included. */

@@ -1,10 +1,12 @@
-import type { IpAddress } from "../../base/ip.ts";
+import { type IpAddress, isLinkLocal } from "../../base/ip.ts";
+import { PULSE_SOURCES_MAX } from "../../wire/pulse.ts";
 import { type Ailments, ailments, type CheckVerdict, newerVerdicts } from "../health/check-set.ts";
 import type { FaceSettings } from "./election-types.ts";
 
 export interface Face {
   readonly name: string;
   readonly families: FaceSettings["families"];
+  /** See `Health.setAddresses`. */
   addresses: readonly IpAddress[];
   up: boolean;
 }
@@ -36,6 +38,8 @@ const ILLNESS_SEVERE = 1_000;
 export class Health {
   readonly faces: readonly Face[];
   readonly #priority: number;
+  #addresses: readonly IpAddress[] = [];
+  #advertisementSources: readonly IpAddress[] = [];
   gatewayReady = false;
   tableComplete = false;
   /** The node that holds the arbiter's lease, while this one hears nothing of it. */
@@ -46,6 +50,7 @@ export class Health {
 
   constructor(faces: readonly FaceSettings[], priority: number) {
     this.faces = faces.map((face) => ({ ...face, up: false }));
+    this.#gatherAddresses();
     this.#priority = priority;
   }
 
@@ -67,8 +72,25 @@ export class Health {
     return this.faces.find((face) => face.name === name);
   }
 
+  /** This node's own on all faces. */
   get addresses(): readonly IpAddress[] {
-    return this.faces.flatMap((face) => face.addresses);
+    return this.#addresses;
+  }
+
+  /** The link-local ones among them: VRRP advertisements come from them (RFC 9568 5.1.2.1). */
+  get advertisementSources(): readonly IpAddress[] {
+    return this.#advertisementSources;
+  }
+
+  setAddresses(face: Face, addresses: readonly IpAddress[]): void {
+    face.addresses = addresses;
+    this.#gatherAddresses();
+  }
+
+  #gatherAddresses(): void {
+    this.#addresses = this.faces.flatMap((face) => face.addresses);
+    const isSource = (address: IpAddress) => address.length === 16 && isLinkLocal(address);
+    this.#advertisementSources = this.#addresses.filter(isSource).slice(0, PULSE_SOURCES_MAX);
   }
 
   /** Why it cannot be active at all: a sentence. */
@@ -76,13 +98,14 @@ export class Health {
     if (!this.gatewayReady) return "the gateway's rules are not in place";
     if (this.lostTo !== undefined)
       return `${this.lostTo} holds the arbiter's lease, and this node hears nothing of it`;
-    if (this.faces.every((face) => !face.up)) return "no interface of the group is up";
-    return undefined;
+    for (const face of this.faces) if (face.up) return undefined;
+    return "no interface of the group is up";
   }
 
   /** With a face down a node can still serve somebody, but any healthy node does it better. */
   get degraded(): boolean {
-    return this.faces.some((face) => !face.up);
+    for (const face of this.faces) if (!face.up) return true;
+    return false;
   }
 
   /** A face is down, a check vetoes, or it is set aside: not a node that should become active of its own will. */

@@ -7,6 +7,7 @@ import { type Trigger, transitions } from "./transitions.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 const SEND_PULSES: ElectionEffect = { do: "send-pulses" };
+const NO_EFFECTS: readonly ElectionEffect[] = [];
 
 /**
  * This node in the group: its role, its timers, and what they make it do. When a role is to change is decided
@@ -17,7 +18,8 @@ export class Membership {
   readonly #health: Health;
   readonly #announcements = new AnnouncementSchedule();
   readonly #patience: Patience;
-  #effects: ElectionEffect[] = [];
+  /** Made anew only where there are any. */
+  #effects: ElectionEffect[] | undefined;
   #nowMs: number;
 
   #role: GroupRole = "init";
@@ -113,13 +115,13 @@ export class Membership {
     const hasJustBecomeDue = deadline > this.#nowMs && deadline <= nowMs;
     if (isLate && this.isListening) this.#patience.grow();
     else if (hasJustBecomeDue && !this.#patience.isTried(lateMs, false)) this.#patience.reset();
-    this.#effects = [];
+    this.#effects = undefined;
     this.#nowMs = nowMs;
     return isLate;
   }
 
   get effects(): readonly ElectionEffect[] {
-    return this.#effects;
+    return this.#effects ?? NO_EFFECTS;
   }
 
   /**
@@ -175,6 +177,7 @@ export class Membership {
   // ---- Deeds ----
 
   do(effect: ElectionEffect): void {
+    this.#effects ??= [];
     this.#effects.push(effect);
   }
 

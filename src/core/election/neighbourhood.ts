@@ -37,6 +37,9 @@ export type Heard =
   /** A pulse of a node that neither is active nor resigns. */
   | { readonly what: "presence" };
 
+export type HeardActive = Extract<Heard, { what: "active" }>;
+export type HeardResignation = Extract<Heard, { what: "resignation" }>;
+
 const RANKS_HIGHER = "is active and ranks higher";
 
 /** Everybody else in the virtual router: the nodes of the document, and foreign VRRP routers. */
@@ -102,7 +105,8 @@ export class Neighbourhood {
 
   /** Someone else holds every connection and is to take over before this node. */
   isOutranked(nowMs: number): boolean {
-    return this.peers.some((peer) => this.#goesFirst(nowMs, peer));
+    for (const peer of this.peers) if (this.#goesFirst(nowMs, peer)) return true;
+    return false;
   }
 
   get ownRank(): Rank {
@@ -119,10 +123,6 @@ export class Neighbourhood {
     return name !== undefined && this.peers.some((peer) => peer.name === name && peer.isAlive(nowMs));
   }
 
-  seen(nowMs: number): readonly string[] {
-    return this.peers.filter((peer) => peer.isAlive(nowMs)).map(({ name }) => name);
-  }
-
   /** The living peers that could take over with every connection, best first. */
   candidates(nowMs: number): readonly Peer[] {
     return this.peers
@@ -130,14 +130,25 @@ export class Neighbourhood {
       .sort((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
   }
 
-  /** Some other node is there that would take over with every connection, though it may be set aside. */
-  isAnybodyComplete(nowMs: number): boolean {
-    return this.peers.some((peer) => peer.isCandidate(nowMs) || peer.isReserve(nowMs));
+  /** Some other node shall take over before this one, whatever their ranks (docs/guide/failover.md, a node that is set aside). */
+  goesFirst(nowMs: number, isResigning: boolean): boolean {
+    const { maintenance, inReserve, tableComplete } = this.#health;
+    if (inReserve) return this.peers.some((peer) => peer.isCandidate(nowMs));
+    if (maintenance === null && tableComplete && !isResigning) return false;
+    if (this.peers.some((peer) => peer.isCandidate(nowMs) || peer.isReserve(nowMs))) return true;
+    return maintenance !== null && this.isAnybodyAble(nowMs);
+  }
+
+  /** Some other node said last that it wants the active to hand over. */
+  get isWanted(): boolean {
+    for (const peer of this.peers) if (peer.wantsToBeActive) return true;
+    return false;
   }
 
   /** Some other node is there and could become active, with every connection or not. */
   isAnybodyAble(nowMs: number): boolean {
-    return this.peers.some((peer) => peer.isAble(nowMs));
+    for (const peer of this.peers) if (peer.isAble(nowMs)) return true;
+    return false;
   }
 
   /** Somebody is active as well as this node, which ranks itself higher. @returns whether to tell of it */

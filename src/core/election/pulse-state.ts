@@ -1,5 +1,3 @@
-import { isLinkLocal } from "../../base/ip.ts";
-import { PULSE_SOURCES_MAX } from "../../wire/pulse.ts";
 import type { PulseState } from "./election-types.ts";
 import type { Health } from "./health.ts";
 import type { Membership } from "./membership.ts";
@@ -21,8 +19,6 @@ export function pulseState(of: {
     gaveWay: member.gaveWay,
     inReserve: health.inReserve,
     intervalMs,
-    advertisementSources: health.addresses
-      .filter((address) => address.length === 16 && isLinkLocal(address))
-      .slice(0, PULSE_SOURCES_MAX),
+    advertisementSources: health.advertisementSources,
   };
 }

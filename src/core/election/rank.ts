@@ -23,8 +23,10 @@ export function compareRank(a: Rank, b: Rank): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
+const LOWEST: IpAddress = new Uint8Array(0);
+
 function highest(addresses: readonly IpAddress[]): IpAddress {
-  let best: IpAddress = new Uint8Array(0);
+  let best: IpAddress = LOWEST;
   for (const address of addresses) {
     if (!isLinkLocal(address) && compareIp(address, best) > 0) best = address;
   }

@@ -63,12 +63,13 @@ export class Succession {
   /** Why the active, which is that since `activeSinceMs`, should hand over now; undefined when it should not. */
   occasion(nowMs: number, activeSinceMs: number): Occasion | undefined {
     const isMoveDue = this.#isMoveDue(nowMs, activeSinceMs);
-    if (this.target(nowMs, "health") !== undefined)
+    // Every pulse asks: who could take over is looked up only where there is something to hand over for.
+    if (this.#health.degraded && this.target(nowMs, "health") !== undefined)
       return { reason: "health", why: `interface down: ${this.#health.downFaces.join(", ")}` };
-    if (this.target(nowMs, "maintenance") !== undefined)
+    if (this.#health.maintenance !== null && this.target(nowMs, "maintenance") !== undefined)
       return { reason: "maintenance", why: this.#health.maintenance?.why ?? "" };
     if (isMoveDue) return { reason: "check", why: this.#health.ailments.why };
-    if (this.target(nowMs, "priority") !== undefined)
+    if (this.#neighbourhood.isWanted && this.target(nowMs, "priority") !== undefined)
       return { reason: "priority", why: "it ranks higher and preemption is on" };
     return undefined;
   }

@@ -1,4 +1,4 @@
-import type { ElectionSettings } from "../../core/election/election.ts";
+import type { ElectionSettings } from "../../core/election/election-types.ts";
 import { electionPeers, type GroupSettings, type NodeSettings } from "../node-settings.ts";
 import type { Face } from "./face.ts";
 

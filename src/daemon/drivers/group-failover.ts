@@ -1,6 +1,8 @@
 import { DecodeError } from "../../base/decode-error.ts";
 import type { Problem } from "../../base/problem.ts";
-import { Election, type ElectionEffect } from "../../core/election/election.ts";
+import type { Standing } from "../../core/arbiter/arbitration.ts";
+import { Election } from "../../core/election/election.ts";
+import type { ElectionEffect } from "../../core/election/election-types.ts";
 import type { Readiness } from "../../core/election/health.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
@@ -54,7 +56,7 @@ export class GroupFailover {
   readonly #recentFrames = new RecentFrames((frame) => decodeAdvertisementFrame(frame, this.#group.version));
   readonly #counters: Record<string, number> = {};
   #toldActive = false;
-  #toldStanding: string | undefined;
+  #toldStanding: Standing | undefined;
   #watermark = 0n;
   #finished = false;
 
@@ -190,10 +192,9 @@ export class GroupFailover {
 
   /** Tells the control role what the group's arbitration goes by, if that has changed. */
   tellStanding(): void {
-    const standing = this.#election.standing;
-    const text = JSON.stringify(standing);
-    if (text === this.#toldStanding) return;
-    this.#toldStanding = text;
+    const { standing } = this.#election;
+    if (standing === this.#toldStanding) return;
+    this.#toldStanding = standing;
     this.#channel.send("control", { kind: "standing", group: this.name, standing });
   }
 

@@ -10,21 +10,25 @@ const RECEIVE_BURST = 64;
 /** Pulses to and from all peers on every path that the nodes share: a socket for each path, bound to its device. */
 export class PulsePaths {
   readonly #sockets: readonly PulseSocket[];
-  readonly #conversations: ReadonlyMap<string, PulseConversation>;
+  /** By group and peer. */
+  readonly #conversations: ReadonlyMap<string, ReadonlyMap<string, PulseConversation>>;
+  /** The same for those who go over all of a group. */
+  readonly #ofGroup: ReadonlyMap<string, readonly PulseConversation[]>;
   readonly #burst: number;
   readonly #counters: Record<string, number> = {};
 
   constructor(settings: NodeSettings) {
     const { groups, peers, pulsePaths } = settings;
     this.#conversations = new Map(
-      groups.flatMap(({ name: group, pulseIntervalMs: intervalMs }) => {
+      groups.map(({ name: group, pulseIntervalMs: intervalMs }) => {
         const paths = pulsePaths.filter((path) => path.groups.includes(group)).map(({ name }) => name);
-        return peers.map(({ name: peer }) => {
-          const conversation = new PulseConversation({ ownSession: randomSession(), paths, intervalMs });
-          return [conversationKey(group, peer), conversation] as const;
+        const talks = peers.map(({ name: peer }) => {
+          return [peer, new PulseConversation({ ownSession: randomSession(), paths, intervalMs })] as const;
         });
+        return [group, new Map(talks)];
       }),
     );
+    this.#ofGroup = new Map([...this.#conversations].map(([group, talks]) => [group, [...talks.values()]]));
     this.#burst = RECEIVE_BURST * groups.length;
     this.#sockets = pulsePaths.map(
       (path) =>
@@ -32,7 +36,7 @@ export class PulsePaths {
           settings,
           path,
           counters: this.#counters,
-          conversation: (group, peer) => this.#conversations.get(conversationKey(group, peer)),
+          conversation: (group, peer) => this.#conversations.get(group)?.get(peer),
         }),
     );
   }
@@ -63,8 +67,7 @@ export class PulsePaths {
 
   /** Sends a pulse of one group to every peer on every path. */
   sendToAll(group: string, content: PulseContent, addressing: PulseAddressing): void {
-    for (const [key, conversation] of this.#conversations)
-      if (key.startsWith(`${group}\n`)) conversation.next();
+    for (const conversation of this.#ofGroup.get(group) ?? []) conversation.next();
     for (const socket of this.#sockets) socket.sendToAll(group, content, addressing);
   }
 
@@ -76,10 +79,6 @@ export class PulsePaths {
       if (received !== "dropped") hear(received);
     }
   }
-}
-
-function conversationKey(group: string, peer: string): string {
-  return `${group}\n${peer}`;
 }
 
 function randomSession(): bigint {
