@@ -2,6 +2,7 @@ import "../../tests/network/own-namespace.ts";
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { untilLinkCarries } from "../../tests/network/link-carries.ts";
 import { runIp } from "../../tests/network/test-host.ts";
 import { type IpAddress, validIp } from "../base/ip.ts";
 import { FirstPacketSocket } from "./first-packet-socket.ts";
@@ -37,6 +38,7 @@ describe("FirstPacketSocket", () => {
       "link set near up",
       "link set far up",
     ]);
+    untilLinkCarries("near", "far");
     sender = new PacketSocket({ device: "near", etherType: 0 });
     far = new PacketSocket({ device: "far", etherType: 0 });
   });
