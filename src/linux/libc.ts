@@ -29,6 +29,7 @@ const calls = {
   poll: libc.func("int poll(void *fds, unsigned long count, int timeoutMs)"),
   ppoll: libc.func("int ppoll(void *fds, unsigned long count, void *timeout, void *signals)"),
   schedSetscheduler: libc.func("int sched_setscheduler(int pid, int policy, void *parameter)"),
+  schedSetaffinity: libc.func("int sched_setaffinity(int pid, unsigned long bytes, void *mask)"),
   flock: libc.func("int flock(int fd, int operation)"),
   ioctl: libc.func("int ioctl(int fd, unsigned long request, void *argument)"),
   clockGettime: libc.func("int clock_gettime(int clock, void *timespec)"),
@@ -185,6 +186,14 @@ export function setRealTimePriority(priority: number, threadId = 0): number {
     SCHED_FIFO,
     new Uint8Array(Int32Array.of(priority).buffer),
   );
+  return result < 0 ? -koffi.errno() : 0;
+}
+
+/** Keeps the calling thread on one processor, counted from 0. @returns 0, or the negative error number (EINVAL: there is none) */
+export function pinToProcessor(processor: number): number {
+  const mask = new Uint8Array(128); // cpu_set_t: a bit for each of 1,024 processors
+  mask[processor >> 3] = 1 << (processor & 7);
+  const result: number = calls.schedSetaffinity(0, mask.length, mask);
   return result < 0 ? -koffi.errno() : 0;
 }
 

@@ -81,6 +81,10 @@ function chaosText(report: ChaosReport, paper: Paper): string {
       : ([["left out", `${report.leftOut.join(", ")}: this kernel cannot`]] as const)),
     ["takeovers", String(report.takeovers)],
     ["TCP connections", `${report.survived} of ${report.connections} live, ${report.corrupted} corrupted`],
+    [
+      "the machine itself",
+      `stood still for ${report.longestMachineStallMs} ms at most; ${report.movesNotJudged} faults not judged by who took over`,
+    ],
     ["bytes verified", report.verifiedBytes.toLocaleString("en")],
     ["longest", "where somebody could serve; where nobody could, until it was mended"],
     ...longestRows(whileServing, untilMended),

@@ -14,6 +14,7 @@ const good: ChaosEpisode = {
   answeredByTwoMs: 0,
   udpGapMs: 31,
   udpSendGapMs: 2,
+  machineStallMs: 1,
   udpLost: 31,
   longestTcpStallMs: 240,
   lost: 0,
@@ -21,7 +22,7 @@ const good: ChaosEpisode = {
   settledMs: 4_000,
 };
 const INTERVAL_MS = 10;
-const tooLongMs = takeoverBoundMs(INTERVAL_MS) + 3;
+const tooLongMs = takeoverBoundMs(INTERVAL_MS) + good.udpSendGapMs + good.machineStallMs + 1;
 
 describe("the judgement of a fault", () => {
   it("has nothing against one that kept every promise", () => {
@@ -49,6 +50,12 @@ describe("the judgement of a fault", () => {
 
   it("adds what the probe was late itself", () => {
     assert.deepEqual(judge({ ...good, udpGapMs: tooLongMs, udpSendGapMs: 5 }, INTERVAL_MS), []);
+  });
+
+  it("does not judge who took over while the machine itself stood still, but all else", () => {
+    const moved = { ...good, takeovers: ["gw2", "gw1"], lost: 1 };
+    assert.equal(judge({ ...moved, machineStallMs: 2 * INTERVAL_MS - 1 }, INTERVAL_MS).length, 2);
+    assert.equal(judge({ ...moved, machineStallMs: 2 * INTERVAL_MS }, INTERVAL_MS).length, 1);
   });
 
   it("allows what the fault allows, and no more", () => {

@@ -7,10 +7,11 @@ import { defaultLabSettings, type LabSettings, nodeNames } from "../lab-plan.ts"
 import { monotonicMs } from "../monotonic-clock.ts";
 import { inOwnLab } from "../scenarios/own-lab.ts";
 import { Stage } from "../scenarios/stage.ts";
+import { MachineWatch } from "../traffic/machine-watch.ts";
 import type { ChaosKind, ChaosWorld } from "./chaos-fault.ts";
 import { lossKinds } from "./chaos-kinds.ts";
 import { allChaosKinds, chaosPlan, findChaosKinds, type PlannedFault } from "./chaos-plan.ts";
-import { type ChaosEpisode, type ChaosReport, judge, longest } from "./chaos-report.ts";
+import { type ChaosEpisode, type ChaosReport, isStalled, judge, longest } from "./chaos-report.ts";
 import { loseNothing, loseOnLink } from "./link-loss.ts";
 
 export interface ChaosOptions {
@@ -66,7 +67,9 @@ async function play(
   const { seed, minutes, connections = CONNECTIONS, signal, log = () => undefined } = options;
   refuseUnfitLab(settings);
   const kinds = await possibleKinds(settings, wanted);
+  const pulseMs = settings.pulseIntervalMs ?? settings.intervalMs;
   const stage = await Stage.set(settings, { connections, backgroundFlows: 0, signal, log });
+  const machine = MachineWatch.start(settings.name);
   try {
     const endMs = monotonicMs() + minutes * 60_000;
     const episodes: ChaosEpisode[] = [];
@@ -75,16 +78,17 @@ async function play(
     const plan = chaosPlan(seed, kinds);
     // After a broken promise nothing that follows would tell more; the logs end with what broke it.
     while (failures.length === 0 && monotonicMs() < endMs) {
-      const played = await playFault(stage, plan.next().value, {
+      const played = await playFault(stage, machine, plan.next().value, {
         active,
         number: episodes.length + 1,
         ...options,
       });
       episodes.push(played.episode);
-      failures.push(...judge(played.episode, settings.intervalMs));
+      failures.push(...judge(played.episode, settings.intervalMs, pulseMs));
       active = played.active;
     }
     const streams = await stage.streams.report();
+    const stalled = episodes.filter((episode) => isStalled(episode, pulseMs));
     const serving = episodes.filter(({ promise }) => promise.serves);
     return {
       ...{ seed, minutes, intervalMs: settings.intervalMs, nodes: settings.nodes, connections },
@@ -94,6 +98,8 @@ async function play(
       faultsByKind: countByKind(episodes),
       leftOut: wanted.filter((kind) => !kinds.includes(kind)).map(({ name }) => name),
       takeovers: episodes.reduce((sum, { takeovers }) => sum + takeovers.length, 0),
+      movesNotJudged: stalled.length,
+      longestMachineStallMs: Math.max(0, ...episodes.map(({ machineStallMs }) => machineStallMs)),
       survived: streams.survived,
       lost: streams.lost,
       corrupted: streams.corrupted,
@@ -104,6 +110,7 @@ async function play(
       episodes,
     };
   } finally {
+    await machine.close();
     await stage.close();
     await loseNothing(settings.name);
   }
@@ -112,6 +119,7 @@ async function play(
 /** Lets one fault happen, waits until all is well again, and tells what it did. */
 async function playFault(
   stage: Stage,
+  machine: MachineWatch,
   fault: PlannedFault,
   { active, number, signal, log = () => undefined }: ChaosOptions & { active: string; number: number },
 ): Promise<{ episode: ChaosEpisode; active: string }> {
@@ -122,6 +130,7 @@ async function playFault(
   await sleep(fault.pauseMs, undefined, { signal });
   const before = await stage.streams.report();
   await stage.mark();
+  await machine.mark();
   const fromMs = monotonicMs();
   const says = fault.says(world);
   log(`${number}. ${fault.kind}: ${says}`);
@@ -145,6 +154,7 @@ async function playFault(
     answeredByTwoMs: round(answers.answeredByTwoMs),
     udpGapMs: probe.gapMs,
     udpSendGapMs: probe.sendGapMs,
+    machineStallMs: round(await machine.stallMs()),
     udpLost: probe.sent - probe.answered,
     longestTcpStallMs: Math.max(stallMs, streams.longestStallMs),
     lost: streams.lost - before.lost,
@@ -155,10 +165,11 @@ async function playFault(
   return { episode, active: settled ?? active };
 }
 
-function outcome({ takeovers, udpGapMs, settledMs, lost }: ChaosEpisode): string {
+function outcome({ takeovers, udpGapMs, settledMs, lost, machineStallMs }: ChaosEpisode): string {
   const moved = takeovers.length === 0 ? "nothing moved" : `${takeovers.join(", ")} took over`;
+  const stall = machineStallMs < 20 ? "" : `; the machine stood still for ${machineStallMs} ms`;
   const well = settledMs === null ? "NOT WELL AGAIN" : `well again after ${settledMs} ms`;
-  return `${moved}; UDP gap ${udpGapMs} ms; ${well}${lost === 0 ? "" : `; ${lost} LOST`}`;
+  return `${moved}; UDP gap ${udpGapMs} ms; ${well}${stall}${lost === 0 ? "" : `; ${lost} LOST`}`;
 }
 
 /** @returns the active node; undefined if not all is well in time */

@@ -1,0 +1,44 @@
+import { availableParallelism } from "node:os";
+import { namespaceOf } from "../lab-plan.ts";
+import type { ProcessorWitnessOptions, ProcessorWitnessReport } from "./processor-witness.ts";
+import { TrafficWorker } from "./traffic-worker.ts";
+
+/**
+ * How long a processor of this machine stood still: a virtual one does, while its host gives it to others. A gateway on it is then as
+ * silent as a dead one, and is rightly replaced.
+ */
+export class MachineWatch {
+  readonly #workers: readonly TrafficWorker[];
+
+  private constructor(workers: readonly TrafficWorker[]) {
+    this.#workers = workers;
+  }
+
+  static start(lab: string): MachineWatch {
+    const workers = Array.from({ length: availableParallelism() }, (_, processor) => {
+      const options: ProcessorWitnessOptions = { processor };
+      return new TrafficWorker(namespaceOf(lab, "lan"), "processor-witness.ts", options);
+    });
+    return new MachineWatch(workers);
+  }
+
+  /** Begins a new window. */
+  async mark(): Promise<void> {
+    await this.#ask("mark");
+  }
+
+  /** The longest time that one of the processors stood still, in milliseconds. */
+  async stallMs(): Promise<number> {
+    return Math.max(...(await this.#ask("report")).map(({ stallMs }) => stallMs));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+  }
+
+  async #ask(what: "mark" | "report"): Promise<ProcessorWitnessReport[]> {
+    return await Promise.all(
+      this.#workers.map((worker) => worker.request<ProcessorWitnessReport>({ do: what })),
+    );
+  }
+}

@@ -1,0 +1,38 @@
+/** Sleeps for moments on one processor, before everybody else there, and notes how late it wakes: the machine stood still. */
+import { pinToProcessor, setRealTimePriority } from "../../linux/libc.ts";
+import { PollSet } from "../../linux/poll.ts";
+import { monotonicMs } from "../monotonic-clock.ts";
+import { PolledCommands, type WorkerCommand, workerOptions } from "./worker-side.ts";
+
+export interface ProcessorWitnessOptions {
+  readonly processor: number;
+}
+
+export interface ProcessorWitnessReport {
+  /** The longest time that the processor stood still, in milliseconds, since the last mark. */
+  readonly stallMs: number;
+}
+
+const SLEEP_MS = 10;
+/** Above the gateways: what they do to each other is not the machine's fault. */
+const PRIORITY = 90;
+
+const { processor } = workerOptions<ProcessorWitnessOptions>();
+const commands = new PolledCommands(answer);
+const poll = new PollSet([commands.fd]);
+let stallMs = 0;
+pinToProcessor(processor);
+setRealTimePriority(PRIORITY);
+
+for (;;) {
+  const dueMs = monotonicMs() + SLEEP_MS;
+  poll.wait(SLEEP_MS);
+  stallMs = Math.max(stallMs, monotonicMs() - dueMs);
+  if (poll.readable(0)) commands.read();
+}
+
+function answer(command: WorkerCommand): ProcessorWitnessReport {
+  const report = { stallMs };
+  if (command.do === "mark") stallMs = 0;
+  return report;
+}
