@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** A lab that is down, and nothing else on the machine has more. */
 const CONNECTIONS_LEFT_MAX = 50_000;
-const LIMIT_MS = 60_000;
+/** Orphaned TCP connections keep a namespace for a minute after its last process. */
+const LIMIT_MS = 240_000;
 const LOOK_MS = 200;
 
 /**
