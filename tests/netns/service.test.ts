@@ -13,7 +13,8 @@ import {
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { documentPath, labFolder, nodeFolder } from "../../src/lab/lab-folder.ts";
+import { ControlClient } from "../../src/client/control-client.ts";
+import { controlSocket, documentPath, labFolder, nodeFolder } from "../../src/lab/lab-folder.ts";
 import { sendSignal } from "../../src/lab/process-table.ts";
 import { TestDaemon, TestLab } from "./daemon-node.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
@@ -121,6 +122,16 @@ test("with the unit's capabilities: ready when the roles are up, signs of life u
   await daemon.stop();
   await waitForNotice(/^STOPPING=1$/, stoppedAt);
   assert.equal(await daemon.exitStatus(), 0);
+});
+
+test("without the right to real-time scheduling the node works, and its status says so and what helps", async () => {
+  start("gw1", { through: ["setpriv", "--bounding-set=-sys_nice"] });
+  await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
+  const shown = ["status", "--socket", controlSocket(lab.name, "gw1")];
+  const words = spawnSync(launcher, shown, { encoding: "utf8" }).stdout.replace(/\s+/g, " ");
+  assert.match(words, /the failover role of gw1 has no real-time priority .*with CAP_SYS_NICE/);
+  const metrics = await new ControlClient(controlSocket(lab.name, "gw1")).metrics();
+  assert.match(metrics, /^tocha_failover_real_time 0$/m);
 });
 
 test("a reader of the log that stands still holds up nothing, and gets the lines when it reads on", async () => {
