@@ -1,7 +1,7 @@
 // What biome cannot check of the project's style (CONTRIBUTING.md).
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, it } from "node:test";
 
 const root = join(import.meta.dirname, "..");
@@ -23,6 +23,21 @@ const impure: readonly [RegExp, string][] = [
   [/\bMath\.random\b/, "Math.random: chance is a seeded generator, given as an argument"],
   [/\basync\s/, "async: effects are returned, not awaited"],
   [/\bawait\s/, "await: effects are returned, not awaited"],
+];
+
+/** What lets a process wait for a disk, a name server, another program or an answer. */
+const waits = new Set(
+  ["fs", "fs/promises", "child_process", "dns", "dns/promises", "net", "tls", "http", "https", "sqlite"].map(
+    (name) => `node:${name}`,
+  ),
+);
+
+/** Where what the failover role loads may do so all the same, and why nothing waits for it. */
+const knownWaits: readonly string[] = [
+  // Files of /proc/sys: the kernel answers them from memory.
+  "src/daemon/drivers/virtual-mac.ts: node:fs",
+  // The channel of the other roles; this one has BlockingChannel, and takes from here what concerns its title and signals.
+  "src/daemon/role-channel.ts: node:net",
 ];
 
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
@@ -70,6 +85,15 @@ describe("style", () => {
     for (const file of tables) assert.ok(text(file).split("\n").length > LINES_MAX, file);
   });
 
+  it("what the failover role loads waits for no disk, no name server and no program", () => {
+    const loaded = loadedBy("src/daemon/roles/failover.ts");
+    assert.ok(loaded.has("src/core/election/election.ts") && loaded.has("src/linux/libc.ts"));
+    const found = [...loaded].flatMap(([file, from]) =>
+      from.filter((name) => waits.has(name)).map((name) => `${file}: ${name}`),
+    );
+    assert.deepEqual(found.sort(), knownWaits);
+  });
+
   it("every layer has a README.md of about one screen", () => {
     const layers = readdirSync(join(root, "src"), { withFileTypes: true }).filter((entry) =>
       entry.isDirectory(),
@@ -92,6 +116,22 @@ describe("style", () => {
 
 function isTest(file: string): boolean {
   return file.endsWith(".test.ts") || file.endsWith(".test-data.ts");
+}
+
+/** Every file that this one loads, by itself or through others, with what each imports at run time. */
+function loadedBy(first: string): ReadonlyMap<string, readonly string[]> {
+  const loaded = new Map<string, readonly string[]>();
+  const waiting = [first];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (loaded.has(file)) continue;
+    const code = withoutComments(text(file));
+    // Imports of types are gone at run time. `import()` and `export … from` are found, too.
+    const imports = /^(?:import|export)\b(?! type\b)[^;"'=]*"([^"]+)"|\bimport\(\s*"([^"]+)"/gm;
+    const from = [...code.matchAll(imports)].map(([, name = "", lazily]) => lazily ?? name);
+    loaded.set(file, from);
+    for (const name of from) if (name.startsWith(".")) waiting.push(join(dirname(file), name));
+  }
+  return loaded;
 }
 
 function text(file: string): string {

@@ -44,7 +44,7 @@ export function addHistory(
   for (const { name: group, view } of failover?.groups ?? [])
     metrics.counter(
       "tocha_conflicts_total",
-      "Times that another router of lower rank was heard to be active.",
+      "Times that this node, being active, heard another active router.",
       view.counters.conflict,
       { group },
     );

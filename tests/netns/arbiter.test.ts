@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import type { NodeStatus } from "../../src/contract/status.ts";
 import { documentPath } from "../../src/lab/lab-folder.ts";
 import { crash, powerOff, powerOn } from "../../src/lab/node-power.ts";
-import { startNode } from "../../src/lab/node-process.ts";
+import { startNode, stopNode } from "../../src/lab/node-process.ts";
 import { runCommand, tryCommand } from "../../src/lab/run-command.ts";
 import { TestLab } from "./daemon-node.ts";
 import { EtcdServer } from "./etcd-server.ts";
@@ -14,6 +14,8 @@ import { waitFor } from "./namespace-waiting.ts";
 
 /** The server of the lab, beyond the WAN switch. */
 const ETCD_ADDRESS = "192.0.2.9";
+/** On the same network; nobody answers for it. */
+const NOBODY = "192.0.2.250";
 
 let lab: TestLab;
 let etcd: EtcdServer;
@@ -198,3 +200,19 @@ async function waitUntilReached(node: string): Promise<void> {
   const isReached = ({ arbiter }: NodeStatus) => arbiter?.[0]?.reachable === true;
   await lab.waitForNode(node, "in touch with the arbiter", isReached);
 }
+
+test("a member of etcd that is gone is passed over: the next endpoint is asked", async () => {
+  for (const node of ["gw1", "gw2"]) await stopNode(lab.name, node);
+  const text = readFileSync(documentPath(lab.name), "utf8");
+  const gone = text.replace('endpoints: ["', `endpoints: ["https://${NOBODY}:2379", "`);
+  assert.notEqual(gone, text);
+  writeFileSync(documentPath(lab.name), gone);
+  for (const node of ["gw1", "gw2"]) await startNode(lab.name, node);
+  const { active, standby } = await settledRoles();
+  await part();
+  await waitForArbiter(active, "held");
+  await waitForArbiter(standby, "lost");
+  await unite();
+  await waitForArbiter(active, "none");
+  assert.equal((await lab.waitUntilWell()).activeNode, active);
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { virtualAddresses } from "../../src/lab/lab-plan.ts";
+import { crash } from "../../src/lab/node-power.ts";
 import { runningNode, startNode } from "../../src/lab/node-process.ts";
 import { processesIn, sendSignal } from "../../src/lab/process-table.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
@@ -177,6 +178,20 @@ test("a supervisor that hangs and is killed, as by a watchdog: the node withdraw
   });
   await startNode(lab.name, active);
   await lab.waitUntilWell();
+});
+
+test("all processes of the active node hang, and are killed, as by a watchdog: the other takes over, the addresses' lifetimes end", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  await streams.mark();
+  for (const pid of processesIn(lab.namespace(active), { withoutOutsiders: true }))
+    sendSignal(pid, "SIGSTOP");
+  // Nobody on that node removes an address: only the kernel does.
+  await watch.waitForSoleHolder(lab.namespace(standby), logs);
+  await assertConnectionsGoOn();
+  await crash(lab.name, active);
+  await startNode(lab.name, active);
+  await lab.waitUntilWell();
+  assert.equal((await lab.rolesWhenWell()).active, standby, "it does not take the addresses back");
 });
 
 test("each process has the capabilities that it needs, its place before the out-of-memory killer, and its name", async () => {

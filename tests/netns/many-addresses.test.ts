@@ -1,35 +1,56 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, type TestContext, test } from "node:test";
+import { DecodeError } from "../../src/base/decode-error.ts";
+import { formatIp } from "../../src/base/ip.ts";
 import { ControlClient } from "../../src/client/control-client.ts";
 import { controlSocket, documentPath } from "../../src/lab/lab-folder.ts";
 import { powerOff } from "../../src/lab/node-power.ts";
 import { startNode } from "../../src/lab/node-process.ts";
 import { ipBatch, runCommand, setSysctls } from "../../src/lab/run-command.ts";
+import { decodeGratuitousArp } from "../../src/wire/arp.ts";
+import { decodeNeighborAdvertisement } from "../../src/wire/ndp.ts";
 import { TestLab } from "./daemon-node.ts";
+import { NamespaceAgent } from "./namespace-agent.ts";
+import { gatewayMac } from "./namespace-frames.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { waitFor } from "./namespace-waiting.ts";
 
-// 256 virtual addresses on eight interfaces move as one, and every one of them is announced, all at once or at a rate.
+// 256 virtual addresses of both families on eight interfaces move as one, and every one of them is announced at a rate.
 
 const NODES = ["gw1", "gw2"] as const;
 const EXTRA = [1, 2, 3, 4, 5, 6] as const;
-const PER_INTERFACE = 32;
+const PER_FAMILY = 16;
+/** Announcements a second on one interface. Slow enough for the difference from all at once to be seen on a busy machine. */
+const RATE = 40;
+const BROADCAST_PREFIX = "ffffffffffff";
+const ALL_NODES_PREFIX = "333300000001";
 
 let lab: TestLab;
+let client: NamespaceAgent;
 
-/** Virtual addresses of a network. */
-const virtual = (prefix: string) => Array.from({ length: PER_INTERFACE }, (_, i) => `${prefix}.${100 + i}`);
-const faces: readonly (readonly [name: string, prefix: string])[] = [
-  ["lan", "10.1.0"],
-  ["wan", "192.0.2"],
-  ...EXTRA.map((i) => [`e${i}`, `10.${100 + i}.0`] as const),
+interface TestFace {
+  readonly name: string;
+  readonly v4: string;
+  readonly v6: string;
+}
+
+const lanFace: TestFace = { name: "lan", v4: "10.1.0", v6: "fd00:1" };
+const faces: readonly TestFace[] = [
+  lanFace,
+  { name: "wan", v4: "192.0.2", v6: "2001:db8" },
+  ...EXTRA.map((i) => ({ name: `e${i}`, v4: `10.${100 + i}.0`, v6: `fd00:${100 + i}` })),
 ];
-const all = faces.flatMap(([, prefix]) => virtual(prefix));
+const fourth = Array.from({ length: PER_FAMILY }, (_, i) => 100 + i);
+const virtual4 = ({ v4 }: TestFace) => fourth.map((number) => `${v4}.${number}`);
+const virtual6 = ({ v6 }: TestFace) => fourth.map((number) => `${v6}::${number}`);
+/** Virtual addresses of a network. */
+const virtual = (face: TestFace) => [...virtual4(face), ...virtual6(face)];
+const all = faces.flatMap(virtual);
 
 before(async () => {
   await requireNamespaces();
-  lab = await TestLab.up("ma", { ipv6: false }, { daemons: false });
+  lab = await TestLab.up("ma", {}, { daemons: false });
   for (const i of EXTRA) {
     const [a, b] = NODES.map((node) => lab.namespace(node));
     await runCommand("ip", [
@@ -52,21 +73,30 @@ before(async () => {
       lab.namespace(node),
       EXTRA.flatMap((i) => [
         `address add 10.${100 + i}.0.${2 + index}/24 dev e${i}`,
+        `address add fd00:${100 + i}::${2 + index}/64 dev e${i} nodad`,
         `link set dev e${i} up`,
       ]),
     );
   }
-  // A gratuitous ARP is then enough to be known: whoever listens has a list of what was announced.
-  const accepting = (devices: readonly string[]) =>
-    Object.fromEntries(devices.map((device) => [`net.ipv4.conf.${device}.arp_accept`, "1"]));
-  for (const node of NODES) await setSysctls(lab.namespace(node), accepting(EXTRA.map((i) => `e${i}`)));
-  for (const part of ["lan", "wan"]) await setSysctls(lab.namespace(part), accepting(["eth0"]));
+  // An announcement is then enough to be known: whoever listens has a list of what was announced. For IPv6 the kernel
+  // wants a router for that (ip-sysctl.rst, accept_untracked_na); gateways are such.
+  const accepting = (device: string) => ({
+    [`net.ipv4.conf.${device}.arp_accept`]: 1,
+    [`net.ipv6.conf.${device}.accept_untracked_na`]: 1,
+    [`net.ipv6.conf.${device}.forwarding`]: 1,
+  });
+  for (const node of NODES) for (const i of EXTRA) await setSysctls(lab.namespace(node), accepting(`e${i}`));
+  for (const part of ["lan", "wan"]) await setSysctls(lab.namespace(part), accepting("eth0"));
+  // As the kernel has it; the lab does without.
+  for (const node of NODES) await setSysctls(lab.namespace(node), { "net.ipv6.conf.lan.accept_dad": 1 });
+  client = new NamespaceAgent(lab.namespace("lan"));
   writeFileSync(documentPath(lab.name), documentWithAll(readFileSync(documentPath(lab.name), "utf8")));
   for (const node of NODES) await startNode(lab.name, node);
   await lab.waitUntilWellOn("gw1");
 });
 
 after(async () => {
+  await client?.close();
   await lab?.down();
 });
 
@@ -75,30 +105,34 @@ function documentWithAll(text: string): string {
   const interfaces = text.replace(/^ {6}sync: .*$/gm, (line) => {
     node += 1;
     const own = (i: number) =>
-      `      e${i}: { device: e${i}, addresses: ["10.${100 + i}.0.${1 + node}/24"] }`;
+      `      e${i}: { device: e${i}, addresses: ["10.${100 + i}.0.${1 + node}/24", "fd00:${100 + i}::${1 + node}/64"] }`;
     return [line, ...EXTRA.map(own)].join("\n");
   });
-  // The pool of the lab's own rule stays the first address.
-  const group = faces.map(([name, prefix]) => {
-    const first = name === "lan" || name === "wan" ? [`"${prefix}.1/24"`] : [];
-    const list = virtual(prefix).map((address) => `"${address}/24"`);
+  // The pools of the lab's own rules stay the first addresses.
+  const group = faces.map((face) => {
+    const { name, v4, v6 } = face;
+    const first = name === "lan" || name === "wan" ? [`"${v4}.1/24"`, `"${v6}::1/64"`] : [];
+    const list = [
+      ...virtual4(face).map((address) => `"${address}/24"`),
+      ...virtual6(face).map((address) => `"${address}/64"`),
+    ];
     return `      ${name}: [${[...first, ...list].join(", ")}]`;
   });
   return interfaces
     .replace(/^ {6}lan: \[.*\n {6}wan: \[.*$/m, group.join("\n"))
-    .replace("    preempt:", "    announceRate: 2000\n    preempt:");
+    .replace("    preempt:", `    announceRate: ${RATE}\n    preempt:`);
 }
 
 async function held(node: string): Promise<string[]> {
-  const listing = await runCommand("ip", ["-n", lab.namespace(node), "-4", "-o", "address", "show"]);
-  const addresses = [...listing.matchAll(/ inet ([0-9.]+)\//g)].map(([, address = ""]) => address);
+  const listing = await runCommand("ip", ["-n", lab.namespace(node), "-o", "address", "show"]);
+  const addresses = [...listing.matchAll(/ inet6? ([0-9a-f.:]+)\//g)].map(([, address = ""]) => address);
   return all.filter((address) => addresses.includes(address));
 }
 
 /** Those of which a neighbour knows this hardware address. */
 async function known(part: string, device: string, mac: string): Promise<string[]> {
   const listing = await runCommand("ip", ["-n", lab.namespace(part), "neigh", "show", "dev", device]);
-  return [...listing.matchAll(/^([0-9.]+) lladdr (\S+)/gm)]
+  return [...listing.matchAll(/^([0-9a-f.:]+) lladdr (\S+)/gm)]
     .filter(([, , seen]) => seen === mac)
     .map(([, address = ""]) => address);
 }
@@ -116,29 +150,64 @@ async function tellStamps(context: TestContext, node: string): Promise<void> {
   context.diagnostic(`microseconds from the decision: ${stamps.join(", ")}`);
 }
 
-test("all of them move at a switchover, and each is announced", async (context) => {
+/** The virtual addresses of the LAN that frames announce, in order; unsolicited and from this node, whatever the family. */
+function announced(frames: readonly string[], mac: Uint8Array): string[] {
+  return frames.flatMap((hex) => {
+    const bytes = Buffer.from(hex, "hex");
+    const arp = decodeGratuitousArp(bytes);
+    const found = arp instanceof DecodeError ? decodeNeighborAdvertisement(bytes) : arp;
+    if (found instanceof DecodeError || !Buffer.from(mac).equals(found.mac)) return [];
+    const isRight = hex.startsWith(arp instanceof DecodeError ? ALL_NODES_PREFIX : BROADCAST_PREFIX);
+    // Router and Override, and not Solicited (RFC 4861 4.4).
+    assert.ok(isRight && (found === arp || bytes[58] === 0xa0), hex);
+    return [formatIp(found.address)];
+  });
+}
+
+test("all of them move at a switchover, and each is announced at once, by the interface's rate", async (context) => {
   assert.equal(all.length, 256);
   assert.deepEqual(await held("gw1"), all);
   assert.deepEqual(await held("gw2"), []);
+  await client.request({ do: "capture", device: "eth0" });
+  const askedMs = performance.now();
   await new ControlClient(controlSocket(lab.name, "gw1")).switchover();
   await waitFor("gw2 to hold all addresses", async () => (await held("gw2")).length === all.length);
   assert.deepEqual(await held("gw1"), []);
-  for (const [name, prefix] of faces) {
+  const lan = virtual(lanFace);
+  const seen: string[] = [];
+  await waitFor("each address of the LAN on the wire", async () => {
+    const { frames } = await client.request({ do: "captured", device: "eth0" });
+    seen.push(...announced(frames, gatewayMac("gw2", "lan")));
+    const most = RATE * ((performance.now() - askedMs) / 1_000) + 1;
+    assert.ok(seen.length <= most, `${seen.length} announcements, and not ${most}, in that time`);
+    // Nobody waits for the detection of duplicates (RFC 4862 5.4.2: it asks from the unspecified address).
+    assert.deepEqual(frames.filter(isDuplicateDetection), []);
+    return lan.every((address) => seen.includes(address));
+  });
+  for (const face of faces) {
+    const { name } = face;
     const [part, device] = name === "lan" || name === "wan" ? [name, "eth0"] : ["gw1", name];
     const mac = await macOf("gw2", name);
-    let seen: string[] = [];
+    let cached: string[] = [];
     await waitFor(
       `${part} to know all of ${name}`,
       async () => {
-        seen = await known(part, device, mac);
-        return virtual(prefix).every((address) => seen.includes(address));
+        cached = await known(part, device, mac);
+        return virtual(face).every((address) => cached.includes(address));
       },
-      { explain: () => `knows ${seen.join(", ")}` },
+      { explain: () => `knows ${cached.join(", ")}` },
     );
   }
   await lab.waitUntilWell();
   await tellStamps(context, "gw2");
 });
+
+/** A neighbour solicitation (ICMPv6 type 135) from `::`. */
+function isDuplicateDetection(hex: string): boolean {
+  const bytes = Buffer.from(hex, "hex");
+  const isSolicitation = bytes.readUInt16BE(12) === 0x86dd && bytes[20] === 58 && bytes[54] === 135;
+  return isSolicitation && bytes.subarray(22, 38).every((byte) => byte === 0);
+}
 
 test("all of them move when the power fails", async (context) => {
   await powerOff(lab.name, "gw2");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
@@ -106,6 +107,35 @@ for (const role of ["replicator", "control"]) {
     );
     await lab.waitUntilDaemonsAreWell();
     assert.deepEqual(watch.since(limitedMs), [], "no address has moved");
+  });
+}
+
+for (const role of ["failover", "supervisor"]) {
+  test(`the kernel gives the active node's ${role} no more memory: it dies, and the other node takes over`, async () => {
+    const running = new Map(["gw1", "gw2"].map((node) => [node, start(node)]));
+    const { activeNode: active } = await lab.waitUntilDaemonsAreWell();
+    const standby = active === "gw1" ? "gw2" : "gw1";
+    const { pid } = await processOf(active, role);
+    await runCommand("prlimit", ["--pid", String(pid), "--data=1000000"]);
+    await waitFor(
+      `the end of the ${role}`,
+      async () => {
+        // Questions make both of them work.
+        await lab.tryStatus(active);
+        return !existsSync(`/proc/${pid}`);
+      },
+      { explain: said },
+    );
+    await watch.waitForSoleHolder(lab.namespace(standby), said);
+    const daemon = running.get(active);
+    if (role === "failover") {
+      assert.match(daemon?.said ?? "", /failover ended \(SIGABRT/);
+      assert.equal((await lab.waitUntilDaemonsAreWell()).activeNode, standby, "it comes back as a standby");
+    } else {
+      assert.equal(await daemon?.exitStatus(), null, "a signal has ended it");
+      const { cause } = await lab.waitForNode(standby, "active", (status) => status.role === "active");
+      assert.match(cause, /resigned/, "the failover role has told the others");
+    }
   });
 }
 

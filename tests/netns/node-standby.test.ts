@@ -82,9 +82,11 @@ test("the active is set aside, asked of the other node: it hands over, and every
 });
 
 test("nothing is handed to it, not by a switchover, and the other cannot be set aside as well", async () => {
-  const switchover = tocha("gw1", "switchover");
-  assert.equal(switchover.status, 1);
-  assert.match(switchover.err, /switchover-no-standby/);
+  for (const more of [["--dry-run"], []]) {
+    const switchover = tocha("gw1", "switchover", ...more);
+    assert.equal(switchover.status, 1);
+    assert.match(switchover.err, /switchover-no-standby/);
+  }
   const refused = tocha("gw1", "node", "standby", "gw2", "--reason", "me too");
   assert.equal(refused.status, 1);
   assert.match(
@@ -152,8 +154,19 @@ test("resumed, it takes part as before, and takes nothing back without preemptio
   assert.equal(activeNode, "gw2");
   await sleep(1_000);
   assert.equal((await lab.seenBy("gw1"))?.activeNode, "gw2");
-  assert.equal(tocha("gw1", "switchover").status, 0);
-  await lab.waitUntilWell();
+
+  // What a dry run foresees on the node that is asked, which is not the active, is what then happens.
+  const foreseen = tocha("gw1", "switchover", "--dry-run", "-o", "json");
+  assert.deepEqual([foreseen.status, foreseen.err], [0, ""]);
+  const { to, from, complete, connections, notProtected } = JSON.parse(foreseen.out);
+  assert.deepEqual([from, to, complete, notProtected], ["gw2", "gw1", true, 0]);
+  assert.ok(connections >= CONNECTIONS, `${connections} connections are counted`);
+  assert.match(tocha("gw1", "switchover", "--dry-run").out, /Nothing was changed\./);
+  await sleep(1_000);
+  assert.equal((await lab.seenBy("gw1"))?.activeNode, "gw2", "and it changes nothing");
+  const { out } = tocha("gw1", "switchover", "--to", to);
+  assert.match(out, new RegExp(`^ok {2}${to} takes over from ${from}\\.$`, "m"));
+  assert.equal((await lab.waitUntilWell()).activeNode, to);
   await assertAllGoOn();
 });
 

@@ -185,6 +185,7 @@ export const electionCounters = [
   "inputAfterStop",
   "lateAsActive",
   "lateAsStandby",
+  // Heard another active while active: to stay beside it, or to give way.
   "conflict",
   "peerGaveWay",
 ] as const;

@@ -1415,6 +1415,19 @@ describe("election: beyond stories", () => {
     );
   });
 
+  it("counts a conflict whether it stays active or gives way", () => {
+    const teller = new StoryTeller();
+    const tell = (...input: string[]) => teller.play({ input, expected: "" });
+    const conflicts = () => teller.election.view.counters.conflict;
+    for (const scene of readStory(alone)) teller.play(scene);
+    tell("advert lan 10.1.0.9 priority=99");
+    assert.deepEqual([conflicts(), teller.election.role], [1, "active"]);
+    tell("advert lan 10.1.0.9 priority=101");
+    assert.deepEqual([conflicts(), teller.election.role], [2, "standby"]);
+    tell("advert lan 10.1.0.9 priority=101");
+    assert.equal(conflicts(), 2, "a standby hears the active, and that is no conflict");
+  });
+
   it("never spins, throws, or loses track of its addresses, whatever it hears and whenever it wakes", () => {
     fc.assert(
       fc.property(fc.array(anyInput(), { maxLength: 60 }), (inputs) => {

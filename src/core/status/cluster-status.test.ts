@@ -73,6 +73,20 @@ describe("composeClusterStatus", () => {
     );
   });
 
+  it("tells of a failover role without real-time priority, and only when the node says that it has none", () => {
+    const codes = (realTime: boolean | undefined) => {
+      const status = healthyStatus();
+      const [failover] = status.nodes[1]?.processes ?? [];
+      assert.equal(failover?.role, "failover");
+      if (realTime === undefined) delete failover.realTime;
+      else failover.realTime = realTime;
+      return composed(status).problems.map(({ severity, node, code }) => [severity, node, code]);
+    };
+    assert.deepEqual(codes(false), [["warning", "gw2", "no-real-time"]]);
+    assert.deepEqual(codes(true), []);
+    assert.deepEqual(codes(undefined), [], "an older node does not tell");
+  });
+
   it("does not count on a node that is set aside", () => {
     const status = healthyStatus();
     const gw2 = status.nodes[1];

@@ -6,6 +6,7 @@ import { virtualAddresses } from "../../../src/lab/lab-plan.ts";
 import { crash } from "../../../src/lab/node-power.ts";
 import { killServiceManager, runningNode, startNode, stopNode } from "../../../src/lab/node-process.ts";
 import { processesIn, sendSignal } from "../../../src/lab/process-table.ts";
+import { runCommand } from "../../../src/lab/run-command.ts";
 import { StreamTraffic } from "../../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "../daemon-node.ts";
 import { NamespaceAddresses } from "../namespace-addresses.ts";
@@ -22,6 +23,8 @@ const CONNECTIONS = 20;
 const STAMP_TOLERANCE_MS = 150;
 /** Without a takeover nothing may stop the connections; only a busy machine does, and not for so long. */
 const STALL_MS_MAX = 2_000;
+/** Several active-down times of the lab's interval, and not so long that the role is killed for not answering. */
+const STANDBY_STOPPED_MS = 2_000;
 /** The kernel's lifetime of virtual addresses is 2 s and is counted in whole seconds. */
 const LIFETIME_MS_MAX = 3_500;
 
@@ -180,6 +183,37 @@ for (const stoppedMs of [1_500, 4_000]) {
     const back = watch.since(resumedMs).filter((line) => line.endsWith(`comes to ${lab.namespace(active)}`));
     assert.deepEqual(back, [], "the woken node has not taken any address again");
   });
+}
+
+// What the active says meanwhile is lost: with that in its sockets the standby would know better than its clock.
+test("the standby's failover role, stopped for many active-down times, takes nothing over from the living active", async () => {
+  const { active, standby } = await rolesWhenSettled();
+  const { pid } = await lab.processOf(standby, "failover");
+  const late = async () => (await lab.status(standby)).counters["lateAsStandby"] ?? 0;
+  const lateBefore = await late();
+  const [activeLog, standbyLog] = [lab.log(active).length, lab.log(standby).length];
+  await streams.mark();
+  const stoppedMs = NamespaceAddresses.now();
+  sendSignal(pid, "SIGSTOP");
+  try {
+    const chain = "add chain bridge lost forwarded { type filter hook forward priority 0; }";
+    const rule = `add rule bridge lost forwarded oifname "${standby}-*" drop`;
+    await inSwitches(`add table bridge lost; ${chain}; ${rule}`);
+    await letTimePass(STANDBY_STOPPED_MS);
+    await inSwitches("delete table bridge lost");
+  } finally {
+    sendSignal(pid, "SIGCONT");
+  }
+  await waitFor("the standby to notice that it was late", async () => (await late()) > lateBefore);
+  await lab.waitUntilWell();
+  await assertConnectionsGoOn();
+  assert.deepEqual(transitionsSince(standby, standbyLog), []);
+  assert.deepEqual(transitionsSince(active, activeLog), []);
+  assert.deepEqual(watch.since(stoppedMs), [], "no address has moved");
+});
+
+async function inSwitches(rules: string): Promise<void> {
+  await runCommand("ip", ["netns", "exec", lab.namespace("net"), "nft", rules]);
 }
 
 test("kill -9 of the active node's supervisor: the node withdraws, the other takes over", async () => {
