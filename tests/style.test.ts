@@ -38,6 +38,8 @@ const knownWaits: readonly string[] = [
   "src/daemon/drivers/virtual-mac.ts: node:fs",
   // The channel of the other roles; this one has BlockingChannel, and takes from here what concerns its title and signals.
   "src/daemon/role-channel.ts: node:net",
+  // Files of /proc, once at the start.
+  "src/linux/real-time.ts: node:fs",
 ];
 
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })

@@ -96,6 +96,7 @@ describe("failoverText", () => {
     const failures = ["power-off, tocha: nobody took over"];
     const text = failoverText({
       ...{ machine, command, keepalived: "2.2.7", cells, failures, figures: failoverFigures(cells) },
+      steady: [],
     });
     for (const line of [
       "Mind: other work was running",

@@ -1,9 +1,8 @@
-import { readdirSync } from "node:fs";
 import type { Problem } from "../../base/problem.ts";
 import { liveness } from "../../core/liveness.ts";
-import { setRealTimePriority } from "../../linux/libc.ts";
 import { LivenessTables } from "../../linux/liveness-tables.ts";
 import { PollSet } from "../../linux/poll.ts";
+import { takeRealTimePriority } from "../../linux/real-time.ts";
 import { NetworkEvents, RouteSocket } from "../../linux/route-socket.ts";
 import { BlockingChannel } from "../drivers/blocking-channel.ts";
 import { GroupFailover } from "../drivers/group-failover.ts";
@@ -18,8 +17,6 @@ import type { FailoverReport } from "../role-report.ts";
 
 /** The highest priority that is still below the kernel's own threads (migration, watchdog). */
 const REAL_TIME_PRIORITY = 50;
-/** Below the loop, so that they never keep it from a processor. */
-const HELPER_PRIORITY = REAL_TIME_PRIORITY - 1;
 
 const now = () => performance.now();
 
@@ -56,7 +53,7 @@ class FailoverRole {
 
   /** Runs until the node stops. `arrived` are messages that came together with the settings. */
   run(arrived: readonly Envelope[]): void {
-    this.#realTime = takeRealTimePriority();
+    this.#realTime = takeRealTimePriority(REAL_TIME_PRIORITY);
     // Memory is not locked with mlockall(2): V8 gives pages back with madvise(MADV_DONTNEED), which the kernel refuses
     // for locked ones, and then V8 aborts the process in the middle of a garbage collection.
     for (const group of this.#groups) group.removeLeftovers();
@@ -206,17 +203,6 @@ class FailoverRole {
       counters: { ...this.#pulses.counters },
     };
   }
-}
-
-/**
- * The loop waits now and then for V8's helper threads, which compile and sweep: at ordinary priority these wait for a processor behind
- * everybody on a busy machine, up to 70 ms were seen. @returns false without the right
- */
-function takeRealTimePriority(): boolean {
-  if (setRealTimePriority(REAL_TIME_PRIORITY) !== 0) return false;
-  for (const thread of readdirSync("/proc/self/task"))
-    if (Number(thread) !== process.pid) setRealTimePriority(HELPER_PRIORITY, Number(thread));
-  return true;
 }
 
 function noGroup(name: string): Problem {
