@@ -18,6 +18,12 @@ describe("mergeHistory", () => {
     assert.deepEqual(ids(mergeHistory([[takeoverEntry(), next]], all)), ["gw2-18", "gw2-17"]);
   });
 
+  it("is the same list on every node, also for what happened in one millisecond", () => {
+    const at = takeoverEntry().at;
+    const [own, other] = [[takeoverEntry()], [handoverEntry({ at })]];
+    assert.deepEqual(mergeHistory([own, other], all), mergeHistory([other, own], all));
+  });
+
   it("filters before it limits", () => {
     const histories = [[handoverEntry()], [old, takeoverEntry()]];
     assert.deepEqual(ids(mergeHistory(histories, { ...all, group: "guests", limit: 1 })), ["gw2-3"]);

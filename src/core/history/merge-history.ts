@@ -39,7 +39,7 @@ export function fitting(
   return entries.slice(0, end === -1 ? entries.length : end);
 }
 
-/** What nodes remember as one list, the newest first; entries of one moment stay in the order of their node. */
+/** What nodes remember as one list, the newest first; entries of one moment by node, and in its order: the same on every node. */
 export function mergeHistory(
   histories: readonly (readonly HistoryEntry[])[],
   { node, group, limit }: HistoryQuery,
@@ -48,8 +48,12 @@ export function mergeHistory(
     .flatMap((entries) => [...entries].reverse())
     .filter((entry) => node === undefined || entry.node === node)
     .filter((entry) => group === undefined || entry.group === group)
-    .sort((a, b) => Date.parse(b.at) - Date.parse(a.at))
+    .sort((a, b) => Date.parse(b.at) - Date.parse(a.at) || byName(b.node, a.node))
     .slice(0, limit);
+}
+
+function byName(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 /** An entry, and of each other node the entry that is the other side of it; undefined when there is none of that id. */
