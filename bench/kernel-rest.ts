@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** A lab that is down, and nothing else on the machine has more. */
 const CONNECTIONS_LEFT_MAX = 50_000;
-/** Orphaned TCP connections keep a namespace for a minute after its last process. */
+/** A namespace goes with the last TCP socket of it that still says goodbye: some seconds after its last process. */
 const LIMIT_MS = 240_000;
 const LOOK_MS = 200;
 
