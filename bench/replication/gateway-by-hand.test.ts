@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { rulesByHand } from "./gateway-by-hand.ts";
 
-const rules = readFileSync(new URL("../../src/core/gateway-rules.golden.nft", import.meta.url), "utf8");
+const rules = readFileSync(
+  new URL("../../src/core/ruleset/gateway-rules.golden.nft", import.meta.url),
+  "utf8",
+);
 
 test("nothing but the daemon's liveness is taken out of the gateway's rules", () => {
   const lines = rulesByHand(rules, { events: "limited" }).split("\n");

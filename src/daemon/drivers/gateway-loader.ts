@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { validIp } from "../../base/ip.ts";
 import type { StatusProblem } from "../../contract/status.ts";
-import type { Helper } from "../../core/gateway-event-rules.ts";
-import { renderGatewayRules } from "../../core/gateway-rules.ts";
 import { gatewaySysctls, sysctlPath } from "../../core/gateway-sysctls.ts";
+import type { Helper } from "../../core/ruleset/gateway-event-rules.ts";
+import { renderGatewayRules } from "../../core/ruleset/gateway-rules.ts";
 import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
 import {
   listOwnConnections,

@@ -1,30 +1,56 @@
-import { type IpFamily, ipFamily, networkContains, parseIp, parseNetwork } from "../base/ip.ts";
+import { type IpFamily, ipFamily, networkContains, parseIp, parseNetwork } from "../../base/ip.ts";
 import {
   type ClusterDocument,
   type ClusterNode,
   type SourceRule,
   virtualAddressesOf,
-} from "../contract/cluster-document.ts";
-import { pulsePaths } from "../contract/pulse-paths.ts";
+} from "../../contract/cluster-document.ts";
+import { pulsePaths } from "../../contract/pulse-paths.ts";
+import { liveness } from "../liveness.ts";
 import { acceptModeRules } from "./accept-mode-rules.ts";
 import { eventRules, type Helper, helperObjects, helperRules } from "./gateway-event-rules.ts";
-import type { Rule } from "./gateway-rule.ts";
-import { liveness } from "./liveness.ts";
+import type { Chain, NamedSet, Rule, Ruleset, Table } from "./ruleset.ts";
+import { removalText, rulesetText } from "./ruleset-text.ts";
+
+const table = "tocha";
+
+/** All tables of ours, whatever the document says. */
+const tableNames: Ruleset = {
+  tables: (["inet", "arp"] as const).map((family) => ({
+    ...{ family, name: table, objects: [], sets: [], chains: [] },
+  })),
+};
 
 /**
  * The nftables rules of one node, as the text of one atomic transaction for `nft -f -`. Loading it again
- * replaces the table and nothing else; connections keep their translations, which live in the kernel's table.
- *
- * Needs nftables 1.0.6 and a kernel with nf_tables, nft_ct, nft_nat and nft_masq. What each chain is for is told
- * in docs/guide/gateway-rules.md.
- *
- * @param without helpers that this kernel lacks: it would refuse all rules because of one
+ * replaces the tables and nothing else; connections keep their translations, which live in the kernel's table.
  */
 export function renderGatewayRules(
   document: ClusterDocument,
   node: string,
   without: readonly Helper[] = [],
 ): string {
+  return rulesetText(gatewayRuleset(document, node, without));
+}
+
+/** Takes the rules away again. */
+export function renderGatewayRulesRemoval(): string {
+  return removalText(tableNames);
+}
+
+/**
+ * The nftables rules of one node.
+ *
+ * Needs nftables 1.0.6 and a kernel with nf_tables, nft_ct, nft_nat and nft_masq. What each chain is for is told
+ * in docs/guide/gateway-rules.md.
+ *
+ * @param without helpers that this kernel lacks: it would refuse all rules because of one
+ */
+export function gatewayRuleset(
+  document: ClusterDocument,
+  node: string,
+  without: readonly Helper[] = [],
+): Ruleset {
   const own = document.nodes[node];
   if (own === undefined) throw new Error(`no node ${node} in a checked document`);
   const helpers = document.nat.helpers.filter((helper) => !without.includes(helper));
@@ -32,9 +58,7 @@ export function renderGatewayRules(
     helpers.length > 0
       ? [chain("helpers", "filter hook prerouting priority mangle", helperRules(helpers))]
       : [];
-  const blocks = [
-    ...virtualAddressSets(document),
-    ...helperObjects(helpers),
+  const chains = [
     chain("control-in", "filter hook prerouting priority raw", controlRules(document, node, "in")),
     chain("control-out", "filter hook output priority raw", controlRules(document, node, "out")),
     ...helping,
@@ -50,31 +74,26 @@ export function renderGatewayRules(
     chain("own-out", "filter hook output priority filter", ownOutRules(document)),
     chain("translate-source", "nat hook postrouting priority srcnat", sourceRules(document, own)),
   ];
-  // Adding the table first makes its deletion succeed when there is none yet.
-  const inet = `table inet ${table} {\n${blocks.join("\n")}}\n`;
-  return `${renderGatewayRulesRemoval()}\n${inet}${arpTable(document)}`;
+  const inet: Table = {
+    ...{ family: "inet", name: table, chains },
+    objects: helperObjects(helpers),
+    sets: virtualAddressSets(document),
+  };
+  return { tables: [inet, arpTable(document)] };
 }
 
-/** Takes the rules away again. */
-export function renderGatewayRulesRemoval(): string {
-  return ["inet", "arp"]
-    .map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`)
-    .join("");
-}
-
-const table = "tocha";
 const noLivenessMark = `meta mark != 0x${liveness.mark.toString(16)}`;
 
 /** ARP for virtual addresses is answered only while the failover role lives (src/core/liveness.ts). */
-function arpTable(document: ClusterDocument): string {
+function arpTable(document: ClusterDocument): Table {
   const addresses = virtualAddresses(document, 4);
-  if (addresses.length === 0) return "";
   const rule = {
     match: `arp daddr ip ${set(addresses)} ${noLivenessMark}`,
     verdict: "drop",
     comment: "nobody defends the virtual addresses any more",
   };
-  return `\ntable arp ${table} {\n${chain("own-in", "filter hook input priority filter", [rule])}}\n`;
+  const chains = addresses.length === 0 ? [] : [chain("own-in", "filter hook input priority filter", [rule])];
+  return { family: "arp", name: table, objects: [], sets: [], chains };
 }
 
 /** The same for IPv6: the target of a neighbour solicitation stands 8 bytes into ICMPv6 (RFC 4861 4.3). */
@@ -94,11 +113,8 @@ function hexadecimal(address: string): string {
   return Array.from(parseIp(address) ?? [], (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function chain(name: string, hook: string, rules: readonly Rule[]): string {
-  const lines = rules.map(({ match, verdict, comment }) => {
-    return `    ${match === "" ? "" : `${match} `}${verdict} comment "${comment}"`;
-  });
-  return `  chain ${name} {\n    type ${hook}; policy accept;\n${lines.map((line) => `${line}\n`).join("")}  }\n`;
+function chain(name: string, hook: string, rules: readonly Rule[]): Chain {
+  return { name, hook, rules };
 }
 
 function set(elements: readonly string[]): string {
@@ -123,11 +139,11 @@ function virtualAddresses(document: ClusterDocument, family: IpFamily): string[]
   return [...new Set(all.map((address) => address.split("/")[0] ?? ""))];
 }
 
-function virtualAddressSets(document: ClusterDocument): string[] {
-  return families.flatMap(({ family, setName, setType }) => {
+function virtualAddressSets(document: ClusterDocument): NamedSet[] {
+  return families.flatMap(({ family, setName, setType }): NamedSet[] => {
     const elements = virtualAddresses(document, family);
     if (elements.length === 0) return [];
-    return [`  set ${setName} {\n    type ${setType}\n    elements = { ${elements.join(", ")} }\n  }\n`];
+    return [{ kind: "set", name: setName, header: [`type ${setType}`], elements }];
   });
 }
 

@@ -4,12 +4,12 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { goodDocument } from "../contract/bad-documents.test-data.ts";
-import type { ClusterDocument } from "../contract/cluster-document.ts";
-import { readDocument } from "../contract/read-document.ts";
+import { goodDocument } from "../../contract/bad-documents.test-data.ts";
+import type { ClusterDocument } from "../../contract/cluster-document.ts";
+import { readDocument } from "../../contract/read-document.ts";
+import { gatewaySysctls, sysctlPath } from "../gateway-sysctls.ts";
+import { liveness } from "../liveness.ts";
 import { renderGatewayRules, renderGatewayRulesRemoval } from "./gateway-rules.ts";
-import { gatewaySysctls, sysctlPath } from "./gateway-sysctls.ts";
-import { liveness } from "./liveness.ts";
 
 /** Needs root: the rules and settings go into namespaces of their own, which are removed afterwards. */
 const gateway = `tocha-rules-${process.pid}`;
@@ -43,7 +43,7 @@ after(() => {
 });
 
 describe("gateway rules in the kernel", () => {
-  const folder = new URL("../../examples/", import.meta.url);
+  const folder = new URL("../../../examples/", import.meta.url);
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".yaml"))) {
     it(`are accepted for every node of examples/${file}, again and again, and can be removed`, () => {
       const document = documentOf(readFileSync(new URL(file, folder), "utf8"));

@@ -1,5 +1,5 @@
-import type { ClusterDocument } from "../contract/cluster-document.ts";
-import type { Rule } from "./gateway-rule.ts";
+import type { ClusterDocument } from "../../contract/cluster-document.ts";
+import type { Rule, TableObject } from "./ruleset.ts";
 
 // Which events the kernel reports of which flows, and which helpers watch them. Everything that replication does not
 // need is not even built by the kernel.
@@ -34,11 +34,12 @@ export type Helper = ClusterDocument["nat"]["helpers"][number];
 const HELPED = "0x2000";
 
 /** The helpers as objects of the table; a kernel that lacks one refuses all rules. */
-export function helperObjects(helpers: readonly Helper[]): string[] {
-  return kernelHelpersOf(helpers).map(
-    (helper) =>
-      `  ct helper ${objectName(helper)} {\n    type "${helper.type}" protocol ${helper.protocol};\n  }\n`,
-  );
+export function helperObjects(helpers: readonly Helper[]): TableObject[] {
+  return kernelHelpersOf(helpers).map((helper) => ({
+    kind: "ct helper",
+    name: objectName(helper),
+    body: [`type "${helper.type}" protocol ${helper.protocol};`],
+  }));
 }
 
 /** Gives flows their helpers, before anything is translated: then the kernel makes room for shifted sequence numbers. */

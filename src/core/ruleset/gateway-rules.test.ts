@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { goodDocument } from "../contract/bad-documents.test-data.ts";
-import type { ClusterDocument } from "../contract/cluster-document.ts";
-import { readDocument } from "../contract/read-document.ts";
+import { goodDocument } from "../../contract/bad-documents.test-data.ts";
+import type { ClusterDocument } from "../../contract/cluster-document.ts";
+import { readDocument } from "../../contract/read-document.ts";
+import { gatewaySysctls, sysctlPath } from "../gateway-sysctls.ts";
 import { renderGatewayRules } from "./gateway-rules.ts";
-import { gatewaySysctls, sysctlPath } from "./gateway-sysctls.ts";
 
 function documentOf(text: string): ClusterDocument {
   const { document, problems } = readDocument(text, "cluster.yaml");
@@ -14,7 +14,7 @@ function documentOf(text: string): ClusterDocument {
 }
 
 function example(name: string): ClusterDocument {
-  return documentOf(readFileSync(new URL(`../../examples/${name}`, import.meta.url), "utf8"));
+  return documentOf(readFileSync(new URL(`../../../examples/${name}`, import.meta.url), "utf8"));
 }
 
 /** The lines of one chain, without its frame. */
@@ -169,10 +169,10 @@ describe("gatewaySysctls", () => {
     assert.equal(all[0]?.name, "net.ipv4.ip_forward");
     assert.equal(new Set(all.map((one) => one.name)).size, all.length);
     // The formatter pads the cells of tables.
-    const guide = readFileSync(new URL("../../docs/guide/gateway-rules.md", import.meta.url), "utf8").replace(
-      / +/g,
-      " ",
-    );
+    const guide = readFileSync(
+      new URL("../../../docs/guide/gateway-rules.md", import.meta.url),
+      "utf8",
+    ).replace(/ +/g, " ");
     for (const { name, value, why } of all) {
       const row = `| \`${name.replace(/conf\.eth[01]\./, "conf.DEVICE.")}\` | ${value} | ${why} |`;
       assert.ok(guide.includes(row), `docs/guide/gateway-rules.md lacks: ${row}`);

@@ -1,6 +1,6 @@
-import { formatIp, parseNetwork } from "../base/ip.ts";
-import type { ClusterDocument } from "../contract/cluster-document.ts";
-import type { Rule } from "./gateway-rule.ts";
+import { formatIp, parseNetwork } from "../../base/ip.ts";
+import type { ClusterDocument } from "../../contract/cluster-document.ts";
+import type { Rule } from "./ruleset.ts";
 
 /**
  * Accept_Mode of RFC 9568 6.1: where a group has it off, nothing that is sent to its virtual addresses reaches the node
