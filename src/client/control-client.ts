@@ -2,30 +2,23 @@ import { type IncomingMessage, request } from "node:http";
 import type * as z from "zod";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { type Connection, connectionSchema, type WalkLine, walkLineSchema } from "../contract/connections.ts";
-import {
-  type FailoverHistory,
-  type HistoryItem,
-  historyItemSchema,
-  historySchema,
-} from "../contract/failover-history.ts";
+import type { FailoverHistory, HistoryItem } from "../contract/failover-history.ts";
 import {
   type FailoverWhy,
   type ForeseenSwitchover,
   foreseenSwitchoverSchema,
-  whySchema,
 } from "../contract/failover-why.ts";
+import { type Operation, pathOf } from "../contract/operation.ts";
+import { type AnswerOf, type OperationId, operations } from "../contract/operations.ts";
 import {
   type ClusterStatus,
-  clusterStatusSchema,
   problemSchema,
   type ResumeAnswer,
   type ResumeRequest,
-  resumeAnswerSchema,
   type StandbyAnswer,
   type StandbyRequest,
   type SwitchoverAnswer,
   type SwitchoverRequest,
-  standbyAnswerSchema,
   switchoverAnswerSchema,
 } from "../contract/status.ts";
 import { linesOf, SilenceError } from "./line-stream.ts";
@@ -52,62 +45,59 @@ export class ControlClient {
     this.#switchoverTimeoutMs = switchoverTimeoutMs;
   }
 
-  async status(): Promise<ClusterStatus> {
-    const reply = await this.#ask("GET", "/v1/status", { timeoutMs: this.#timeoutMs });
-    return this.#validate(reply, clusterStatusSchema);
+  status(): Promise<ClusterStatus> {
+    return this.ask("status");
   }
 
   async switchover(wish: SwitchoverRequest = {}): Promise<SwitchoverAnswer> {
-    const reply = await this.#ask("POST", "/v1/switchover", {
-      body: wish,
-      timeoutMs: this.#switchoverTimeoutMs,
-    });
-    return this.#validate(reply, switchoverAnswerSchema);
+    const timeoutMs = this.#switchoverTimeoutMs;
+    return await this.#askFor(switchoverAnswerSchema, "switchover", { body: wish, timeoutMs });
   }
 
   /** What a switchover would do now; throws what would refuse it. */
   async foreseeSwitchover(wish: SwitchoverRequest = {}): Promise<ForeseenSwitchover> {
-    const body = { ...wish, dryRun: true };
-    const reply = await this.#ask("POST", "/v1/switchover", { body, timeoutMs: this.#timeoutMs });
-    return this.#validate(reply, foreseenSwitchoverSchema);
+    return await this.#askFor(foreseenSwitchoverSchema, "switchover", { body: { ...wish, dryRun: true } });
   }
 
   /** Changes of role that the nodes remember; `query` has limit, node and group. */
-  async history(query: URLSearchParams): Promise<FailoverHistory> {
-    const path = `/v1/failover/history?${query.toString()}`;
-    return this.#validate(await this.#ask("GET", path, { timeoutMs: this.#timeoutMs }), historySchema);
+  history(query: URLSearchParams): Promise<FailoverHistory> {
+    return this.ask("failover.history", { query });
   }
 
-  async historyItem(id: string): Promise<HistoryItem> {
-    const path = `/v1/failover/history/${encodeURIComponent(id)}`;
-    return this.#validate(await this.#ask("GET", path, { timeoutMs: this.#timeoutMs }), historyItemSchema);
+  historyItem(id: string): Promise<HistoryItem> {
+    return this.ask("failover.history.item", { parameters: { id } });
   }
 
-  async why(): Promise<FailoverWhy> {
-    const reply = await this.#ask("GET", "/v1/failover/why", { timeoutMs: this.#timeoutMs });
-    return this.#validate(reply, whySchema);
+  why(): Promise<FailoverWhy> {
+    return this.ask("failover.why");
   }
 
   /** Sets a node aside for maintenance: it hands over first. */
-  async standby(wish: StandbyRequest): Promise<StandbyAnswer> {
-    const reply = await this.#ask("POST", "/v1/node/standby", {
-      body: wish,
-      timeoutMs: this.#switchoverTimeoutMs,
-    });
-    return this.#validate(reply, standbyAnswerSchema);
+  standby(wish: StandbyRequest): Promise<StandbyAnswer> {
+    return this.ask("node.standby", { body: wish, timeoutMs: this.#switchoverTimeoutMs });
   }
 
   /** Takes a node back. */
-  async resume(wish: ResumeRequest): Promise<ResumeAnswer> {
-    const reply = await this.#ask("POST", "/v1/node/resume", { body: wish, timeoutMs: this.#timeoutMs });
-    return this.#validate(reply, resumeAnswerSchema);
+  resume(wish: ResumeRequest): Promise<ResumeAnswer> {
+    return this.ask("node.resume", { body: wish });
   }
 
   /** The node's metrics in the text format of Prometheus. */
   async metrics(): Promise<string> {
-    const reply = await this.#ask("GET", "/metrics", { timeoutMs: this.#timeoutMs });
+    const reply = await this.#exchange("metrics", {});
     if (reply.status !== 200) throw this.#refusal(reply);
     return reply.body;
+  }
+
+  /** Asks for any operation that answers in JSON. */
+  async ask<Id extends OperationId>(id: Id, question: Question = {}): Promise<AnswerOf<Id>> {
+    const { answer }: Operation = operations[id];
+    if (answer.kind !== "json") throw new Error(`${id} does not answer in JSON`);
+    return (await this.#askFor(answer.schema, id, question)) as AnswerOf<Id>;
+  }
+
+  async #askFor<T extends z.ZodType>(schema: T, id: OperationId, question: Question): Promise<z.output<T>> {
+    return this.#validate(await this.#exchange(id, question), schema);
   }
 
   /**
@@ -120,7 +110,7 @@ export class ControlClient {
     kind: "list" | "count" | "top",
     query: URLSearchParams,
   ): AsyncGenerator<Connection | WalkLine, void, void> {
-    const path = `/v1/connections${kind === "list" ? "" : `/${kind}`}?${query.toString()}`;
+    const path = `${operations[`connections.${kind}`].path}?${query.toString()}`;
     const leave = new AbortController();
     const silence = setTimeout(() => leave.abort(new SilenceError()), this.#timeoutMs);
     try {
@@ -200,21 +190,30 @@ export class ControlClient {
     });
   }
 
-  async #ask(
-    method: string,
-    path: string,
-    { body, timeoutMs }: { body?: unknown; timeoutMs: number },
+  async #exchange(
+    id: OperationId,
+    { parameters, query, body, timeoutMs = this.#timeoutMs }: Question,
   ): Promise<Reply> {
+    const { method } = operations[id];
+    const path = `${pathOf(operations[id], parameters)}${query === undefined ? "" : `?${query.toString()}`}`;
     // Node abandons the request when the signal fires, whatever state it is in.
     const signal = AbortSignal.timeout(timeoutMs);
     const text = body === undefined ? undefined : JSON.stringify(body);
     try {
-      return await exchange({ socketPath: this.socketPath, method, path, signal, text });
+      return await collect(await open({ socketPath: this.socketPath, method, path, signal, text }));
     } catch (error) {
       if (error instanceof ProblemError) throw error;
       throw new ProblemError(unavailable(this.socketPath, error, signal.aborted ? timeoutMs : undefined));
     }
   }
+}
+
+/** What goes with a request. */
+export interface Question {
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly query?: URLSearchParams;
+  readonly body?: unknown;
+  readonly timeoutMs?: number;
 }
 
 interface Reply {
@@ -232,10 +231,6 @@ interface Exchange {
 
 /** A status of 16 nodes has about 100 KiB. */
 const maxBodyLength = 4 * 1_048_576;
-
-async function exchange(wish: Exchange): Promise<Reply> {
-  return await collect(await open(wish));
-}
 
 function open({ socketPath, method, path, signal, text }: Exchange): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();

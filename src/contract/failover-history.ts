@@ -76,6 +76,16 @@ export const historyItemSchema = z.object({
   unreachable: z.array(z.string()),
 });
 
+/** The parameters of a question for the history. */
+export const historyQuerySchema = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^[0-9]{1,6}$/)
+    .optional(),
+  node: z.string().max(100).optional(),
+  group: z.string().max(100).optional(),
+});
+
 export type TransitionStamp = z.output<typeof stampSchema>;
 export type TransitionEvidence = z.output<typeof evidenceSchema>;
 export type HistoryEntry = z.output<typeof historyEntrySchema>;

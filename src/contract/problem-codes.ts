@@ -95,6 +95,8 @@ export const problemCodes = {
   "walks-busy": "Too many walks through the connection table are under way.",
   "walk-failed": "The kernel broke off the walk through its connection table.",
   "no-such-operation": "This version of the daemon does not know the request.",
+  "not-authenticated": "The request carries no token that is valid.",
+  "not-allowed": "Who asks may not ask for this.",
   "not-a-node": "A certificate is not that of a node of this cluster.",
   "no-answer": "The role of the daemon that decides did not answer in time.",
   internal: "A defect of the daemon ended the request.",

@@ -262,13 +262,16 @@ function oneLine(lengthMax: number) {
 export const standbyRequestSchema = z.strictObject({
   node: z.string(),
   reason: oneLine(200),
-  /** Who asks, as far as the machine knows. */
-  by: oneLine(100),
+  /** Who asks, as far as the machine knows; over the API it is the user, whatever is said here. */
+  by: oneLine(100).optional(),
   /** Also where nobody else holds every connection. */
   force: z.boolean().optional(),
 });
 
-export const resumeRequestSchema = z.strictObject({ node: z.string(), by: oneLine(100) });
+export const resumeRequestSchema = z.strictObject({
+  node: z.string(),
+  by: oneLine(100).optional(),
+});
 
 export const standbyAnswerSchema = z.object({
   ok: z.literal(true),

@@ -8,8 +8,10 @@ import {
 import { createServer as createHttpsServer } from "node:https";
 import type { TLSSocket } from "node:tls";
 import { type Problem, ProblemError } from "../../base/problem.ts";
+import { problemStatus } from "../../contract/problem-status.ts";
 import type { NodeKeys } from "../../keys/read-keys.ts";
 import type { NodeSettings } from "../node-settings.ts";
+import type { Caller } from "./operation-dispatch.ts";
 import { peerNode } from "./tls-name.ts";
 
 const BODY_BYTES_MAX = 64 << 10;
@@ -19,6 +21,10 @@ const LISTEN_RETRY_MS = 1_000;
 /** Whoever reads a long answer may pause, as in a pager; but what it holds is given back some time. */
 const STALL_LIMIT_MS = 300_000;
 
+/** Who gives a command on this machine, as far as the command knows. */
+const CALLER_HEADER = "x-tocha-caller";
+const CALLER_LENGTH_MAX = 100;
+
 export interface ControlRequest {
   readonly method: string;
   /** Without the query. */
@@ -26,8 +32,7 @@ export interface ControlRequest {
   readonly query: URLSearchParams;
   /** Parsed JSON, or undefined when there was none. */
   readonly body: unknown;
-  /** `local` for the UNIX socket, otherwise the node that asks. */
-  readonly from: string;
+  readonly caller: Caller;
 }
 
 /** An answer that is not JSON. */
@@ -52,16 +57,13 @@ export class StreamAnswer {
   }
 }
 
-/**
- * Answers a request, usually with what becomes JSON. A thrown ProblemError becomes an answer of status 409 (400 when the
- * request is wrong in itself), an undefined answer 404.
- */
+/** Answers a request, usually with what becomes JSON. A thrown ProblemError becomes an answer of its status. */
 export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
 
 /** HTTP on a UNIX socket that only its owner may open. */
 export function listenLocally(path: string, handle: ControlHandler, onError: (text: string) => void): void {
   rmSync(path, { force: true });
-  const server = createHttpServer(listener(handle, () => "local"));
+  const server = createHttpServer(listener(handle, consoleCaller));
   server.requestTimeout = REQUEST_LIMIT_MS;
   // The mask is set while the socket file is made: it is never open to others, not even for a moment.
   const mask = process.umask(0o177);
@@ -92,7 +94,7 @@ export function listenForPeers(
       rejectUnauthorized: true,
       minVersion: "TLSv1.3",
     },
-    listener(handle, (request) => peerNode(request.socket as TLSSocket)),
+    listener(handle, nodeCaller),
   );
   server.requestTimeout = REQUEST_LIMIT_MS;
   server.maxConnections = 64;
@@ -103,10 +105,20 @@ export function listenForPeers(
   server.listen({ host: settings.sync.address, port: settings.ports.control });
 }
 
-function listener(
-  handle: ControlHandler,
-  identify: (request: IncomingMessage) => string | undefined,
-): RequestListener {
+type Identify = (request: IncomingMessage) => Caller | undefined;
+
+/** Who may open the socket is believed what it says of itself: it is only for the log. */
+function consoleCaller({ headers }: IncomingMessage): Caller {
+  const said = headers[CALLER_HEADER];
+  return { kind: "console", name: typeof said === "string" ? said.slice(0, CALLER_LENGTH_MAX) : "root" };
+}
+
+function nodeCaller(request: IncomingMessage): Caller | undefined {
+  const name = peerNode(request.socket as TLSSocket);
+  return name === undefined ? undefined : { kind: "node", name };
+}
+
+function listener(handle: ControlHandler, identify: Identify): RequestListener {
   return (request, response) => {
     void respond(request, response, handle, identify(request));
   };
@@ -116,9 +128,9 @@ async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   handle: ControlHandler,
-  from: string | undefined,
+  caller: Caller | undefined,
 ): Promise<void> {
-  if (from === undefined) {
+  if (caller === undefined) {
     answer(response, 403, problem("not-a-node", "the certificate is not that of a node of this cluster"));
     return;
   }
@@ -126,10 +138,8 @@ async function respond(
     const body = await readBody(request);
     const [path = "/", ...query] = (request.url ?? "/").split("?");
     const method = request.method ?? "GET";
-    const result = await handle({ method, path, query: new URLSearchParams(query.join("?")), body, from });
-    if (result === undefined)
-      answer(response, 404, problem("no-such-operation", `there is no ${method} ${path}`));
-    else if (result instanceof StreamAnswer) await stream(response, result);
+    const result = await handle({ method, path, query: new URLSearchParams(query.join("?")), body, caller });
+    if (result instanceof StreamAnswer) await stream(response, result);
     else if (result instanceof TextAnswer)
       response.writeHead(200, { "content-type": result.contentType }).end(result.text);
     else answer(response, 200, result);
@@ -139,13 +149,10 @@ async function respond(
       response.destroy();
       return;
     }
-    if (error instanceof ProblemError)
-      answer(response, wrongRequests.has(error.problem.code) ? 400 : 409, error.problem);
+    if (error instanceof ProblemError) answer(response, problemStatus(error.problem.code), error.problem);
     else answer(response, 500, problem("internal", error instanceof Error ? error.message : String(error)));
   }
 }
-
-const wrongRequests: ReadonlySet<string> = new Set(["bad-request", "bad-filter"]);
 
 async function stream(response: ServerResponse, { contentType, pieces }: StreamAnswer): Promise<void> {
   try {

@@ -1,14 +1,12 @@
 import { ProblemError } from "../../base/problem.ts";
-import type { ForeseenSwitchover } from "../../contract/failover-why.ts";
+import type { FailoverWhy, ForeseenSwitchover } from "../../contract/failover-why.ts";
 import type { ClusterStatus } from "../../contract/status.ts";
 import { explainFailover } from "../../core/status/explain-failover.ts";
 import { foreseeSwitchover } from "../../core/status/foreseen-switchover.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import type { FailoverReport } from "../role-report.ts";
-import type { ControlRequest } from "./control-server.ts";
 import type { NodeHistory } from "./node-history.ts";
 
-const ITEM = "GET /v1/failover/history/";
 /** So far back the changes are looked for that made a node active. */
 const WHY_ENTRIES = 100;
 
@@ -32,14 +30,6 @@ export class FailoverAnswers {
     this.#failover = options.failover;
   }
 
-  /** @returns undefined when the request is not about this */
-  async answer({ method, path, query }: ControlRequest): Promise<unknown> {
-    const operation = `${method} ${path}`;
-    if (operation === "GET /v1/failover/history") return await this.#history.cluster(query);
-    if (operation === "GET /v1/failover/why") return await this.#why();
-    return operation.startsWith(ITEM) ? await this.#history.item(operation.slice(ITEM.length)) : undefined;
-  }
-
   /**
    * What a switchover would do, on the node that is active.
    *
@@ -57,7 +47,8 @@ export class FailoverAnswers {
     return answer;
   }
 
-  async #why() {
+  /** The present state of each group in sentences. */
+  async why(): Promise<FailoverWhy> {
     const newest = new URLSearchParams({ limit: String(WHY_ENTRIES) });
     const [status, { entries }] = await Promise.all([this.#clusterStatus(), this.#history.cluster(newest)]);
     return explainFailover({ status, groups: this.#settings.groups, history: entries });

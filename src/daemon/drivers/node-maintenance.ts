@@ -1,13 +1,11 @@
 import { type Problem, ProblemError } from "../../base/problem.ts";
-import {
-  type ClusterStatus,
-  type Maintenance,
-  type ResumeAnswer,
-  type ResumeRequest,
-  resumeRequestSchema,
-  type StandbyAnswer,
-  type StandbyRequest,
-  standbyRequestSchema,
+import type {
+  ClusterStatus,
+  Maintenance,
+  ResumeAnswer,
+  ResumeRequest,
+  StandbyAnswer,
+  StandbyRequest,
 } from "../../contract/status.ts";
 import type { Maintenance as SetAside } from "../../core/election/health.ts";
 import { standbyRefusal } from "../../core/status/standby-refusal.ts";
@@ -24,6 +22,11 @@ export interface NodeMaintenanceOptions {
   readonly askFailover: () => Promise<FailoverReport | undefined>;
   readonly askCluster: () => Promise<ClusterStatus>;
   readonly log: (text: string) => void;
+}
+
+/** Who wishes it. */
+interface Author {
+  readonly by: string;
 }
 
 /** Sets this node aside for maintenance, and takes it back. */
@@ -49,7 +52,7 @@ export class NodeMaintenance {
   }
 
   /** Hands over what it is active for. By force also to a node that lacks connections. */
-  async standby({ reason, by, force = false }: StandbyRequest): Promise<StandbyAnswer> {
+  async standby({ reason, by, force = false }: StandbyRequest & Author): Promise<StandbyAnswer> {
     const { node, log } = this.#options;
     const refusal = standbyRefusal(await this.#options.askCluster(), node);
     if (refusal !== undefined && !force) throw new ProblemError(refusal);
@@ -65,7 +68,7 @@ export class NodeMaintenance {
     return { ok: true, node, groups };
   }
 
-  resume({ by }: ResumeRequest): ResumeAnswer {
+  resume({ by }: ResumeRequest & Author): ResumeAnswer {
     const { node, log } = this.#options;
     const maintenance = this.#now;
     if (maintenance === undefined)
@@ -111,19 +114,4 @@ function unfinished(node: string, groups: readonly string[]): Problem {
 
 function sentence(node: string, { by, reason }: Maintenance): string {
   return `${node} is set aside by ${by}${reason === "" ? "" : `: ${reason}`}`;
-}
-
-/** @throws ProblemError for what is no such request */
-export function parseStandby(body: unknown): StandbyRequest {
-  return parsed(standbyRequestSchema.safeParse(body));
-}
-
-/** @throws ProblemError for what is no such request */
-export function parseResume(body: unknown): ResumeRequest {
-  return parsed(resumeRequestSchema.safeParse(body));
-}
-
-function parsed<T>(result: { readonly success: boolean; readonly data?: T | undefined }): T {
-  if (result.success && result.data !== undefined) return result.data;
-  throw new ProblemError({ code: "bad-request", message: "the request has unknown keys or wrong types" });
 }

@@ -9,8 +9,7 @@ export interface PeerAnswer {
   readonly body: unknown;
 }
 
-/** Asks the control role of another node, over mutual TLS. Rejects when there is no answer in time. */
-export function askPeer(options: {
+export interface PeerQuestion {
   readonly settings: NodeSettings;
   readonly keys: NodeKeys;
   readonly peer: PeerSettings;
@@ -18,7 +17,10 @@ export function askPeer(options: {
   readonly path: string;
   readonly body?: unknown;
   readonly limitMs: number;
-}): Promise<PeerAnswer> {
+}
+
+/** Asks the control role of another node, over mutual TLS. Rejects when there is no answer in time. */
+export function askPeer(options: PeerQuestion): Promise<PeerAnswer> {
   const { settings, keys, peer } = options;
   return new Promise((resolve, reject) => {
     const call = request({

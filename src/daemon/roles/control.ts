@@ -1,29 +1,20 @@
 import { join } from "node:path";
-import { type Problem, ProblemError } from "../../base/problem.ts";
-import { type ForeseenSwitchover, foreseenSwitchoverSchema } from "../../contract/failover-why.ts";
-import {
-  type ClusterStatus,
-  type NodeStatus,
-  nodeStatusSchema,
-  problemSchema,
-  type SwitchoverAnswer,
-  type SwitchoverRequest,
-  switchoverAnswerSchema,
-  switchoverRequestSchema,
-} from "../../contract/status.ts";
+import { operations } from "../../contract/operations.ts";
+import { type ClusterStatus, type NodeStatus, nodeStatusSchema } from "../../contract/status.ts";
 import { composeClusterStatus } from "../../core/status/cluster-status.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { Arbiter } from "../drivers/arbiter.ts";
-import { chooseGroup } from "../drivers/choose-group.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
-import { type ControlRequest, listenForPeers, listenLocally } from "../drivers/control-server.ts";
+import { type ControlHandler, listenForPeers, listenLocally } from "../drivers/control-server.ts";
 import { FailoverAnswers } from "../drivers/failover-answers.ts";
 import { gatewayProblem, loadGateway } from "../drivers/gateway-loader.ts";
 import { HealthChecks } from "../drivers/health-checks.ts";
 import { MetricsServer } from "../drivers/metrics-server.ts";
 import { NodeHistory } from "../drivers/node-history.ts";
-import { NodeMaintenance, parseResume, parseStandby } from "../drivers/node-maintenance.ts";
-import { askPeer, type PeerAnswer } from "../drivers/peer-client.ts";
+import { NodeMaintenance } from "../drivers/node-maintenance.ts";
+import { NodeWishes } from "../drivers/node-wishes.ts";
+import { OperationDispatch, type OperationHandlers } from "../drivers/operation-dispatch.ts";
+import { askPeer, type PeerAnswer, type PeerQuestion } from "../drivers/peer-client.ts";
 import { replicationCheck } from "../drivers/replication-check.ts";
 import { SCRAPE_REPORTS, Scrapes } from "../drivers/scrapes.ts";
 import { readKernel } from "../kernel-figures.ts";
@@ -35,8 +26,12 @@ import { RoleQuestions } from "../role-questions.ts";
 import type { FailoverReport, ReplicatorReport, SupervisorReport } from "../role-report.ts";
 
 const PEER_ANSWER_LIMIT_MS = 1_000;
-const SWITCHOVER_LIMIT_MS = 5_000;
-const SWITCHOVER_POLL_MS = 20;
+/** What other nodes are asked for the status of the cluster. */
+const NODE_STATUS = {
+  method: "GET",
+  path: operations["node.status"].path,
+  limitMs: PEER_ANSWER_LIMIT_MS,
+} as const;
 const GATEWAY_RETRY_MS = 5_000;
 
 /** The control role: loads rules and sysctls, answers questions about the node and the cluster, passes on wishes. */
@@ -52,6 +47,7 @@ class ControlRole {
   readonly #arbiter: Arbiter | undefined;
   readonly #checks: HealthChecks;
   readonly #maintenance: NodeMaintenance;
+  readonly #wishes: NodeWishes;
   readonly #activeGroups = new Set<string>();
   readonly #scrapes: Scrapes;
   #gatewayReady = false;
@@ -65,7 +61,8 @@ class ControlRole {
     this.#connections = new ConnectionAnswers(settings);
     this.#arbiter = this.#newArbiter();
     const onError = (text: string) => channel.log("error", text);
-    const askPeer = async (peer: PeerSettings, path: string) => (await this.#askPeer(peer, "GET", path)).body;
+    const askPeer = async (peer: PeerSettings, path: string) =>
+      (await this.#askPeer({ peer, path, method: "GET", limitMs: PEER_ANSWER_LIMIT_MS })).body;
     this.#history = new NodeHistory({ settings, onError, askPeer });
     this.#failover = new FailoverAnswers({
       ...{ settings, history: this.#history, clusterStatus: () => this.#clusterStatus() },
@@ -89,15 +86,11 @@ class ControlRole {
       onVerdicts: (group, checks) => channel.send("failover", { kind: "checks", group, checks }),
       log: (level, text) => channel.log(level, text),
     });
-    listenLocally(
-      join(settings.runDirectory, "control.sock"),
-      async (request) =>
-        (await this.#handleLocal(request)) ??
-        (await this.#failover.answer(request)) ??
-        (await this.#handle(request)),
-      onError,
-    );
-    listenForPeers(settings, this.#keys, (request) => this.#handle(request), onError);
+    this.#wishes = new NodeWishes({
+      ...{ settings, roles: this.#roles, failover: this.#failover },
+      clusterStatus: () => this.#clusterStatus(),
+      askPeer: (question) => this.#askPeer(question),
+    });
     this.#scrapes = new Scrapes(settings, this.#roles, () => ({
       gatewayLoaded: this.#gatewayReady,
       history: this.#history.figures,
@@ -106,6 +99,10 @@ class ControlRole {
     }));
     if (settings.metrics !== undefined)
       new MetricsServer(settings.metrics, () => this.#scrapes.answer(), onError);
+    const dispatch = new OperationDispatch(this.#handlers());
+    const handle: ControlHandler = (request) => dispatch.handle(request);
+    listenLocally(join(settings.runDirectory, "control.sock"), handle, onError);
+    listenForPeers(settings, this.#keys, handle, onError);
     void this.#loadGateway();
   }
 
@@ -166,39 +163,22 @@ class ControlRole {
     setTimeout(() => void this.#loadGateway(), GATEWAY_RETRY_MS);
   }
 
-  /** What is not for other nodes: it is much, or of this node alone. */
-  #handleLocal({ method, path, query }: ControlRequest): unknown {
-    switch (`${method} ${path}`) {
-      case "GET /metrics":
-        return this.#scrapes.answer();
-      case "GET /v1/connections":
-        return this.#connections.list(query);
-      case "GET /v1/connections/count":
-        return this.#connections.count(query);
-      case "GET /v1/connections/top":
-        return this.#connections.top(query);
-      default:
-        return undefined;
-    }
-  }
-
-  async #handle(request: ControlRequest): Promise<unknown> {
-    switch (`${request.method} ${request.path}`) {
-      case "GET /v1/status":
-        return await this.#clusterStatus();
-      case "GET /v1/node":
-        return await this.#nodeStatus();
-      case "GET /v1/node/history":
-        return this.#history.own(request.query);
-      case "POST /v1/switchover":
-        return await this.#switchover(request);
-      case "POST /v1/node/standby":
-        return await this.#atNode(request, parseStandby, (wish) => this.#maintenance.standby(wish));
-      case "POST /v1/node/resume":
-        return await this.#atNode(request, parseResume, (wish) => this.#maintenance.resume(wish));
-      default:
-        return undefined;
-    }
+  #handlers(): OperationHandlers {
+    return {
+      status: () => this.#clusterStatus(),
+      metrics: () => this.#scrapes.answer(),
+      "node.status": () => this.#nodeStatus(),
+      "node.history": ({ query }) => this.#history.own(query),
+      "node.standby": (call) => this.#wishes.atNode(call, (wish) => this.#maintenance.standby(wish)),
+      "node.resume": (call) => this.#wishes.atNode(call, (wish) => this.#maintenance.resume(wish)),
+      switchover: (call) => this.#wishes.switchover(call),
+      "failover.history": ({ query }) => this.#history.cluster(query),
+      "failover.history.item": ({ parameters }) => this.#history.item(parameters["id"] ?? ""),
+      "failover.why": () => this.#failover.why(),
+      "connections.list": ({ query }) => this.#connections.list(query),
+      "connections.count": ({ query }) => this.#connections.count(query),
+      "connections.top": ({ query }) => this.#connections.top(query),
+    };
   }
 
   async #clusterStatus(): Promise<ClusterStatus> {
@@ -245,149 +225,15 @@ class ControlRole {
 
   async #peerStatus(peer: PeerSettings): Promise<NodeStatus> {
     try {
-      const answer = await this.#askPeer(peer, "GET", "/v1/node");
+      const answer = await this.#askPeer({ peer, ...NODE_STATUS });
       return nodeStatusSchema.parse(answer.body);
     } catch {
       return unreachableNode(this.#settings, peer.name);
     }
   }
 
-  /** What one node is asked is done there, whichever node hears of it. */
-  async #atNode<T extends { readonly node: string }>(
-    { body, from, path }: ControlRequest,
-    parse: (body: unknown) => T,
-    carryOut: (wish: T) => unknown,
-  ): Promise<unknown> {
-    const wish = parse(body);
-    if (wish.node === this.#settings.node) return await carryOut(wish);
-    this.#checkNode(wish.node);
-    return await this.#passOn(wish.node, from, { path, wish });
-  }
-
-  #checkNode(name: string): void {
-    const { nodes } = this.#settings.document;
-    if (Object.hasOwn(nodes, name)) return;
-    const hint = `Nodes: ${Object.keys(nodes).join(", ")}.`;
-    throw new ProblemError({ code: "no-such-node", message: `there is no node ${name}`, hint });
-  }
-
-  /** A switchover is asked for on any node, and carried out by the one that is active. */
-  async #switchover({ body, from }: ControlRequest): Promise<SwitchoverAnswer | ForeseenSwitchover> {
-    const wish = switchoverRequestSchema.safeParse(body ?? {});
-    if (!wish.success)
-      throw new ProblemError({ code: "bad-request", message: "the request has unknown keys or wrong types" });
-    const status = await this.#clusterStatus();
-    const group = chooseGroup(status, wish.data);
-    const { activeNode } = group;
-    if (activeNode === null)
-      throw new ProblemError({
-        code: "no-active-node",
-        message: status.summary,
-        hint: "tocha status says why.",
-      });
-    const { to } = wish.data;
-    if (to === activeNode)
-      throw new ProblemError({ code: "already-active", message: `${to} is active already` });
-    if (to !== undefined) this.#checkNode(to);
-    if (activeNode !== this.#settings.node) {
-      const schema = wish.data.dryRun === true ? foreseenSwitchoverSchema : switchoverAnswerSchema;
-      return schema.parse(await this.#passOn(activeNode, from, { path: "/v1/switchover", wish: wish.data }));
-    }
-    const foreseen = await this.#failover.foreseeSwitchover(status, { group: group.name, to });
-    if (wish.data.dryRun === true) return foreseen;
-    const problem = await this.#beginSwitchover(group.name, wish.data);
-    if (problem !== undefined) throw new ProblemError(problem);
-    return await this.#waitForSwitchover(group.name);
-  }
-
-  /** @returns the answer of another node */
-  async #passOn(
-    node: string,
-    from: string,
-    { path, wish }: { readonly path: string; readonly wish: unknown },
-  ): Promise<unknown> {
-    const peer = this.#settings.peers.find(({ name }) => name === node);
-    // Only a local wish is passed on: two nodes that disagree must not send it back and forth.
-    if (peer === undefined || from !== "local") {
-      throw new ProblemError({
-        code: "not-active",
-        message: `${this.#settings.node} is not active`,
-        hint: "Try again in a moment.",
-      });
-    }
-    let answer: PeerAnswer;
-    try {
-      answer = await this.#askPeer(peer, "POST", path, wish, SWITCHOVER_LIMIT_MS + 1_000);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      const hint = `Does tocha run on ${node}, and is the sync link whole? tocha status`;
-      throw new ProblemError({ code: "node-unreachable", message: `${node} does not answer: ${why}`, hint });
-    }
-    if (answer.status === 200) return answer.body;
-    const problem = problemSchema.parse(answer.body);
-    throw new ProblemError({
-      code: problem.code,
-      message: problem.message,
-      ...(problem.hint === undefined ? {} : { hint: problem.hint }),
-    });
-  }
-
-  async #beginSwitchover(group: string, wish: SwitchoverRequest): Promise<Problem | undefined> {
-    const { reason = "asked for", to } = wish;
-    const answer = await this.#roles.request("failover", (request) => ({
-      ...{ kind: "switchover", group, request, reason },
-      ...(to === undefined ? {} : { to }),
-    }));
-    if (answer?.kind !== "switchover-answer") {
-      return {
-        code: "no-answer",
-        message: "the failover role does not answer",
-        hint: "tocha status; it is started again by itself.",
-      };
-    }
-    return answer.problem;
-  }
-
-  async #waitForSwitchover(group: string): Promise<SwitchoverAnswer> {
-    const deadline = Date.now() + SWITCHOVER_LIMIT_MS;
-    while (Date.now() < deadline) {
-      const report = await this.#roles.ask<FailoverReport>("failover");
-      const view = report?.groups.find(({ name }) => name === group)?.view;
-      if (
-        view !== undefined &&
-        view.role !== "active" &&
-        view.activeNode !== undefined &&
-        view.activeNode !== this.#settings.node
-      ) {
-        return { ok: true, group, from: this.#settings.node, to: view.activeNode };
-      }
-      if (view?.role === "active" && !view.draining && view.handoverRefused !== undefined)
-        throw new ProblemError(view.handoverRefused);
-      await new Promise((resolve) => setTimeout(resolve, SWITCHOVER_POLL_MS));
-    }
-    throw new ProblemError({
-      code: "switchover-unfinished",
-      message: `no other node was seen active within ${SWITCHOVER_LIMIT_MS / 1_000} s`,
-      hint: "tocha status shows who is active now.",
-    });
-  }
-
-  #askPeer(
-    peer: PeerSettings,
-    method: "GET" | "POST",
-    path: string,
-    body?: unknown,
-    limitMs = PEER_ANSWER_LIMIT_MS,
-  ) {
-    return askPeer({
-      settings: this.#settings,
-      keys: this.#keys,
-      peer,
-      method,
-      path,
-      limitMs,
-      ...(body === undefined ? {} : { body }),
-    });
+  #askPeer(question: Omit<PeerQuestion, "settings" | "keys">): Promise<PeerAnswer> {
+    return askPeer({ settings: this.#settings, keys: this.#keys, ...question });
   }
 }
 

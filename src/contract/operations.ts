@@ -1,0 +1,119 @@
+import * as z from "zod";
+import {
+  connectionFilterSchema,
+  connectionListQuerySchema,
+  connectionSchema,
+  connectionTopQuerySchema,
+  walkLineSchema,
+} from "./connections.ts";
+import { historyItemSchema, historyQuerySchema, historySchema } from "./failover-history.ts";
+import { foreseenSwitchoverSchema, whySchema } from "./failover-why.ts";
+import { type Operation, operation } from "./operation.ts";
+import {
+  clusterStatusSchema,
+  nodeStatusSchema,
+  resumeAnswerSchema,
+  resumeRequestSchema,
+  standbyAnswerSchema,
+  standbyRequestSchema,
+  switchoverAnswerSchema,
+  switchoverRequestSchema,
+} from "./status.ts";
+
+/**
+ * Everything that a node can be asked for over HTTP. The control role answers by this table (src/daemon/drivers/
+ * operation-dispatch.ts), the client asks by it, and so do the API, its description and its tests.
+ *
+ * To add one: an entry here, and a handler of the same name in the control role.
+ */
+export const operations = {
+  status: operation({
+    ...{ method: "GET", path: "/v1/status", least: "viewer", peers: true },
+    summary: "All nodes of the cluster, as this node sees them.",
+    answer: { kind: "json", schema: clusterStatusSchema },
+  }),
+  "node.status": operation({
+    ...{ method: "GET", path: "/v1/node", least: "viewer", peers: true },
+    summary: "This node alone.",
+    answer: { kind: "json", schema: nodeStatusSchema },
+  }),
+  "node.history": operation({
+    ...{ method: "GET", path: "/v1/node/history", least: "viewer", peers: true },
+    summary: "The changes of role that this node remembers, the newest first.",
+    query: historyQuerySchema,
+    answer: { kind: "json", schema: historySchema },
+  }),
+  "node.standby": operation({
+    ...{ method: "POST", path: "/v1/node/standby", least: "operator", peers: true },
+    summary: "Sets a node aside for maintenance: it hands over, and becomes active only in need.",
+    body: standbyRequestSchema,
+    answer: { kind: "json", schema: standbyAnswerSchema },
+  }),
+  "node.resume": operation({
+    ...{ method: "POST", path: "/v1/node/resume", least: "operator", peers: true },
+    summary: "Takes a node back that was set aside.",
+    body: resumeRequestSchema,
+    answer: { kind: "json", schema: resumeAnswerSchema },
+  }),
+  switchover: operation({
+    ...{ method: "POST", path: "/v1/switchover", least: "operator", peers: true },
+    summary: "Hands the addresses of a group over to another node; with dryRun, only says what would happen.",
+    ...{ body: switchoverRequestSchema, bodyOptional: true },
+    answer: { kind: "json", schema: z.union([foreseenSwitchoverSchema, switchoverAnswerSchema]) },
+  }),
+  "failover.history": operation({
+    ...{ method: "GET", path: "/v1/failover/history", least: "viewer" },
+    summary: "The changes of role that all nodes remember, the newest first.",
+    query: historyQuerySchema,
+    answer: { kind: "json", schema: historySchema },
+  }),
+  "failover.history.item": operation({
+    ...{ method: "GET", path: "/v1/failover/history/{id}", least: "viewer" },
+    summary: "One change of role, with what other nodes remember of the same moment.",
+    answer: { kind: "json", schema: historyItemSchema },
+  }),
+  "failover.why": operation({
+    ...{ method: "GET", path: "/v1/failover/why", least: "viewer" },
+    summary: "Who is active and why, and what would happen if the active died, in sentences.",
+    answer: { kind: "json", schema: whySchema },
+  }),
+  "connections.list": operation({
+    ...{ method: "GET", path: "/v1/connections", least: "viewer" },
+    summary: "The connections in this node's kernel, one a line while they are found.",
+    query: connectionListQuerySchema,
+    answer: { kind: "lines", schema: z.union([walkLineSchema, connectionSchema]) },
+  }),
+  "connections.count": operation({
+    ...{ method: "GET", path: "/v1/connections/count", least: "viewer" },
+    summary: "How many connections there are of each kind; the last line has the result.",
+    query: connectionFilterSchema,
+    answer: { kind: "lines", schema: walkLineSchema },
+  }),
+  "connections.top": operation({
+    ...{ method: "GET", path: "/v1/connections/top", least: "viewer" },
+    summary: "Who has the most connections; the last line has the result.",
+    query: connectionTopQuerySchema,
+    answer: { kind: "lines", schema: walkLineSchema },
+  }),
+  metrics: operation({
+    ...{ method: "GET", path: "/metrics", least: "viewer" },
+    summary: "The node's metrics for Prometheus.",
+    answer: { kind: "text", contentType: "text/plain" },
+  }),
+} as const satisfies Readonly<Record<string, Operation>>;
+
+export type OperationId = keyof typeof operations;
+
+/** The body of a request, once it was checked; undefined where there is none. */
+export type BodyOf<Id extends OperationId> = (typeof operations)[Id] extends {
+  readonly body: infer Schema extends z.ZodType;
+}
+  ? z.output<Schema>
+  : undefined;
+
+/** An answer of JSON. */
+export type AnswerOf<Id extends OperationId> = (typeof operations)[Id] extends {
+  readonly answer: { readonly kind: "json"; readonly schema: infer Schema extends z.ZodType };
+}
+  ? z.output<Schema>
+  : never;
