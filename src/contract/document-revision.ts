@@ -13,8 +13,8 @@ export function documentRevision(document: ClusterDocument): string {
   return hash.toString(16).padStart(16, "0");
 }
 
-/** JSON with the keys of every object in order. */
-function canonicalJson(value: unknown): string {
+/** JSON with the keys of every object in order: equal texts are equal values. */
+export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

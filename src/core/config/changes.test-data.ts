@@ -1,0 +1,185 @@
+import { parseDocument } from "yaml";
+import type { ClusterDocument } from "../../contract/cluster-document.ts";
+import { readDocument } from "../../contract/read-document.ts";
+
+/** A document in which everything is said that a document can say. */
+export const wholeDocument = `cluster: campus
+nodes:
+  gw1:
+    interfaces:
+      lan: { device: eth0, addresses: [10.1.0.2/24, "2001:db8:1::2/64", "2001:db8:2::2/64"] }
+      wan: { device: eth1, addresses: [192.0.2.2/24, "2001:db8::2/64"] }
+      mgmt: { device: eth3, addresses: [10.9.0.2/24] }
+      sync: { device: eth2, addresses: [10.255.0.1/24] }
+  gw2:
+    interfaces:
+      lan: { device: eth0, addresses: [10.1.0.3/24, "2001:db8:1::3/64", "2001:db8:2::3/64"] }
+      wan: { device: eth1, addresses: [192.0.2.3/24, "2001:db8::3/64"] }
+      mgmt: { device: eth3, addresses: [10.9.0.3/24] }
+      sync: { device: eth2, addresses: [10.255.0.2/24] }
+groups:
+  main:
+    virtualRouterId: 51
+    interval: 100ms
+    pulseInterval: 20ms
+    preempt: true
+    preemptDelay: 5s
+    priorities: { gw1: 110, gw2: 100 }
+    addresses:
+      lan: ["fe80::51:1/64", "2001:db8:1::1/64", 10.1.0.1/24]
+      wan: ["2001:db8::1/64", 192.0.2.1/24]
+    version: 3
+    virtualMac: false
+    acceptMode: true
+    announceRate: 100
+    unicastPeers:
+      wan: [192.0.2.2, 192.0.2.3, "2001:db8::2", "2001:db8::3"]
+    routerAdvertisements:
+      lan:
+        interval: 30s
+        lifetime: 30m
+        managed: false
+        otherConfiguration: true
+        prefixes:
+          - { prefix: "2001:db8:1::/64", onLink: true, autonomous: true, validLifetime: 24h, preferredLifetime: 4h }
+        dnsServers: ["2001:db8:1::53"]
+        mtu: 1500
+    checks:
+      provider: { kind: arp, interface: wan, target: 192.0.2.254, interval: 500ms, timeout: 400ms, veto: true }
+      internet: { kind: ping, interface: wan, target: 192.0.2.253, rise: 2, fall: 5, weight: 30 }
+      disk: { kind: script, command: [/usr/local/bin/check-disk, /var], weight: 5 }
+  second:
+    virtualRouterId: 52
+    interval: 1s
+    priorities: { gw1: 100, gw2: 110 }
+    addresses:
+      wan: [192.0.2.5/24]
+nat:
+  source:
+    - { id: office, from: 10.1.0.0/25, out: wan, to: 192.0.2.1 }
+    - { id: guests, from: [10.1.0.128/25], out: wan, to: 192.0.2.5 }
+    - { id: lab, from: 10.2.0.0/24, out: wan, to: masquerade }
+    - { id: six, from: "2001:db8:1::/64", out: wan, to: "2001:db8::1" }
+  helpers: [ftp]
+replication: { interface: sync, port: 7844, refresh: 60s, shortExchanges: false, marks: false }
+pulses: { port: 7845, without: [lan] }
+control: { port: 7846 }
+metrics: { interface: mgmt, port: 9845 }
+arbiter:
+  endpoints: ["https://10.9.0.5:2379"]
+  caFile: arbiter-ca.crt
+  certificateFile: arbiter.crt
+  keyFile: arbiter.key
+  userFile: arbiter.user
+  leaseTtl: 6s
+keys: { directory: /etc/tocha/keys }
+`;
+
+type Path = readonly (string | number)[];
+
+/** One change of the text; without a value the key is taken away. */
+export interface Edit {
+  readonly path: Path;
+  readonly value?: unknown;
+}
+
+export function edited(text: string, ...edits: readonly Edit[]): string {
+  const yaml = parseDocument(text);
+  for (const { path, value } of edits) {
+    if (value === undefined) yaml.deleteIn(path);
+    else yaml.setIn(path, yaml.createNode(value));
+  }
+  return yaml.toString();
+}
+
+export function parsed(text: string): ClusterDocument {
+  const { document, problems } = readDocument(text, "cluster.yaml");
+  if (document === undefined) throw new Error(problems.map(({ message }) => message).join("; "));
+  return document;
+}
+
+/** The whole document after some edits. */
+export function changed(...edits: readonly Edit[]): ClusterDocument {
+  return parsed(edited(wholeDocument, ...edits));
+}
+
+const main: Path = ["groups", "main"];
+const router: Path = [...main, "routerAdvertisements", "lan"];
+const prefix: Path = [...router, "prefixes", 0];
+const check = (name: string, key: string): Path => [...main, "checks", name, key];
+const own = (node: string, name: string, key: string): Path => ["nodes", node, "interfaces", name, key];
+
+/** A change of every key that a document can have, each by itself and to another valid value. */
+export const singleChanges: readonly Edit[] = [
+  { path: ["cluster"], value: "other" },
+  { path: own("gw1", "lan", "device"), value: "eth9" },
+  { path: own("gw1", "mgmt", "device"), value: "eth9" },
+  { path: own("gw1", "sync", "device"), value: "eth9" },
+  { path: own("gw1", "lan", "addresses"), value: ["10.1.0.4/24", "2001:db8:1::2/64", "2001:db8:2::2/64"] },
+  { path: own("gw2", "mgmt", "addresses"), value: ["10.9.0.4/24"] },
+  { path: own("gw2", "sync", "addresses"), value: ["10.255.0.3/24"] },
+  { path: own("gw2", "sync", "addresses"), value: ["10.255.0.2/24", "10.254.0.2/24"] },
+  { path: [...main, "virtualRouterId"], value: 61 },
+  { path: [...main, "interval"], value: "200ms" },
+  { path: [...main, "pulseInterval"], value: "10ms" },
+  { path: [...main, "preempt"], value: false },
+  { path: [...main, "preemptDelay"], value: "2m" },
+  { path: [...main, "priorities"], value: { gw1: 110, gw2: 150 } },
+  { path: [...main, "addresses", "wan"], value: ["2001:db8::1/64", "192.0.2.1/24", "192.0.2.9/24"] },
+  { path: [...main, "addresses", "mgmt"], value: ["10.9.0.1/24"] },
+  { path: ["groups", "second", "interval"], value: "2s" },
+  { path: ["groups", "second", "version"], value: 2 },
+  { path: [...main, "virtualMac"], value: true },
+  { path: [...main, "acceptMode"], value: false },
+  { path: [...main, "announceRate"], value: 200 },
+  {
+    path: [...main, "unicastPeers", "wan"],
+    value: ["192.0.2.2", "192.0.2.3", "192.0.2.4", "2001:db8::2", "2001:db8::3"],
+  },
+  { path: [...router, "interval"], value: "60s" },
+  { path: [...router, "lifetime"], value: "1h" },
+  { path: [...router, "managed"], value: true },
+  { path: [...router, "otherConfiguration"], value: false },
+  { path: [...prefix, "prefix"], value: "2001:db8:2::/64" },
+  { path: [...prefix, "onLink"], value: false },
+  { path: [...prefix, "autonomous"], value: false },
+  { path: [...prefix, "validLifetime"], value: "48h" },
+  { path: [...prefix, "preferredLifetime"], value: "1h" },
+  { path: [...router, "dnsServers"], value: ["2001:db8:1::54"] },
+  { path: [...router, "mtu"], value: 1_400 },
+  { path: check("internet", "kind"), value: "arp" },
+  { path: check("internet", "interface"), value: "mgmt" },
+  { path: check("internet", "target"), value: "192.0.2.252" },
+  { path: check("disk", "command"), value: ["/usr/local/bin/check-disk", "/srv"] },
+  { path: check("internet", "interval"), value: "2s" },
+  { path: check("provider", "timeout"), value: "300ms" },
+  { path: check("internet", "rise"), value: 3 },
+  { path: check("internet", "fall"), value: 4 },
+  { path: check("internet", "weight"), value: 40 },
+  { path: [...main, "checks", "provider"] },
+  { path: ["nat", "source", 0, "id"], value: "desks" },
+  { path: ["nat", "source", 1, "from"], value: ["10.1.0.128/26"] },
+  { path: ["nat", "source", 2, "out"], value: "mgmt" },
+  { path: ["nat", "source", 0, "to"], value: "192.0.2.5" },
+  { path: ["nat", "helpers"], value: ["ftp", "sip"] },
+  { path: ["nat", "helpers"], value: [] },
+  { path: ["replication", "port"], value: 7_847 },
+  { path: ["replication", "interface"], value: "mgmt" },
+  { path: ["replication", "refresh"], value: "30s" },
+  { path: ["replication", "shortExchanges"], value: true },
+  { path: ["replication", "marks"], value: true },
+  { path: ["pulses", "port"], value: 7_848 },
+  { path: ["pulses", "without"], value: [] },
+  { path: ["control", "port"], value: 7_849 },
+  { path: ["metrics", "interface"], value: "lan" },
+  { path: ["metrics", "port"], value: 9_999 },
+  { path: ["metrics"] },
+  { path: ["arbiter", "endpoints"], value: ["https://10.9.0.6:2379"] },
+  { path: ["arbiter", "caFile"], value: "other.crt" },
+  { path: ["arbiter", "certificateFile"], value: "other.crt" },
+  { path: ["arbiter", "keyFile"], value: "other.key" },
+  { path: ["arbiter", "userFile"], value: "other.user" },
+  { path: ["arbiter", "leaseTtl"], value: "8s" },
+  { path: ["arbiter"] },
+  { path: ["keys", "directory"], value: "/srv/keys" },
+];
