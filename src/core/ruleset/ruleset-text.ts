@@ -1,4 +1,12 @@
-import type { Chain, NamedSet, Rule, Ruleset, Table, TableObject } from "./ruleset.ts";
+import {
+  type Chain,
+  type NamedSet,
+  type Rule,
+  type Ruleset,
+  type Table,
+  type TableObject,
+  tableTitle,
+} from "./ruleset.ts";
 
 /** A whole rule set as one atomic transaction for `nft -f -`: it replaces the tables of these names, and nothing else. */
 export function rulesetText(ruleset: Ruleset): string {
@@ -9,11 +17,13 @@ export function rulesetText(ruleset: Ruleset): string {
 export function removalText({ tables }: Ruleset): string {
   // Adding a table first makes its deletion succeed when there is none yet.
   return tables
-    .map(({ family, name }) => `add table ${family} ${name}\ndelete table ${family} ${name}\n`)
+    .map(tableTitle)
+    .map((title) => `add table ${title}\ndelete table ${title}\n`)
     .join("");
 }
 
-function tableText({ family, name, objects, sets, chains }: Table): string {
+/** A table as a block of a script. What is there already stays: of a block, nft adds what is not. */
+export function tableText({ family, name, objects, sets, chains }: Table): string {
   const blocks = [...sets.map(setText), ...objects.map(objectText), ...chains.map(chainText)];
   return `table ${family} ${name} {\n${blocks.join("\n")}}\n`;
 }

@@ -47,3 +47,8 @@ export interface Rule {
   /** For a rule of the document its id there, else why it is here. */
   readonly comment: string;
 }
+
+/** A table as nft(8) names it. */
+export function tableTitle({ family, name }: { readonly family: string; readonly name: string }): string {
+  return `${family} ${name}`;
+}
