@@ -137,6 +137,7 @@ export const problemCodes = {
   "role-failing": "A process of a node has ended several times in a row, soon after its start.",
   "no-real-time": "The failover role runs without real-time priority.",
   "gateway-not-loaded": "The rules or kernel settings of a node could not be set.",
+  "gateway-changed": "Somebody changed the rules that tocha had loaded; they were loaded again.",
   // The lab.
   "lab-busy": "Another command is changing the lab.",
   "lab-command": "A command that the lab needs failed.",

@@ -1,5 +1,5 @@
-import { longestCommonSequence } from "./common-sequence.ts";
 import type { KernelTable } from "./kernel-tables.ts";
+import { longestCommonSequence } from "./longest-sequence.ts";
 import {
   type Chain,
   type NamedSet,

@@ -1,10 +1,9 @@
-import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { validIp } from "../../base/ip.ts";
-import type { StatusProblem } from "../../contract/status.ts";
 import { gatewaySysctls, sysctlPath } from "../../core/gateway-sysctls.ts";
 import type { Helper } from "../../core/ruleset/gateway-event-rules.ts";
-import { renderGatewayRules } from "../../core/ruleset/gateway-rules.ts";
+import { gatewayRuleset } from "../../core/ruleset/gateway-rules.ts";
 import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
 import {
   listOwnConnections,
@@ -12,18 +11,22 @@ import {
   untrackConnections,
 } from "../../linux/tracked-connections.ts";
 import type { NodeSettings } from "../node-settings.ts";
+import { RulesLoader, type Say } from "./rules-loader.ts";
 
-const NFT_LIMIT_MS = 30_000;
+export interface LoadOptions {
+  /** Gets, in words, what this kernel does not have and the rules must do without, and how the rules were loaded. */
+  readonly say?: Say;
+}
 
 /**
- * Sets the node's sysctls and loads its rules, in one transaction.
+ * Sets the node's sysctls and loads its rules, in one transaction: only what has changed, where the rules that were loaded before
+ * are still there. May be called again at any time, with other settings.
  *
- * @param onLack gets, in words, what this kernel does not have and the rules must do without
- * @returns what went wrong, in words; nothing is half loaded
+ * @returns what went wrong, in words; no rules are half loaded
  */
 export async function loadGateway(
   settings: NodeSettings,
-  onLack: (text: string) => void = () => {},
+  { say = () => {} }: LoadOptions = {},
 ): Promise<string[]> {
   const failures: string[] = [];
   for (const { name, value } of gatewaySysctls(settings.document, settings.node)) {
@@ -31,18 +34,42 @@ export async function loadGateway(
     if (failure !== undefined) failures.push(failure);
   }
   const without = missingHelpers(settings);
-  for (const helper of without) {
-    onLack(
-      `this kernel has no helper "${helper}" of nat.helpers: what it would expect does not come through`,
-    );
-  }
+  for (const helper of without) say("warning", withoutHelper(helper));
   // Connections of this node may be older than the rules that say that they are not tracked, for the roles start together; and one
   // that ends meanwhile leaves no socket to find it by.
   const before = listOwn(settings);
-  const failure = await runNft(renderGatewayRules(settings.document, settings.node, without));
+  const rules = gatewayRuleset(settings.document, settings.node, without);
+  const failure = await rulesLoader(settings, say).load(rules);
   if (failure !== undefined) failures.push(failure);
   else untrackConnections([...before, ...listOwn(settings)]);
   return failures;
+}
+
+/**
+ * Asks whether the kernel would take a node's sysctls and rules; nothing is changed.
+ *
+ * @returns why not, in words
+ */
+export async function checkGateway(settings: NodeSettings): Promise<string[]> {
+  const { document, node } = settings;
+  const missing = gatewaySysctls(document, node).flatMap(({ name }) =>
+    existsSync(sysctlPath(name)) ? [] : [`sysctl ${name}: this kernel does not have it`],
+  );
+  const rules = gatewayRuleset(document, node, missingHelpers(settings));
+  return [...missing, ...(await rulesLoader(settings, () => {}).check(rules))];
+}
+
+/** @returns what somebody else has changed of this node's rules since they were loaded, in words; undefined for nothing */
+export async function lookAtGateway(settings: NodeSettings): Promise<string | undefined> {
+  return await rulesLoader(settings, () => {}).look();
+}
+
+function rulesLoader({ runDirectory }: NodeSettings, say: Say): RulesLoader {
+  return new RulesLoader(join(runDirectory, "loaded-rules.json"), say);
+}
+
+function withoutHelper(helper: Helper): string {
+  return `this kernel has no helper "${helper}" of nat.helpers: what it would expect does not come through`;
 }
 
 function listOwn({ sync, peers, ports }: NodeSettings): OwnConnection[] {
@@ -68,28 +95,4 @@ function setSysctl(name: string, value: string | number): string | undefined {
   } catch (error) {
     return `sysctl ${name}=${value}: ${error instanceof Error ? error.message : String(error)}`;
   }
-}
-
-function runNft(script: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const child = spawn("nft", ["-f", "-"], { stdio: ["pipe", "ignore", "pipe"], timeout: NFT_LIMIT_MS });
-    let said = "";
-    child.stderr.on("data", (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-2_000);
-    });
-    child.stdin.on("error", () => {}); // nft that ends early says why on its standard error.
-    child.on("error", (error) => resolve(`cannot run nft: ${error.message}`));
-    child.on("close", (code) => resolve(code === 0 ? undefined : `nft refused the rules: ${said.trim()}`));
-    child.stdin.end(script);
-  });
-}
-
-export function gatewayProblem(node: string, message: string, retryMs: number): StatusProblem {
-  return {
-    severity: "error",
-    node,
-    code: "gateway-not-loaded",
-    message,
-    hint: `On ${node}: tocha check, nft --version, and dmesg; it is tried again every ${retryMs / 1_000} s.`,
-  };
 }

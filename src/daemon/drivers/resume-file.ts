@@ -1,6 +1,7 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import * as z from "zod";
 import type { LogPlace } from "../../wire/flow-sync.ts";
+import { kernelIdentity } from "../kernel-identity.ts";
 
 /** Written at most so often: what was applied since is applied again, which changes nothing. */
 const WRITE_MS = 1_000;
@@ -78,9 +79,4 @@ export function readPlaces(text: string, kernel: string): Map<string, Stored> {
   }
   const result = storedSchema.safeParse(stored);
   return result.success && result.data.kernel === kernel ? new Map(result.data.places) : new Map();
-}
-
-function kernelIdentity(): string {
-  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-  return `${boot}/${statSync("/proc/self/ns/net").ino}`;
 }

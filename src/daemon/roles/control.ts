@@ -7,7 +7,7 @@ import { Arbiter } from "../drivers/arbiter.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
 import { type ControlHandler, listenForPeers, listenLocally } from "../drivers/control-server.ts";
 import { FailoverAnswers } from "../drivers/failover-answers.ts";
-import { gatewayProblem, loadGateway } from "../drivers/gateway-loader.ts";
+import { GatewayKeeper } from "../drivers/gateway-keeper.ts";
 import { HealthChecks } from "../drivers/health-checks.ts";
 import { MetricsServer } from "../drivers/metrics-server.ts";
 import { NodeHistory } from "../drivers/node-history.ts";
@@ -32,7 +32,6 @@ const NODE_STATUS = {
   path: operations["node.status"].path,
   limitMs: PEER_ANSWER_LIMIT_MS,
 } as const;
-const GATEWAY_RETRY_MS = 5_000;
 
 /** The control role: loads rules and sysctls, answers questions about the node and the cluster, passes on wishes. */
 class ControlRole {
@@ -50,8 +49,8 @@ class ControlRole {
   readonly #wishes: NodeWishes;
   readonly #activeGroups = new Set<string>();
   readonly #scrapes: Scrapes;
-  #gatewayReady = false;
-  #gatewayFailures: readonly string[] = [];
+  /** The node takes no part in the election before its rules are in the kernel. */
+  readonly #gateway: GatewayKeeper;
 
   constructor(channel: RoleChannel, settings: NodeSettings) {
     this.#channel = channel;
@@ -92,7 +91,7 @@ class ControlRole {
       askPeer: (question) => this.#askPeer(question),
     });
     this.#scrapes = new Scrapes(settings, this.#roles, () => ({
-      gatewayLoaded: this.#gatewayReady,
+      gatewayLoaded: this.#gateway.isReady,
       history: this.#history.figures,
       checks: this.#checks.status(),
       isSetAside: this.#maintenance.now !== undefined,
@@ -103,7 +102,11 @@ class ControlRole {
     const handle: ControlHandler = (request) => dispatch.handle(request);
     listenLocally(join(settings.runDirectory, "control.sock"), handle, onError);
     listenForPeers(settings, this.#keys, handle, onError);
-    void this.#loadGateway();
+    this.#gateway = new GatewayKeeper({
+      settings,
+      onReady: () => channel.send("failover", { kind: "gateway-ready" }),
+      log: (level, text) => channel.log(level, text),
+    });
   }
 
   #newArbiter(): Arbiter | undefined {
@@ -147,20 +150,7 @@ class ControlRole {
     this.#maintenance.tell();
     for (const { group, verdicts } of this.#checks.verdicts())
       this.#channel.send("failover", { kind: "checks", group, checks: verdicts });
-    if (this.#gatewayReady) this.#channel.send("failover", { kind: "gateway-ready" });
-  }
-
-  /** The node takes no part in the election before its rules are in the kernel. */
-  async #loadGateway(): Promise<void> {
-    this.#gatewayFailures = await loadGateway(this.#settings, (text) => this.#channel.log("warning", text));
-    if (this.#gatewayFailures.length === 0) {
-      this.#gatewayReady = true;
-      this.#channel.send("failover", { kind: "gateway-ready" });
-      this.#channel.log("info", "rules and sysctls are in the kernel");
-      return;
-    }
-    for (const failure of this.#gatewayFailures) this.#channel.log("error", failure);
-    setTimeout(() => void this.#loadGateway(), GATEWAY_RETRY_MS);
+    if (this.#gateway.isReady) this.#channel.send("failover", { kind: "gateway-ready" });
   }
 
   #handlers(): OperationHandlers {
@@ -199,9 +189,7 @@ class ControlRole {
         failover?.groups.map(({ name, view }) => [name, view.activeNode]) ?? [],
       ),
       nodes: nodes.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)),
-      reported: this.#gatewayFailures.map((message) =>
-        gatewayProblem(settings.node, message, GATEWAY_RETRY_MS),
-      ),
+      reported: this.#gateway.problems,
     });
   }
 

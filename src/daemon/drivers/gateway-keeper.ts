@@ -1,0 +1,137 @@
+import type { StatusProblem } from "../../contract/status.ts";
+import { RulesGeneration } from "../../linux/rules-generation.ts";
+import type { NodeSettings } from "../node-settings.ts";
+import { checkGateway, loadGateway, lookAtGateway } from "./gateway-loader.ts";
+
+const RETRY_MS = 5_000;
+/** One question to the kernel each time, while nobody changes rules. */
+const LOOK_MS = 1_000;
+/** A repair is told of for so long. */
+const REPAIR_TOLD_MS = 600_000;
+
+export interface GatewayKeeperOptions {
+  readonly settings: NodeSettings;
+  /** Called once, when rules and sysctls are in the kernel for the first time. */
+  readonly onReady: () => void;
+  readonly log: (level: "info" | "warning" | "error", text: string) => void;
+}
+
+interface Repair {
+  readonly at: Date;
+  readonly what: string;
+  readonly count: number;
+}
+
+/**
+ * Keeps a node's rules and sysctls in the kernel: loads them, until it works; changes them when asked to; and looks every second
+ * whether somebody else has changed the rules, for a gateway without them forwards untranslated packets and knows nothing of it.
+ */
+export class GatewayKeeper {
+  readonly #options: GatewayKeeperOptions;
+  readonly #generation = new RulesGeneration();
+  #settings: NodeSettings;
+  #failures: readonly string[] = [];
+  #isReady = false;
+  /** When the rules were last seen to be ours. */
+  #seenGeneration: number | undefined;
+  #lastRepair: Repair | undefined;
+  /** Loads, checks and looks go one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: GatewayKeeperOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    void this.#keep();
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /**
+   * Changes rules and sysctls to what these settings say.
+   *
+   * @returns what went wrong, in words; the rules are what they were then, and go on being kept so
+   */
+  async apply(settings: NodeSettings): Promise<readonly string[]> {
+    return await this.#alone(async () => {
+      const failures = await this.#load(settings);
+      if (failures.length > 0) return failures;
+      this.#settings = settings;
+      this.#loaded([]);
+      return failures;
+    });
+  }
+
+  /** Asks whether `apply` would succeed; changes nothing. @returns why not, in words */
+  async check(settings: NodeSettings): Promise<readonly string[]> {
+    return await this.#alone(() => checkGateway(settings));
+  }
+
+  get problems(): StatusProblem[] {
+    const { node } = this.#settings;
+    const failed = this.#failures.map(
+      (message): StatusProblem => ({
+        ...{ severity: "error", node, code: "gateway-not-loaded", message },
+        hint: `On ${node}: tocha check, nft --version, and dmesg; it is tried again every ${RETRY_MS / 1_000} s.`,
+      }),
+    );
+    const repair = this.#lastRepair;
+    if (repair === undefined || Date.now() - repair.at.getTime() > REPAIR_TOLD_MS) return failed;
+    const times = repair.count === 1 ? "" : `, for the ${repair.count}th time since the daemon began`;
+    const repaired: StatusProblem = {
+      ...{ severity: "warning", node, code: "gateway-changed" },
+      message: `somebody changed tocha's rules (${repair.what}); they were loaded again at ${repair.at.toISOString()}${times}`,
+      hint: `Which program on ${node} says "nft flush ruleset", or changes table inet tocha? nft monitor names it. Rules of your own belong into tables of your own.`,
+    };
+    return [...failed, repaired];
+  }
+
+  async #keep(): Promise<void> {
+    for (;;) {
+      await this.#alone(() => this.#step());
+      const delayMs = this.#failures.length > 0 ? RETRY_MS : LOOK_MS;
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+    }
+  }
+
+  async #step(): Promise<void> {
+    if (!this.#isReady || this.#failures.length > 0) {
+      this.#loaded(await this.#load(this.#settings));
+      return;
+    }
+    // Before the look: what is changed during it is found by the next one.
+    const generation = this.#generation.read();
+    if (generation !== undefined && generation === this.#seenGeneration) return;
+    const what = await lookAtGateway(this.#settings);
+    if (what === undefined) {
+      this.#seenGeneration = generation;
+      return;
+    }
+    this.#options.log("error", `somebody changed tocha's rules: ${what}`);
+    this.#loaded(await this.#load(this.#settings));
+    this.#lastRepair = { at: new Date(), what, count: (this.#lastRepair?.count ?? 0) + 1 };
+  }
+
+  async #load(settings: NodeSettings): Promise<readonly string[]> {
+    return await loadGateway(settings, { say: this.#options.log });
+  }
+
+  #loaded(failures: readonly string[]): void {
+    this.#failures = failures;
+    const { log, onReady } = this.#options;
+    for (const failure of failures) log("error", failure);
+    if (failures.length > 0) return;
+    log("info", "rules and sysctls are in the kernel");
+    if (this.#isReady) return;
+    this.#isReady = true;
+    onReady();
+  }
+
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work, work);
+    // A failure is its caller's matter, not of the one who comes next.
+    this.#last = mine.catch(() => {});
+    return await mine;
+  }
+}
