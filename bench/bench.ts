@@ -14,6 +14,10 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
     const { failoverBench } = await import("./failover/failover-bench.ts");
     await failoverBench(args);
   },
+  apply: async () => {
+    const { applyBench } = await import("./apply/apply-bench.ts");
+    await applyBench(args);
+  },
 };
 
 const bench = benches[name ?? ""];

@@ -7,7 +7,7 @@ const RETRY_MS = 5_000;
 /** One question to the kernel each time, while nobody changes rules. */
 const LOOK_MS = 1_000;
 /** A repair is told of for so long. */
-const REPAIR_TOLD_MS = 600_000;
+const REPAIR_TOLD_MS = 300_000;
 
 export interface GatewayKeeperOptions {
   readonly settings: NodeSettings;

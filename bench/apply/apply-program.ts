@@ -1,0 +1,111 @@
+/** What loading rules takes, in the network namespace of this process. Started by apply-bench.ts; writes its figures as JSON. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readKernelTables } from "../../src/core/ruleset/kernel-tables.ts";
+import type { Ruleset } from "../../src/core/ruleset/ruleset.ts";
+import { rulesetDifference } from "../../src/core/ruleset/ruleset-difference.ts";
+import { rulesetText } from "../../src/core/ruleset/ruleset-text.ts";
+import { LoadedRulesFile } from "../../src/daemon/drivers/loaded-rules-file.ts";
+import { RulesLoader } from "../../src/daemon/drivers/rules-loader.ts";
+import { RulesGeneration } from "../../src/linux/rules-generation.ts";
+import { median } from "../replication/statistics.ts";
+import type { ApplyFigures } from "./apply-bench.ts";
+import { type LargeRuleset, largeRuleset } from "./large-ruleset.ts";
+
+const QUESTIONS = 10_000;
+const RULES = 1_000;
+const ELEMENTS = 10_000;
+
+const folder = mkdtempSync(join(tmpdir(), "tocha-apply-"));
+const file = join(folder, "loaded-rules.json");
+
+function nft(args: readonly string[], input = ""): string {
+  const { status, stdout, stderr } = spawnSync("nft", args, { input, encoding: "utf8", maxBuffer: 2 ** 28 });
+  if (status !== 0) throw new Error(`nft ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+async function milliseconds(work: () => unknown): Promise<number> {
+  const begin = performance.now();
+  await work();
+  return performance.now() - begin;
+}
+
+async function load(wanted: Ruleset): Promise<void> {
+  const problems: string[] = [];
+  const loader = new RulesLoader(file, (level, text) => {
+    if (level === "warning") problems.push(text);
+  });
+  const failure = await loader.load(wanted);
+  if (failure !== undefined || problems.length > 0) throw new Error([failure, ...problems].join("\n"));
+}
+
+async function measure(runs: number, elementKind: LargeRuleset["elementKind"]): Promise<ApplyFigures> {
+  const size = { rules: RULES, elements: ELEMENTS, elementKind };
+  const first = largeRuleset(size);
+  const rows: Omit<ApplyFigures, "elementKind">[] = [];
+  // The first run warms the compiler up.
+  for (let run = 0; run <= runs; run++) {
+    nft(["flush", "ruleset"]);
+    rmSync(file, { force: true });
+    const rendered = rulesetText(first);
+    const wholeMs = await milliseconds(() => load(first));
+    const sameMs = await milliseconds(() => load(first));
+    const ruleMs = await milliseconds(() => load(largeRuleset({ ...size, variant: { rule: 1 } })));
+    await load(first);
+    const elementMs = await milliseconds(() => load(largeRuleset({ ...size, variant: { element: 1 } })));
+    await load(first);
+    const loader = new RulesLoader(file, () => {});
+    const checkMs = await milliseconds(() => loader.check(largeRuleset({ ...size, variant: { rule: 1 } })));
+    const lookMs = await milliseconds(() => loader.look());
+    const listMs = await milliseconds(() => nft(["--json", "--handle", "list", "table", "inet", "tocha"]));
+    const listing = nft(["--json", "--handle", "list", "table", "inet", "tocha"]);
+    const parseMs = await milliseconds(() => readKernelTables(listing));
+    const readFileMs = await milliseconds(() => new LoadedRulesFile(file).read());
+    const loaded = new LoadedRulesFile(file).read();
+    if (loaded === undefined) throw new Error("nothing is remembered");
+    const other = largeRuleset({ ...size, variant: { rule: 1, element: 1 } });
+    const compareMs = await milliseconds(() => rulesetDifference(loaded.ruleset, other, loaded.kernel));
+    const fileBytes = statSync(file).size;
+    nft(["flush", "ruleset"]);
+    const nftWholeMs = await milliseconds(() => nft(["-f", "-"], rendered));
+    const figures = { wholeMs, nftWholeMs, sameMs, ruleMs, elementMs, checkMs, lookMs };
+    if (run > 0) rows.push({ ...figures, listMs, parseMs, readFileMs, compareMs, fileBytes });
+  }
+  const middle = (key: keyof (typeof rows)[number]) => median(rows.map((row) => row[key]));
+  return {
+    elementKind,
+    wholeMs: middle("wholeMs"),
+    nftWholeMs: middle("nftWholeMs"),
+    sameMs: middle("sameMs"),
+    ruleMs: middle("ruleMs"),
+    elementMs: middle("elementMs"),
+    checkMs: middle("checkMs"),
+    lookMs: middle("lookMs"),
+    listMs: middle("listMs"),
+    parseMs: middle("parseMs"),
+    readFileMs: middle("readFileMs"),
+    compareMs: middle("compareMs"),
+    fileBytes: middle("fileBytes"),
+  };
+}
+
+function questionMicroseconds(): number {
+  const generation = new RulesGeneration();
+  for (let asked = 0; asked < QUESTIONS; asked++) generation.read();
+  const before = process.cpuUsage();
+  for (let asked = 0; asked < QUESTIONS; asked++) generation.read();
+  const { user, system } = process.cpuUsage(before);
+  generation.close();
+  return (user + system) / QUESTIONS;
+}
+
+try {
+  const runs = Number(process.argv[2] ?? 5);
+  const sets = [await measure(runs, "addresses"), await measure(runs, "networks")];
+  process.stdout.write(JSON.stringify({ sets, questionMicroseconds: questionMicroseconds() }));
+} finally {
+  rmSync(folder, { recursive: true });
+}
