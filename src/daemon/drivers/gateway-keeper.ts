@@ -6,6 +6,9 @@ import { checkGateway, loadGateway, lookAtGateway } from "./gateway-loader.ts";
 const RETRY_MS = 5_000;
 /** One question to the kernel each time, while nobody changes rules. */
 const LOOK_MS = 1_000;
+/** Where others change rules of their own all the time, lists of ours take one part in so many of the time. */
+const LIST_SHARE = 20;
+const LIST_REST_MS_MAX = 5_000;
 /** A repair is told of for so long. */
 const REPAIR_TOLD_MS = 300_000;
 
@@ -34,6 +37,7 @@ export class GatewayKeeper {
   #isReady = false;
   /** When the rules were last seen to be ours. */
   #seenGeneration: number | undefined;
+  #nextListMs = 0;
   #lastRepair: Repair | undefined;
   /** Loads, checks and looks go one after the other. */
   #last: Promise<unknown> = Promise.resolve();
@@ -51,14 +55,14 @@ export class GatewayKeeper {
   /**
    * Changes rules and sysctls to what these settings say.
    *
-   * @returns what went wrong, in words; the rules are what they were then, and go on being kept so
+   * @returns what went wrong, in words; then rules and sysctls are set back to what they were
    */
   async apply(settings: NodeSettings): Promise<readonly string[]> {
     return await this.#alone(async () => {
       const failures = await this.#load(settings);
-      if (failures.length > 0) return failures;
-      this.#settings = settings;
-      this.#loaded([]);
+      if (failures.length === 0) this.#settings = settings;
+      // Where one kernel setting was refused, the rules may be the new ones already.
+      this.#loaded(failures.length === 0 ? failures : await this.#load(this.#settings));
       return failures;
     });
   }
@@ -103,7 +107,11 @@ export class GatewayKeeper {
     // Before the look: what is changed during it is found by the next one.
     const generation = this.#generation.read();
     if (generation !== undefined && generation === this.#seenGeneration) return;
+    const beginMs = performance.now();
+    if (beginMs < this.#nextListMs) return;
     const what = await lookAtGateway(this.#settings);
+    const endMs = performance.now();
+    this.#nextListMs = endMs + Math.min(LIST_SHARE * (endMs - beginMs), LIST_REST_MS_MAX);
     if (what === undefined) {
       this.#seenGeneration = generation;
       return;
