@@ -129,12 +129,18 @@ export class FakeKernel {
     return ++this.#handle;
   }
 
+  /** As nft lists them. */
   get tables(): readonly KernelTable[] {
-    return [...this.#tables.values()].map(({ family, name, handle, chains }) => ({
-      ...{ family, name, handle, flags: "", objects: [], sets: [] },
+    return [...this.#tables.values()].map(({ family, name, handle, objects, sets, chains }) => ({
+      ...{ family, name, handle, flags: "" },
+      objects: [...objects.values()].map((object) => ({ kind: object.kind, name: object.name, handle: 0 })),
+      sets: [...sets].map(([set, { elements }]) => ({ name: set, handle: 0, elements: elements.size })),
       chains: [...chains].map(([chain, { rules }]) => ({
         ...{ name: chain, handle: 0, policy: "" },
-        rules: rules.map((rule) => ({ handle: rule.handle, comment: "" })),
+        rules: rules.map(({ handle: number, text }) => ({
+          handle: number,
+          comment: / comment "(.*)"$/.exec(text)?.[1] ?? "",
+        })),
       })),
     }));
   }

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { differenceSummary, differenceText } from "./difference-text.ts";
 import { FakeKernel } from "./fake-kernel.test-data.ts";
+import { differenceFromRuleset } from "./kernel-tables.ts";
 import { rulesetPairs } from "./random-rulesets.test-data.ts";
 import { type Chain, type Ruleset, type Table, tableTitle } from "./ruleset.ts";
 import { rulesetDifference } from "./ruleset-difference.ts";
@@ -46,6 +47,7 @@ describe("rulesetDifference", () => {
         const kernel = kernelWith(before);
         kernel.apply(rulesetDifference(before, after, kernel.tables));
         assert.deepEqual(kernel.content, kernelWith(after).content);
+        assert.equal(differenceFromRuleset(kernel.tables, after), undefined);
       }),
       { numRuns: 2_000 },
     );
