@@ -23,6 +23,7 @@ function notRoot(): Problem {
 
 const tools = [
   { name: "nft", debianPackage: "nftables", why: "it loads the translation rules" },
+  { name: "git", debianPackage: "git", why: "it keeps the history of the document" },
   { name: "ip", debianPackage: "iproute2", why: "it shows and repairs addresses and links" },
 ] as const;
 

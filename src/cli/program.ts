@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { exits, outputOption, socketOptions } from "./command-options.ts";
+import { configApplyCommands } from "./config-apply-program.ts";
 import { connectionsCommand, metricsCommand } from "./connections-program.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
@@ -71,6 +72,7 @@ Examples:
   tocha status                             how is the cluster?
   tocha connections top                    who has the most connections?
   tocha failover why                       who is active, why, and what if it died?
+  tocha config apply -m "guests may print" change the running cluster
   tocha switchover --reason "new kernel"   hand over before maintenance
   tocha node standby gw1 --reason "repair" set a node aside
   tocha lab up                             try all of it on this machine alone
@@ -87,6 +89,7 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
     failoverCommand(),
     switchoverCommand(),
     nodeCommand(),
+    configCommand(),
     keysCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));
@@ -180,6 +183,22 @@ Examples:
         return status(options);
       }),
     );
+}
+
+function configCommand(): Command {
+  const command = new Command("config")
+    .description("change the cluster's document: on all nodes or on none, with a history and a way back")
+    .helpCommand(false)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  tocha config apply -m "guests may print"     /etc/tocha/cluster.yaml is to apply
+  tocha config history                         who changed what, and when
+  tocha config rollback 11                     back to revision 11`,
+    );
+  for (const one of configApplyCommands()) command.addCommand(one);
+  return command;
 }
 
 function switchoverCommand(): Command {

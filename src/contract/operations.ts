@@ -1,5 +1,23 @@
 import * as z from "zod";
 import {
+  adoptRequestSchema,
+  afterAnswerSchema,
+  afterQuerySchema,
+  applyAnswerSchema,
+  applyRequestSchema,
+  chooseRequestSchema,
+  configHistorySchema,
+  configSchema,
+  configStateSchema,
+  historyQueryOfConfigSchema,
+  okSchema,
+  prepareRequestSchema,
+  stepRequestSchema,
+  transactionAnswerSchema,
+  transactionRequestSchema,
+} from "./config-operations.ts";
+import { revisionSchema } from "./config-revision.ts";
+import {
   connectionFilterSchema,
   connectionListQuerySchema,
   connectionSchema,
@@ -94,6 +112,88 @@ export const operations = {
     summary: "Who has the most connections; the last line has the result.",
     query: connectionTopQuerySchema,
     answer: { kind: "lines", schema: walkLineSchema },
+  }),
+  config: operation({
+    ...{ method: "GET", path: "/v1/config", least: "viewer", version: "read" },
+    summary: "The cluster document as it applies on this node.",
+    answer: { kind: "json", schema: configSchema },
+  }),
+  "config.state": operation({
+    ...{ method: "GET", path: "/v1/config/state", least: "viewer", peers: true },
+    summary: "The revision of this node, and a change that is under way on it.",
+    answer: { kind: "json", schema: configStateSchema },
+  }),
+  "config.history": operation({
+    ...{ method: "GET", path: "/v1/config/history", least: "viewer" },
+    summary: "The revisions that this node has, the newest first.",
+    query: historyQueryOfConfigSchema,
+    answer: { kind: "json", schema: configHistorySchema },
+  }),
+  "config.revision": operation({
+    ...{ method: "GET", path: "/v1/config/history/{revision}", least: "viewer" },
+    summary: "One revision with its document, by its number or its id.",
+    answer: { kind: "json", schema: revisionSchema.loose() },
+  }),
+  "config.apply": operation({
+    ...{ method: "POST", path: "/v1/config/apply", least: "admin", version: "write" },
+    summary:
+      "Makes a document apply on all nodes that answer, or on none; it is taken back unless it is confirmed.",
+    body: applyRequestSchema,
+    answer: { kind: "json", schema: applyAnswerSchema },
+  }),
+  "config.confirm": operation({
+    ...{ method: "POST", path: "/v1/config/confirm", least: "admin" },
+    summary: "Keeps the change that was made.",
+    ...{ body: transactionRequestSchema, bodyOptional: true },
+    answer: { kind: "json", schema: transactionAnswerSchema },
+  }),
+  "config.revert": operation({
+    ...{ method: "POST", path: "/v1/config/revert", least: "admin" },
+    summary: "Takes the change back that was made and not confirmed yet.",
+    ...{ body: transactionRequestSchema, bodyOptional: true },
+    answer: { kind: "json", schema: transactionAnswerSchema },
+  }),
+  "config.choose": operation({
+    ...{ method: "POST", path: "/v1/config/choose", least: "admin" },
+    summary: "Of histories that went apart, lets that of one node count on all nodes.",
+    body: chooseRequestSchema,
+    answer: { kind: "json", schema: transactionAnswerSchema },
+  }),
+  "config.prepare": operation({
+    ...{ method: "POST", path: "/v1/config/prepare", least: "admin", peers: true, console: true },
+    summary: "Between nodes: checks a revision and keeps it, and changes nothing.",
+    body: prepareRequestSchema,
+    answer: { kind: "json", schema: okSchema },
+  }),
+  "config.make": operation({
+    ...{ method: "POST", path: "/v1/config/make", least: "admin", peers: true, console: true },
+    summary: "Between nodes: makes the prepared change.",
+    body: stepRequestSchema,
+    answer: { kind: "json", schema: okSchema },
+  }),
+  "config.settle": operation({
+    ...{ method: "POST", path: "/v1/config/settle", least: "admin", peers: true, console: true },
+    summary: "Between nodes: keeps the change that was made.",
+    body: stepRequestSchema,
+    answer: { kind: "json", schema: okSchema },
+  }),
+  "config.give-up": operation({
+    ...{ method: "POST", path: "/v1/config/give-up", least: "admin", peers: true, console: true },
+    summary: "Between nodes: takes the change back, or does not make it.",
+    body: stepRequestSchema,
+    answer: { kind: "json", schema: okSchema },
+  }),
+  "config.adopt": operation({
+    ...{ method: "POST", path: "/v1/config/adopt", least: "admin", peers: true, console: true },
+    summary: "Between nodes: lets the history that was chosen count.",
+    body: adoptRequestSchema,
+    answer: { kind: "json", schema: okSchema },
+  }),
+  "config.after": operation({
+    ...{ method: "GET", path: "/v1/config/after", least: "admin", peers: true, console: true },
+    summary: "Between nodes: the revisions that follow one.",
+    query: afterQuerySchema,
+    answer: { kind: "json", schema: afterAnswerSchema },
   }),
   metrics: operation({
     ...{ method: "GET", path: "/metrics", least: "viewer" },

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { configStateSchema } from "./config-operations.ts";
 
 /**
  * What a node says about its cluster (GET /v1/status), and the answers to the other requests of the control
@@ -186,6 +187,8 @@ export const nodeStatusSchema = z.object({
   checks: z.array(checkStatusSchema).optional(),
   /** It was set aside: it becomes active only where nobody else can. */
   maintenance: maintenanceSchema.optional(),
+  /** The document's history on this node; absent on nodes that know none, and while it cannot be read. */
+  config: configStateSchema.optional(),
   /** How late the failover role's loop woke up at most. */
   lateness: z.object({ maxMs: z.number(), lastMinuteMs: z.number().default(0) }),
   counters,

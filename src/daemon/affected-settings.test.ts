@@ -40,7 +40,7 @@ const before = parsed(wholeDocument);
 
 function settingsOf(document: typeof before, node: string): NodeSettings {
   const place = {
-    documentDirectory: "/etc/tocha",
+    configFile: "/cluster.yaml",
     runDirectory: "/run/tocha",
     stateDirectory: "/var/lib/tocha",
   };

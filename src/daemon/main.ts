@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { AppliedDocument } from "../store/applied-document.ts";
 import { isLogLevel, Log } from "./log.ts";
 import { fail, readSettings } from "./read-settings.ts";
 import { takeRunFolder } from "./run-lock.ts";
@@ -23,7 +24,6 @@ function main(): void {
     fail([{ code: "usage", message: "--config and --node are needed" }]);
   const runDirectory = resolve(values["run-dir"] ?? join("/run/tocha", node));
   const stateDirectory = resolve(values["state-dir"] ?? join("/var/lib/tocha", node));
-  const settings = readSettings(resolve(config), { node, runDirectory, stateDirectory });
   const level = values["log-level"];
   if (!isLogLevel(level))
     fail([{ code: "usage", message: `--log-level is error, warning, info or debug, not ${level}` }]);
@@ -31,12 +31,19 @@ function main(): void {
   refuseSecond(runDirectory);
 
   const log = new Log(node, level);
+  const takenBack = new AppliedDocument(stateDirectory).goBack();
+  const settings = readSettings({ configFile: resolve(config), node, runDirectory, stateDirectory });
   const supervisor = new Supervisor({ settings, log });
   log.write(
     "supervisor",
     "info",
     `tocha ${version}, cluster ${settings.cluster}, node ${node}, revision ${settings.revision}`,
   );
+  if (takenBack !== undefined) {
+    const { number, author } = takenBack;
+    const text = `revision ${number} of ${author} was not confirmed before this node ended: it is taken back`;
+    log.write("supervisor", "warning", text);
+  }
   supervisor.start();
   const stop = (signal: NodeJS.Signals) => {
     log.write("supervisor", "info", `${signal}: withdrawing and stopping`);

@@ -11,7 +11,7 @@ import type { FailoverReport, GroupReport, ReplicatorReport, StreamReport } from
 
 const { document } = readDocument(goodDocument, "good.yaml");
 assert.ok(document !== undefined);
-const where = { documentDirectory: "/", runDirectory: "/run", stateDirectory: "/var", node: "gw1" };
+const where = { configFile: "/cluster.yaml", runDirectory: "/run", stateDirectory: "/var", node: "gw1" };
 const settings = nodeSettings({ document, ...where }, new Uint8Array(32));
 
 const stream = (direction: "to" | "from", more: object = {}): StreamReport => ({

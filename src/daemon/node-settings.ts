@@ -1,5 +1,5 @@
 import { hkdfSync } from "node:crypto";
-import { isAbsolute, resolve } from "node:path";
+import { dirname, isAbsolute, resolve } from "node:path";
 import { formatIp, type IpFamily, isLinkLocal, parseNetwork, validIp } from "../base/ip.ts";
 import {
   type ClusterDocument,
@@ -109,6 +109,8 @@ export interface NodeSettings {
   /** What outlives a boot. */
   readonly stateDirectory: string;
   readonly keysDirectory: string;
+  /** The file that the node was started with. */
+  readonly configFile: string;
   /** Hexadecimal; derived from the cluster's key for the pulses alone. */
   readonly pulseKey: string;
   /** In the order of groupsOf(), which all nodes share. */
@@ -129,8 +131,8 @@ export interface NodeSettings {
 
 export interface NodeSettingsSource {
   readonly document: ClusterDocument;
-  /** The folder that relative key paths start from. */
-  readonly documentDirectory: string;
+  /** The file that the node was started with: relative paths start from its folder. */
+  readonly configFile: string;
   readonly node: string;
   readonly runDirectory: string;
   readonly stateDirectory: string;
@@ -144,6 +146,7 @@ export function keysDirectory(document: ClusterDocument, documentDirectory: stri
 
 export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array): NodeSettings {
   const { document, node } = source;
+  const directory = dirname(source.configFile);
   const faceNames = [...virtualAddressesOf(document).keys()];
   const sync = interfaceOf(document, node, document.replication.interface);
   return {
@@ -153,7 +156,8 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
     document,
     runDirectory: source.runDirectory,
     stateDirectory: source.stateDirectory,
-    keysDirectory: keysDirectory(document, source.documentDirectory),
+    keysDirectory: keysDirectory(document, directory),
+    configFile: source.configFile,
     pulseKey: Buffer.from(hkdfSync("sha256", clusterKey, document.cluster, "tocha pulse v1", 32)).toString(
       "hex",
     ),
@@ -191,7 +195,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
       control: document.control.port,
     },
     refreshMs: document.replication.refreshMs,
-    arbiter: arbiterSettings(document, source.documentDirectory),
+    arbiter: arbiterSettings(document, directory),
     metrics: metricsSettings(document, node),
   };
 }

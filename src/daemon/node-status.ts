@@ -1,4 +1,5 @@
 import { groupsOf } from "../contract/cluster-document.ts";
+import type { ConfigState } from "../contract/config-operations.ts";
 import type {
   CheckStatus,
   Maintenance,
@@ -23,6 +24,7 @@ export interface NodeStatusSource {
   readonly arbiter?: Readonly<Record<string, ArbitrationView>> | undefined;
   readonly checks?: readonly CheckStatus[];
   readonly maintenance?: Maintenance | undefined;
+  readonly config?: ConfigState | undefined;
   readonly kernel: { readonly flows: number; readonly flowsMax: number; readonly memoryKiB: number };
 }
 
@@ -65,6 +67,7 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
     ...(source.arbiter === undefined ? {} : { arbiter: arbiterStatus(source.arbiter) }),
     checks: [...(source.checks ?? [])],
     ...(source.maintenance === undefined ? {} : { maintenance: source.maintenance }),
+    ...(source.config === undefined ? {} : { config: source.config }),
     memoryKiB: kernel.memoryKiB,
     lateness: { maxMs: failover?.lateness.maxMs ?? 0, lastMinuteMs: failover?.lateness.lastMinuteMs ?? 0 },
     counters: { ...view?.counters, ...replicationCounters(replicator), ...logCounters(supervisor) },

@@ -1,54 +1,63 @@
-import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { readDocument } from "../contract/read-document.ts";
 import { readNodeKeys } from "../keys/read-keys.ts";
 import { deviceIndex } from "../linux/libc.ts";
+import { type DocumentToRun, documentToRun } from "../store/applied-document.ts";
 import { keysDirectory, type NodeSettings, nodeSettings } from "./node-settings.ts";
 
 /** The exit status for a wrong document, wrong keys, or wrong arguments. */
 const EXIT_BAD_INPUT = 2;
 
-/** Reads what the document says for a node, and its keys. Where anything is wrong, says so and ends this process. */
-export function readSettings(
-  file: string,
-  place: { readonly node: string; readonly runDirectory: string; readonly stateDirectory: string },
-): NodeSettings {
-  const { node } = place;
-  let text: string;
+/** Which node this is, and where its things are. */
+export interface NodePlace {
+  readonly node: string;
+  readonly runDirectory: string;
+  readonly stateDirectory: string;
+  /** The file that the node was started with: relative paths in documents start from its folder. */
+  readonly configFile: string;
+}
+
+/** What a node runs: the document that was applied, else that of the file. Where anything is wrong, says so and ends this process. */
+export function readSettings(place: NodePlace): NodeSettings {
+  const { configFile } = place;
+  let source: DocumentToRun | undefined;
   try {
-    text = readFileSync(file, "utf8");
+    source = documentToRun(place.stateDirectory, configFile);
   } catch (error) {
-    const message = `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`;
-    fail([{ code: "unreadable-document", message, file }]);
+    const message = `cannot read the document: ${error instanceof Error ? error.message : String(error)}`;
+    fail([{ code: "unreadable-document", message, file: configFile }]);
   }
+  if (source === undefined)
+    fail([{ code: "unreadable-document", message: `${configFile} does not exist`, file: configFile }]);
+  const settings = settingsOf(source, place);
+  if (Array.isArray(settings)) fail(settings);
+  return settings;
+}
+
+/** What a document says for a node of this machine, and its keys. @returns what is wrong with it otherwise */
+export function settingsOf({ text, file }: DocumentToRun, place: NodePlace): NodeSettings | Problem[] {
+  const { node, configFile } = place;
   const read = readDocument(text, file);
-  if (read.document === undefined) fail(read.problems);
+  if (read.document === undefined) return [...read.problems];
   const { document } = read;
   const own = document.nodes[node];
   if (own === undefined) {
     const hint = `Nodes in ${file}: ${Object.keys(document.nodes).join(", ")}.`;
-    fail([{ code: "no-such-node", message: `the document has no node ${node}`, hint, file }]);
+    return [{ code: "no-such-node", message: `the document has no node ${node}`, hint, file }];
   }
-  for (const [name, { device }] of Object.entries(own.interfaces)) {
-    if (deviceIndex(device) !== undefined) continue;
+  const missing = Object.entries(own.interfaces).flatMap(([name, { device }]): Problem[] => {
+    if (deviceIndex(device) !== undefined) return [];
     const message = `interface ${name} of ${node}: this machine has no device ${device}`;
-    fail([
-      {
-        code: "no-such-device",
-        message,
-        hint: "`ip -brief link` lists the devices.",
-        file,
-        path: `nodes.${node}.interfaces.${name}.device`,
-      },
-    ]);
-  }
-  const documentDirectory = dirname(file);
+    const path = `nodes.${node}.interfaces.${name}.device`;
+    return [{ code: "no-such-device", message, hint: "`ip -brief link` lists the devices.", file, path }];
+  });
+  if (missing.length > 0) return missing;
   try {
-    const keys = readNodeKeys(keysDirectory(document, documentDirectory), node);
-    return nodeSettings({ document, documentDirectory, ...place }, keys.clusterKey);
+    const keys = readNodeKeys(keysDirectory(document, dirname(configFile)), node);
+    return nodeSettings({ document, ...place }, keys.clusterKey);
   } catch (error) {
-    if (error instanceof ProblemError) fail([error.problem]);
+    if (error instanceof ProblemError) return [error.problem];
     throw error;
   }
 }

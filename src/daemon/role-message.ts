@@ -18,6 +18,20 @@ export type LogLevel = "error" | "warning" | "info" | "debug";
 export type RoleMessage =
   /** supervisor → role, first of all. */
   | { readonly kind: "settings"; readonly settings: NodeSettings }
+  /**
+   * control → supervisor: from now on these settings count. The named roles are started again with them, in order; control itself a
+   * moment after the answer.
+   */
+  | {
+      readonly kind: "reconfigure";
+      readonly request: number;
+      readonly settings: NodeSettings;
+      readonly restart: readonly WorkerRole[];
+    }
+  /** supervisor → control: the roles have started, but for control. */
+  | { readonly kind: "reconfigured"; readonly request: number }
+  /** supervisor → failover, which is not started again: the document that the node runs has another name. */
+  | { readonly kind: "revision"; readonly revision: string }
   /** supervisor → the others: this role has started (again) and knows nothing of your state. */
   | { readonly kind: "role-started"; readonly role: WorkerRole }
   /** supervisor → role, every second: does your loop turn? */

@@ -36,7 +36,7 @@ export class RoleQuestions {
   receive(message: RoleMessage): void {
     // What the process before it was asked is not answered any more.
     if (message.kind === "role-started") this.#questions.delete(message.role);
-    if (message.kind === "answer" || message.kind === "switchover-answer")
+    if (message.kind === "answer" || message.kind === "switchover-answer" || message.kind === "reconfigured")
       this.#waiting.get(message.request)?.(message);
   }
 

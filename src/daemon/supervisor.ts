@@ -14,6 +14,9 @@ const workerRoles = ["control", "replicator", "failover"] as const satisfies rea
 
 const STOP_LIMIT_MS = 3_000;
 const FLUSH_LIMIT_MS = 500;
+/** A role that was started again with other settings is waited for. */
+const RENEW_LIMIT_MS = 10_000;
+const CONTROL_RESTART_DELAY_MS = 500;
 /** In the run folder: what removes the virtual addresses when nobody of the daemon is left (VirtualAddresses.releaseBatch). */
 const RELEASE_FILE = "release.ip";
 
@@ -29,9 +32,9 @@ export interface SupervisorOptions {
  * removes the virtual addresses from the kernel at once: nobody defends them any more. Tells the service manager.
  */
 export class Supervisor {
-  readonly #settings: NodeSettings;
+  #settings: NodeSettings;
   readonly #log: Log;
-  readonly #addresses: ReadonlyMap<string, VirtualAddresses>;
+  #addresses: ReadonlyMap<string, VirtualAddresses>;
   readonly #workers: readonly WorkerProcess[];
   readonly #service = new ServiceNotice();
   /** Groups that this node is active for. */
@@ -39,11 +42,13 @@ export class Supervisor {
   readonly #oomScoreAdj: number | undefined;
   #stopping = false;
   #onStopped: (() => void) | undefined;
+  /** Roles that end because they are to start again with other settings. */
+  readonly #renewed = new Set<WorkerRole>();
 
   constructor({ settings, log, runtimeOptions = {} }: SupervisorOptions) {
     this.#settings = settings;
     this.#log = log;
-    this.#addresses = new Map(settings.groups.map((group) => [group.name, new VirtualAddresses(group)]));
+    this.#addresses = addressesOf(settings);
     this.#oomScoreAdj = setOomScoreAdjust(process.pid, oomScoreAdjust.supervisor);
     this.#workers = workerRoles.map(
       (role) =>
@@ -58,14 +63,50 @@ export class Supervisor {
   }
 
   start(): void {
-    const batches = [...this.#addresses.values()].map((addresses) => addresses.releaseBatch());
-    writeFileSync(join(this.#settings.runDirectory, RELEASE_FILE), batches.join(""));
+    this.#writeRelease();
     if (this.#oomScoreAdj !== oomScoreAdjust.supervisor) {
       const text = `the kernel's out-of-memory killer may kill this node's addresses away (oom_score_adj is ${this.#oomScoreAdj}, wished is ${oomScoreAdjust.supervisor}): CAP_SYS_RESOURCE is missing; systemd's OOMScoreAdjust= does it, too`;
       this.#log.write("supervisor", "info", text);
     }
     for (const worker of this.#workers) this.#start(worker);
     setInterval(() => this.#beat(), HEARTBEAT_MS);
+  }
+
+  #writeRelease(): void {
+    const batches = [...this.#addresses.values()].map((addresses) => addresses.releaseBatch());
+    writeFileSync(join(this.#settings.runDirectory, RELEASE_FILE), batches.join(""));
+  }
+
+  /**
+   * Lets other settings count. Roles that have to start again end in order first: the failover role hands its addresses over, the
+   * replicator sends what it still has.
+   */
+  async #reconfigure(settings: NodeSettings, restart: readonly WorkerRole[]): Promise<void> {
+    this.#settings = settings;
+    for (const worker of this.#workers) worker.settings = settings;
+    for (const role of ["failover", "replicator"] as const) {
+      if (restart.includes(role)) await this.#renew(role);
+    }
+    if (!restart.includes("failover"))
+      this.#deliver({
+        ...{ to: "failover", from: "supervisor" },
+        message: { kind: "revision", revision: settings.revision },
+      });
+    // Its answer goes out first.
+    if (restart.includes("control")) setTimeout(() => void this.#renew("control"), CONTROL_RESTART_DELAY_MS);
+  }
+
+  /** Ends a role in order, and starts it with the present settings. Resolves when it answers, or after a while. */
+  async #renew(role: WorkerRole): Promise<void> {
+    const worker = this.#worker(role);
+    if (worker.isRunning) {
+      this.#renewed.add(role);
+      if (role !== "control")
+        await this.#stopRole(role, role === "failover" ? STOP_LIMIT_MS : FLUSH_LIMIT_MS);
+      worker.disconnect();
+    }
+    const deadline = Date.now() + RENEW_LIMIT_MS;
+    while (!(worker.isUp && !this.#renewed.has(role)) && Date.now() < deadline) await sleep(5);
   }
 
   /** Ends all roles in order: addresses withdrawn and announced first, then the rest. Resolves when they are gone. */
@@ -168,6 +209,15 @@ export class Supervisor {
       }
     }
     if (this.#stopping) return;
+    if (this.#renewed.delete(role)) {
+      if (role === "failover") {
+        this.#addresses = addressesOf(this.#settings);
+        this.#writeRelease();
+      }
+      this.#log.write("supervisor", "info", `${role} starts again with the new document`);
+      this.#start(worker);
+      return;
+    }
     const delayMs = worker.nextDelayMs();
     const text = `${role} ended (${cause}); starting it again in ${delayMs} ms`;
     this.#log.write("supervisor", "error", text);
@@ -208,6 +258,13 @@ export class Supervisor {
       case "stopped":
         this.#onStopped?.();
         break;
+      case "reconfigure": {
+        const { request, settings, restart } = message;
+        void this.#reconfigure(settings, restart).then(() =>
+          this.#deliver({ to: from, from: "supervisor", message: { kind: "reconfigured", request } }),
+        );
+        break;
+      }
       case "ask":
         this.#deliver({
           to: from,
@@ -239,6 +296,10 @@ export class Supervisor {
     if (worker === undefined) throw new Error(`no role ${role}`);
     return worker;
   }
+}
+
+function addressesOf({ groups }: NodeSettings): ReadonlyMap<string, VirtualAddresses> {
+  return new Map(groups.map((group) => [group.name, new VirtualAddresses(group)]));
 }
 
 function sleep(durationMs: number): Promise<void> {

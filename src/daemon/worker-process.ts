@@ -49,7 +49,7 @@ export interface WorkerEvents {
 /** One role as the supervisor keeps it: its process, if it runs, and what has become of the ones before. */
 export class WorkerProcess {
   readonly role: WorkerRole;
-  readonly #settings: NodeSettings;
+  #settings: NodeSettings;
   readonly #log: Log;
   readonly #events: WorkerEvents;
   readonly #runtimeOptions: readonly string[];
@@ -85,6 +85,11 @@ export class WorkerProcess {
 
   get isRunning(): boolean {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** What its next process starts with. */
+  set settings(settings: NodeSettings) {
+    this.#settings = settings;
   }
 
   /** It has been heard since it was started. */

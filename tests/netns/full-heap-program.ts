@@ -12,7 +12,7 @@ const { values } = parseArgs({
 });
 const { config = "", node = "", "run-dir": runDirectory = "", "state-dir": stateDirectory = "" } = values;
 const supervisor = new Supervisor({
-  settings: readSettings(config, { node, runDirectory, stateDirectory }),
+  settings: readSettings({ configFile: config, node, runDirectory, stateDirectory }),
   log: new Log(node, "info"),
   // In MiB; Node.js alone has more when it has loaded the first modules.
   runtimeOptions: { replicator: ["--max-old-space-size=3", "--max-semi-space-size=1"] },

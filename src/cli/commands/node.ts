@@ -1,6 +1,6 @@
-import { hostname, userInfo } from "node:os";
 import { ControlClient } from "../../client/control-client.ts";
 import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import { author } from "../author.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { paperOf } from "../terminal.ts";
 
@@ -47,10 +47,4 @@ export async function nodeResume(name: string, { output, ...wish }: NodeOptions)
       : `${paperOf(process.stdout).paint("green", "ok")}  ${name} takes part again. It was set aside since ${since} by ${by}: ${reason}\n`,
   );
   return exitStatus.ok;
-}
-
-/** Who asks: behind sudo, whoever called it. */
-function author(): string {
-  const user = process.env["SUDO_USER"] ?? userInfo().username;
-  return `${user}@${hostname()}`.slice(0, 100);
 }

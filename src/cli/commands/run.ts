@@ -4,8 +4,10 @@ import { fileURLToPath } from "node:url";
 import { ProblemError } from "../../base/problem.ts";
 import { closestName } from "../../contract/closest-name.ts";
 import type { ClusterDocument, ClusterNode } from "../../contract/cluster-document.ts";
+import { readDocument } from "../../contract/read-document.ts";
 import { readNodeKeys } from "../../keys/read-keys.ts";
-import { requireDocument } from "../document-file.ts";
+import { documentToRun } from "../../store/applied-document.ts";
+import { DocumentProblems, requireDocument } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { hostProblems } from "../host-checks.ts";
 import { problemText } from "../problem-text.ts";
@@ -25,7 +27,9 @@ const nodeFlags = ["--max-old-space-size=64", "--max-semi-space-size=1"] as cons
 /** Checks everything that can be checked before anything is touched, then becomes the daemon. */
 export function run(options: RunOptions): ExitStatus {
   const config = resolve(options.config);
-  const { document } = requireDocument(options.config);
+  const wish = options.node ?? hostNode();
+  const stateDirectory = resolve(options.stateDir ?? `/var/lib/tocha/${wish}`);
+  const document = documentOf(stateDirectory, options.config);
   const node = chooseNode(document, options.node);
   readNodeKeys(resolve(dirname(config), document.keys.directory), node.name);
   const devices = Object.values(node.interfaces).map((one) => one.device);
@@ -40,7 +44,7 @@ export function run(options: RunOptions): ExitStatus {
     ...["--config", config],
     ...["--node", node.name],
     ...["--run-dir", resolve(options.runDir ?? `/run/tocha/${node.name}`)],
-    ...["--state-dir", resolve(options.stateDir ?? `/var/lib/tocha/${node.name}`)],
+    ...["--state-dir", stateDirectory],
     ...["--log-level", options.logLevel],
   ];
   if (process.execve === undefined) throw new Error("this Node.js has no process.execve");
@@ -48,11 +52,25 @@ export function run(options: RunOptions): ExitStatus {
   return process.execve(process.execPath, [process.execPath, ...nodeFlags, daemon, ...args]);
 }
 
+/** What was applied counts; before the first apply, the file. */
+function documentOf(stateDirectory: string, config: string): ClusterDocument {
+  const applied = documentToRun(stateDirectory, config);
+  if (applied === undefined || applied.file === config) return requireDocument(config).document;
+  const read = readDocument(applied.text, applied.file);
+  if (read.document === undefined) throw new DocumentProblems(read.problems, applied.text);
+  return read.document;
+}
+
+/** The name of this host, without its domain. */
+function hostNode(): string {
+  return (hostname().split(".")[0] ?? "").toLowerCase();
+}
+
 type NamedNode = ClusterNode & { readonly name: string };
 
 /** The node that was named, or the one whose name is the host name (without its domain). */
 function chooseNode(document: ClusterDocument, wish: string | undefined): NamedNode {
-  const host = (hostname().split(".")[0] ?? "").toLowerCase();
+  const host = hostNode();
   const name = wish ?? host;
   const node = document.nodes[name];
   if (node !== undefined && Object.hasOwn(document.nodes, name)) return { name, ...node };

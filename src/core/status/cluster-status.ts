@@ -5,6 +5,7 @@ import {
   type StatusProblem,
 } from "../../contract/status.ts";
 import { arbiterProblems } from "./arbiter-problems.ts";
+import { configProblems } from "./config-problems.ts";
 import { healthProblems } from "./health-problems.ts";
 import { pathProblems } from "./path-problems.ts";
 import { processProblems } from "./process-problems.ts";
@@ -49,6 +50,7 @@ export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus
     ...source.nodes.flatMap((node) => nodeProblems(node, source)),
     ...pathProblems(source.nodes),
     ...arbiterProblems(source.nodes),
+    ...configProblems(source.nodes),
     ...groups.flatMap(({ protectionProblems }) => protectionProblems),
   ];
   const ok = problems.length === 0;
@@ -157,7 +159,8 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
     return [problem("error", "node-unreachable", `${node.name} does not answer over the sync network`, hint)];
   }
   const problems: StatusProblem[] = [];
-  if (node.revision !== source.revision) {
+  // Histories tell more, where both have one.
+  if (node.revision !== source.revision && !isExplained(node, source.nodes)) {
     const message = `${node.name} runs another document (revision ${node.revision}, here ${source.revision})`;
     problems.push(
       problem(
@@ -257,4 +260,10 @@ function protectionProblems(nodes: readonly NodeStatus[], actives: readonly Node
       "It copies them now; if this stays for more than a minute: tocha status -o json, and the log of both nodes.";
     return [{ severity: "error", node: node.name, code: "table-incomplete", message, hint }];
   });
+}
+
+/** A change that is under way, or histories that went apart, are told as that. */
+function isExplained(node: NodeStatus, nodes: readonly NodeStatus[]): boolean {
+  const isUnderWay = nodes.some(({ config }) => config !== undefined && config.change !== null);
+  return isUnderWay || (node.config?.diverged.length ?? 0) > 0;
 }

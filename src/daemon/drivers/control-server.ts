@@ -14,7 +14,8 @@ import type { NodeSettings } from "../node-settings.ts";
 import type { Caller } from "./operation-dispatch.ts";
 import { peerNode } from "./tls-name.ts";
 
-const BODY_BYTES_MAX = 64 << 10;
+/** A document and the revisions before it. */
+const BODY_BYTES_MAX = 16 << 20;
 const REQUEST_LIMIT_MS = 10_000;
 const LISTEN_RETRY_MS = 1_000;
 

@@ -2,11 +2,12 @@ import type { ElectionSettings } from "../../core/election/election-types.ts";
 import { electionPeers, type GroupSettings, type NodeSettings } from "../node-settings.ts";
 import type { Face } from "./face.ts";
 
-/** What the document says of a group, as its election takes it. */
+/** What the document says of a group, as its election takes it; but its revision may change meanwhile, and is that of the pulses. */
 export function electionSettings(
   settings: NodeSettings,
   group: GroupSettings,
   faces: readonly Face[],
+  pulses: { readonly revision: string },
 ): ElectionSettings {
   const { virtualRouterId, priority, intervalMs, pulseIntervalMs, preempt, preemptDelayMs, version } = group;
   return {
@@ -27,6 +28,8 @@ export function electionSettings(
     })),
     peers: electionPeers(settings, group),
     paths: settings.pulsePaths.filter(({ groups }) => groups.includes(group.name)).map(({ name }) => name),
-    revision: settings.revision,
+    get revision() {
+      return pulses.revision;
+    },
   };
 }

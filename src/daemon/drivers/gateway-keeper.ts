@@ -14,6 +14,8 @@ const REPAIR_TOLD_MS = 300_000;
 
 export interface GatewayKeeperOptions {
   readonly settings: NodeSettings;
+  /** What comes before the first load; it may change the settings by `apply`. */
+  readonly first: Promise<void>;
   /** Called once, when rules and sysctls are in the kernel for the first time. */
   readonly onReady: () => void;
   readonly log: (level: "info" | "warning" | "error", text: string) => void;
@@ -92,6 +94,7 @@ export class GatewayKeeper {
   }
 
   async #keep(): Promise<void> {
+    await this.#options.first;
     for (;;) {
       await this.#alone(() => this.#step());
       const delayMs = this.#failures.length > 0 ? RETRY_MS : LOOK_MS;

@@ -84,7 +84,7 @@ export class GroupFailover {
     this.#otherRouterIds = new Set(
       others.map(({ virtualRouterId }) => virtualRouterId).filter((id) => id !== group.virtualRouterId),
     );
-    this.#election = new Election(electionSettings(settings, group, this.#faces), performance.now());
+    this.#election = new Election(electionSettings(settings, group, this.#faces, pulses), performance.now());
   }
 
   /** When something is due; Infinity when nothing is. */
@@ -313,7 +313,7 @@ export class GroupFailover {
         break;
       }
       case "send-pulses": {
-        const { revision } = this.#settings;
+        const { revision } = this.#pulses;
         const content = { ...this.#election.pulse(), watermark: this.#watermark, revision };
         this.#pulses.sendToAll(group, content, this.#election);
         this.#transitions.done("pulsed");

@@ -16,8 +16,11 @@ export class PulsePaths {
   readonly #ofGroup: ReadonlyMap<string, readonly PulseConversation[]>;
   readonly #burst: number;
   readonly #counters: Record<string, number> = {};
+  /** Of the document: pulses carry it. It may change while all that the document says of pulses stays. */
+  revision: string;
 
   constructor(settings: NodeSettings) {
+    this.revision = settings.revision;
     const { groups, peers, pulsePaths } = settings;
     this.#conversations = new Map(
       groups.map(({ name: group, pulseIntervalMs: intervalMs }) => {

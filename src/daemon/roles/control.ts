@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { operations } from "../../contract/operations.ts";
 import { type ClusterStatus, type NodeStatus, nodeStatusSchema } from "../../contract/status.ts";
+import { affectedParts } from "../../core/config/affected-parts.ts";
 import { composeClusterStatus } from "../../core/status/cluster-status.ts";
 import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { Arbiter } from "../drivers/arbiter.ts";
+import { ConfigAnswers } from "../drivers/config-answers.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
 import { type ControlHandler, listenForPeers, listenLocally } from "../drivers/control-server.ts";
 import { FailoverAnswers } from "../drivers/failover-answers.ts";
@@ -21,7 +23,7 @@ import { readKernel } from "../kernel-figures.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import { composeNodeStatus, unreachableNode } from "../node-status.ts";
 import { RoleChannel } from "../role-channel.ts";
-import type { Envelope } from "../role-message.ts";
+import type { Envelope, LogLevel, WorkerRole } from "../role-message.ts";
 import { RoleQuestions } from "../role-questions.ts";
 import type { FailoverReport, ReplicatorReport, SupervisorReport } from "../role-report.ts";
 
@@ -32,11 +34,14 @@ const NODE_STATUS = {
   path: operations["node.status"].path,
   limitMs: PEER_ANSWER_LIMIT_MS,
 } as const;
+/** Roles end in order, and start again. */
+const RESTART_LIMIT_MS = 30_000;
+const workerRoles = ["failover", "replicator", "control"] as const satisfies readonly WorkerRole[];
 
 /** The control role: loads rules and sysctls, answers questions about the node and the cluster, passes on wishes. */
 class ControlRole {
   readonly #channel: RoleChannel;
-  readonly #settings: NodeSettings;
+  #settings: NodeSettings;
   readonly #keys: NodeKeys;
   readonly #connections: ConnectionAnswers;
   readonly #history: NodeHistory;
@@ -48,7 +53,8 @@ class ControlRole {
   readonly #maintenance: NodeMaintenance;
   readonly #wishes: NodeWishes;
   readonly #activeGroups = new Set<string>();
-  readonly #scrapes: Scrapes;
+  #scrapes: Scrapes;
+  readonly #config: ConfigAnswers;
   /** The node takes no part in the election before its rules are in the kernel. */
   readonly #gateway: GatewayKeeper;
 
@@ -90,12 +96,16 @@ class ControlRole {
       clusterStatus: () => this.#clusterStatus(),
       askPeer: (question) => this.#askPeer(question),
     });
-    this.#scrapes = new Scrapes(settings, this.#roles, () => ({
-      gatewayLoaded: this.#gateway.isReady,
-      history: this.#history.figures,
-      checks: this.#checks.status(),
-      isSetAside: this.#maintenance.now !== undefined,
-    }));
+    this.#scrapes = this.#newScrapes();
+    const log = (level: LogLevel, text: string) => channel.log(level, text);
+    this.#config = new ConfigAnswers({
+      ...{ settings, log },
+      use: (next) => this.#use(next),
+      check: (next) => this.#gateway.check(next),
+      isActive: () => this.#activeGroups.size > 0,
+      ask: (peer, method, path, body, limitMs) => this.#askPeer({ peer, method, path, body, limitMs }),
+      status: () => this.#clusterStatus(),
+    });
     if (settings.metrics !== undefined)
       new MetricsServer(settings.metrics, () => this.#scrapes.answer(), onError);
     const dispatch = new OperationDispatch(this.#handlers());
@@ -103,10 +113,37 @@ class ControlRole {
     listenLocally(join(settings.runDirectory, "control.sock"), handle, onError);
     listenForPeers(settings, this.#keys, handle, onError);
     this.#gateway = new GatewayKeeper({
-      settings,
+      ...{ settings, log },
+      // What another node knows of the document counts before this one takes part.
+      first: this.#config.firstLook(),
       onReady: () => channel.send("failover", { kind: "gateway-ready" }),
-      log: (level, text) => channel.log(level, text),
     });
+  }
+
+  #newScrapes(): Scrapes {
+    return new Scrapes(this.#settings, this.#roles, () => ({
+      gatewayLoaded: this.#gateway.isReady,
+      history: this.#history.figures,
+      checks: this.#checks.status(),
+      isSetAside: this.#maintenance.now !== undefined,
+    }));
+  }
+
+  /** Lets another document count on the running node: in the kernel first, then in the roles that must start again for it. */
+  async #use(next: NodeSettings): Promise<readonly string[]> {
+    const parts = affectedParts(this.#settings.document, next.document, next.node);
+    const failures = await this.#gateway.apply(next);
+    if (failures.length > 0) return failures;
+    this.#settings = next;
+    this.#scrapes = this.#newScrapes();
+    const restart = workerRoles.filter((role) => parts.has(role) || parts.has("keys"));
+    const message = { kind: "reconfigure", settings: next, restart } as const;
+    const answer = await this.#roles.request(
+      "supervisor",
+      (request) => ({ ...message, request }),
+      RESTART_LIMIT_MS,
+    );
+    return answer === undefined ? ["the supervisor does not answer"] : [];
   }
 
   #newArbiter(): Arbiter | undefined {
@@ -168,6 +205,7 @@ class ControlRole {
       "connections.list": ({ query }) => this.#connections.list(query),
       "connections.count": ({ query }) => this.#connections.count(query),
       "connections.top": ({ query }) => this.#connections.top(query),
+      ...this.#config.handlers(),
     };
   }
 
@@ -208,6 +246,7 @@ class ControlRole {
       kernel: readKernel(supervisor),
       checks: this.#checks.status(),
       maintenance: this.#maintenance.now,
+      config: this.#config.state,
     });
   }
 

@@ -148,6 +148,9 @@ class FailoverRole {
       case "checks":
         this.#group(message.group)?.readinessChanged({ checks: message.checks });
         break;
+      case "revision":
+        this.#pulses.revision = message.revision;
+        break;
       case "maintenance":
         for (const group of this.#groups) group.readinessChanged({ maintenance: message.maintenance });
         break;

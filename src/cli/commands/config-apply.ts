@@ -1,0 +1,175 @@
+import { createInterface } from "node:readline/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ProblemError } from "../../base/problem.ts";
+import { ControlClient } from "../../client/control-client.ts";
+import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import {
+  type ApplyAnswer,
+  CONFIRM_SECONDS,
+  type TransactionAnswer,
+} from "../../contract/config-operations.ts";
+import { author } from "../author.ts";
+import { DocumentProblems, readDocumentFile } from "../document-file.ts";
+import { type ExitStatus, exitStatus } from "../exit-status.ts";
+import { paperOf } from "../terminal.ts";
+
+/** Nodes check the rules, and roles may be started again one after the other. */
+const APPLY_LIMIT_MS = 300_000;
+const SETTLE_LIMIT_MS = 60_000;
+/** The control role of the node that is asked may just be starting again. */
+const ANSWERS_AGAIN_LIMIT_MS = 20_000;
+const ANSWERS_AGAIN_POLL_MS = 100;
+/** By then a control role that is to start again has ended (src/daemon/supervisor.ts). */
+const STARTS_AGAIN_MS = 700;
+
+export interface ConfigOptions extends SocketWish {
+  readonly output: string;
+}
+
+export interface ApplyOptions extends ConfigOptions {
+  readonly message: string;
+  readonly confirmWithin: string;
+  readonly confirm: boolean;
+  readonly yes?: boolean;
+}
+
+/** Makes the document of a file apply on the whole cluster. */
+export async function configApply(file: string, options: ApplyOptions): Promise<ExitStatus> {
+  const { text, ...read } = readDocumentFile(file);
+  if (read.document === undefined) throw new DocumentProblems(read.problems, text);
+  return await applyText(text, options);
+}
+
+/** Makes the document of an older revision apply again. */
+export async function configRollback(wish: string, options: ApplyOptions): Promise<ExitStatus> {
+  const client = new ControlClient(await findSocket(options));
+  const { text, number } = await client.ask("config.revision", { parameters: { revision: wish } });
+  const message = options.message === "" ? `Back to revision ${number}` : options.message;
+  return await applyText(text, { ...options, message });
+}
+
+async function applyText(text: string, options: ApplyOptions): Promise<ExitStatus> {
+  const confirmSeconds = seconds(options.confirmWithin);
+  const client = new ControlClient(await findSocket(options));
+  const { head } = await client.ask("config");
+  const answer = await client.ask("config.apply", {
+    body: { text, message: options.message, author: author(), base: head?.id ?? null, confirmSeconds },
+    timeoutMs: APPLY_LIMIT_MS,
+  });
+  if (options.output === "text") process.stdout.write(madeText(answer));
+  if (!options.confirm) return told(answer, undefined, options);
+  const isAsked = process.stdin.isTTY && process.stdout.isTTY && options.yes !== true;
+  if (isAsked && !(await pressed(confirmSeconds))) return takenBack(answer, options);
+  const { transaction } = answer;
+  if (answer.startsAgain) await sleep(STARTS_AGAIN_MS);
+  const settled = await whenItAnswers(() =>
+    client.ask("config.confirm", { body: { transaction }, timeoutMs: SETTLE_LIMIT_MS }),
+  );
+  return told(answer, settled, options);
+}
+
+/** Keeps what was made. */
+export async function configConfirm({ output, ...wish }: ConfigOptions): Promise<ExitStatus> {
+  const client = new ControlClient(await findSocket(wish));
+  return settledText(await client.ask("config.confirm", { timeoutMs: SETTLE_LIMIT_MS }), output, "applies");
+}
+
+/** Takes it back. */
+export async function configRevert({ output, ...wish }: ConfigOptions): Promise<ExitStatus> {
+  const client = new ControlClient(await findSocket(wish));
+  const answer = await client.ask("config.revert", { timeoutMs: APPLY_LIMIT_MS });
+  // Whoever asks next shall get an answer.
+  await sleep(STARTS_AGAIN_MS);
+  await whenItAnswers(() => client.ask("config.state"));
+  return settledText(answer, output, "was taken back");
+}
+
+/** Lets the history of one node count. */
+export async function configChoose(node: string, { output, ...wish }: ConfigOptions): Promise<ExitStatus> {
+  const client = new ControlClient(await findSocket(wish));
+  const answer = await client.ask("config.choose", { body: { node }, timeoutMs: APPLY_LIMIT_MS });
+  return settledText(answer, output, `of ${node} applies`);
+}
+
+function settledText(answer: TransactionAnswer, output: string, what: string): ExitStatus {
+  if (output === "json") process.stdout.write(`${JSON.stringify(answer)}\n`);
+  else {
+    const ok = paperOf(process.stdout).paint("green", "ok");
+    process.stdout.write(`${ok}  revision ${answer.number} ${what}.\n${problemLines(answer)}`);
+  }
+  return exitStatus.ok;
+}
+
+function madeText({ number, nodes, confirmSeconds }: ApplyAnswer): string {
+  const made = nodes.filter(({ state }) => state === "made").map(({ name }) => name);
+  const away = nodes.filter(({ state }) => state === "away").map(({ name }) => name);
+  const waits =
+    away.length === 0 ? "" : `    ${away.join(", ")} did not answer, and follows when it is back.\n`;
+  return `revision ${number} is made on ${made.join(", ")}; without a confirmation it is taken back in ${confirmSeconds} s.\n${waits}`;
+}
+
+function told(
+  answer: ApplyAnswer,
+  settled: TransactionAnswer | undefined,
+  { output }: ApplyOptions,
+): ExitStatus {
+  const isConfirmed = settled !== undefined;
+  if (output === "json") process.stdout.write(`${JSON.stringify({ ...answer, confirmed: isConfirmed })}\n`);
+  else if (isConfirmed) {
+    const ok = paperOf(process.stdout).paint("green", "ok");
+    process.stdout.write(`${ok}  revision ${answer.number} applies.\n${problemLines(settled)}`);
+  } else process.stdout.write("    Keep it: tocha config confirm. Take it back now: tocha config revert.\n");
+  return exitStatus.ok;
+}
+
+function problemLines({ nodes }: TransactionAnswer): string {
+  return nodes
+    .flatMap(({ name, problem }) =>
+      problem === null ? [] : `    ${name}: ${problem}; it follows when it answers again.\n`,
+    )
+    .join("");
+}
+
+function takenBack({ number, confirmSeconds }: ApplyAnswer, { output }: ApplyOptions): ExitStatus {
+  if (output === "text")
+    process.stdout.write(`\nNo answer within ${confirmSeconds} s: revision ${number} is taken back.\n`);
+  return exitStatus.notOk;
+}
+
+/** Whether somebody presses Enter in time: who can, has not been cut off. */
+async function pressed(limitSeconds: number): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const signal = AbortSignal.timeout(limitSeconds * 1_000);
+  try {
+    await lines.question("Press Enter to keep it, Ctrl-C to leave it to the clock. ", { signal });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    lines.close();
+  }
+}
+
+async function whenItAnswers<T>(ask: () => Promise<T>): Promise<T> {
+  const endMs = performance.now() + ANSWERS_AGAIN_LIMIT_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isAway = error instanceof ProblemError && error.problem.code === "unavailable";
+      if (!isAway || performance.now() > endMs) throw error;
+    }
+    await sleep(ANSWERS_AGAIN_POLL_MS);
+  }
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  const { least, most } = CONFIRM_SECONDS;
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new ProblemError({
+    code: "bad-usage",
+    message: `--confirm-within ${text} is not a number of seconds`,
+    hint: `Write a whole number from ${least} to ${most}.`,
+  });
+}

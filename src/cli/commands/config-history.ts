@@ -1,0 +1,92 @@
+import { ProblemError } from "../../base/problem.ts";
+import { ControlClient } from "../../client/control-client.ts";
+import { findSocket } from "../../client/find-socket.ts";
+import type { ConfigState } from "../../contract/config-operations.ts";
+import { type ExitStatus, exitStatus } from "../exit-status.ts";
+import { tableLines } from "../table.ts";
+import { paperOf } from "../terminal.ts";
+import type { ConfigOptions } from "./config-apply.ts";
+
+export interface HistoryOptions extends ConfigOptions {
+  readonly limit: string;
+}
+
+/** Lists the revisions. */
+export async function configHistory({ output, limit, ...wish }: HistoryOptions): Promise<ExitStatus> {
+  if (!/^[1-9][0-9]{0,3}$/.test(limit)) {
+    throw new ProblemError({
+      code: "bad-usage",
+      message: `--limit ${limit} is not a number of revisions`,
+      hint: "Write a whole number from 1 to 9999.",
+    });
+  }
+  const client = new ControlClient(await findSocket(wish));
+  const answer = await client.ask("config.history", { query: new URLSearchParams({ limit }) });
+  if (output === "json") process.stdout.write(`${JSON.stringify(answer)}\n`);
+  else if (answer.revisions.length === 0) {
+    process.stdout.write(
+      "no revision yet: the nodes run the file that they were started with. The first `tocha config apply` begins the history.\n",
+    );
+  } else {
+    const rows = answer.revisions.map(({ number, at, author, message }) => [
+      [String(number)],
+      [at],
+      [author],
+      [message.split("\n")[0] ?? ""],
+    ]);
+    const columns = [
+      { title: "revision", right: true },
+      { title: "when" },
+      { title: "who" },
+      { title: "why" },
+    ];
+    process.stdout.write(`${tableLines(columns, rows).join("\n")}\n`);
+  }
+  return exitStatus.ok;
+}
+
+/** Shows a document of the history, or that which applies. */
+export async function configShow(
+  revision: string | undefined,
+  { output, ...wish }: ConfigOptions,
+): Promise<ExitStatus> {
+  const client = new ControlClient(await findSocket(wish));
+  const answer =
+    revision === undefined
+      ? await client.ask("config")
+      : await client.ask("config.revision", { parameters: { revision } });
+  process.stdout.write(output === "json" ? `${JSON.stringify(answer)}\n` : answer.text);
+  return exitStatus.ok;
+}
+
+/** What applies on the node, and what is under way. */
+export async function configState({ output, ...wish }: ConfigOptions): Promise<ExitStatus> {
+  const client = new ControlClient(await findSocket(wish));
+  const state = await client.ask("config.state");
+  process.stdout.write(output === "json" ? `${JSON.stringify(state)}\n` : stateText(state));
+  return state.change === null && state.diverged.length === 0 ? exitStatus.ok : exitStatus.notOk;
+}
+
+function stateText({ node, head, change, diverged, fileDiffers }: ConfigState): string {
+  const paper = paperOf(process.stdout);
+  const lines = [
+    head === null
+      ? `${node} runs the file that it was started with; nothing was applied yet.`
+      : `${node} runs revision ${head.number} (${head.id.slice(0, 12)}).`,
+  ];
+  if (change !== null) {
+    const what = change.phase === "made" ? "is made and waits to be confirmed" : "is being prepared";
+    lines.push(
+      `${paper.paint("yellow", "!")}  revision ${change.number} of ${change.author} ${what}: ${change.secondsLeft} s left.`,
+      "   Keep it: tocha config confirm. Take it back now: tocha config revert.",
+    );
+  }
+  for (const other of diverged)
+    lines.push(
+      `${paper.paint("red", "x")}  the history of ${other.node} went apart from this one (revision ${other.number} there).`,
+      "   Choose one of them: tocha config choose NODE.",
+    );
+  if (fileDiffers !== null)
+    lines.push(`   ${fileDiffers} says something else: tocha config plan shows what.`);
+  return `${lines.join("\n")}\n`;
+}

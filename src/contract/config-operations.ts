@@ -1,0 +1,127 @@
+import * as z from "zod";
+import {
+  DOCUMENT_BYTES_MAX,
+  revisionIdSchema,
+  revisionSchema,
+  revisionSummarySchema,
+} from "./config-revision.ts";
+
+/** What is asked of a node about the cluster document, and its answers. What nodes ask each other is below. */
+
+const transaction = z.string().min(1).max(100);
+
+export const CONFIRM_SECONDS = { least: 5, most: 3_600, usual: 60 } as const;
+
+/** The change that is under way on a node. */
+export const changeViewSchema = z.looseObject({
+  transaction,
+  phase: z.enum(["prepared", "made", "settled"]),
+  number: z.number(),
+  author: z.string(),
+  message: z.string(),
+  coordinator: z.string(),
+  /** Until it is given up. */
+  secondsLeft: z.number(),
+});
+
+/** GET /v1/config/state: of one node. */
+export const configStateSchema = z.looseObject({
+  node: z.string(),
+  /** Null before the first apply. */
+  head: z.looseObject({ id: revisionIdSchema, number: z.number() }).nullable(),
+  /** Names the document that it runs by its content. */
+  revision: z.string(),
+  change: changeViewSchema.nullable(),
+  /** The node whose history and this one's own went apart. */
+  diverged: z.array(z.looseObject({ node: z.string(), id: revisionIdSchema, number: z.number() })),
+  /** The file that the node was started with says something else than what applies; null: it does not. */
+  fileDiffers: z.string().nullable(),
+});
+
+/** GET /v1/config */
+export const configSchema = z.looseObject({
+  head: z.looseObject({ id: revisionIdSchema, number: z.number() }).nullable(),
+  revision: z.string(),
+  text: z.string(),
+});
+
+/** POST /v1/config/apply */
+export const applyRequestSchema = z.strictObject({
+  text: z.string().max(DOCUMENT_BYTES_MAX),
+  message: z.string().max(10_000).default(""),
+  author: z.string().min(1).max(200),
+  /** The revision that the text was made from; null: before the first; left out: whatever applies. */
+  base: revisionIdSchema.nullable().optional(),
+  confirmSeconds: z.int().min(CONFIRM_SECONDS.least).max(CONFIRM_SECONDS.most).default(CONFIRM_SECONDS.usual),
+});
+
+export const applyAnswerSchema = z.looseObject({
+  transaction,
+  id: revisionIdSchema,
+  number: z.number(),
+  plan: z.array(z.string()),
+  /** `away`: it did not answer, and catches up when it is back. */
+  nodes: z.array(z.looseObject({ name: z.string(), state: z.enum(["made", "away"]) })),
+  confirmSeconds: z.number(),
+  /** The control role of the node that answers starts again in a moment: it does not answer meanwhile. */
+  startsAgain: z.boolean(),
+});
+
+/** POST /v1/config/confirm, /v1/config/revert */
+export const transactionRequestSchema = z.strictObject({ transaction: transaction.optional() });
+
+export const transactionAnswerSchema = z.looseObject({
+  ok: z.literal(true),
+  number: z.number(),
+  nodes: z.array(z.looseObject({ name: z.string(), problem: z.string().nullable() })),
+});
+
+/** GET /v1/config/history */
+export const configHistorySchema = z.looseObject({ revisions: z.array(revisionSummarySchema.loose()) });
+
+export const historyQueryOfConfigSchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(10_000).default(50),
+});
+
+/** POST /v1/config/choose: of histories that went apart, that of this node counts from now on. */
+export const chooseRequestSchema = z.strictObject({ node: z.string().min(1).max(63) });
+
+/** Between nodes: POST /v1/config/prepare */
+export const prepareRequestSchema = z.strictObject({
+  transaction,
+  coordinator: z.string().min(1).max(63),
+  /** What the node does not have yet, oldest first: the last one is what shall apply. */
+  revisions: z.array(revisionSchema).min(1).max(1_000),
+  confirmMs: z.int().min(1),
+});
+
+/** Between nodes: POST /v1/config/make, /v1/config/settle, /v1/config/give-up */
+export const stepRequestSchema = z.strictObject({ transaction });
+
+/** Between nodes: POST /v1/config/adopt */
+export const adoptRequestSchema = z.strictObject({
+  id: revisionIdSchema,
+  /** The whole history up to it, oldest first. */
+  revisions: z.array(revisionSchema).max(100_000),
+});
+
+export const okSchema = z.looseObject({ ok: z.literal(true) });
+
+/** Between nodes: GET /v1/config/after?id=… */
+export const afterQuerySchema = z.strictObject({ id: revisionIdSchema.optional() });
+
+export const afterAnswerSchema = z.looseObject({
+  /** Null: the histories went apart. */
+  revisions: z.array(revisionSchema).nullable(),
+  head: revisionIdSchema.nullable(),
+});
+
+export type ChangeView = z.output<typeof changeViewSchema>;
+export type ConfigState = z.output<typeof configStateSchema>;
+export type Config = z.output<typeof configSchema>;
+export type ApplyRequest = z.input<typeof applyRequestSchema>;
+export type ApplyWish = z.output<typeof applyRequestSchema>;
+export type ApplyAnswer = z.output<typeof applyAnswerSchema>;
+export type TransactionAnswer = z.output<typeof transactionAnswerSchema>;
+export type PrepareRequest = z.output<typeof prepareRequestSchema>;
+export type ConfigHistory = z.output<typeof configHistorySchema>;

@@ -1,0 +1,34 @@
+import type { NodeStatus, StatusProblem } from "../../contract/status.ts";
+
+/** What is unsettled about the document. */
+export function configProblems(nodes: readonly NodeStatus[]): StatusProblem[] {
+  return [...unconfirmed(nodes), ...nodes.flatMap(wentApart)];
+}
+
+/** Once for the cluster: all nodes wait for the same. */
+function unconfirmed(nodes: readonly NodeStatus[]): StatusProblem[] {
+  const waiting = nodes.flatMap(({ name, config }) => {
+    return config?.change?.phase === "made" ? [{ name, change: config.change }] : [];
+  });
+  const [first] = waiting;
+  if (first === undefined) return [];
+  const { number, author, secondsLeft } = first.change;
+  return [
+    {
+      severity: "warning",
+      code: "change-unconfirmed",
+      message: `revision ${number} of ${author} is made on ${waiting.map(({ name }) => name).join(" and ")} and not confirmed: it is taken back in ${secondsLeft} s`,
+      hint: "Keep it: tocha config confirm. Take it back now: tocha config revert.",
+    },
+  ];
+}
+
+function wentApart({ name, config }: NodeStatus): StatusProblem[] {
+  return (config?.diverged ?? []).map((other) => ({
+    severity: "error",
+    node: name,
+    code: "config-went-apart",
+    message: `the configurations of ${name} and ${other.node} were changed while they did not hear each other: nothing is merged by guess`,
+    hint: "Look at both (tocha config show, on each), and choose one: tocha config choose NODE.",
+  }));
+}

@@ -1,0 +1,153 @@
+import { spawn } from "node:child_process";
+import type * as z from "zod";
+import { ProblemError } from "../../base/problem.ts";
+import {
+  afterQuerySchema,
+  type ConfigState,
+  historyQueryOfConfigSchema,
+} from "../../contract/config-operations.ts";
+import { revisionIdSchema } from "../../contract/config-revision.ts";
+import { ClusterConfig, type ClusterConfigOptions, REVISIONS_AT_ONCE } from "./cluster-config.ts";
+import { NodeConfig, type NodeConfigOptions } from "./node-config.ts";
+import type { OperationHandlers } from "./operation-dispatch.ts";
+
+/** At the start the rules wait for it: a peer that does not answer at once is asked again later. */
+const FIRST_LOOK_MS = 500;
+const LOOK_MS = 10_000;
+const SOON_MS = 1_000;
+const ANNOUNCE_LIMIT_MS = 5_000;
+
+export interface ConfigAnswersOptions extends Omit<NodeConfigOptions, "isConfirmedElsewhere" | "announce"> {
+  readonly ask: ClusterConfigOptions["ask"];
+  readonly status: ClusterConfigOptions["status"];
+}
+
+type ConfigHandlers = Pick<OperationHandlers, Extract<keyof OperationHandlers, `config${string}`>>;
+
+/** Answers what is asked about the cluster document, and follows the other nodes. */
+export class ConfigAnswers {
+  readonly #parts: Promise<{ readonly node: NodeConfig; readonly cluster: ClusterConfig }>;
+  #node: NodeConfig | undefined;
+
+  constructor(options: ConfigAnswersOptions) {
+    this.#parts = open(options);
+    this.#parts.then(
+      ({ node }) => {
+        this.#node = node;
+      },
+      () => {},
+    );
+    this.#parts.catch((error: Error) =>
+      options.log("error", `the configuration's history: ${error.message}`),
+    );
+  }
+
+  /** Catches up with a node that is ahead, before this one takes part. Never fails: what cannot be had now comes later. */
+  async firstLook(): Promise<void> {
+    const parts = await this.#parts.catch(() => undefined);
+    if (parts === undefined) return;
+    const heard = await parts.cluster.compare(FIRST_LOOK_MS);
+    void this.#lookOn(parts.cluster, heard);
+  }
+
+  /** Until every node was heard once, more often. */
+  async #lookOn(cluster: ClusterConfig, heard: boolean): Promise<void> {
+    for (let all = heard; ; ) {
+      await new Promise((resolve) => setTimeout(resolve, all ? LOOK_MS : SOON_MS));
+      const now = await cluster.compare(LOOK_MS / 2).catch(() => false);
+      all ||= now;
+    }
+  }
+
+  /** Undefined while the history is being opened, or cannot be. */
+  get state(): ConfigState | undefined {
+    return this.#node?.state();
+  }
+
+  handlers(): ConfigHandlers {
+    return {
+      config: async () => (await this.#parts).node.config,
+      "config.state": async () => (await this.#parts).node.state(),
+      "config.history": async ({ query }) => {
+        const { node } = await this.#parts;
+        const { limit } = checked(historyQueryOfConfigSchema, query);
+        return { revisions: node.head === undefined ? [] : await node.store.list(node.head.id, limit) };
+      },
+      "config.revision": async ({ parameters }) => {
+        const { node } = await this.#parts;
+        return await node.store.revision(await idOf(node, parameters["revision"] ?? ""));
+      },
+      "config.apply": async ({ body }) => (await this.#parts).cluster.apply(body),
+      "config.confirm": async ({ body }) => (await this.#parts).cluster.confirm(body.transaction),
+      "config.revert": async ({ body }) => (await this.#parts).cluster.revert(body.transaction),
+      "config.choose": async ({ body }) => (await this.#parts).cluster.choose(body.node),
+      "config.prepare": async ({ body }) => ok((await this.#parts).node.prepare(body)),
+      "config.make": async ({ body }) => ok((await this.#parts).node.make(body.transaction)),
+      "config.settle": async ({ body }) => ok((await this.#parts).node.settle(body.transaction)),
+      "config.give-up": async ({ body }) => ok((await this.#parts).node.giveUp(body.transaction)),
+      "config.adopt": async ({ body }) => {
+        const { node } = await this.#parts;
+        await node.keep(body.revisions);
+        return await ok(node.choose(body.id));
+      },
+      "config.after": async ({ query }) => {
+        const { node } = await this.#parts;
+        const { id } = checked(afterQuerySchema, query);
+        if (node.head === undefined) return { revisions: id === undefined ? [] : null, head: null };
+        const revisions = await node.store.after(id, node.head.id, REVISIONS_AT_ONCE);
+        return { revisions: revisions ?? null, head: node.head.id };
+      },
+    };
+  }
+}
+
+async function open(options: ConfigAnswersOptions) {
+  let cluster: ClusterConfig | undefined;
+  const node = await NodeConfig.open({
+    ...options,
+    isConfirmedElsewhere: async (id) => (await cluster?.isConfirmedElsewhere(id)) ?? false,
+    announce,
+  });
+  cluster = new ClusterConfig({ node, ask: options.ask, status: options.status, log: options.log });
+  return { node, cluster };
+}
+
+/** Who sits at a terminal of this machine is told. Where that is not possible the log and the status say it, too. */
+function announce(text: string): void {
+  const child = spawn("wall", ["--nobanner"], {
+    stdio: ["pipe", "ignore", "ignore"],
+    timeout: ANNOUNCE_LIMIT_MS,
+  });
+  child.on("error", () => {});
+  child.stdin.on("error", () => {});
+  child.stdin.end(`${text}\n`);
+}
+
+async function idOf(node: NodeConfig, wish: string): Promise<string> {
+  if (revisionIdSchema.safeParse(wish).success) return wish;
+  const id =
+    /^[1-9][0-9]{0,8}$/.test(wish) && node.head !== undefined
+      ? await node.store.idOf(Number(wish), node.head.id)
+      : undefined;
+  if (id !== undefined) return id;
+  throw new ProblemError({
+    code: "no-such-revision",
+    message: `there is no revision ${wish}`,
+    hint: "tocha config history lists them.",
+  });
+}
+
+async function ok(work: Promise<void>): Promise<{ readonly ok: true }> {
+  await work;
+  return { ok: true };
+}
+
+function checked<T extends z.ZodType>(schema: T, query: URLSearchParams): z.output<T> {
+  const result = schema.safeParse(Object.fromEntries(query));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new ProblemError({
+    code: "bad-request",
+    message: `the query is wrong at ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "?"}`,
+  });
+}

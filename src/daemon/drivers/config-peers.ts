@@ -1,0 +1,118 @@
+import type * as z from "zod";
+import { ProblemError } from "../../base/problem.ts";
+import { afterAnswerSchema, type ConfigState, configStateSchema } from "../../contract/config-operations.ts";
+import { problemSchema } from "../../contract/status.ts";
+import type { PeerSettings } from "../node-settings.ts";
+import type { NodeConfig } from "./node-config.ts";
+import type { PeerAnswer } from "./peer-client.ts";
+
+const STATE_LIMIT_MS = 1_000;
+const REVISIONS_LIMIT_MS = 10_000;
+
+export interface ConfigPeersOptions {
+  readonly node: NodeConfig;
+  readonly ask: (
+    peer: PeerSettings,
+    method: "GET" | "POST",
+    path: string,
+    body: unknown,
+    limitMs: number,
+  ) => Promise<PeerAnswer>;
+  readonly log: (level: "info" | "warning" | "error", text: string) => void;
+}
+
+/** What the other nodes have of the document, and catching up with it. */
+export class ConfigPeers {
+  readonly #options: ConfigPeersOptions;
+
+  constructor(options: ConfigPeersOptions) {
+    this.#options = options;
+  }
+
+  /** Of all nodes that answer, this one first. */
+  async states(limitMs = STATE_LIMIT_MS): Promise<Map<string, ConfigState>> {
+    const { node } = this.#options;
+    const states = new Map([[node.settings.node, node.state()]]);
+    await Promise.all(
+      node.settings.peers.map(async ({ name }) => {
+        try {
+          const body = await this.ask(name, "GET", "/v1/config/state", undefined, limitMs);
+          states.set(name, configStateSchema.parse(body));
+        } catch {
+          // It is away.
+        }
+      }),
+    );
+    return states;
+  }
+
+  /** Catches up with nodes that are ahead. What fails is logged: it is tried again. */
+  async follow(states: ReadonlyMap<string, ConfigState>): Promise<void> {
+    const { node } = this.#options;
+    for (const [name, { head }] of states) {
+      if (head === null || name === node.settings.node) continue;
+      try {
+        await this.#followOne(name, head);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        this.#options.log("warning", `cannot catch up with ${name}: ${why}`);
+      }
+    }
+  }
+
+  async #followOne(name: string, head: NonNullable<ConfigState["head"]>): Promise<void> {
+    const { node } = this.#options;
+    while (node.head?.id !== head.id) {
+      const own = node.head;
+      const isBehind = own !== undefined && (await node.store.idOf(head.number, own.id)) === head.id;
+      if (isBehind) break;
+      const { revisions } = await this.#after(name, own?.id);
+      if (revisions === null) {
+        await this.#keepAll(name);
+        return node.noteDiverged(name, head);
+      }
+      if (revisions.length === 0) break;
+      await node.catchUp(name, revisions);
+    }
+    node.noteDiverged(name, undefined);
+  }
+
+  async #keepAll(name: string): Promise<void> {
+    let known: string | undefined;
+    for (;;) {
+      const { revisions } = await this.#after(name, known);
+      if (revisions === null || revisions.length === 0) return;
+      await this.#options.node.keep(revisions);
+      known = revisions.at(-1)?.id;
+    }
+  }
+
+  async #after(name: string, id: string | undefined): Promise<z.output<typeof afterAnswerSchema>> {
+    const path = `/v1/config/after${id === undefined ? "" : `?id=${id}`}`;
+    return afterAnswerSchema.parse(await this.ask(name, "GET", path, undefined, REVISIONS_LIMIT_MS));
+  }
+
+  /** @throws ProblemError with the reason of a node that refuses */
+  async ask(
+    name: string,
+    method: "GET" | "POST",
+    path: string,
+    body: unknown,
+    limitMs: number,
+  ): Promise<unknown> {
+    const peer = this.#options.node.settings.peers.find((one) => one.name === name);
+    if (peer === undefined) throw new Error(`no node ${name}`);
+    const answer = await this.#options.ask(peer, method, path, body, limitMs);
+    if (answer.status === 200) return answer.body;
+    const { code, message, hint } = problemSchema.parse(answer.body);
+    throw new ProblemError({ code, message, ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
+export function wentApart(name: string): ProblemError {
+  return new ProblemError({
+    code: "config-diverged",
+    message: `the history of ${name} and that of this node went apart`,
+    hint: "Look at both, and choose: tocha config history --node NODE, then tocha config choose NODE.",
+  });
+}
