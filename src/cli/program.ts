@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { exits, outputOption, socketOptions } from "./command-options.ts";
+import { configCommand } from "./config-program.ts";
 import { connectionsCommand, metricsCommand } from "./connections-program.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
@@ -66,6 +67,7 @@ function buildProgram(lab: Command): Command {
       `
 Examples:
   tocha check cluster.yaml                 is the document right?
+  tocha config plan cluster.yaml           what would it change?
   tocha keys init --node gw1               make the keys of a new cluster
   tocha run --config cluster.yaml          be a gateway
   tocha status                             how is the cluster?
@@ -81,6 +83,7 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
   const commands = [
     runCommand(),
     checkCommand(),
+    configCommand(),
     statusCommand(),
     connectionsCommand(),
     metricsCommand(),

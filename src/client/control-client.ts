@@ -1,6 +1,7 @@
 import { type IncomingMessage, request } from "node:http";
 import type * as z from "zod";
 import { type Problem, ProblemError } from "../base/problem.ts";
+import { type RunningDocument, runningDocumentSchema } from "../contract/config-plan.ts";
 import { type Connection, connectionSchema, type WalkLine, walkLineSchema } from "../contract/connections.ts";
 import type { FailoverHistory, HistoryItem } from "../contract/failover-history.ts";
 import {
@@ -70,6 +71,12 @@ export class ControlClient {
 
   why(): Promise<FailoverWhy> {
     return this.ask("failover.why");
+  }
+
+  /** The document that the node runs. */
+  async runningDocument(): Promise<RunningDocument> {
+    const reply = await this.#ask("GET", "/v1/config", { timeoutMs: this.#timeoutMs });
+    return this.#validate(reply, runningDocumentSchema);
   }
 
   /** Sets a node aside for maintenance: it hands over first. */

@@ -69,3 +69,10 @@ export const planSchema = z.object({
   difference: z.string(),
 });
 export type Plan = z.infer<typeof planSchema>;
+
+/** What a node runs (GET /v1/config), as far as a plan needs it. */
+export const runningDocumentSchema = z.object({
+  /** The text of the document. */
+  text: z.string(),
+});
+export type RunningDocument = z.infer<typeof runningDocumentSchema>;

@@ -128,7 +128,7 @@ function endsOf(
   const kept = new Set(
     Object.values(after.groups).flatMap((group) => Object.values(group.addresses).flat().map(bare)),
   );
-  const gone = addresses.map(bare).filter((address) => !kept.has(address));
+  const gone = [...new Set(addresses.map(bare))].filter((address) => !kept.has(address));
   if (gone.length === 0) return {};
   const translated = gone.filter((address) => mentions(before.nat, address));
   const routers = gone.filter((address) => !translated.includes(address));

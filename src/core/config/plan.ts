@@ -3,7 +3,6 @@ import {
   type NodePlan,
   type Plan,
   type PlanStep,
-  type RestartedRole,
   restartedRoles,
   untouched,
 } from "../../contract/config-plan.ts";
@@ -46,9 +45,14 @@ export function planChange(options: PlanOptions): Plan {
   );
   const isFirst = options.before === undefined;
   const nodes = names
-    .map((node) => nodePlan({ node, said, affected: parts.get(node) ?? new Set(), isFirst }))
+    .map((node) => {
+      const stays = before.nodes[node] !== undefined && after.nodes[node] !== undefined;
+      return nodePlan({ node, said, affected: parts.get(node) ?? new Set(), stays });
+    })
     .filter(({ steps, restarts }) => steps.length + restarts.length > 0);
-  const restarting = nodes.filter(({ restarts }) => restarts.includes("failover")).map(({ node }) => node);
+  const restarting = names.filter(
+    (node) => before.nodes[node] !== undefined && parts.get(node)?.has("failover"),
+  );
   const activeNodes = options.activeNodes ?? {};
   const groups = isFirst ? [] : roleMoves({ before, after, restarting, activeNodes });
   const hazards = isFirst
@@ -85,16 +89,17 @@ function nodePlan(options: {
   readonly node: string;
   readonly said: readonly SaidChange[];
   readonly affected: ReadonlySet<AffectedPart>;
-  readonly isFirst: boolean;
+  /** The node was one before, and is one after. */
+  readonly stays: boolean;
 }): NodePlan {
-  const { node, said, affected, isFirst } = options;
-  const handsOver = affected.has("failover") && !isFirst;
+  const { node, said, affected, stays } = options;
+  const handsOver = affected.has("failover") && stays;
   const steps = said
     .filter(({ nodes }) => nodes === undefined || nodes.includes(node))
     .map(({ part, path, sentence, connections = untouched, role, movesRole = false }): PlanStep => {
       const isElection = movesRole || part === "failover" || part === "virtual-addresses";
       const byHandover = handsOver && isElection ? "hands over in turn" : untouched;
-      return { part, path, sentence, connections, role: isFirst ? untouched : (role ?? byHandover) };
+      return { part, path, sentence, connections, role: role ?? byHandover };
     });
   return {
     node,
