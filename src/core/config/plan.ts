@@ -101,23 +101,13 @@ function nodePlan(options: {
       const byHandover = handsOver && isElection ? "hands over in turn" : untouched;
       return { part, path, sentence, connections, role: role ?? byHandover };
     });
-  return {
-    node,
-    steps,
-    restarts: isFirst ? [] : restartedRoles.filter((role) => isAffected(affected, role)),
-  };
-}
-
-function isAffected(affected: ReadonlySet<AffectedPart>, role: RestartedRole): boolean {
-  return affected.has(role);
+  return { node, steps, restarts: stays ? restartedRoles.filter((role) => affected.has(role)) : [] };
 }
 
 function summaryOf({ revisionBefore, changes, nodes, groups, refusals }: Omit<Plan, "summary">): string {
   if (revisionBefore === null) {
-    return `the first document: ${countText(nodes.length, "node")} get all of it`.replace(
-      "1 node get",
-      "1 node gets",
-    );
+    const verb = nodes.length === 1 ? "gets" : "get";
+    return `the first document: ${countText(nodes.length, "node")} ${verb} all of it`;
   }
   if (changes === 0) return "nothing to do";
   const touched = nodes.some(({ steps }) => steps.some(({ connections }) => connections !== untouched));
