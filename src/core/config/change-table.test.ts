@@ -30,15 +30,15 @@ describe("the table of what can change", () => {
   });
 
   it("has words for what it does not know", () => {
-    const odd = { ...before, firewall: { log: true, rules: [{ id: "ssh", accept: true }] } };
-    const after = { ...before, firewall: { log: false, rules: [{ id: "web", accept: true }] } };
+    const odd = { ...before, wishes: { log: true, rules: [{ id: "ssh", accept: true }] } };
+    const after = { ...before, wishes: { log: false, rules: [{ id: "web", accept: true }] } };
     const said = documentDifference(odd, after).map((change) => sayChange(change, { before: odd, after }));
     assert.deepEqual(
       said.map(({ sentence, isKnown }) => [sentence, isKnown]),
       [
-        ["firewall.log is turned off", false],
-        ["ssh is removed from firewall.rules", false],
-        ["web is added to firewall.rules", false],
+        ["wishes.log is turned off", false],
+        ["ssh is removed from wishes.rules", false],
+        ["web is added to wishes.rules", false],
       ],
     );
   });

@@ -3,6 +3,7 @@ import type { PlanPart } from "../../contract/config-plan.ts";
 import { type ChangeContext, type ChangeEffect, type ChangeEntry, matchPattern } from "./change-entry.ts";
 import { itemSentence, valueSentence, writtenPath } from "./change-words.ts";
 import type { DocumentChange } from "./document-difference.ts";
+import { firewallChanges } from "./firewall-changes.ts";
 import { groupChanges } from "./group-changes.ts";
 import { natChanges } from "./nat-changes.ts";
 import { nodeChanges } from "./node-changes.ts";
@@ -15,6 +16,7 @@ const table: readonly ChangeEntry[] = [
   ...nodeChanges,
   ...groupChanges,
   ...natChanges,
+  ...firewallChanges,
   {
     pattern: "cluster",
     part: "failover",
@@ -61,6 +63,15 @@ const table: readonly ChangeEntry[] = [
   },
   { pattern: "arbiter.*", part: "control", say: setting },
   {
+    pattern: "api",
+    part: "api",
+    say: ({ change }) =>
+      change.kind === "removed" ? "the API no longer listens" : "the API listens: users may ask over HTTPS",
+  },
+  { pattern: "api.**", part: "api", say: setting },
+  { pattern: "logging.level", part: "control", say: setting },
+  { pattern: "logging.**", part: "rules", say: setting },
+  {
     pattern: "keys.directory",
     part: "keys",
     say: ({ change }) => ({ sentence: valueSentence("the folder of the keys", change), movesRole: true }),
@@ -83,6 +94,8 @@ export interface SaidChange extends ChangeEffect {
   readonly path: string;
   /** Whether a row of the table knows it. */
   readonly isKnown: boolean;
+  /** Where an item is added to a list, removed from it or moved in it: the list. */
+  readonly item: { readonly list: string; readonly kind: DocumentChange["kind"] } | undefined;
 }
 
 /** What a change means, in words. */
@@ -96,9 +109,16 @@ export function sayChange(
     if (names === undefined) continue;
     const said = entry.say({ change, names, before, after });
     const effect = typeof said === "string" ? { sentence: said } : said;
-    return { part: entry.part, ...effect, path, isKnown: entry !== anything };
+    return { part: entry.part, ...effect, path, isKnown: entry !== anything, item: itemOf(change) };
   }
   throw new Error("the last pattern fits everything");
+}
+
+function itemOf(change: DocumentChange): SaidChange["item"] {
+  const isItem = change.kind === "moved" || change.kind === "removed" || change.kind === "added";
+  return isItem && change.inList === true
+    ? { list: writtenPath(change.path.slice(0, -1)), kind: change.kind }
+    : undefined;
 }
 
 /** Settings that say by their path what they are. */

@@ -15,10 +15,16 @@ export type DocumentChange =
       readonly value: unknown;
       /** In a list: the id of the item before it, null at the beginning. Absent in maps. */
       readonly follows?: string | null;
+      readonly inList?: true;
     }
-  | { readonly kind: "removed"; readonly path: ChangePath; readonly value: unknown }
+  | { readonly kind: "removed"; readonly path: ChangePath; readonly value: unknown; readonly inList?: true }
   | { readonly kind: "changed"; readonly path: ChangePath; readonly before: unknown; readonly after: unknown }
-  | { readonly kind: "moved"; readonly path: ChangePath; readonly follows: string | null };
+  | {
+      readonly kind: "moved";
+      readonly path: ChangePath;
+      readonly follows: string | null;
+      readonly inList: true;
+    };
 
 /** What differs, in the order of the new document; what is gone comes before what is new in the same place. */
 export function documentDifference(before: ClusterDocument, after: ClusterDocument): DocumentChange[] {
@@ -82,14 +88,14 @@ function listDifference(before: Items, after: Items, path: ChangePath): Document
   const stays = inPlace(before, after);
   let follows: string | null = null;
   const changes: DocumentChange[] = gone.map((id) => ({
-    ...({ kind: "removed", path: [...path, id] } as const),
+    ...({ kind: "removed", path: [...path, id], inList: true } as const),
     value: before.get(id),
   }));
   for (const [id, value] of after) {
     const place = [...path, id];
-    if (!before.has(id)) changes.push({ kind: "added", path: place, value, follows });
+    if (!before.has(id)) changes.push({ kind: "added", path: place, value, follows, inList: true });
     else {
-      if (!stays.has(id)) changes.push({ kind: "moved", path: place, follows });
+      if (!stays.has(id)) changes.push({ kind: "moved", path: place, follows, inList: true });
       changes.push(...difference(before.get(id), value, place));
     }
     follows = id;

@@ -41,6 +41,8 @@ export const groupChanges: readonly ChangeEntry[] = [
       return { sentence, connections };
     },
   },
+  { pattern: "groups.*.routedNetworks.*", part: "rules", say: routedNetworks },
+  { pattern: "groups.*.routedNetworks.*.*", part: "rules", say: routedNetworks },
   { pattern: "groups.*.unicastPeers.*", part: "failover", say: unicastPeers },
   { pattern: "groups.*.unicastPeers.*.*", part: "failover", say: unicastPeers },
   { pattern: "groups.*.routerAdvertisements.*", part: "failover", say: routerAdvertisements },
@@ -180,6 +182,13 @@ function firstChoice(
 export function bestNode({ groups }: ClusterDocument, group: string): string {
   const ranked = Object.entries(groups[group]?.priorities ?? {}).sort(([, a], [, b]) => b - a);
   return ranked[0]?.[0] ?? "";
+}
+
+/** Networks that routers send here: no node has an address of them, they are only translated to. */
+function routedNetworks({ change, names: [group = "", face = "", network] }: ChangeContext): string {
+  const where = `the networks that are routed to group ${group} on ${face}`;
+  if (network !== undefined) return itemSentence("", where, change);
+  return change.kind === "removed" ? `${where} are no longer known` : `${where} are known`;
 }
 
 function unicastPeers({ change, names: [group = "", face = "", peer] }: ChangeContext): string {

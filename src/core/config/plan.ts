@@ -10,10 +10,12 @@ import { documentRevision } from "../../contract/document-revision.ts";
 import { type AffectedPart, affectedParts } from "./affected-parts.ts";
 import { type SaidChange, sayChange } from "./change-table.ts";
 import { countText, listText } from "./change-words.ts";
+import { condensed } from "./condense-steps.ts";
 import { type DocumentChange, documentDifference } from "./document-difference.ts";
 import { planHazards } from "./plan-hazards.ts";
 import { type ActiveNodes, roleMoves } from "./role-moves.ts";
 import { textDifference } from "./text-difference.ts";
+import { withoutContent } from "./without-content.ts";
 
 export interface PlannedDocument {
   /** What the text is called in the difference. */
@@ -36,9 +38,9 @@ export interface PlanOptions {
 /** What it would do to each node, its connections and its role, if `after` became the cluster's document. */
 export function planChange(options: PlanOptions): Plan {
   const after = options.after.document;
-  const before = options.before?.document ?? emptyLike(after);
+  const before = options.before?.document ?? withoutContent(after);
   const changes = documentDifference(before, after).filter((change) => !belongsToNode(change, before, after));
-  const said = changes.map((change) => sayChange(change, { before, after }));
+  const said = condensed(changes.map((change) => sayChange(change, { before, after })));
   const names = [...new Set([...Object.keys(before.nodes), ...Object.keys(after.nodes)])];
   const parts = new Map(
     names.map((node) => [node, affectedParts(options.before?.document, after, node)] as const),
@@ -61,7 +63,7 @@ export function planChange(options: PlanOptions): Plan {
   const plan = {
     revisionBefore: isFirst ? null : documentRevision(before),
     revision: documentRevision(after),
-    changes: changes.length,
+    changes: said.length,
     ...{ nodes, groups, ...hazards },
     difference: textDifference(
       { name: options.before?.name ?? "/dev/null", text: options.before?.text ?? "" },
@@ -69,12 +71,6 @@ export function planChange(options: PlanOptions): Plan {
     ),
   };
   return { summary: summaryOf(plan), ...plan };
-}
-
-/** A document with nothing in it, as far as what is named is concerned: all of it is added then. */
-function emptyLike(after: ClusterDocument): ClusterDocument {
-  const { arbiter: _arbiter, metrics: _metrics, ...rest } = after;
-  return { ...rest, nodes: {}, groups: {}, nat: { ...after.nat, source: [], helpers: [] } };
 }
 
 /** A node that comes or goes brings its priorities along. */
