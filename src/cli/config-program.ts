@@ -16,7 +16,92 @@ Examples:
   tocha config set groups.main.priorities.gw2 150         change one value in the file
   tocha config edit                                       open the file in an editor, checked`,
     )
-    .addCommand(planCommand());
+    .addCommand(planCommand())
+    .addCommand(setCommand())
+    .addCommand(unsetCommand())
+    .addCommand(editCommand());
+}
+
+function fileOption(): Option {
+  return new Option("-f, --file <file>", "the document").default(defaultDocumentPath);
+}
+
+function setCommand(): Command {
+  return new Command("set")
+    .description("set one value in the file: checked, and shown as a plan, before it is written")
+    .argument(
+      "<path>",
+      "where: keys with dots between them; items of lists by their ids, or [0], or [+] for a new one",
+    )
+    .argument("<value>", "what: as it would stand in the file")
+    .addOption(fileOption())
+    .option("--dry-run", "only show what would change")
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      `
+Comments stay, and so does everything else in the file. What is not valid is not written.
+Only the file is changed: what the cluster runs stays as it is.
+Exit status: 0: written, or nothing to do; 2: the result would not be valid, or the path leads nowhere.
+
+Examples:
+  tocha config set groups.main.priorities.gw2 150
+  tocha config set 'groups.main.addresses.wan[+]' 192.0.2.9/24
+  tocha config set nat.source.office.to 192.0.2.9
+  tocha config set 'nat.source[+]' '{ id: lab, from: 10.3.0.0/24, out: wan, to: 192.0.2.1 }'`,
+    )
+    .action(
+      exits(async (path, value, options) => {
+        const { configSet } = await import("./commands/config-set.ts");
+        return configSet(path, value, options);
+      }),
+    );
+}
+
+function unsetCommand(): Command {
+  return new Command("unset")
+    .description("take one value, or all below a key, out of the file")
+    .argument("<path>", "where, as in set; an item of a list of addresses by itself in brackets")
+    .addOption(fileOption())
+    .option("--dry-run", "only show what would change")
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      `
+As "tocha config set". What is taken away has its default again, where it has one.
+
+Examples:
+  tocha config unset nat.source.lab
+  tocha config unset 'groups.main.addresses.wan[192.0.2.9/24]'
+  tocha config unset metrics`,
+    )
+    .action(
+      exits(async (path, options) => {
+        const { configUnset } = await import("./commands/config-set.ts");
+        return configUnset(path, options);
+      }),
+    );
+}
+
+function editCommand(): Command {
+  return new Command("edit")
+    .description("open the file in an editor: checked, and shown as a plan, before it is written")
+    .addOption(fileOption())
+    .addHelpText(
+      "after",
+      `
+The editor is $VISUAL, or $EDITOR, or vi, and gets a copy. What is not valid can be edited again, and is never written.
+Exit status: 0: written, or nothing was changed; 1: left; 2: left, and not valid.
+
+Example:
+  EDITOR=nano tocha config edit`,
+    )
+    .action(
+      exits(async (options) => {
+        const { configEdit } = await import("./commands/config-edit.ts");
+        return configEdit(options);
+      }),
+    );
 }
 
 function planCommand(): Command {

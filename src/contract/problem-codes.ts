@@ -5,6 +5,8 @@
 export const problemCodes = {
   // The file itself.
   "unreadable-file": "A file is missing, or may not be read.",
+  "file-changed": "Somebody else has changed a file while it was edited.",
+  "editor-failed": "The editor did not end well.",
   "yaml-syntax": "The text is not YAML.",
   "document-too-large": "The text is longer, deeper or has more aliases than a cluster document may have.",
   "empty-document": "The file holds no document.",
