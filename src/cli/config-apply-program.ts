@@ -11,6 +11,7 @@ export function configApplyCommands(): readonly Command[] {
     stateCommand(),
     historyCommand(),
     showCommand(),
+    diffCommand(),
     rollbackCommand(),
     chooseCommand(),
   ];
@@ -21,6 +22,7 @@ function confirmOptions(command: Command): Command {
     .option("-m, --message <text>", "why, for the history", "")
     .option("--confirm-within <seconds>", "how long the change waits to be confirmed, 5 to 3600", "60")
     .option("--no-confirm", "leave it unconfirmed: `tocha config confirm` keeps it, else it is taken back")
+    .option("--force", "also where the plan says that it is better not done")
     .option("-y, --yes", "confirm at once, also at a terminal");
 }
 
@@ -128,6 +130,29 @@ Examples:
       exits(async (revision, options) => {
         const { configShow } = await import("./commands/config-history.ts");
         return configShow(revision, options);
+      }),
+    );
+}
+
+function diffCommand(): Command {
+  return socketOptions(new Command("diff"))
+    .description("show what is different between two revisions, or between one and what applies")
+    .argument("<from>", "a revision, by its number or its id")
+    .argument("[to]", "another one (default: what applies)")
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      `
+Exit status 0: the same; 1: they differ.
+
+Examples:
+  tocha config diff 11
+  tocha config diff 11 12`,
+    )
+    .action(
+      exits(async (from, to, options) => {
+        const { configDiff } = await import("./commands/config-history.ts");
+        return configDiff(from, to, options);
       }),
     );
 }

@@ -30,6 +30,7 @@ const unavailableCodes: ReadonlySet<string> = new Set<ProblemCode>([
 
 const inputCodes: ReadonlySet<string> = new Set<ProblemCode>([
   "unreadable-file",
+  "yaml-syntax",
   "bad-usage",
   "bad-filter",
   "bad-name",

@@ -8,7 +8,10 @@ import { indent, type Paper, wrap } from "./terminal.ts";
 export function problemText(
   problem: Problem,
   paper: Paper,
-  { source, severity = "error" }: { source?: string | undefined; severity?: "error" | "notice" } = {},
+  {
+    source,
+    severity = "error",
+  }: { source?: string | undefined; severity?: "error" | "warning" | "notice" } = {},
 ): string {
   const { file, line, column, code, message, path, hint } = problem;
   const colour = severity === "error" ? "red" : "yellow";

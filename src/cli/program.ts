@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { exits, outputOption, socketOptions } from "./command-options.ts";
-import { configApplyCommands } from "./config-apply-program.ts";
+import { configCommand } from "./config-program.ts";
 import { connectionsCommand, metricsCommand } from "./connections-program.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
@@ -67,6 +67,7 @@ function buildProgram(lab: Command): Command {
       `
 Examples:
   tocha check cluster.yaml                 is the document right?
+  tocha config plan cluster.yaml           what would it change?
   tocha keys init --node gw1               make the keys of a new cluster
   tocha run --config cluster.yaml          be a gateway
   tocha status                             how is the cluster?
@@ -83,13 +84,13 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
   const commands = [
     runCommand(),
     checkCommand(),
+    configCommand(),
     statusCommand(),
     connectionsCommand(),
     metricsCommand(),
     failoverCommand(),
     switchoverCommand(),
     nodeCommand(),
-    configCommand(),
     keysCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));
@@ -183,22 +184,6 @@ Examples:
         return status(options);
       }),
     );
-}
-
-function configCommand(): Command {
-  const command = new Command("config")
-    .description("change the cluster's document: on all nodes or on none, with a history and a way back")
-    .helpCommand(false)
-    .addHelpText(
-      "after",
-      `
-Examples:
-  tocha config apply -m "guests may print"     /etc/tocha/cluster.yaml is to apply
-  tocha config history                         who changed what, and when
-  tocha config rollback 11                     back to revision 11`,
-    );
-  for (const one of configApplyCommands()) command.addCommand(one);
-  return command;
 }
 
 function switchoverCommand(): Command {

@@ -52,6 +52,8 @@ export const applyRequestSchema = z.strictObject({
   author: z.string().min(1).max(200),
   /** The revision that the text was made from; null: before the first; left out: whatever applies. */
   base: revisionIdSchema.nullable().optional(),
+  /** Also where the plan says that it is better not done. */
+  force: z.boolean().default(false),
   confirmSeconds: z.int().min(CONFIRM_SECONDS.least).max(CONFIRM_SECONDS.most).default(CONFIRM_SECONDS.usual),
 });
 

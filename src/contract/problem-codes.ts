@@ -5,6 +5,8 @@
 export const problemCodes = {
   // The file itself.
   "unreadable-file": "A file is missing, or may not be read.",
+  "file-changed": "Somebody else has changed a file while it was edited.",
+  "editor-failed": "The editor did not end well.",
   "yaml-syntax": "The text is not YAML.",
   "document-too-large": "The text is longer, deeper or has more aliases than a cluster document may have.",
   "empty-document": "The file holds no document.",
@@ -67,6 +69,16 @@ export const problemCodes = {
   "duplicate-port": "Two services use the same port.",
   // Good to know: the document is valid.
   "masquerade-not-kept": "Connections behind a masquerade rule do not survive a takeover.",
+  // Plans: between two documents that are each valid.
+  "plan-removes-active": "A change would remove a node that is active.",
+  "plan-cuts-sync": "A change would move all nodes away at once from where they speak to each other.",
+  "plan-nodes-deaf": "While a change is carried out, nodes would hear nothing of each other.",
+  "plan-cuts-caller": "A change may cut off the one who asks for it.",
+  "plan-streams-pause": "While a change is carried out, new connections are not mirrored.",
+  "plan-own-addresses": "A node must have its own addresses before a change.",
+  "plan-address-moves": "A virtual address moves from one group to another.",
+  "plan-other-routers": "Other routers must be changed together with a group.",
+  "plan-keys-move": "The keys must be in another folder before a change.",
   // Keys.
   "keys-exist": "Keys exist already and are not overwritten.",
   "missing-ca-key": "The private key of the cluster's authority is not in this folder.",

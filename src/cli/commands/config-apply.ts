@@ -8,9 +8,13 @@ import {
   CONFIRM_SECONDS,
   type TransactionAnswer,
 } from "../../contract/config-operations.ts";
+import { readDocument } from "../../contract/read-document.ts";
+import { planChange } from "../../core/config/plan.ts";
 import { author } from "../author.ts";
 import { DocumentProblems, readDocumentFile } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
+import { planText } from "../plan-text.ts";
+import { readRunning } from "../running-document.ts";
 import { paperOf } from "../terminal.ts";
 
 /** Nodes check the rules, and roles may be started again one after the other. */
@@ -31,6 +35,7 @@ export interface ApplyOptions extends ConfigOptions {
   readonly confirmWithin: string;
   readonly confirm: boolean;
   readonly yes?: boolean;
+  readonly force?: boolean;
 }
 
 /** Makes the document of a file apply on the whole cluster. */
@@ -51,11 +56,18 @@ export async function configRollback(wish: string, options: ApplyOptions): Promi
 async function applyText(text: string, options: ApplyOptions): Promise<ExitStatus> {
   const confirmSeconds = seconds(options.confirmWithin);
   const client = new ControlClient(await findSocket(options));
-  const { head } = await client.ask("config");
-  const answer = await client.ask("config.apply", {
-    body: { text, message: options.message, author: author(), base: head?.id ?? null, confirmSeconds },
-    timeoutMs: APPLY_LIMIT_MS,
-  });
+  const { head, text: running } = await client.ask("config");
+  if (options.output === "text" && text !== running) await showWhatChanges(text, options);
+  const { message, force = false } = options;
+  const body = { text, message, author: author(), base: head?.id ?? null, confirmSeconds, force };
+  const answer = await client
+    .ask("config.apply", { body, timeoutMs: APPLY_LIMIT_MS })
+    .catch((error: unknown) => {
+      // The node has looked whether a change is under way, too.
+      if (error instanceof ProblemError && error.problem.code === "no-change") return undefined;
+      throw error;
+    });
+  if (answer === undefined) return nothingToDo(head?.number, options);
   if (options.output === "text") process.stdout.write(madeText(answer));
   if (!options.confirm) return told(answer, undefined, options);
   const isAsked = process.stdin.isTTY && process.stdout.isTTY && options.yes !== true;
@@ -66,6 +78,25 @@ async function applyText(text: string, options: ApplyOptions): Promise<ExitStatu
     client.ask("config.confirm", { body: { transaction }, timeoutMs: SETTLE_LIMIT_MS }),
   );
   return told(answer, settled, options);
+}
+
+async function showWhatChanges(text: string, wish: SocketWish): Promise<void> {
+  const { document: before, activeNodes } = await readRunning(wish);
+  const { document } = readDocument(text, "wished");
+  if (document === undefined) return;
+  const after = { name: "wished", text, document };
+  process.stdout.write(`${planText(planChange({ before, after, activeNodes }), paperOf(process.stdout))}\n`);
+}
+
+function nothingToDo(number: number | undefined, { output }: ApplyOptions): ExitStatus {
+  const applies =
+    number === undefined ? "the document applies already" : `revision ${number} applies already`;
+  process.stdout.write(
+    output === "json"
+      ? `${JSON.stringify({ number: number ?? null, changed: false })}\n`
+      : `nothing to do: ${applies}\n`,
+  );
+  return exitStatus.ok;
 }
 
 /** Keeps what was made. */

@@ -2,7 +2,9 @@ import { ProblemError } from "../../base/problem.ts";
 import { ControlClient } from "../../client/control-client.ts";
 import { findSocket } from "../../client/find-socket.ts";
 import type { ConfigState } from "../../contract/config-operations.ts";
+import { textDifference } from "../../core/config/text-difference.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
+import { differenceText } from "../plan-text.ts";
 import { tableLines } from "../table.ts";
 import { paperOf } from "../terminal.ts";
 import type { ConfigOptions } from "./config-apply.ts";
@@ -57,6 +59,24 @@ export async function configShow(
       : await client.ask("config.revision", { parameters: { revision } });
   process.stdout.write(output === "json" ? `${JSON.stringify(answer)}\n` : answer.text);
   return exitStatus.ok;
+}
+
+/** Shows how two revisions differ. */
+export async function configDiff(
+  from: string,
+  to: string | undefined,
+  { output, ...wish }: ConfigOptions,
+): Promise<ExitStatus> {
+  const client = new ControlClient(await findSocket(wish));
+  const textOf = async (revision: string | undefined) => {
+    if (revision === undefined) return { name: "running", text: (await client.ask("config")).text };
+    const { number, text } = await client.ask("config.revision", { parameters: { revision } });
+    return { name: `revision ${number}`, text };
+  };
+  const difference = textDifference(await textOf(from), await textOf(to));
+  if (output === "json") process.stdout.write(`${JSON.stringify({ difference })}\n`);
+  else process.stdout.write(differenceText(difference, paperOf(process.stdout)));
+  return difference === "" ? exitStatus.ok : exitStatus.notOk;
 }
 
 /** What applies on the node, and what is under way. */

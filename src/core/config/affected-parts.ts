@@ -55,8 +55,8 @@ export function affectedParts(
 const readBy: Readonly<Record<AffectedPart, (document: ClusterDocument, node: string) => unknown>> = {
   rules: (document, node) => gatewayRuleset(document, node),
   sysctls: (document, node) => gatewaySysctls(document, node).map(({ name, value }) => ({ name, value })),
-  // No document has any yet.
-  routes: () => undefined,
+  // A route that names no interface takes the one whose network has its next router.
+  routes: (document, node) => withInterfaces(partOf(document, "routes"), document, node),
   control: (document, node) => ({
     cluster: document.cluster,
     sync: syncOf(document),
@@ -80,7 +80,10 @@ const readBy: Readonly<Record<AffectedPart, (document: ClusterDocument, node: st
     own: ownAddressesOnFaces(document),
     replication: document.replication,
     groups: Object.fromEntries(
-      groupsOf(document).map(({ name, intervalMs, addresses }) => [name, { intervalMs, addresses }]),
+      groupsOf(document).map(({ name, ...group }) => [
+        name,
+        { intervalMs: group.intervalMs, addresses: group.addresses, routed: partOf(group, "routedNetworks") },
+      ]),
     ),
     births: document.replication.shortExchanges || document.nat.helpers.length > 0,
     keys: document.keys,
@@ -103,6 +106,7 @@ const readBy: Readonly<Record<AffectedPart, (document: ClusterDocument, node: st
   // It removes the addresses of a failover role that is lost, and renews their lifetimes, which the interval gives.
   supervisor: (document, node) => ({
     devices: faceDevices(document, node),
+    logging: partOf(partOf(document, "logging"), "level"),
     groups: Object.fromEntries(
       groupsOf(document).map(({ name, addresses, intervalMs, virtualMac, virtualRouterId }) => [
         name,
@@ -111,9 +115,20 @@ const readBy: Readonly<Record<AffectedPart, (document: ClusterDocument, node: st
     ),
   }),
   keys: (document) => document.keys,
-  // No document has any yet.
-  api: () => undefined,
+  api: (document, node) => withInterfaces(partOf(document, "api"), document, node),
 };
+
+/** A part that a document may have; undefined where it does not. */
+function partOf(whole: unknown, name: string): unknown {
+  if (typeof whole !== "object" || whole === null) return undefined;
+  return Object.entries(whole).find(([key]) => key === name)?.[1];
+}
+
+/** What depends on where a node's own addresses are, if it is there at all. */
+function withInterfaces(part: unknown, document: ClusterDocument, node: string): unknown {
+  const isThere = part !== undefined && !(Array.isArray(part) && part.length === 0);
+  return isThere ? { part, interfaces: document.nodes[node]?.interfaces } : undefined;
+}
 
 /** Each node's interface between the nodes; the first address counts. */
 function syncOf(document: ClusterDocument): unknown {
@@ -139,9 +154,11 @@ function faceDevices(document: ClusterDocument, node: string): unknown {
   return Object.fromEntries(faces.map((face) => [face, document.nodes[node]?.interfaces[face]?.device]));
 }
 
-/** The checks are made by the control role, which tells the failover role what they come to; accept mode is a rule. */
-function failoverOf({ checks: _checks, acceptMode: _acceptMode, ...group }: ClusterGroup): unknown {
-  return group;
+/** What of a group is not for elections: rules, and checks, which the control role makes and tells the failover role of. */
+const notForElections: ReadonlySet<string> = new Set(["acceptMode", "checks", "routedNetworks"]);
+
+function failoverOf(group: ClusterGroup): unknown {
+  return Object.fromEntries(Object.entries(group).filter(([key]) => !notForElections.has(key)));
 }
 
 /** It explains the elections, makes the checks, and watches for the first packet after a takeover. */

@@ -81,14 +81,18 @@ type Path = readonly (string | number)[];
 export interface Edit {
   readonly path: Path;
   readonly value?: unknown;
+  /** What must change with it, so that the document stays valid. */
+  readonly also?: Edit;
 }
 
 export function edited(text: string, ...edits: readonly Edit[]): string {
   const yaml = parseDocument(text);
-  for (const { path, value } of edits) {
+  const carryOut = ({ path, value, also }: Edit): void => {
     if (value === undefined) yaml.deleteIn(path);
     else yaml.setIn(path, yaml.createNode(value));
-  }
+    if (also !== undefined) carryOut(also);
+  };
+  edits.forEach(carryOut);
   return yaml.toString();
 }
 
@@ -124,7 +128,7 @@ export const singleChanges: readonly Edit[] = [
   { path: [...main, "pulseInterval"], value: "10ms" },
   { path: [...main, "preempt"], value: false },
   { path: [...main, "preemptDelay"], value: "2m" },
-  { path: [...main, "priorities"], value: { gw1: 110, gw2: 150 } },
+  { path: [...main, "priorities", "gw2"], value: 150 },
   { path: [...main, "addresses", "wan"], value: ["2001:db8::1/64", "192.0.2.1/24", "192.0.2.9/24"] },
   { path: [...main, "addresses", "mgmt"], value: ["10.9.0.1/24"] },
   { path: ["groups", "second", "interval"], value: "2s" },
@@ -156,6 +160,7 @@ export const singleChanges: readonly Edit[] = [
   { path: check("internet", "rise"), value: 3 },
   { path: check("internet", "fall"), value: 4 },
   { path: check("internet", "weight"), value: 40 },
+  { path: check("provider", "veto"), value: false, also: { path: check("provider", "weight"), value: 20 } },
   { path: [...main, "checks", "provider"] },
   { path: ["nat", "source", 0, "id"], value: "desks" },
   { path: ["nat", "source", 1, "from"], value: ["10.1.0.128/26"] },

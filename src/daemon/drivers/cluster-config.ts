@@ -1,4 +1,5 @@
 import { type Problem, ProblemError } from "../../base/problem.ts";
+import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import type {
   ApplyAnswer,
   ApplyWish,
@@ -6,11 +7,14 @@ import type {
   PrepareRequest,
   TransactionAnswer,
 } from "../../contract/config-operations.ts";
+import type { Plan } from "../../contract/config-plan.ts";
 import type { Revision, RevisionEntry } from "../../contract/config-revision.ts";
 import { readDocument } from "../../contract/read-document.ts";
 import type { ClusterStatus } from "../../contract/status.ts";
 import { affectedParts } from "../../core/config/affected-parts.ts";
 import { makeOrder } from "../../core/config/make-order.ts";
+import { planChange } from "../../core/config/plan.ts";
+import { planSentences } from "../../core/config/plan-sentences.ts";
 import { ConfigPeers, type ConfigPeersOptions, wentApart } from "./config-peers.ts";
 import { busy, newTransaction } from "./pending-changes.ts";
 
@@ -73,7 +77,8 @@ export class ClusterConfig {
     await this.#peers.follow(states);
     this.#checkBase(wish, states);
     const before = node.settings.document;
-    const revisions = await this.#newRevisions(wish);
+    const plan = await this.#plan(wish, after.document);
+    const revisions = await this.#newRevisions(wish, planSentences(plan));
     const last = revisions.at(-1);
     if (last === undefined) throw new Error("a change has a revision");
     const transaction = newTransaction();
@@ -156,8 +161,24 @@ export class ClusterConfig {
     return answerOf({ transaction: head.id, number: head.number, nodes: [...states.keys()] }, failed);
   }
 
+  /** @throws ProblemError where the change is better not made */
+  async #plan({ text, force }: ApplyWish, document: ClusterDocument): Promise<Plan> {
+    const { settings, text: before } = this.#options.node;
+    const { groups } = await this.#options.status();
+    const plan = planChange({
+      before: { name: "running", text: before, document: settings.document },
+      after: { name: "wished", text, document },
+      activeNodes: Object.fromEntries(groups.map(({ name, activeNode }) => [name, activeNode])),
+    });
+    const [refusal] = plan.refusals;
+    if (refusal === undefined || force) return plan;
+    const { code, message, hint } = refusal;
+    const forced = "With --force it is made all the same.";
+    throw new ProblemError({ code, message, hint: hint === undefined ? forced : `${hint} ${forced}` });
+  }
+
   /** The revisions of a change: its own, and before the first one that which it begins with. */
-  async #newRevisions(wish: ApplyWish): Promise<Revision[]> {
+  async #newRevisions(wish: ApplyWish, plan: readonly string[]): Promise<Revision[]> {
     const { node } = this.#options;
     const at = `${new Date().toISOString().slice(0, 19)}Z`;
     const made: Revision[] = [];
@@ -166,7 +187,7 @@ export class ClusterConfig {
     const parent = made[0] ?? node.head;
     await make({
       ...{ number: (parent?.number ?? 0) + 1, parent: parent?.id ?? null, author: wish.author, at },
-      ...{ message: wish.message, plan: [], text: wish.text },
+      ...{ message: wish.message, plan: [...plan], text: wish.text },
     });
     return made;
   }

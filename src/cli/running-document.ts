@@ -1,0 +1,31 @@
+import { ProblemError } from "../base/problem.ts";
+import { ControlClient } from "../client/control-client.ts";
+import { findSocket, type SocketWish } from "../client/find-socket.ts";
+import { readDocument } from "../contract/read-document.ts";
+import type { PlannedDocument } from "../core/config/plan.ts";
+import type { ActiveNodes } from "../core/config/role-moves.ts";
+
+/** What a plan must know of a running cluster. */
+export interface RunningCluster {
+  readonly document: PlannedDocument;
+  readonly activeNodes: ActiveNodes;
+}
+
+/** Asks a running node for its document, and who is active. Throws ProblemError. */
+export async function readRunning(wish: SocketWish): Promise<RunningCluster> {
+  const client = new ControlClient(await findSocket(wish));
+  const [{ text }, { groups }] = await Promise.all([client.ask("config"), client.status()]);
+  const name = "running";
+  const { document, problems } = readDocument(text, name);
+  if (document === undefined) {
+    throw new ProblemError({
+      code: "bad-answer",
+      message: `this version of tocha does not understand the document that runs: ${problems[0].message}`,
+      hint: "Use the same release for this command as on the nodes, or compare files: --against FILE.",
+    });
+  }
+  return {
+    document: { name, text, document },
+    activeNodes: Object.fromEntries(groups.map((group) => [group.name, group.activeNode])),
+  };
+}

@@ -1,0 +1,60 @@
+import { type Plan, untouched } from "../../contract/config-plan.ts";
+import { type Edit, edited, parsed } from "./changes.test-data.ts";
+import { type PlanOptions, planChange } from "./plan.ts";
+
+/** Two gateways as most people have them. */
+export const pairDocument = `cluster: campus
+nodes:
+  gw1:
+    interfaces:
+      lan: { device: eth0, addresses: [10.1.0.2/24] }
+      wan: { device: eth1, addresses: [192.0.2.2/24] }
+      sync: { device: eth2, addresses: [10.255.0.1/24] }
+  gw2:
+    interfaces:
+      lan: { device: eth0, addresses: [10.1.0.3/24] }
+      wan: { device: eth1, addresses: [192.0.2.3/24] }
+      sync: { device: eth2, addresses: [10.255.0.2/24] }
+groups:
+  main:
+    virtualRouterId: 51
+    priorities: { gw1: 110, gw2: 100 }
+    addresses:
+      lan: [10.1.0.1/24]
+      wan: [192.0.2.1/24, 192.0.2.5/24]
+nat:
+  source:
+    - { id: office, from: 10.1.0.0/25, out: wan, to: 192.0.2.1 }
+    - { id: lab, from: 10.1.0.128/25, out: wan, to: 192.0.2.5 }
+replication: { interface: sync }
+`;
+
+export function planOf(
+  text: string,
+  edits: readonly Edit[],
+  known: Pick<PlanOptions, "activeNodes" | "callerAddress"> = {},
+): Plan {
+  const after = edited(text, ...edits);
+  return planChange({
+    before: { name: "old.yaml", text, document: parsed(text) },
+    after: { name: "new.yaml", text: after, document: parsed(after) },
+    ...known,
+  });
+}
+
+/** A plan as lines, nodes with the same step together. */
+export function planLines({ nodes, groups, warnings, refusals }: Plan): string[] {
+  const lines = new Map<string, string[]>();
+  for (const { node, steps } of nodes) {
+    for (const { sentence, connections } of steps) {
+      const line = connections === untouched ? sentence : `${sentence} ! ${connections}`;
+      lines.set(line, [...(lines.get(line) ?? []), node]);
+    }
+  }
+  return [
+    ...[...lines].map(([line, names]) => `${names.join(", ")}: ${line}`),
+    ...groups.map(({ sentence }) => sentence),
+    ...warnings.map(({ code, message }) => `warning ${code}: ${message}`),
+    ...refusals.map(({ code, message }) => `refused ${code}: ${message}`),
+  ];
+}
