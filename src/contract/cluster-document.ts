@@ -5,6 +5,7 @@ import {
   device,
   duration,
   endpoint,
+  gitRemote,
   interfaceAddress,
   nameOf,
   network,
@@ -236,6 +237,18 @@ export const clusterDocumentSchema = z
       .meta({
         description:
           "An etcd that decides which of two nodes stays active when they do not hear each other. Default none.",
+      }),
+    history: z
+      .strictObject({
+        remote: gitRemote.meta({
+          description:
+            "A git repository that every revision is sent to: any URL that git knows. Root's ssh keys and git's credential helpers count; passwords do not belong here.",
+          examples: ["ssh://git@backup.example/tocha.git"],
+        }),
+      })
+      .optional()
+      .meta({
+        description: "Where the history of this document is kept besides the nodes. Default: nowhere.",
       }),
     keys: z
       .strictObject({

@@ -34,6 +34,8 @@ export const configStateSchema = z.looseObject({
   change: changeViewSchema.nullable(),
   /** The node whose history and this one's own went apart. */
   diverged: z.array(z.looseObject({ node: z.string(), id: revisionIdSchema, number: z.number() })),
+  /** Where the history is sent, and why it could not be; absent where the document names nothing, and before the first try. */
+  remote: z.looseObject({ url: z.string(), problem: z.string().nullable() }).optional(),
   /** The file that the node was started with says something else than what applies; null: it does not. */
   fileDiffers: z.string().nullable(),
 });

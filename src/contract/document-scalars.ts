@@ -304,3 +304,25 @@ export const endpoint = z
     });
   })
   .meta({ pattern: endpointPattern, examples: ["https://10.9.0.5:2379"] });
+
+// What git takes for another machine or a folder. A text that begins with a hyphen would be an option, one with :: a program.
+const gitRemotePattern =
+  "^((ssh|https|git|file)://[^\\s]+|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\\s:][^\\s]*|/[^\\s]+)$";
+
+export const gitRemote = z
+  .string()
+  .max(4096)
+  .superRefine((text, context) => {
+    if (!new RegExp(gitRemotePattern).test(text)) {
+      refuse(context, `"${clip(text)}" is not a git repository`, {
+        code: "bad-remote",
+        hint: "Write it as ssh://git@backup.example/tocha.git, https://…, or a folder as /srv/backup/tocha.git.",
+      });
+    } else if (URL.canParse(text) && new URL(text).password !== "") {
+      refuse(context, "a password does not belong into the document", {
+        code: "bad-remote",
+        hint: "Take it out, and give git a credential helper or an ssh key of root.",
+      });
+    }
+  })
+  .meta({ pattern: gitRemotePattern });

@@ -1,7 +1,7 @@
 /** A document is changed on a running cluster: on all nodes or on none, with a way back and one history. Needs root. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -239,6 +239,32 @@ test("a virtual address more: roles start again one after the other, and no conn
   assert.match(addressOn(activeNode ?? ""), /192\.0\.2\.77/);
   for (const node of ["gw1", "gw2"]) assert.equal(await numberOn(node), 7);
   await assertAllGoOn();
+});
+
+test("a remote repository gets every revision; one that cannot be reached is told of", async () => {
+  const remote = mkdtempSync(join(tmpdir(), "tocha-remote-"));
+  try {
+    execFileSync("git", ["init", "--quiet", "--bare", remote]);
+    const sent = () =>
+      spawnSync("git", ["--git-dir", remote, "rev-parse", "main"], { encoding: "utf8" }).stdout.trim();
+    await write("gw1", (text) => `${text}history: { remote: ${remote} }\n`);
+    assert.equal(config("gw1", "apply", changed).status, 0);
+    await waitFor("the history to be sent", () => sent() === revisions("gw1")[0], { limitMs: 30_000 });
+    await write("gw1", (text) => text.replace(remote, `${remote}-not-there`));
+    assert.equal(config("gw1", "apply", changed).status, 0);
+    await waitFor(
+      "the failure to be told",
+      async () => (await lab.seenBy("gw2"))?.problems.some(({ code }) => code === "history-remote") === true,
+      { limitMs: 30_000 },
+    );
+    await write("gw1", (text) => text.replace(/history: .*\n/, ""));
+    assert.equal(config("gw1", "apply", changed).status, 0);
+    await waitFor("it to be over", async () => (await lab.seenBy("gw1"))?.verdict === "ok", {
+      limitMs: 30_000,
+    });
+  } finally {
+    rmSync(remote, { recursive: true, force: true });
+  }
 });
 
 test("both sides of a partition are changed: nothing is merged, and one is chosen", async () => {

@@ -72,6 +72,15 @@ const table: readonly ChangeEntry[] = [
   { pattern: "logging.level", part: "control", say: setting },
   { pattern: "logging.**", part: "rules", say: setting },
   {
+    pattern: "history",
+    part: "control",
+    say: ({ change, after }) =>
+      change.kind === "removed"
+        ? "the history is no longer sent anywhere"
+        : `the history is sent to ${after.history?.remote}`,
+  },
+  { pattern: "history.*", part: "control", say: setting },
+  {
     pattern: "keys.directory",
     part: "keys",
     say: ({ change }) => ({ sentence: valueSentence("the folder of the keys", change), movesRole: true }),

@@ -72,6 +72,7 @@ arbiter:
   keyFile: arbiter.key
   userFile: arbiter.user
   leaseTtl: 6s
+history: { remote: /srv/backup/tocha.git }
 keys: { directory: /etc/tocha/keys }
 `;
 
@@ -116,6 +117,7 @@ const own = (node: string, name: string, key: string): Path => ["nodes", node, "
 /** A change of every key that a document can have, each by itself and to another valid value. */
 export const singleChanges: readonly Edit[] = [
   { path: ["cluster"], value: "other" },
+  { path: ["history", "remote"], value: "ssh://git@backup.example/tocha.git" },
   { path: own("gw1", "lan", "device"), value: "eth9" },
   { path: own("gw1", "mgmt", "device"), value: "eth9" },
   { path: own("gw1", "sync", "device"), value: "eth9" },

@@ -2,7 +2,7 @@ import type { NodeStatus, StatusProblem } from "../../contract/status.ts";
 
 /** What is unsettled about the document. */
 export function configProblems(nodes: readonly NodeStatus[]): StatusProblem[] {
-  return [...unconfirmed(nodes), ...nodes.flatMap(wentApart)];
+  return [...unconfirmed(nodes), ...nodes.flatMap(wentApart), ...nodes.flatMap(notSent)];
 }
 
 /** Once for the cluster: all nodes wait for the same. */
@@ -31,4 +31,18 @@ function wentApart({ name, config }: NodeStatus): StatusProblem[] {
     message: `the configurations of ${name} and ${other.node} were changed while they did not hear each other: nothing is merged by guess`,
     hint: "Look at both (tocha config show, on each), and choose one: tocha config choose NODE.",
   }));
+}
+
+function notSent({ name, config }: NodeStatus): StatusProblem[] {
+  const remote = config?.remote;
+  if (remote === undefined || remote.problem === null) return [];
+  return [
+    {
+      severity: "warning",
+      node: name,
+      code: "history-remote",
+      message: `${name} cannot send the history of the document to ${remote.url}: ${remote.problem}`,
+      hint: `Try it on ${name}, as root: git ls-remote ${remote.url}. Every node has the history all the same.`,
+    },
+  ];
 }

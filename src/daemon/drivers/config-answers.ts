@@ -8,6 +8,7 @@ import {
 } from "../../contract/config-operations.ts";
 import { revisionIdSchema } from "../../contract/config-revision.ts";
 import { ClusterConfig, type ClusterConfigOptions, REVISIONS_AT_ONCE } from "./cluster-config.ts";
+import { HistoryRemote } from "./history-remote.ts";
 import { NodeConfig, type NodeConfigOptions } from "./node-config.ts";
 import type { OperationHandlers } from "./operation-dispatch.ts";
 
@@ -15,6 +16,7 @@ import type { OperationHandlers } from "./operation-dispatch.ts";
 const FIRST_LOOK_MS = 500;
 const LOOK_MS = 10_000;
 const SOON_MS = 1_000;
+const REMOTE_LOOK_MS = 2_000;
 const ANNOUNCE_LIMIT_MS = 5_000;
 
 export interface ConfigAnswersOptions extends Omit<NodeConfigOptions, "isConfirmedElsewhere" | "announce"> {
@@ -27,10 +29,12 @@ type ConfigHandlers = Pick<OperationHandlers, Extract<keyof OperationHandlers, `
 /** Answers what is asked about the cluster document, and follows the other nodes. */
 export class ConfigAnswers {
   readonly #parts: Promise<{ readonly node: NodeConfig; readonly cluster: ClusterConfig }>;
+  readonly #remote: HistoryRemote;
   #node: NodeConfig | undefined;
 
   constructor(options: ConfigAnswersOptions) {
     this.#parts = open(options);
+    this.#remote = new HistoryRemote(options.log);
     this.#parts.then(
       ({ node }) => {
         this.#node = node;
@@ -47,11 +51,12 @@ export class ConfigAnswers {
     const parts = await this.#parts.catch(() => undefined);
     if (parts === undefined) return;
     const heard = await parts.cluster.compare(FIRST_LOOK_MS);
-    void this.#lookOn(parts.cluster, heard);
+    void this.#lookOn(parts, heard);
+    setInterval(() => void this.#remote.follow(parts.node), REMOTE_LOOK_MS);
   }
 
   /** Until every node was heard once, more often. */
-  async #lookOn(cluster: ClusterConfig, heard: boolean): Promise<void> {
+  async #lookOn({ cluster }: { readonly cluster: ClusterConfig }, heard: boolean): Promise<void> {
     for (let all = heard; ; ) {
       await new Promise((resolve) => setTimeout(resolve, all ? LOOK_MS : SOON_MS));
       const now = await cluster.compare(LOOK_MS / 2).catch(() => false);
@@ -61,13 +66,18 @@ export class ConfigAnswers {
 
   /** Undefined while the history is being opened, or cannot be. */
   get state(): ConfigState | undefined {
-    return this.#node?.state();
+    return this.#node === undefined ? undefined : this.#stateOf(this.#node);
+  }
+
+  #stateOf(node: NodeConfig): ConfigState {
+    const { state } = this.#remote;
+    return { ...node.state(), ...(state === undefined ? {} : { remote: { ...state } }) };
   }
 
   handlers(): ConfigHandlers {
     return {
       config: async () => (await this.#parts).node.config,
-      "config.state": async () => (await this.#parts).node.state(),
+      "config.state": async () => this.#stateOf((await this.#parts).node),
       "config.history": async ({ query }) => {
         const { node } = await this.#parts;
         const { limit } = checked(historyQueryOfConfigSchema, query);

@@ -32,7 +32,7 @@ export class ConfigPeers {
   /** Of all nodes that answer, this one first. */
   async states(limitMs = STATE_LIMIT_MS): Promise<Map<string, ConfigState>> {
     const { node } = this.#options;
-    const states = new Map([[node.settings.node, node.state()]]);
+    const states = new Map<string, ConfigState>([[node.settings.node, node.state()]]);
     await Promise.all(
       node.settings.peers.map(async ({ name }) => {
         try {

@@ -89,6 +89,7 @@ export class NodeConfig {
     return { head: this.#head ?? null, revision: this.#settings.revision, text: this.text };
   }
 
+  /** All but what is known of a remote repository. */
   state(): ConfigState {
     const change = this.#applied.pending();
     return {
