@@ -93,7 +93,7 @@ describe("affectedParts", () => {
 
   it("sees every change of any one key, save what no running part reads", () => {
     const unread = singleChanges.filter((edit) => parts(edit) === "").map(({ path }) => path.join("."));
-    // A further address beside the one that the nodes speak by.
-    assert.deepEqual(unread, ["nodes.gw2.interfaces.sync.addresses"]);
+    // Where the history is sent is read when there is something to send; a further address beside the one that the nodes speak by.
+    assert.deepEqual(unread, ["history.remote", "nodes.gw2.interfaces.sync.addresses"]);
   });
 });
