@@ -30,7 +30,7 @@ no_skips() {
 cores=$(nproc)
 
 if [ "$part" = quick ]; then
-  run "units" "$cores" "src/{base,wire,contract,core,keys,client}/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
+  run "units" "$cores" "src/{base,wire,contract,core,import,keys,client}/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
   run "simulations" "$cores" tests/sim/*.test.ts
   run "fuzz, short" "$cores" tests/fuzz/*.test.ts
   exit 0

@@ -15,7 +15,7 @@ const tables: readonly string[] = [
 ];
 
 /** Layers that get time and chance as arguments and return effects: the same inputs give the same outputs. */
-const pureLayers = ["src/base", "src/wire", "src/contract", "src/core"];
+const pureLayers = ["src/base", "src/wire", "src/contract", "src/import", "src/core"];
 
 const impure: readonly [RegExp, string][] = [
   [/\bDate\.now\b/, "Date.now: time is an argument"],

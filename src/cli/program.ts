@@ -6,6 +6,7 @@ import { connectionsCommand, metricsCommand } from "./connections-program.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
 import { failoverCommand } from "./failover-program.ts";
+import { importCommand } from "./import-program.ts";
 import { nodeCommand } from "./node-program.ts";
 import { problemText } from "./problem-text.ts";
 import { paperOf } from "./terminal.ts";
@@ -67,6 +68,7 @@ function buildProgram(lab: Command): Command {
       `
 Examples:
   tocha check cluster.yaml                 is the document right?
+  tocha import keepalived.conf             what would it be, made of what runs today?
   tocha keys init --node gw1               make the keys of a new cluster
   tocha run --config cluster.yaml          be a gateway
   tocha status                             how is the cluster?
@@ -83,6 +85,7 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
   const commands = [
     runCommand(),
     checkCommand(),
+    importCommand(),
     statusCommand(),
     connectionsCommand(),
     metricsCommand(),
