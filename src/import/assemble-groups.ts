@@ -47,6 +47,7 @@ function matchedGroups(nodes: readonly NodeConfig[]): NodeGroup[][] {
   const matched: { addresses: Set<string>; all: NodeGroup[] }[] = [];
   for (const node of nodes) {
     for (const group of instanceGroups(node)) {
+      if (group.instances.every((one) => one.addresses.length === 0)) continue;
       const addresses = group.instances.flatMap((one) =>
         one.addresses.map(({ network }) => formatIp(network.address)),
       );
@@ -114,7 +115,7 @@ class GroupAssembly {
     const intervalMs = this.#intervalMs();
     const preempt = this.#instances.every((one) => one.preempt);
     const delayMs = Math.max(0, ...this.#instances.map((one) => one.preemptDelayMs));
-    const peers = this.#unicastPeers();
+    const peers = this.#unicastPeers(Object.keys(addresses));
     const checks = this.#checks();
     const rate = this.#all.map(({ node }) => node.keepalived.announceRate).find((one) => one !== undefined);
     return {
@@ -250,7 +251,7 @@ class GroupAssembly {
   }
 
   /** Everybody who speaks on that interface: each node leaves itself out. */
-  #unicastPeers(): Record<string, string[]> {
+  #unicastPeers(roles: readonly string[]): Record<string, string[]> {
     const { interfaces } = this.#tools;
     const peers: Record<string, string[]> = {};
     for (const { node, group } of this.#all) {
@@ -258,7 +259,7 @@ class GroupAssembly {
         const role =
           instance.device === undefined ? undefined : interfaces.roleOf(node.name, instance.device);
         const [first] = instance.peers;
-        if (role === undefined || first === undefined) continue;
+        if (role === undefined || first === undefined || !roles.includes(role)) continue;
         const family = first.includes(":") ? 16 : 4;
         const own = interfaces.nodes.flatMap((name) => {
           const one = interfaces.own(name, role).find(({ address }) => address.length === family);

@@ -1,4 +1,11 @@
-import { formatIp, formatNetwork, networkBase, parseNetwork } from "../base/ip.ts";
+import {
+  formatIp,
+  formatNetwork,
+  type IpNetwork,
+  networkBase,
+  networkContains,
+  parseNetwork,
+} from "../base/ip.ts";
 import type { AddressTools } from "./assemble-addresses.ts";
 import { documentName, freeName } from "./config-values.ts";
 import type { SourceTranslation } from "./nat-facts.ts";
@@ -14,7 +21,7 @@ export function assembleTranslations(
   virtual: ReadonlyMap<string, string>,
   tools: AddressTools,
 ): unknown[] {
-  const rules: unknown[] = [];
+  const rules: (Rule & { readonly id: string })[] = [];
   const seen = new Set<string>();
   const taken = new Set<string>();
   for (const node of nodes) {
@@ -28,11 +35,33 @@ export function assembleTranslations(
         continue;
       }
       seen.add(key);
+      const reachable = withoutCovered(rule, rules);
+      if (reachable === undefined) {
+        tools.remarks.lost(translation.at, "an earlier rule matches first: this one never does");
+        continue;
+      }
       const id = freeName(documentName(translation.name ?? "", `${rule.out}-${rules.length + 1}`), taken);
-      rules.push({ id, ...rule });
+      rules.push({ id, ...reachable });
     }
   }
   return rules;
+}
+
+/** Without the networks that lie within one of an earlier rule; undefined when none is left. */
+function withoutCovered(rule: Rule, earlier: readonly Rule[]): Rule | undefined {
+  const before = earlier.filter(({ out }) => out === rule.out).flatMap(({ from }) => networksOf(from));
+  const left = networksOf(rule.from).filter((one) => !before.some((other) => within(other, one)));
+  const [only, ...others] = left.map(formatNetwork);
+  if (only === undefined) return undefined;
+  return { ...rule, from: others.length > 0 ? [only, ...others] : only };
+}
+
+function networksOf(from: Rule["from"]): IpNetwork[] {
+  return [from].flat().flatMap((text) => parseNetwork(text) ?? []);
+}
+
+function within(outer: IpNetwork, inner: IpNetwork): boolean {
+  return outer.prefixLength <= inner.prefixLength && networkContains(outer, inner.address);
 }
 
 interface Rule {

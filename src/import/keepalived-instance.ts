@@ -75,6 +75,12 @@ export function readInstance(
     if (Object.hasOwn(keywords, one.name) && read !== undefined) read(instance, one, remarks);
     else remark(one, remarks);
   }
+  if (instance.addresses.length === 0)
+    remarks.lost(
+      statement,
+      "it has no virtual addresses",
+      "Tocha moves addresses: a group without any is none.",
+    );
   return instance;
 }
 

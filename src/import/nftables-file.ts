@@ -116,7 +116,7 @@ class NftReader {
             words
               .slice(2)
               .flatMap((word) => this.#filled(word))
-              .flatMap((word) => word),
+              .flat(),
           );
       }
     } else {
@@ -160,7 +160,7 @@ class NftReader {
   #filled(word: NftToken): NftWord[] {
     if (word.isQuoted) return [word.text];
     if (word.elements !== undefined) {
-      return [word.elements.flatMap((one) => this.#filled(one).flatMap((filled) => filled)).slice(0, 1_024)];
+      return [word.elements.flatMap((one) => this.#filled(one).flat()).slice(0, 1_024)];
     }
     if (word.text.startsWith("@")) return [this.#sets.get(word.text.slice(1)) ?? word.text];
     const definition = word.text.startsWith("$") ? this.#definitions.get(word.text.slice(1)) : undefined;
