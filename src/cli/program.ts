@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { exits, type OutputFormat, outputFormats, outputOption, socketOptions } from "./command-options.ts";
+import { completionCommand } from "./completion-program.ts";
 import { configApplyCommands } from "./config-apply-program.ts";
 import { connectionsCommand, metricsCommand } from "./connections-program.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
@@ -21,6 +22,11 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     if (error.code !== "EPIPE") throw error;
     process.exit(process.exitCode ?? 0);
   });
+  if (args[0] === "__complete") {
+    const words = args.slice(1);
+    const { complete } = await import("./commands/complete.ts");
+    return complete(buildProgram(await labIfMeant(words)), words);
+  }
   const output = wishedOutput(args);
   const finish =
     output === "yaml" ? (await import("./yaml-output.ts")).rewriteAsYaml(process.stdout) : undefined;
@@ -115,6 +121,7 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
   ];
   for (const command of commands) program.addCommand(inherit(command));
   program.addCommand(lab.name() === "lab" ? inherit(lab) : lab);
+  program.addCommand(inherit(completionCommand()));
   program.addCommand(inherit(versionCommand()));
   return program;
 }

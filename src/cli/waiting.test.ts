@@ -25,7 +25,7 @@ describe("waiting", () => {
       ),
       7,
     );
-    assert.match(written[0] ?? "", /^\r\x1b\[Khanding over … [0-9]+ s$/);
+    assert.ok(written[0]?.startsWith("\r\x1b[Khanding over … "));
     assert.equal(written.at(-1), "\r\x1b[K");
   });
 
