@@ -4,7 +4,7 @@ import { exits, type OutputFormat, outputFormats, outputOption, socketOptions } 
 import { completionCommand } from "./completion-program.ts";
 import { configApplyCommands } from "./config-apply-program.ts";
 import { connectionsCommand, metricsCommand } from "./connections-program.ts";
-import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
+import { DocumentProblems, defaultDocumentPath } from "./document-problems.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
 import { failoverCommand } from "./failover-program.ts";
 import { importCommand } from "./import-program.ts";
