@@ -12,8 +12,8 @@ export function completionCommand(): Command {
     .addHelpText(
       "after",
       `
-Completes commands, options and their values; names of nodes, groups, labs and changes of role come from the node
-that runs here. A node that does not answer costs a second at most, and nothing is ever printed into the line.
+Completes commands, options and their values; names of nodes, groups, revisions, labs and changes of role come from
+the node that runs here. One that does not answer costs two seconds at most, and nothing is printed into the line.
 
 Examples:
   source <(tocha completion bash)                                        this shell; in ~/.bashrc: every one

@@ -12,6 +12,10 @@ import { healthyStatus } from "../contract/status.test-data.ts";
 const root = join(import.meta.dirname, "../..");
 let folder = "";
 let server: Server;
+const revisions = [12, 11].map((number) => ({
+  ...{ number, parent: null, author: "root@gw1", at: "2026-11-26T05:00:00Z" },
+  ...{ message: "guests: may print\nand scan", plan: [], id: String(number).repeat(20) },
+}));
 /** Whether the pretended node answers, or lets everybody wait. */
 let isMute = false;
 
@@ -19,8 +23,9 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), "tocha-completion-"));
   symlinkSync(join(root, "bin/tocha"), join(folder, "tocha"));
   writeFileSync(join(folder, "my cluster.yaml"), "");
-  server = createServer((_request, response) => {
-    if (!isMute) response.end(JSON.stringify(healthyStatus()));
+  server = createServer(({ url = "" }, response) => {
+    const answer = url.startsWith("/v1/config/history") ? { revisions } : healthyStatus();
+    if (!isMute) response.end(JSON.stringify(answer));
   });
   const { promise, resolve } = Promise.withResolvers<void>();
   server.listen(join(folder, "control.sock"), resolve);
@@ -108,6 +113,8 @@ for (const [shell, complete] of Object.entries({ bash: inBash, zsh: inZsh, fish:
     it("names that a node tells, and none where it does not answer: no error, no waiting without end", async () => {
       const line = `tocha switchover --socket ${join(folder, "control.sock")} --to `;
       assert.deepEqual(await complete(line), ["gw1", "gw2"]);
+      const asked = `tocha config rollback --socket ${join(folder, "control.sock")} `;
+      assert.deepEqual((await complete(asked)).sort(), ["11", "12"]);
       isMute = true;
       assert.deepEqual(await complete(line), []);
       isMute = false;

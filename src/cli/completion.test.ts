@@ -38,6 +38,7 @@ describe("completion", () => {
     ["tocha status --lab ", ["@labs"]],
     ["tocha node standby ", ["@nodes"]],
     ["tocha failover history show ", ["@changes"]],
+    ["tocha config rollback ", ["@revisions"]],
     ["tocha lab down --name ", ["@labs"]],
     ["tocha lab cut ", ["@lab-links"]],
     ["tocha completion ", ["bash", "zsh", "fish"]],

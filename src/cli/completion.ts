@@ -2,7 +2,7 @@ import type { Argument, Command, Option } from "commander";
 import { visibleCommands } from "./command-tree.ts";
 
 /** What only a running cluster knows the names of. */
-export type LiveNames = "nodes" | "local-nodes" | "groups" | "labs" | "changes" | "lab-links";
+export type LiveNames = "nodes" | "local-nodes" | "groups" | "labs" | "changes" | "revisions" | "lab-links";
 
 export interface Candidate {
   readonly text: string;
@@ -132,6 +132,8 @@ function argumentValues(argument: Argument, { words }: Place): Values {
       return { candidates: [], live: "nodes" };
     case "id":
       return { candidates: [], live: "changes" };
+    case "revision":
+      return { candidates: [], live: "revisions" };
     case "link":
       return { candidates: [], live: "lab-links" };
     case "scenario": {

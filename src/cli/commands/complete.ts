@@ -6,7 +6,7 @@ import { type Candidate, type Completion, completionOf } from "../completion.ts"
 
 /** Whoever presses the tabulator key waits no longer for names than this. */
 const ANSWER_MS_MAX = 700;
-const CHANGES_MAX = "20";
+const NEWEST = "20";
 
 /**
  * Prints what can follow the words of a command line, a line each: the word, a tabulator, and what it is. `:file` and
@@ -41,8 +41,16 @@ async function liveNames({ live, given, prefix }: Completion): Promise<Candidate
     case "local-nodes":
       return named(folders(defaultRoots.nodes), "node of this machine");
     case "changes": {
-      const { entries } = await (await client(given)).history(new URLSearchParams({ limit: CHANGES_MAX }));
+      const { entries } = await (await client(given)).history(new URLSearchParams({ limit: NEWEST }));
       return entries.map(({ id, from, to }) => ({ text: prefix + id, about: `${from} > ${to}` }));
+    }
+    case "revisions": {
+      const query = new URLSearchParams({ limit: NEWEST });
+      const { revisions } = await (await client(given)).ask("config.history", { query });
+      return revisions.map(({ number, message }) => ({
+        text: `${prefix}${number}`,
+        about: message.split("\n")[0] ?? "",
+      }));
     }
     case "groups": {
       const { groups } = await (await client(given)).status();
