@@ -18,6 +18,10 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
     const { applyBench } = await import("./apply/apply-bench.ts");
     await applyBench(args);
   },
+  cli: async () => {
+    const { cliBench } = await import("./cli/cli-bench.ts");
+    await cliBench(args);
+  },
 };
 
 const bench = benches[name ?? ""];

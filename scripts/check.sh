@@ -9,3 +9,6 @@ echo "== format, lint, import direction"
 bash scripts/biome.sh check --error-on-warnings .
 echo "== types"
 tsc --noEmit
+# What is made of the help of the program, and lies here to be packaged.
+echo "== man pages"
+bash scripts/node.sh scripts/write-man.ts --check

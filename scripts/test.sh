@@ -30,14 +30,14 @@ no_skips() {
 cores=$(nproc)
 
 if [ "$part" = quick ]; then
-  run "units" "$cores" "src/{base,wire,contract,core,keys,client}/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
+  run "units" "$cores" "src/{base,wire,contract,core,import,keys,client}/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
   run "simulations" "$cores" tests/sim/*.test.ts
   run "fuzz, short" "$cores" tests/fuzz/*.test.ts
   exit 0
 fi
 
 # systemd for systemd-analyze only: without what it recommends it does not become the machine's init.
-bash scripts/install.sh nftables iproute2 conntrack git keepalived frr ndisc6 tcpdump vsftpd etcd-server openssl curl systemd
+bash scripts/install.sh nftables iproute2 conntrack git keepalived frr ndisc6 tcpdump vsftpd etcd-server openssl curl systemd zsh fish mandoc groff-base
 run "units and kernel layer" "$cores" "src/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
 run "simulations" "$cores" tests/sim/*.test.ts
 run "fuzz, short" "$cores" tests/fuzz/*.test.ts

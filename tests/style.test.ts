@@ -15,7 +15,7 @@ const tables: readonly string[] = [
 ];
 
 /** Layers that get time and chance as arguments and return effects: the same inputs give the same outputs. */
-const pureLayers = ["src/base", "src/wire", "src/contract", "src/core"];
+const pureLayers = ["src/base", "src/wire", "src/contract", "src/import", "src/core"];
 
 const impure: readonly [RegExp, string][] = [
   [/\bDate\.now\b/, "Date.now: time is an argument"],
@@ -96,6 +96,18 @@ describe("style", () => {
     assert.deepEqual(found.sort(), knownWaits);
   });
 
+  it("what every command loads before it is known is small: schemas, YAML and clients come with the commands", () => {
+    const loaded = loadedBy("src/cli/main.ts", { lazily: false });
+    assert.ok(loaded.has("src/cli/program.ts") && loaded.has("src/cli/connections-program.ts"));
+    const packages = [...loaded].flatMap(([file, from]) =>
+      from.filter((name) => !name.startsWith(".")).map((name) => `${file}: ${name}`),
+    );
+    assert.deepEqual(
+      packages.filter((one) => !/: (commander|node:util)$/.test(one)),
+      [],
+    );
+  });
+
   it("every layer has a README.md of about one screen", () => {
     const layers = readdirSync(join(root, "src"), { withFileTypes: true }).filter((entry) =>
       entry.isDirectory(),
@@ -120,16 +132,22 @@ function isTest(file: string): boolean {
   return file.endsWith(".test.ts") || file.endsWith(".test-data.ts");
 }
 
-/** Every file that this one loads, by itself or through others, with what each imports at run time. */
-function loadedBy(first: string): ReadonlyMap<string, readonly string[]> {
+/**
+ * Every file that this one loads, by itself or through others, with what each imports at run time.
+ *
+ * @param lazily whether what is imported only when it is needed counts as well
+ */
+function loadedBy(first: string, { lazily: isLazyToo = true } = {}): ReadonlyMap<string, readonly string[]> {
   const loaded = new Map<string, readonly string[]>();
   const waiting = [first];
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     if (loaded.has(file)) continue;
     const code = withoutComments(text(file));
     // Imports of types are gone at run time. `import()` and `export … from` are found, too.
-    const imports = /^(?:import|export)\b(?! type\b)[^;"'=]*"([^"]+)"|\bimport\(\s*"([^"]+)"/gm;
-    const from = [...code.matchAll(imports)].map(([, name = "", lazily]) => lazily ?? name);
+    const imports = /^(?:import|export)\b(?! type\b)(?:[^;"'=]*\bfrom)?\s*"([^"]+)"|\bimport\(\s*"([^"]+)"/gm;
+    const from = [...code.matchAll(imports)].flatMap(([, name = "", lazily]) => {
+      return lazily === undefined ? [name] : isLazyToo ? [lazily] : [];
+    });
     loaded.set(file, from);
     for (const name of from) if (name.startsWith(".")) waiting.push(join(dirname(file), name));
   }

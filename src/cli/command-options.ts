@@ -10,9 +10,13 @@ export function exits<A extends unknown[]>(
   };
 }
 
+/** What every command with -o can answer in. Commands know text and json; yaml is made of that (yaml-output.ts). */
+export const outputFormats = ["text", "json", "yaml"] as const;
+export type OutputFormat = (typeof outputFormats)[number];
+
 export function outputOption(): Option {
-  return new Option("-o, --output <format>", "text for people, json for programs")
-    .choices(["text", "json"])
+  return new Option("-o, --output <format>", "text for people, json or yaml for programs")
+    .choices([...outputFormats])
     .default("text");
 }
 

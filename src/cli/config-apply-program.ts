@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { exits, outputOption, socketOptions } from "./command-options.ts";
-import { defaultDocumentPath } from "./document-file.ts";
+import { defaultDocumentPath } from "./document-problems.ts";
 
 /** The subcommands of `tocha config` that change a running cluster, or show its history. */
 export function configApplyCommands(): readonly Command[] {

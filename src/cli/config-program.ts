@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { exits, outputOption, socketOptions } from "./command-options.ts";
 import { configApplyCommands } from "./config-apply-program.ts";
-import { defaultDocumentPath } from "./document-file.ts";
+import { defaultDocumentPath } from "./document-problems.ts";
 
 /** `tocha config` and its subcommands: what can be said, and the help. */
 export function configCommand(): Command {

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { topKinds } from "../contract/connections.ts";
+import { topKinds } from "../contract/query-words.ts";
 import { exits, outputOption, socketOptions } from "./command-options.ts";
 
 /** `tocha connections` and its subcommands: what can be said, and the help. */

@@ -2,8 +2,9 @@ import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { type InvalidDocument, readDocument, type ValidDocument } from "../contract/read-document.ts";
+import { DocumentProblems } from "./document-problems.ts";
 
-export const defaultDocumentPath = "/etc/tocha/cluster.yaml";
+export { DocumentProblems, defaultDocumentPath } from "./document-problems.ts";
 
 export type DocumentFile = (ValidDocument | InvalidDocument) & {
   /** The text, for messages that show a line of it. */
@@ -48,19 +49,6 @@ function unreadable(path: string, error: unknown): Problem {
     message: `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
     hint: "",
   };
-}
-
-/** Carries all problems of a document, and its text, up to the place that prints them. */
-export class DocumentProblems extends Error {
-  readonly problems: readonly [Problem, ...Problem[]];
-  readonly text: string;
-
-  constructor(problems: readonly [Problem, ...Problem[]], text: string) {
-    super(problems[0].message);
-    this.name = "DocumentProblems";
-    this.problems = problems;
-    this.text = text;
-  }
 }
 
 /** The document of a file, for commands that need a valid one. */

@@ -16,6 +16,17 @@ export const exitStatus = {
 
 export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
 
+/** What each of them means, in the words of the help, the man pages and docs/guide/commands.md. */
+export const exitStatusMeanings: Readonly<Record<ExitStatus, string>> = {
+  [exitStatus.ok]: "all is well",
+  [exitStatus.notOk]:
+    "understood, but the answer is bad: the cluster is degraded or down, a node refused the request, a lab scenario failed",
+  [exitStatus.badInput]: "the command line, the document or a key is wrong; nothing was touched",
+  [exitStatus.unavailable]:
+    "something needed is not there: a running node, root, a tool, a kernel feature, a network device",
+  [exitStatus.defect]: "a defect of tocha; please report it",
+};
+
 const unavailableCodes: ReadonlySet<string> = new Set<ProblemCode>([
   "not-root",
   "missing-tool",

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX } from "../contract/failover-history.ts";
+import { HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX } from "../contract/query-words.ts";
 import { exits, outputOption, socketOptions } from "./command-options.ts";
 
 /** `tocha failover` and its subcommands: what can be said, and the help. */

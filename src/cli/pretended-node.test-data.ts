@@ -8,12 +8,19 @@ import { fileURLToPath } from "node:url";
 const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
 const LIMIT_MS = 30_000;
 
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
 /** A node that answers what a test wishes, and bin/tocha that asks it. */
 export class PretendedNode {
   readonly #folder: string;
   readonly #server: Server;
   /** What it answers next. */
-  answer: { status: number; body: unknown } = { status: 200, body: {} };
+  answer: Answer = { status: 200, body: {} };
+  /** What it answers before that, one after the other. */
+  readonly first: Answer[] = [];
   /** The path that it was asked for last, and what came with it. */
   asked: string | undefined;
   told = "";
@@ -27,7 +34,8 @@ export class PretendedNode {
         this.told += text;
       });
       request.on("end", () => {
-        response.writeHead(this.answer.status).end(JSON.stringify(this.answer.body));
+        const { status, body } = this.first.shift() ?? this.answer;
+        response.writeHead(status).end(JSON.stringify(body));
       });
     });
   }
@@ -40,6 +48,11 @@ export class PretendedNode {
     return node;
   }
 
+  /** Nobody answers any more. */
+  close(): void {
+    this.#server.close();
+  }
+
   stop(): void {
     this.#server.close();
     rmSync(this.#folder, { recursive: true });
@@ -50,9 +63,36 @@ export class PretendedNode {
     args: readonly string[],
     { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<{ readonly status: number | null; readonly out: string; readonly err: string }> {
-    const child = spawn(launcher, [...args, "--socket", this.#socket], {
+    return await this.#run([launcher, ...args, "--socket", this.#socket], env);
+  }
+
+  /** The same on a terminal: both outputs come out of it, together. */
+  async onTerminal(
+    args: readonly string[],
+    { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<string> {
+    const command = [launcher, ...args, "--socket", this.#socket].map((word) => `'${word}'`).join(" ");
+    return (await this.#run(["script", "-qec", command, "/dev/null"], env)).out;
+  }
+
+  /** In a pipe whose reader leaves after so many lines. */
+  async firstLines(args: readonly string[], count: number): Promise<string[]> {
+    const script = `"$@" | head -n ${count}`;
+    const { out } = await this.#run(
+      ["sh", "-c", script, "sh", launcher, ...args, "--socket", this.#socket],
+      {},
+    );
+    return out.split("\n").filter((line) => line !== "");
+  }
+
+  async #run(
+    [program = "", ...args]: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<{ readonly status: number | null; readonly out: string; readonly err: string }> {
+    const child = spawn(program, args, {
       cwd: this.#folder,
-      env: { ...process.env, ...env },
+      // An empty value takes a variable away.
+      env: Object.fromEntries(Object.entries({ ...process.env, ...env }).filter(([, value]) => value !== "")),
       stdio: ["ignore", "pipe", "pipe"],
     });
     let [out, err] = ["", ""];

@@ -1,11 +1,13 @@
 import { Command, CommanderError, Option } from "commander";
 import { type Problem, ProblemError } from "../base/problem.ts";
-import { exits, outputOption, socketOptions } from "./command-options.ts";
+import { exits, type OutputFormat, outputFormats, outputOption, socketOptions } from "./command-options.ts";
+import { completionCommand } from "./completion-program.ts";
 import { configCommand } from "./config-program.ts";
 import { connectionsCommand, metricsCommand } from "./connections-program.ts";
-import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
+import { DocumentProblems, defaultDocumentPath } from "./document-problems.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
 import { failoverCommand } from "./failover-program.ts";
+import { importCommand } from "./import-program.ts";
 import { nodeCommand } from "./node-program.ts";
 import { problemText } from "./problem-text.ts";
 import { paperOf } from "./terminal.ts";
@@ -20,34 +22,57 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     if (error.code !== "EPIPE") throw error;
     process.exit(process.exitCode ?? 0);
   });
+  if (args[0] === "__complete") {
+    const words = args.slice(1);
+    const { complete } = await import("./commands/complete.ts");
+    return complete(buildProgram(await labIfMeant(words)), words);
+  }
+  const output = wishedOutput(args);
+  const finish =
+    output === "yaml" ? (await import("./yaml-output.ts")).rewriteAsYaml(process.stdout) : undefined;
   try {
     const [first] = args;
     const meant = first === "-V" || first === "--version" ? ["version"] : args;
-    await buildProgram(await labIfMeant(meant)).parseAsync(meant, { from: "user" });
+    const program = buildProgram(await labIfMeant(meant));
+    // YAML is JSON written in another way, on its way out: commands know nothing of it.
+    program.hook("preAction", (_program, command) => {
+      if (command.opts()["output"] === "yaml") command.setOptionValue("output", "json");
+    });
+    await program.parseAsync(meant, { from: "user" });
   } catch (error) {
-    process.exitCode = report(error, wantsJson(args));
+    process.exitCode = report(error, output !== "text");
+  } finally {
+    finish?.();
   }
 }
 
 /** The output format, from the raw arguments: also a wrong command line is answered in the wished format. */
-function wantsJson(args: readonly string[]): boolean {
-  return args.some((arg, index) => {
-    return (
-      arg === "-ojson" ||
-      arg === "--output=json" ||
-      (arg === "--json" && args[0] === "connections") ||
-      (arg === "json" && ["-o", "--output"].includes(args[index - 1] ?? ""))
-    );
-  });
+function wishedOutput(args: readonly string[]): OutputFormat {
+  for (const [index, arg] of args.entries()) {
+    if (arg === "--") break;
+    const [, joined] = /^(?:-o|--output=)(json|yaml)$/.exec(arg) ?? [];
+    const apart = ["-o", "--output"].includes(args[index - 1] ?? "") ? arg : undefined;
+    const format = outputFormats.find((one) => one === (joined ?? apart));
+    if (format !== undefined && format !== "text") return format;
+    if (arg === "--json" && args[0] === "connections") return "json";
+  }
+  return "text";
 }
 
 /** The lab brings its own command, with much behind it: it is loaded only when it is meant. */
 async function labIfMeant(args: readonly string[]): Promise<Command> {
-  if (args[0] === "lab" || (args[0] === "help" && args[1] === "lab")) {
-    const { labCommand } = await import("./commands/lab.ts");
-    return labCommand();
-  }
+  if (args[0] === "lab" || (args[0] === "help" && args[1] === "lab")) return loadLab();
   return new Command("lab").description("a whole cluster on this machine, to try, test and measure");
+}
+
+async function loadLab(): Promise<Command> {
+  const { labCommand } = await import("./commands/lab.ts");
+  return labCommand();
+}
+
+/** All commands with everything that can be said, for completion, the man pages and tests. */
+export async function wholeProgram(): Promise<Command> {
+  return buildProgram(await loadLab());
 }
 
 function buildProgram(lab: Command): Command {
@@ -68,6 +93,7 @@ function buildProgram(lab: Command): Command {
 Examples:
   tocha check cluster.yaml                 is the document right?
   tocha config plan cluster.yaml           what would it change?
+  tocha import keepalived.conf             what would it be, made of what runs today?
   tocha keys init --node gw1               make the keys of a new cluster
   tocha run --config cluster.yaml          be a gateway
   tocha status                             how is the cluster?
@@ -85,6 +111,7 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
     runCommand(),
     checkCommand(),
     configCommand(),
+    importCommand(),
     statusCommand(),
     connectionsCommand(),
     metricsCommand(),
@@ -95,6 +122,7 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
   ];
   for (const command of commands) program.addCommand(inherit(command));
   program.addCommand(lab.name() === "lab" ? inherit(lab) : lab);
+  program.addCommand(inherit(completionCommand()));
   program.addCommand(inherit(versionCommand()));
   return program;
 }

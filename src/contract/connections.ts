@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { topKinds } from "./query-words.ts";
 
 /**
  * Questions about the connections in one node's kernel, and the answers (GET /v1/connections, /v1/connections/count and
@@ -32,7 +33,7 @@ const filterShape = {
   mirrored: texts,
 };
 
-export const topKinds = ["source", "destination", "nat", "port"] as const;
+export { topKinds };
 export type TopKind = (typeof topKinds)[number];
 
 export const connectionFilterSchema = z.strictObject(filterShape);

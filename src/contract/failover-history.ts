@@ -92,9 +92,7 @@ export type HistoryEntry = z.output<typeof historyEntrySchema>;
 export type FailoverHistory = z.output<typeof historySchema>;
 export type HistoryItem = z.output<typeof historyItemSchema>;
 
-export const HISTORY_LIMIT_DEFAULT = 20;
-/** As many as fit into an answer. */
-export const HISTORY_LIMIT_MAX = 500;
+export { HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX } from "./query-words.ts";
 
 /** The last sign of the node that was active before, on whatever path. */
 export function lastHeardUs({ stamps }: HistoryEntry): number | undefined {

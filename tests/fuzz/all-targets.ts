@@ -3,6 +3,7 @@ import { conntrackTarget, expectationTarget, flowRecordTarget, flowSyncTarget } 
 import { arpTarget, echoReplyTarget, ndpTarget, solicitationTarget, vrrpTarget } from "./frame-targets.ts";
 import type { MakeTarget } from "./fuzz-target.ts";
 import { historyTarget } from "./history-target.ts";
+import { importTarget } from "./import-target.ts";
 import {
   acknowledgementTarget,
   addressTarget,
@@ -30,6 +31,7 @@ export const allTargets: Readonly<Record<string, MakeTarget>> = {
   "log-position": logPositionTarget,
   "resume-file": resumeFileTarget,
   "failover-history": historyTarget,
+  import: importTarget,
   "flow-record": flowRecordTarget,
   conntrack: conntrackTarget,
   expectation: expectationTarget,

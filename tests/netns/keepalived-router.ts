@@ -20,6 +20,8 @@ export interface KeepalivedOptions {
   /** Further lines of the two instances. */
   readonly lines4?: readonly string[];
   readonly lines6?: readonly string[];
+  /** A whole configuration instead, and the names of its instances. */
+  readonly configuration?: { readonly text: string; readonly instances: readonly string[] };
 }
 
 let started = 0;
@@ -38,7 +40,7 @@ export class KeepalivedRouter {
     mkdirSync(folder, { recursive: true });
     const base = join(folder, `keepalived-${++started}`);
     this.#logFile = `${base}.log`;
-    writeFileSync(`${base}.conf`, configuration(options));
+    writeFileSync(`${base}.conf`, options.configuration?.text ?? configuration(options));
     const log = openSync(this.#logFile, "a");
     const files = ["--pid", `${base}.pid`, "--vrrp_pid", `${base}-vrrp.pid`];
     const child = spawn(
@@ -69,11 +71,14 @@ export class KeepalivedRouter {
     await waitFor(`keepalived to say ${what}`, () => pattern.test(this.log), { explain: () => this.log });
   }
 
-  /** Both instances are in this state, as the last that each of them said. */
+  /** All instances are in this state, as the last that each of them said. */
   async waitForState(state: "MASTER" | "BACKUP"): Promise<void> {
     await waitFor(
       `keepalived to be ${state}`,
-      () => ["v4", "v6"].every((instance) => lastState(this.log, instance) === state),
+      () =>
+        (this.#options.configuration?.instances ?? ["v4", "v6"]).every(
+          (instance) => lastState(this.log, instance) === state,
+        ),
       { explain: () => this.log },
     );
   }

@@ -10,6 +10,7 @@ import type { ScenarioReport } from "../../lab/scenarios/scenario-report.ts";
 import { outputOption } from "../command-options.ts";
 import { exitStatus } from "../exit-status.ts";
 import { type Paper, paperOf } from "../terminal.ts";
+import { whileWaiting } from "../waiting.ts";
 import { labChaosCommand } from "./lab-chaos.ts";
 import { intervalOption, pulseIntervalOption, storyTeller, wholeNumber } from "./lab-options.ts";
 
@@ -48,10 +49,13 @@ function upCommand(): Command {
     .option("--nodes <number>", "how many gateways", wholeNumber(1), 2)
     .option("--no-ipv6", "IPv4 only")
     .option("--no-daemons", "the network only: no gateway daemon is started")
+    .addHelpText("after", example("lab up", "lab up --name fast --interval 10ms --nodes 3"))
     .action(async ({ name, interval, pulseInterval, preempt, nodes, ipv6, daemons }) => {
       const interruption = new Interruption();
       const settings = { name, intervalMs: interval, pulseIntervalMs: pulseInterval, preempt, nodes, ipv6 };
-      const up = await interruption.during(() => labUp(settings, { daemons, signal: interruption.signal }));
+      const up = await interruption.during(() =>
+        whileWaiting("building the lab", labUp(settings, { daemons, signal: interruption.signal })),
+      );
       if (up === undefined) return;
       print(
         `The lab "${name}" is up: ${nodes} gateways, advertisements every ${formatDurationMs(interval)}.\n` +
@@ -64,9 +68,10 @@ function downCommand(): Command {
   return named(new Command("down"))
     .description("remove a lab with everything in it, also after a crash")
     .option("--all", "remove every lab on this machine", false)
+    .addHelpText("after", example("lab down", "lab down --all"))
     .action(async ({ name, all }) => {
       for (const one of all ? listLabs().map((listed) => listed.name) : [name]) {
-        const { namespaces, processes } = await labDown(one);
+        const { namespaces, processes } = await whileWaiting("removing the lab", labDown(one));
         print(
           namespaces + processes === 0
             ? `There was nothing left of a lab "${one}".\n`
@@ -80,6 +85,7 @@ function statusCommand(): Command {
   return named(new Command("status"))
     .description("show power, links, addresses and roles of a lab's nodes, as its kernels have them")
     .addOption(outputOption())
+    .addHelpText("after", example("lab status", "lab status -o json"))
     .action(async ({ name, output }) => {
       const status = await labStatus(name);
       print(
@@ -104,6 +110,7 @@ function listCommand(): Command {
   return new Command("list")
     .description("show the labs of this machine")
     .addOption(outputOption())
+    .addHelpText("after", example("lab list"))
     .action(({ output }) => {
       const labs = listLabs();
       if (output === "json") return print(`${JSON.stringify(labs)}\n`);
@@ -127,8 +134,9 @@ function faultCommands(): Command[] {
     named(new Command(command))
       .description(description)
       .argument("<node>", "gw1, gw2, …")
+      .addHelpText("after", example(`lab ${command} gw1`))
       .action(async (which, { name }) => {
-        await act(name, which);
+        await whileWaiting(`${which}: ${command}`, act(name, which));
         print(`${which} ${done}\n`);
       });
   return [
@@ -154,6 +162,7 @@ function faultCommands(): Command[] {
       .description("cut a cable")
       .argument("<link>", "its switch side: gw1-lan, gw1-wan, gw1-sync, client, server, …")
       .option("--silent", "packets vanish, but the network card sees no loss of carrier", false)
+      .addHelpText("after", example("lab cut gw1-lan", "lab cut gw1-sync --silent"))
       .action(async (link, { name, silent }) => {
         await cut(name, link, { silent });
         print(`${link} is cut.\n`);
@@ -161,6 +170,7 @@ function faultCommands(): Command[] {
     named(new Command("mend"))
       .description("repair a cable")
       .argument("<link>", "as for cut")
+      .addHelpText("after", example("lab mend gw1-lan"))
       .action(async (link, { name }) => {
         await mend(name, link);
         print(`${link} is whole again.\n`);
@@ -193,7 +203,8 @@ Scenarios:
 ${scenarios.map((one) => `  ${one.name.padEnd(12)}${one.title}`).join("\n")}
 
 What happens is told on standard error. Exit status 0: no connection lost or corrupted, and the expected node
-is active; 1: a promise was not kept, and the report says which.`,
+is active; 1: a promise was not kept, and the report says which.
+${example("lab run power-off", "lab run switchover --connections 1000 --interval 10ms --json")}`,
     )
     .action(async (scenario, { name, interval, pulseInterval, json, ...options }) => {
       const interruption = new Interruption();
@@ -227,6 +238,10 @@ function scenarioText(report: ScenarioReport, paper: Paper): string {
   ];
   const table = rows.map(([label, value]) => `  ${label.padEnd(18)} ${value}\n`).join("");
   return `${verdict.trimEnd()}\n${table}`;
+}
+
+function example(...commands: readonly string[]): string {
+  return `\n${commands.length > 1 ? "Examples" : "Example"}:\n${commands.map((one) => `  tocha ${one}`).join("\n")}`;
 }
 
 function named(command: Command): Command {

@@ -3,6 +3,7 @@ import { findSocket, type SocketWish } from "../../client/find-socket.ts";
 import { author } from "../author.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { paperOf } from "../terminal.ts";
+import { whileWaiting } from "../waiting.ts";
 
 export interface NodeOptions extends SocketWish {
   readonly output: string;
@@ -19,7 +20,10 @@ export async function nodeStandby(
   { reason, force = false, output, ...wish }: StandbyOptions,
 ): Promise<ExitStatus> {
   const client = new ControlClient(await findSocket(wish));
-  const answer = await client.standby({ node: name, reason, by: author(), force });
+  const answer = await whileWaiting(
+    `${name} hands over`,
+    client.standby({ node: name, reason, by: author(), force }),
+  );
   if (output === "json") {
     process.stdout.write(`${JSON.stringify(answer)}\n`);
     return exitStatus.ok;

@@ -3,6 +3,7 @@ import { findSocket, type SocketWish } from "../../client/find-socket.ts";
 import type { ForeseenSwitchover } from "../../contract/failover-why.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { paperOf, wrap } from "../terminal.ts";
+import { whileWaiting } from "../waiting.ts";
 
 export interface SwitchoverOptions extends SocketWish {
   readonly group?: string;
@@ -28,7 +29,7 @@ export async function switchover({
     ...(reason === undefined ? {} : { reason }),
   };
   if (dryRun) return foresee(await client.foreseeSwitchover(request), output);
-  const answer = await client.switchover(request);
+  const answer = await whileWaiting("the standby gets every connection", client.switchover(request));
   if (output === "json") process.stdout.write(`${JSON.stringify(answer)}\n`);
   else {
     const what = group === undefined ? "" : ` the group ${answer.group}`;

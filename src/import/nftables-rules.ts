@@ -1,0 +1,163 @@
+import type { SourceFile } from "./block-file.ts";
+import { natHints, type SourceTranslation } from "./nat-facts.ts";
+import {
+  type NftablesOptions,
+  type NftChain,
+  type NftRule,
+  type NftWord,
+  readNftables,
+} from "./nftables-file.ts";
+import type { Remarks } from "./remark.ts";
+
+/** The source translations of a file; every other rule becomes a remark. */
+export function readNftablesTranslations(
+  source: SourceFile,
+  options: NftablesOptions,
+): readonly SourceTranslation[] {
+  return readNftables(source, options).flatMap((chain) => {
+    if (chain.policy === "drop")
+      options.remarks.lost(chain.at, `the chain "${chain.name}" drops what no rule accepts`, natHints.filter);
+    return chain.rules.flatMap((rule) => translationOf(rule, chain, options.remarks));
+  });
+}
+
+function translationOf(rule: NftRule, chain: NftChain, remarks: Remarks): SourceTranslation[] {
+  const { at, words } = rule;
+  if (chain.type === "nat" && chain.hook === "postrouting") {
+    const read = new RuleReader(words).read();
+    if (typeof read === "string") {
+      remarks.lost(at, read, natHints.filter);
+      return [];
+    }
+    if (read.options.length > 0)
+      remarks.changed(at, `ports are chosen as the kernel does by default, not "${read.options.join(" ")}"`);
+    const family = read.family ?? (chain.family === "ip" ? 4 : chain.family === "ip6" ? 6 : undefined);
+    return [{ at, from: read.from, family, device: read.device, to: read.to, name: read.name }];
+  }
+  const isForward = words.includes("dnat") || words.includes("redirect");
+  const what = isForward ? "port forwards are" : `a rule of the chain "${chain.name}" is`;
+  remarks.lost(at, `${what} not carried over`, isForward ? natHints.forward : natHints.filter);
+  return [];
+}
+
+interface ReadRule {
+  readonly from: readonly string[];
+  readonly family: 4 | 6 | undefined;
+  readonly device: string | undefined;
+  readonly to: string;
+  readonly name: string | undefined;
+  /** Flags such as `random`. */
+  readonly options: readonly string[];
+}
+
+/** Reads a rule of a chain that translates sources, word by word. */
+class RuleReader {
+  readonly #words: readonly NftWord[];
+  #next = 0;
+  #from: readonly string[] = [];
+  #family: 4 | 6 | undefined;
+  #device: string | undefined;
+  #to: string | undefined;
+  #name: string | undefined;
+  readonly #options: string[] = [];
+
+  constructor(words: readonly NftWord[]) {
+    this.#words = words;
+  }
+
+  /** @returns why it cannot be carried over, or what it says */
+  read(): ReadRule | string {
+    while (this.#next < this.#words.length) {
+      const fault = this.#part();
+      if (fault !== undefined) return fault;
+    }
+    if (this.#to === undefined) return "the rule translates nothing";
+    return {
+      ...{ from: this.#from, family: this.#family, device: this.#device },
+      ...{ to: this.#to, name: this.#name, options: this.#options },
+    };
+  }
+
+  #part(): string | undefined {
+    const word = this.#take();
+    switch (word) {
+      case "ip":
+      case "ip6":
+        this.#family = word === "ip" ? 4 : 6;
+        return this.#take() === "saddr"
+          ? this.#sources()
+          : "only conditions on the source can be carried over";
+      case "meta":
+        return undefined;
+      case "nfproto":
+      case "protocol": {
+        const family = this.#take();
+        this.#family = family === "ipv6" || family === "ip6" ? 6 : 4;
+        return undefined;
+      }
+      case "oifname":
+      case "oif":
+        return this.#leavesBy();
+      case "counter":
+        while (this.#peek() === "packets" || this.#peek() === "bytes") this.#next += 2;
+        return undefined;
+      case "comment":
+        this.#name = textOf(this.#take());
+        return undefined;
+      case "masquerade":
+        this.#to = "masquerade";
+        return this.#flags();
+      case "snat":
+        return this.#target();
+      default:
+        return `the condition "${textOf(word).slice(0, 40)}" is not one of the document's`;
+    }
+  }
+
+  #sources(): string | undefined {
+    const word = this.#take();
+    if (word === "!=" || word === undefined)
+      return "a condition that excludes sources cannot be carried over";
+    this.#from = typeof word === "string" ? [word] : word;
+    return undefined;
+  }
+
+  #leavesBy(): string | undefined {
+    const word = this.#take();
+    const [device, ...others] = typeof word === "string" ? [word] : (word ?? []);
+    if (device === undefined || device === "!=" || others.length > 0 || device.includes("*"))
+      return "the document names one interface that packets leave by";
+    this.#device = device;
+    return undefined;
+  }
+
+  #target(): string | undefined {
+    if (this.#peek() === "ip" || this.#peek() === "ip6") this.#family = this.#take() === "ip" ? 4 : 6;
+    if (this.#peek() === "to") this.#next++;
+    const word = this.#take();
+    if (typeof word !== "string" || !/^[0-9a-fA-F.:]+(\/[0-9]+)?$/.test(word))
+      return "the document translates to one address, not to ranges or maps";
+    this.#to = word;
+    return this.#flags();
+  }
+
+  #flags(): string | undefined {
+    while (["random", "fully-random", "persistent"].includes(textOf(this.#peek()))) {
+      this.#options.push(textOf(this.#take()));
+      if (this.#peek() === ",") this.#next++;
+    }
+    return this.#peek() === "to" || this.#peek() === ":" ? "ports cannot be chosen" : undefined;
+  }
+
+  #peek(): NftWord | undefined {
+    return this.#words[this.#next];
+  }
+
+  #take(): NftWord | undefined {
+    return this.#words[this.#next++];
+  }
+}
+
+function textOf(word: NftWord | undefined): string {
+  return typeof word === "string" ? word : (word ?? []).join(" ");
+}

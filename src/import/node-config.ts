@@ -1,0 +1,70 @@
+import type { SourceFile } from "./block-file.ts";
+import { configKind } from "./config-kind.ts";
+import { readConntrackd, type SyncLink } from "./conntrackd-facts.ts";
+import { readIptablesTranslations } from "./iptables-rules.ts";
+import { type KeepalivedFacts, readKeepalived } from "./keepalived-facts.ts";
+import type { SourceTranslation } from "./nat-facts.ts";
+import { readNftablesTranslations } from "./nftables-rules.ts";
+import type { Remarks } from "./remark.ts";
+
+/** The files of one node. */
+export interface NodeFiles {
+  readonly name: string;
+  /** What keepalived is started with (-i): lines that begin with @ are for it. Default: the node's name. */
+  readonly configId?: string;
+  readonly files: readonly SourceFile[];
+}
+
+/** What the programs of one node are told. */
+export interface NodeConfig {
+  readonly name: string;
+  readonly keepalived: KeepalivedFacts;
+  readonly links: readonly SyncLink[];
+  readonly helpers: readonly string[];
+  readonly translations: readonly SourceTranslation[];
+}
+
+export interface ReadNodeOptions {
+  readonly remarks: Remarks;
+  readonly include: (pattern: string, from: string) => readonly SourceFile[];
+}
+
+/** Reads all files of a node. Files of no known kind are the caller's mistake: they are passed over. */
+export function readNode({ name, configId = name, files }: NodeFiles, options: ReadNodeOptions): NodeConfig {
+  const { remarks, include } = options;
+  const keepalived: KeepalivedFacts[] = [];
+  const links: SyncLink[] = [];
+  const helpers = new Set<string>();
+  const translations: SourceTranslation[] = [];
+  for (const source of files) {
+    switch (configKind(source.text)) {
+      case "keepalived":
+        keepalived.push(readKeepalived(source, { remarks, configId, include }));
+        break;
+      case "conntrackd": {
+        const facts = readConntrackd(source, remarks);
+        links.push(...facts.links);
+        for (const helper of facts.helpers) helpers.add(helper);
+        break;
+      }
+      case "nftables":
+        translations.push(...readNftablesTranslations(source, { remarks, include }));
+        break;
+      case "iptables":
+        translations.push(...readIptablesTranslations(source, remarks));
+        break;
+      case undefined:
+    }
+  }
+  return { name, keepalived: together(keepalived), links, helpers: [...helpers], translations };
+}
+
+function together(all: readonly KeepalivedFacts[]): KeepalivedFacts {
+  return {
+    routerId: all.find((one) => one.routerId !== undefined)?.routerId,
+    announceRate: all.find((one) => one.announceRate !== undefined)?.announceRate,
+    instances: all.flatMap((one) => one.instances),
+    syncGroups: all.flatMap((one) => one.syncGroups),
+    scripts: all.flatMap((one) => one.scripts),
+  };
+}
