@@ -41,7 +41,8 @@ export const doctorCodes = {
   "mtu-not-carried": "The network between two nodes does not carry packets of full size.",
   "duplicate-address": "Somebody else answers for a virtual address.",
   "foreign-router": "A VRRP router that is no node is active for our virtual router id.",
-  "asymmetric-route": "The way to a network does not lead through an interface with virtual addresses of its side.",
+  "asymmetric-route":
+    "The way to a network does not lead through an interface with virtual addresses of its side.",
   // Keys.
   "keys-unusable": "The keys of a node cannot be used.",
   "certificate-ends": "The certificate of a node ends soon.",

@@ -4,7 +4,8 @@ export const REMOVED = "[removed]";
 /** Shorter words are too common: taking them out would only make the text unreadable. */
 const KNOWN_LENGTH_MIN = 6;
 
-const secretName = "(?:password|passwd|passphrase|secret|token|api[-_]?key|private[-_]?key|auth[-_]?pass|credentials?)";
+const secretName =
+  "(?:password|passwd|passphrase|secret|token|api[-_]?key|private[-_]?key|auth[-_]?pass|credentials?)";
 
 // Each pattern keeps its first group, and what it leaves says that something was there.
 const patterns: readonly RegExp[] = [

@@ -10,4 +10,6 @@ export const supportPartSchema = z.object({
   removed: z.number(),
 });
 
+export const supportQuerySchema = z.object({ node: z.string().optional() });
+
 export type SupportPart = z.output<typeof supportPartSchema>;

@@ -1,16 +1,16 @@
+import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ProblemError } from "../base/problem.ts";
 import { readDocument } from "../contract/read-document.ts";
-import { readFileSync } from "node:fs";
 import { examine } from "../core/doctor/examine.ts";
+import { readNodeKeys } from "../keys/read-keys.ts";
 import { missingFlowKinds } from "../linux/conntrack-kinds.ts";
 import { KernelError } from "../linux/kernel-error.ts";
 import { collectNodeFacts } from "./drivers/doctor-facts.ts";
 import { collectSupport } from "./drivers/support-files.ts";
 import { keysDirectory, type NodeSettings, nodeSettings } from "./node-settings.ts";
 import { fail } from "./read-settings.ts";
-import { readNodeKeys } from "../keys/read-keys.ts";
 
 /**
  * `tocha doctor --config` runs this where no daemon runs: it finds out what this machine lacks to be a node, and prints the report,
@@ -49,7 +49,9 @@ function settingsWithoutKeys(
   const documentDirectory = dirname(file);
   let clusterKey = new Uint8Array(32);
   try {
-    clusterKey = Uint8Array.from(readNodeKeys(keysDirectory(document, documentDirectory), place.node).clusterKey);
+    clusterKey = Uint8Array.from(
+      readNodeKeys(keysDirectory(document, documentDirectory), place.node).clusterKey,
+    );
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
   }

@@ -1,11 +1,6 @@
 import { counted } from "../../base/number-text.ts";
 import { type DoctorFinding, type DoctorReport, findingSeverities } from "../../contract/doctor.ts";
-import {
-  authorityCheck,
-  certificateCheck,
-  clockCheck,
-  equalityCheck,
-} from "./cluster-checks.ts";
+import { authorityCheck, certificateCheck, clockCheck, equalityCheck } from "./cluster-checks.ts";
 import { type DoctorCheck, type Examination, finding, type MissingNode } from "./examination.ts";
 import { carriedCheck, deviceCheck, managedCheck, mtuCheck, speedCheck } from "./link-checks.ts";
 import {
@@ -49,7 +44,9 @@ export const doctorChecks: readonly DoctorCheck[] = [
 export function examine(examination: Examination): DoctorReport {
   const order = Object.keys(examination.document.nodes);
   const findings = [
-    ...examination.nodes.flatMap((node) => doctorChecks.flatMap((check) => outcome(check, node, examination))),
+    ...examination.nodes.flatMap((node) =>
+      doctorChecks.flatMap((check) => outcome(check, node, examination)),
+    ),
     ...examination.missing.map((node) => missingFinding(node, examination)),
   ];
   const rank = ({ severity }: DoctorFinding) => findingSeverities.indexOf(severity);

@@ -157,7 +157,10 @@ export const carriedCheck: DoctorCheck = {
 };
 
 /** Then the smaller MTU is a finding of its own. */
-function hasSmallerMtu({ interface: name, peer, bytes }: NodeFacts["probes"][number], { nodes }: Examination) {
+function hasSmallerMtu(
+  { interface: name, peer, bytes }: NodeFacts["probes"][number],
+  { nodes }: Examination,
+) {
   const other = nodes.find(({ node }) => node === peer)?.interfaces.find((one) => one.name === name);
   return other !== undefined && other.mtu < bytes;
 }

@@ -21,7 +21,8 @@ export const sysctlCheck: DoctorCheck = {
       }
       // Before the daemon has run, nobody has set them.
       if (!node.daemonRuns || found === String(wanted)) return [];
-      const files = setBy.length === 0 ? "" : `; ${setBy.join(" and ")} ${setBy.length === 1 ? "sets" : "set"} it so`;
+      const files =
+        setBy.length === 0 ? "" : `; ${setBy.join(" and ")} ${setBy.length === 1 ? "sets" : "set"} it so`;
       return [
         finding(node, vital.has(name) ? "error" : "warning", "sysctl-differs", {
           on: name,

@@ -1,35 +1,42 @@
 import { Agent } from "node:https";
 import { ProblemError } from "../../base/problem.ts";
 import type { DoctorReport } from "../../contract/doctor.ts";
-import { type ClockFacts, clockSchema, type NodeFacts, nodeFactsSchema } from "../../contract/doctor-facts.ts";
+import {
+  type ClockFacts,
+  clockSchema,
+  type NodeFacts,
+  nodeFactsSchema,
+} from "../../contract/doctor-facts.ts";
+import { operations } from "../../contract/operations.ts";
 import { type SupportPart, supportPartSchema } from "../../contract/support.ts";
 import type { MissingNode } from "../../core/doctor/examination.ts";
 import { examine } from "../../core/doctor/examine.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import type { FailoverReport, ReplicatorReport, SupervisorReport } from "../role-report.ts";
-import type { ControlRequest } from "./control-server.ts";
 import { collectNodeFacts } from "./doctor-facts.ts";
-import type { PeerAnswer } from "./peer-client.ts";
+import type { PeerAnswer, PeerQuestion } from "./peer-client.ts";
 import { collectSupport, type SupportText } from "./support-files.ts";
 
 /** Questions to programs and to the network are limited to 5 s; several come one after the other. */
 const PEER_LIMIT_MS = 15_000;
 const CLOCK_LIMIT_MS = 2_000;
+const question = (id: "node.doctor" | "node.clock" | "node.support", limitMs: number) =>
+  ({ method: "GET", path: operations[id].path, limitMs }) as const;
+const FACTS = question("node.doctor", PEER_LIMIT_MS);
+const CLOCK = question("node.clock", CLOCK_LIMIT_MS);
+const SUPPORT = question("node.support", PEER_LIMIT_MS);
 /** The quickest of so many exchanges says most about a clock. */
 const CLOCK_EXCHANGES = 5;
 /** Date.now() counts whole milliseconds, on both sides. */
 const CLOCK_STEP_MS = 1;
 
 export interface DoctorAnswersOptions {
-  readonly settings: NodeSettings;
+  /** As they are now: another document may apply meanwhile. */
+  readonly settings: () => NodeSettings;
   readonly askFailover: () => Promise<FailoverReport | undefined>;
   readonly askReplicator: () => Promise<ReplicatorReport | undefined>;
   readonly askSupervisor: () => Promise<SupervisorReport | undefined>;
-  readonly askPeer: (
-    peer: PeerSettings,
-    path: string,
-    options: { readonly limitMs: number; readonly agent?: Agent },
-  ) => Promise<PeerAnswer>;
+  readonly askPeer: (question: Omit<PeerQuestion, "settings" | "keys">) => Promise<PeerAnswer>;
   /** What only the whole of the role knows: status, history, metrics. */
   readonly texts: readonly SupportText[];
 }
@@ -44,26 +51,16 @@ export class DoctorAnswers {
     this.#options = options;
   }
 
-  /** @returns undefined when the request is not about this */
-  async answer({ method, path, query, from }: ControlRequest): Promise<unknown> {
-    switch (`${method} ${path}`) {
-      case "GET /v1/node/clock":
-        return { nowMs: Date.now() };
-      case "GET /v1/node/doctor":
-        return await this.#facts();
-      case "GET /v1/node/support":
-        return await this.#support();
-      case "GET /v1/doctor":
-        return from === "local" ? await this.report() : undefined;
-      case "GET /v1/support":
-        return from === "local" ? await this.#supportOf(query.get("node")) : undefined;
-      default:
-        return undefined;
-    }
-  }
+  readonly handlers = {
+    doctor: () => this.report(),
+    "node.doctor": () => this.#facts(),
+    "node.clock": () => ({ nowMs: Date.now() }),
+    support: ({ query }: { readonly query: URLSearchParams }) => this.#supportOf(query.get("node")),
+    "node.support": () => this.#support(),
+  };
 
   async report(): Promise<DoctorReport> {
-    const { settings } = this.#options;
+    const settings = this.#options.settings();
     const [own, others, clocks] = await Promise.all([
       this.#facts(),
       Promise.all(settings.peers.map((peer) => this.#factsOf(peer))),
@@ -92,22 +89,27 @@ export class DoctorAnswers {
   }
 
   async #collect(): Promise<NodeFacts> {
-    const { settings, askFailover, askReplicator } = this.#options;
+    const { askFailover, askReplicator } = this.#options;
     const [failover, replicator] = await Promise.all([askFailover(), askReplicator()]);
-    return await collectNodeFacts({ settings, roles: { failover, replicator } });
+    return await collectNodeFacts({ settings: this.#options.settings(), roles: { failover, replicator } });
   }
 
   async #factsOf(peer: PeerSettings): Promise<NodeFacts | MissingNode> {
     let answer: PeerAnswer;
     try {
-      answer = await this.#options.askPeer(peer, "/v1/node/doctor", { limitMs: PEER_LIMIT_MS });
+      answer = await this.#options.askPeer({ peer, ...FACTS });
     } catch (error) {
-      return { name: peer.name, why: error instanceof Error ? error.message : String(error), answered: false };
+      return {
+        name: peer.name,
+        why: error instanceof Error ? error.message : String(error),
+        answered: false,
+      };
     }
     const facts = nodeFactsSchema.safeParse(answer.body);
     if (answer.status === 200 && facts.success) return facts.data;
     const [issue] = facts.error?.issues ?? [];
-    const why = answer.status === 200 ? `${issue?.path.join(".")}: ${issue?.message}` : `status ${answer.status}`;
+    const why =
+      answer.status === 200 ? `${issue?.path.join(".")}: ${issue?.message}` : `status ${answer.status}`;
     return { name: peer.name, why, answered: true };
   }
 
@@ -119,7 +121,7 @@ export class DoctorAnswers {
     try {
       for (let count = 0; count < CLOCK_EXCHANGES; count++) {
         const asked = Date.now();
-        const { body } = await this.#options.askPeer(peer, "/v1/node/clock", { limitMs: CLOCK_LIMIT_MS, agent });
+        const { body } = await this.#options.askPeer({ peer, ...CLOCK, agent });
         const answered = Date.now();
         const clock = clockSchema.safeParse(body);
         if (!clock.success) return undefined;
@@ -136,7 +138,8 @@ export class DoctorAnswers {
   }
 
   async #support(): Promise<SupportPart> {
-    const { settings, askSupervisor, texts } = this.#options;
+    const { askSupervisor, texts } = this.#options;
+    const settings = this.#options.settings();
     const supervisor = await askSupervisor();
     const pids = supervisor?.processes.map(({ pid }) => pid).filter((pid) => pid > 0) ?? [];
     const facts: SupportText = {
@@ -148,7 +151,8 @@ export class DoctorAnswers {
   }
 
   async #supportOf(node: string | null): Promise<SupportPart> {
-    const { settings, askPeer } = this.#options;
+    const { askPeer } = this.#options;
+    const settings = this.#options.settings();
     if (node === null || node === settings.node) return await this.#support();
     const peer = settings.peers.find(({ name }) => name === node);
     if (peer === undefined)
@@ -158,7 +162,7 @@ export class DoctorAnswers {
         hint: `Nodes: ${Object.keys(settings.document.nodes).join(", ")}.`,
       });
     try {
-      const { body } = await askPeer(peer, "/v1/node/support", { limitMs: PEER_LIMIT_MS });
+      const { body } = await askPeer({ peer, ...SUPPORT });
       return supportPartSchema.parse(body);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

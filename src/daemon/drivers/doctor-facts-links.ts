@@ -44,7 +44,11 @@ export async function interfaceFacts(
   return { interfaces, macs: [...new Set(macs)] };
 }
 
-function oneInterface(name: string, device: string, link: Link | undefined): Omit<InterfaceFacts, "managedBy"> {
+function oneInterface(
+  name: string,
+  device: string,
+  link: Link | undefined,
+): Omit<InterfaceFacts, "managedBy"> {
   const rx = link?.stats64?.rx;
   const tx = link?.stats64?.tx;
   const sum = (key: keyof z.output<typeof counters>) => (rx?.[key] ?? 0) + (tx?.[key] ?? 0);
@@ -55,7 +59,7 @@ function oneInterface(name: string, device: string, link: Link | undefined): Omi
   return {
     ...{ name, device },
     present: link !== undefined,
-    up: link !== undefined && link.flags.includes("UP") && link.flags.includes("LOWER_UP"),
+    up: ["UP", "LOWER_UP"].every((flag) => link?.flags.includes(flag)),
     mtu: link?.mtu ?? 0,
     mac: link?.address ?? "",
     speed: speed > 0 ? speed : null,
@@ -103,7 +107,10 @@ export function routeQuestions({ document, node }: Pick<NodeSettings, "document"
   const virtual = virtualAddressesOf(document);
   // Never an address of the gateways themselves: the way there says nothing about hosts.
   const taken = new Set(
-    [...Object.values(document.nodes).flatMap((one) => Object.values(one.interfaces)), ...[...virtual.values()].map((addresses) => ({ addresses }))]
+    [
+      ...Object.values(document.nodes).flatMap((one) => Object.values(one.interfaces)),
+      ...[...virtual.values()].map((addresses) => ({ addresses })),
+    ]
       .flatMap(({ addresses }) => addresses)
       .map((text) => text.split("/")[0]),
   );

@@ -15,7 +15,9 @@ export function programFacts(): ProgramFacts[] {
     .filter((name) => /^[0-9]+$/.test(name))
     .flatMap((pid) => {
       const name = nameOf(pid);
-      return name !== undefined && wanted.has(name) && networkOf(pid) === own ? [{ name, pid: Number(pid) }] : [];
+      return name !== undefined && wanted.has(name) && networkOf(pid) === own
+        ? [{ name, pid: Number(pid) }]
+        : [];
     });
   // A program of several processes is one.
   return found.filter((one, index) => found.findIndex(({ name }) => name === one.name) === index);

@@ -16,7 +16,9 @@ export function sysctlFacts({ document, node }: NodeSettings): NodeFacts["sysctl
     return {
       ...{ name, wanted: value, found, why },
       setBy: differs
-        ? lines.filter((line) => sysctlPath(line.name) === sysctlPath(name) && line.value === found).map(({ file }) => file)
+        ? lines
+            .filter((line) => sysctlPath(line.name) === sysctlPath(name) && line.value === found)
+            .map(({ file }) => file)
         : [],
     };
   });

@@ -1,5 +1,13 @@
 import { DecodeError } from "../../base/decode-error.ts";
-import { formatIp, type IpAddress, type IpFamily, ipFamily, isLinkLocal, parseNetwork, validIp } from "../../base/ip.ts";
+import {
+  formatIp,
+  type IpAddress,
+  type IpFamily,
+  ipFamily,
+  isLinkLocal,
+  parseNetwork,
+  validIp,
+} from "../../base/ip.ts";
 import { formatMac } from "../../base/mac.ts";
 import { virtualAddressesOf } from "../../contract/cluster-document.ts";
 import type { NodeFacts } from "../../contract/doctor-facts.ts";
@@ -57,7 +65,11 @@ function addressOf(text: string): IpAddress {
 }
 
 async function isAnswered(
-  { source, target, device }: { readonly source: IpAddress; readonly target: IpAddress; readonly device: string },
+  {
+    source,
+    target,
+    device,
+  }: { readonly source: IpAddress; readonly target: IpAddress; readonly device: string },
   dataBytes: number | undefined,
 ): Promise<boolean> {
   const family = ipFamily(target);
@@ -107,7 +119,9 @@ export async function addressAnswers(settings: NodeSettings): Promise<NodeFacts[
         const targets = list.map(addressOf).filter((one) => ipFamily(one) === family);
         const sender = addresses.find(
           ({ deviceIndex, address }) =>
-            deviceIndex === link.index && ipFamily(address) === family && !targets.some((one) => formatIp(one) === formatIp(address)) &&
+            deviceIndex === link.index &&
+            ipFamily(address) === family &&
+            !targets.some((one) => formatIp(one) === formatIp(address)) &&
             (family === 4 || isLinkLocal(address)),
         )?.address;
         if (targets.length === 0 || sender === undefined) return [];
@@ -130,7 +144,10 @@ interface NeighbourQuestion {
   readonly targets: readonly IpAddress[];
 }
 
-async function answersOn(question: NeighbourQuestion, ownMacs: ReadonlySet<string>): Promise<NodeFacts["answers"]> {
+async function answersOn(
+  question: NeighbourQuestion,
+  ownMacs: ReadonlySet<string>,
+): Promise<NodeFacts["answers"]> {
   const { name, device, family, mac, sender, targets } = question;
   const socket = openNeighbourSocket(device, family);
   const found = new Map(targets.map((target) => [formatIp(target), new Set<string>()]));

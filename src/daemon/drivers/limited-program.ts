@@ -29,7 +29,12 @@ export function runLimited(
       },
       (error, out, err) => {
         if (error === null) resolve({ status: 0, out, err });
-        else resolve({ status: typeof error.code === "number" ? error.code : null, out, err: err || error.message });
+        else
+          resolve({
+            status: typeof error.code === "number" ? error.code : null,
+            out,
+            err: err || error.message,
+          });
       },
     );
     child.stdin?.on("error", () => {}); // It ended before it had read everything: its status says why.

@@ -9,7 +9,7 @@ import { version } from "../version.ts";
 import { askForJson, runLimited } from "./limited-program.ts";
 
 /** A bundle goes by mail: of a longer text the end is kept where it is a log, else the beginning. */
-const FILE_CHARACTERS_MAX = 300_000;
+const FILE_CHARACTERS_MAX = 200_000;
 const JOURNAL_LINES = 3_000;
 
 /** One text of a bundle: what it is, and how to get it. Undefined: there is none, because … */
@@ -48,7 +48,10 @@ export async function collectSupport(
 }
 
 const neverIncluded = [
-  { name: "the keys folder", why: "keys and certificates are secrets; doctor.json says whether they are good" },
+  {
+    name: "the keys folder",
+    why: "keys and certificates are secrets; doctor.json says whether they are good",
+  },
   { name: "connections", why: "who speaks with whom is private; their number is in conntrack.txt" },
   { name: "arguments of scripts", why: "they may hold passwords" },
   { name: "rules of other programs", why: "only the names of their tables are there" },
@@ -74,7 +77,11 @@ export function knownSecrets({ keysDirectory, arbiter, document }: NodeSettings)
     try {
       const text = readFileSync(path, "utf8").trim();
       // A key is also known by each of its lines, USER:PASSWORD by its end.
-      return [text, ...text.split("\n").filter((line) => !line.startsWith("-----")), text.slice(text.indexOf(":") + 1)];
+      return [
+        text,
+        ...text.split("\n").filter((line) => !line.startsWith("-----")),
+        text.slice(text.indexOf(":") + 1),
+      ];
     } catch {
       return []; // Nobody who cannot read it has put it anywhere.
     }
@@ -141,20 +148,28 @@ async function versions(): Promise<string> {
     ["ip", "-V"],
     ["git", "--version"],
   ] as const;
-  const said = await Promise.all(tools.map(async (words) => `${words[0]}: ${(await runLimited(words[0], [words[1]])).out.trim()}`));
+  const said = await Promise.all(
+    tools.map(async (words) => `${words[0]}: ${(await runLimited(words[0], [words[1]])).out.trim()}`),
+  );
   const system = ["/proc/version", "/etc/os-release"].map(read);
   return [`tocha ${version}`, `Node.js ${process.version}`, ...said, ...system].join("\n");
 }
 
 async function ownTables(): Promise<string> {
   const list = (await askForJson("nft", ["-j", "list", "tables"])) as
-    | { readonly nftables?: readonly { readonly table?: { readonly family: string; readonly name: string } }[] }
+    | {
+        readonly nftables?: readonly {
+          readonly table?: { readonly family: string; readonly name: string };
+        }[];
+      }
     | undefined;
   const own = (list?.nftables ?? []).flatMap(({ table }) =>
     table !== undefined && /^tocha(-|$)/.test(table.name) ? [table] : [],
   );
   if (own.length === 0) throw new Error("no rules of tocha are loaded");
-  const texts = await Promise.all(own.map(({ family, name }) => output(["nft", "list", "table", family, name])));
+  const texts = await Promise.all(
+    own.map(({ family, name }) => output(["nft", "list", "table", family, name])),
+  );
   return texts.join("\n");
 }
 
