@@ -14,6 +14,8 @@ export class PretendedNode {
   readonly #server: Server;
   /** What it answers next. */
   answer: { status: number; body: unknown } = { status: 200, body: {} };
+  /** What it answers to these, by path and query; a question that is not among them it refuses. Empty: `answer` counts. */
+  answers: Readonly<Record<string, unknown>> = {};
   /** The path that it was asked for last, and what came with it. */
   asked: string | undefined;
   told = "";
@@ -27,9 +29,17 @@ export class PretendedNode {
         this.told += text;
       });
       request.on("end", () => {
-        response.writeHead(this.answer.status).end(JSON.stringify(this.answer.body));
+        const { status, body } = this.#answerTo(request.url ?? "");
+        response.writeHead(status).end(JSON.stringify(body));
       });
     });
+  }
+
+  #answerTo(url: string): { readonly status: number; readonly body: unknown } {
+    if (Object.keys(this.answers).length === 0) return this.answer;
+    const body = this.answers[url];
+    if (body !== undefined) return { status: 200, body };
+    return { status: 409, body: { code: "node-unreachable", message: `there is no answer to ${url}` } };
   }
 
   static async start(): Promise<PretendedNode> {
@@ -45,12 +55,15 @@ export class PretendedNode {
     rmSync(this.#folder, { recursive: true });
   }
 
-  /** Runs tocha to its end, asking this node. */
+  /** Runs tocha to its end, asking this node; `elsewhere`: not told of it. */
   async tocha(
     args: readonly string[],
-    { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+    {
+      env = {},
+      elsewhere = false,
+    }: { readonly env?: Readonly<Record<string, string>>; readonly elsewhere?: boolean } = {},
   ): Promise<{ readonly status: number | null; readonly out: string; readonly err: string }> {
-    const child = spawn(launcher, [...args, "--socket", this.#socket], {
+    const child = spawn(launcher, elsewhere ? args : [...args, "--socket", this.#socket], {
       cwd: this.#folder,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],

@@ -30,6 +30,7 @@ export const doctorCodes = {
   "conntrack-max-differs": "The connection tables of the nodes have different room.",
   // Interfaces and what is behind them.
   "device-missing": "A network device of the document does not exist on this machine.",
+  "address-missing": "A network device does not have an address of the node.",
   "no-carrier": "A network device is down, or has no carrier.",
   "half-duplex": "A network device can only send or receive at a time.",
   "device-errors": "A network device sends or receives broken packets.",

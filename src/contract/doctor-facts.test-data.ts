@@ -33,7 +33,15 @@ export function healthyFacts(node: "gw1" | "gw2"): NodeFacts {
       { name: "net.ipv4.conf.eth0.arp_ignore", wanted: 1, found: "1", why: "One by one.", setBy: [] },
     ],
     interfaces: Object.entries(devices).map(([name, device], index) => ({
-      ...{ name, device, present: true, up: true, mtu: 1_500, mac: `${macs[node]}:0${index}` },
+      ...{
+        name,
+        device,
+        present: true,
+        up: true,
+        mtu: 1_500,
+        mac: `${macs[node]}:0${index}`,
+        lackingAddresses: [],
+      },
       ...{ speed: 10_000, duplex: "full", packets: 5_000_000, errors: 0, drops: 3 },
       ...{ reversePathFilter: 0, acceptRa: 1, forwarding6: true, managedBy: null },
     })),

@@ -35,6 +35,8 @@ const interfaceFacts = z.object({
   up: z.boolean(),
   mtu: z.number(),
   mac: z.string(),
+  /** The node's own addresses in the document that the device does not have. */
+  lackingAddresses: z.array(z.string()),
   /** Megabits a second; null where the device has no speed, as virtual ones. */
   speed: z.number().nullable(),
   duplex: z.string().nullable(),

@@ -16,7 +16,10 @@ const patterns: readonly RegExp[] = [
   /(\b(?:proxy-)?authorization\b["']?\s*[:=]\s*["']?)[^\s"',;]+(?:\s+[^\s"',;]+)?/gi,
   /(\bbearer\s+)[^\s"',;]{6,}/gi,
   // As in `token: x`, `"token": "x"`, `--token=x`, `TOKEN=x` and `auth_pass x`.
-  new RegExp(`(\\b[\\w-]*${secretName}["']?\\s*[:=]\\s*)(?:"[^"\\n]*"|'[^'\\n]*'|[^\\s"',;}\\]]+)`, "gi"),
+  new RegExp(
+    `(\\b[\\w-]*${secretName}["']?\\s*[:=]\\s*)(?:"(?:[^"\\\\\\n]|\\\\.)*"|'[^'\\n]*'|[^\\s"',;}\\]]+)`,
+    "gi",
+  ),
   new RegExp(`(--?[\\w-]*${secretName}["']?,?\\s+["']?)[^\\s"',;}\\]]+`, "gi"),
   /(\bauth_pass\s+)\S+/gi,
 ];
@@ -46,9 +49,13 @@ export function redactSecrets(
   }
   for (const pattern of patterns) {
     result = result.replace(pattern, (match: string, kept: string) => {
-      if (match === `${kept}${REMOVED}` || match.slice(kept.length).startsWith(REMOVED)) return match;
+      const secret = match.slice(kept.length);
+      const quote = /^["']/.exec(secret)?.[0] ?? "";
+      const bare = secret.replace(/^["']|["']$/g, "");
+      if (bare === "" || bare.startsWith(REMOVED) || REMOVED.startsWith(bare)) return match;
       removed += 1;
-      return `${kept}${REMOVED}`;
+      // With its quotes, so that JSON stays JSON.
+      return `${kept}${quote}${REMOVED}${quote}`;
     });
   }
   return { text: result, removed };

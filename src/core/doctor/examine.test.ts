@@ -104,6 +104,8 @@ describe("doctor", () => {
       ["node-unreachable"],
     );
     assert.equal(one.summary, "1 of 2 nodes examined: 1 error");
+    const alone = examine(examination({ from: "gw2", nodes, clocks: [] }));
+    assert.deepEqual(bad(alone.findings), [], "nor where only this machine is examined");
     nodes[0]!.answers[0]!.macs.push("aa:aa:aa:aa:aa:aa");
     const two = examine(examination({ from: "gw2", nodes, missing, clocks: [] }));
     assert.deepEqual(

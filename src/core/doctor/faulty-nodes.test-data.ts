@@ -186,7 +186,21 @@ export const faultyNodes: readonly FaultyNode[] = [
   // Interfaces and what is behind them.
   {
     ...{ name: "not there", code: "device-missing", severity: "error", says: "no device eth0", on: "eth0" },
-    change: lan({ present: false, up: false }),
+    change: (facts) => {
+      lan({ present: false, up: false })(facts);
+      // Its settings are not there either.
+      Object.assign(facts.sysctls[1] ?? {}, { found: null });
+    },
+  },
+  {
+    ...{
+      name: "nobody has set it",
+      code: "address-missing",
+      severity: "error",
+      says: "does not have 10.1.0.3/24",
+    },
+    ...{ on: "eth0", command: "ip address add 10.1.0.3/24 dev eth0" },
+    change: lan({ lackingAddresses: ["10.1.0.3/24"] }),
   },
   {
     ...{ name: "unplugged", code: "no-carrier", severity: "error", says: "eth0 is down", on: "eth0" },

@@ -8,7 +8,7 @@ const DROP_SHARE = 0.01;
 
 export const deviceCheck: DoctorCheck = {
   name: "devices",
-  good: "every device is there, has a carrier, and works without errors",
+  good: "every device is there, has its addresses and a carrier, and works without errors",
   find: (node) =>
     node.interfaces.flatMap((one) => {
       const { device, name, present, up, duplex, packets, errors, drops } = one;
@@ -32,7 +32,14 @@ export const deviceCheck: DoctorCheck = {
           }),
         ];
       }
-      const found = [];
+      const found = one.lackingAddresses.map((address) =>
+        finding(node, "error", "address-missing", {
+          on: device,
+          what: `${device} does not have ${address}, the node's own address on ${name}`,
+          why: "Own addresses are the system's to set, at every start; pulses, advertisements and checks come from them.",
+          command: `ip address add ${address} dev ${device}`,
+        }),
+      );
       if (duplex === "half") {
         found.push(
           finding(node, "warning", "half-duplex", {

@@ -46,11 +46,11 @@ export const duplicateAddressCheck: DoctorCheck = {
 
 function isDuplicate(
   of: { readonly node: NodeFacts; readonly strangers: readonly string[]; readonly macs: readonly string[] },
-  { missing }: Examination,
+  { nodes, document }: Examination,
 ): boolean {
   if (of.strangers.length === 0) return false;
-  // A node that cannot be asked may be the one that answers; two at a time cannot both be it.
-  return missing.length === 0 || of.macs.length > 1;
+  // A node that was not asked may be the one that answers; two at a time cannot both be it.
+  return nodes.length === Object.keys(document.nodes).length || of.macs.length > 1;
 }
 
 function ownMacs({ nodes, document }: Examination): ReadonlySet<string> {

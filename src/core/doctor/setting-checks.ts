@@ -10,6 +10,8 @@ export const sysctlCheck: DoctorCheck = {
   find: (node) =>
     node.sysctls.flatMap(({ name, wanted, found, why, setBy }) => {
       if (found === null) {
+        // A device that is not there has no settings: that is a finding of its own.
+        if (node.interfaces.some(({ device, present }) => !present && isOf(device, name))) return [];
         return [
           finding(node, "warning", "sysctl-missing", {
             on: name,
@@ -33,6 +35,10 @@ export const sysctlCheck: DoctorCheck = {
       ];
     }),
 };
+
+function isOf(device: string, setting: string): boolean {
+  return setting.startsWith(`net.ipv4.conf.${device.replaceAll(".", "/")}.`);
+}
 
 /** ip-sysctl: 1 is the strict mode of RFC 3704, 2 the loose one. */
 const STRICT = 1;

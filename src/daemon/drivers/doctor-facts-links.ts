@@ -22,6 +22,7 @@ const linkList = z.array(
     flags: z.array(z.string()),
     mtu: z.number(),
     address: z.string().optional(),
+    addr_info: z.array(z.object({ local: z.string().optional() })).default([]),
     stats64: z.object({ rx: counters, tx: counters }).optional(),
   }),
 );
@@ -32,14 +33,21 @@ export async function interfaceFacts(
   { document, node }: NodeSettings,
   programs: readonly ProgramFacts[],
 ): Promise<Pick<NodeFacts, "interfaces" | "macs">> {
-  const list = linkList.safeParse(await askForJson("ip", ["-j", "-s", "link", "show"]));
+  const list = linkList.safeParse(await askForJson("ip", ["-j", "-s", "address", "show"]));
   if (!list.success) throw new Error("ip does not list the devices");
   const links = list.data;
   const managed = await managedDevices(programs);
-  const interfaces = Object.entries(document.nodes[node]?.interfaces ?? {}).map(([name, { device }]) => {
-    const link = links.find(({ ifname }) => ifname === device);
-    return { ...oneInterface(name, device, link), managedBy: managed.get(device) ?? null };
-  });
+  const interfaces = Object.entries(document.nodes[node]?.interfaces ?? {}).map(
+    ([name, { device, addresses }]) => {
+      const link = links.find(({ ifname }) => ifname === device);
+      const has = new Set(link?.addr_info.map(({ local }) => local));
+      const lackingAddresses = addresses.filter((text) => !has.has(text.split("/")[0]));
+      return {
+        ...oneInterface(name, device, link),
+        ...{ lackingAddresses, managedBy: managed.get(device) ?? null },
+      };
+    },
+  );
   const macs = links.flatMap(({ address }) => (address === undefined ? [] : [address]));
   return { interfaces, macs: [...new Set(macs)] };
 }
@@ -48,7 +56,7 @@ function oneInterface(
   name: string,
   device: string,
   link: Link | undefined,
-): Omit<InterfaceFacts, "managedBy"> {
+): Omit<InterfaceFacts, "managedBy" | "lackingAddresses"> {
   const rx = link?.stats64?.rx;
   const tx = link?.stats64?.tx;
   const sum = (key: keyof z.output<typeof counters>) => (rx?.[key] ?? 0) + (tx?.[key] ?? 0);

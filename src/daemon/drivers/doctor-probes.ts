@@ -11,7 +11,8 @@ import {
 import { formatMac } from "../../base/mac.ts";
 import { virtualAddressesOf } from "../../contract/cluster-document.ts";
 import type { NodeFacts } from "../../contract/doctor-facts.ts";
-import { IcmpSocket } from "../../linux/icmp-socket.ts";
+import { IcmpSocket, type IcmpSocketOptions } from "../../linux/icmp-socket.ts";
+import { KernelError } from "../../linux/kernel-error.ts";
 import { openNeighbourSocket } from "../../linux/neighbour-socket.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import { decodeArpReply, encodeArpRequest } from "../../wire/arp.ts";
@@ -73,7 +74,9 @@ async function isAnswered(
   dataBytes: number | undefined,
 ): Promise<boolean> {
   const family = ipFamily(target);
-  const socket = new IcmpSocket({ family, device, source, whole: true });
+  const socket = openWhole({ family, device, source });
+  // Without the device or the address nothing can be asked: that is a finding of its own.
+  if (socket === undefined) return false;
   const identifier = Math.floor(Math.random() * 0x1_0000);
   const into = new Uint8Array(PACKET_BYTES_MAX);
   try {
@@ -92,6 +95,15 @@ async function isAnswered(
     return false;
   } finally {
     socket.close();
+  }
+}
+
+function openWhole(options: Omit<IcmpSocketOptions, "whole">): IcmpSocket | undefined {
+  try {
+    return new IcmpSocket({ ...options, whole: true });
+  } catch (error) {
+    if (error instanceof KernelError && ["EADDRNOTAVAIL", "ENODEV"].includes(error.code)) return undefined;
+    throw error;
   }
 }
 
