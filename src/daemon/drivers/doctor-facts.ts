@@ -16,6 +16,7 @@ import { programFacts } from "./doctor-facts-programs.ts";
 import { foreignChainFacts } from "./doctor-facts-rules.ts";
 import { automaticHelpers, sysctlFacts } from "./doctor-facts-sysctls.ts";
 import { addressAnswers, fullSizeProbes } from "./doctor-probes.ts";
+import { listenForRouters } from "./doctor-vrrp.ts";
 import { runLimited } from "./limited-program.ts";
 
 export interface FactsSource {
@@ -50,7 +51,7 @@ export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> 
   const programs = await orElse("programs", [], () => programFacts());
   const lackingKinds = roles?.replicator?.missingKinds ?? source.lackingKinds;
   const noLinks = { interfaces: [], macs: [] };
-  const [kernel, tools, links, chains, routes, probes, answers, service, clock] = await Promise.all([
+  const [kernel, tools, links, chains, routes, probes, answers, heard, service, clock] = await Promise.all([
     kernelFacts(lackingKinds),
     toolFacts(),
     orElse("devices", noLinks, () => interfaceFacts(settings, programs)),
@@ -58,6 +59,7 @@ export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> 
     orElse("routes", [], () => routeFacts(settings)),
     orElse("packets of full size", [], () => fullSizeProbes(settings)),
     orElse("who answers for virtual addresses", [], () => addressAnswers(settings)),
+    orElse("other VRRP routers", [], () => (hearsAll(roles?.failover) ? [] : listenForRouters(settings))),
     serviceFacts(settings, roles !== undefined),
     clockFacts(),
   ]);
@@ -83,7 +85,7 @@ export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> 
     clock,
     probes,
     answers,
-    foreignRouters: foreignRouters(roles?.failover),
+    foreignRouters: merged(foreignRouters(roles?.failover), heard),
     routes,
     certificates: certificateFacts(settings),
     disks: [...new Set([settings.stateDirectory, settings.runDirectory])].map(diskFacts),
@@ -101,6 +103,27 @@ function foreignRouters(failover: FailoverReport | undefined): NodeFacts["foreig
     if (router === undefined) return [];
     return [{ group: name, interface: router.face, address: router.address, priority: router.priority }];
   });
+}
+
+/**
+ * A failover role that has understood everything that it has heard of VRRP has heard all routers. One that has not, such as of those
+ * that speak another version, only counts; then, and where none runs, somebody must listen.
+ */
+function hearsAll(failover: FailoverReport | undefined): boolean {
+  if (failover === undefined) return false;
+  return !failover.groups.some(({ counters }) =>
+    Object.entries(counters).some(([name, count]) => name.startsWith("vrrp-") && count > 0),
+  );
+}
+
+/** The failover role may have heard one that is silent now, for a moment. */
+function merged(
+  known: NodeFacts["foreignRouters"],
+  heard: NodeFacts["foreignRouters"],
+): NodeFacts["foreignRouters"] {
+  const isKnown = (one: NodeFacts["foreignRouters"][number]) =>
+    known.some(({ interface: name, address }) => name === one.interface && address === one.address);
+  return [...known, ...heard.filter((one) => !isKnown(one))];
 }
 
 function certificateFacts({ keysDirectory, node }: NodeSettings): NodeFacts["certificates"] {
