@@ -55,7 +55,7 @@ function settingsWithoutKeys(
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
   }
-  return nodeSettings({ document, documentDirectory, ...place }, clusterKey);
+  return nodeSettings({ document, configFile: file, ...place }, clusterKey);
 }
 
 async function facts(settings: NodeSettings) {
