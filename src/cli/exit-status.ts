@@ -36,6 +36,7 @@ const unavailableCodes: ReadonlySet<string> = new Set<ProblemCode>([
   "several-nodes",
   "unavailable",
   "bad-answer",
+  "examination-failed",
   "lab-tool-missing",
 ]);
 
@@ -47,6 +48,8 @@ const inputCodes: ReadonlySet<string> = new Set<ProblemCode>([
   "bad-name",
   "node-not-in-document",
   "keys-exist",
+  "file-exists",
+  "unwritable-file",
   "missing-ca-key",
   "missing-key-file",
   "bad-key-file",

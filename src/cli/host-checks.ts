@@ -2,6 +2,14 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Problem } from "../base/problem.ts";
+import {
+  allFeatureTables,
+  kernelFeatures,
+  kernelFiles,
+  neededTools,
+  programFolders,
+  refusalReason,
+} from "../contract/kernel-features.ts";
 
 /** What this machine lacks to be a gateway; empty when it lacks nothing. Changes nothing. */
 export function hostProblems(devices: readonly string[]): Problem[] {
@@ -21,14 +29,8 @@ function notRoot(): Problem {
   };
 }
 
-const tools = [
-  { name: "nft", debianPackage: "nftables", why: "it loads the translation rules" },
-  { name: "git", debianPackage: "git", why: "it keeps the history of the document" },
-  { name: "ip", debianPackage: "iproute2", why: "it shows and repairs addresses and links" },
-] as const;
-
 function missingTools(): Problem[] {
-  return tools
+  return neededTools
     .filter(({ name }) => findTool(name) === undefined)
     .map(({ name, debianPackage, why }) => ({
       code: "missing-tool",
@@ -38,10 +40,9 @@ function missingTools(): Problem[] {
 }
 
 function findTool(name: string): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"].filter(
-    (folder) => folder !== "",
-  );
-  return folders.map((folder) => join(folder, name)).find(isExecutable);
+  return programFolders(process.env["PATH"])
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {
@@ -53,62 +54,25 @@ function isExecutable(path: string): boolean {
   }
 }
 
-interface Feature {
-  readonly name: string;
-  readonly module: string;
-  /** A table that is checked by the kernel and never made. */
-  readonly table: string;
-}
-
-const inet = (chain: string) => `table inet tocha-check {\n${chain}\n}\n`;
-
-const features: readonly Feature[] = [
-  {
-    name: "nftables with connection tracking",
-    module: "nft_ct",
-    table: inet("chain a {\n type filter hook forward priority filter\n ct state invalid drop\n}"),
-  },
-  {
-    name: "selection of connection events (ct event set)",
-    module: "nft_ct",
-    table: inet("chain b {\n type filter hook forward priority filter\n ct event set assured,destroy\n}"),
-  },
-  {
-    name: "address translation",
-    module: "nft_chain_nat",
-    table: inet("chain c {\n type nat hook postrouting priority srcnat\n snat ip to 192.0.2.1\n}"),
-  },
-  {
-    name: "masquerade",
-    module: "nft_masq",
-    table: inet("chain d {\n type nat hook postrouting priority srcnat\n masquerade\n}"),
-  },
-  {
-    name: "rules for ARP",
-    module: "arp_tables",
-    table: "table arp tocha-check {\nchain e {\n type filter hook input priority filter\n drop\n}\n}\n",
-  },
-];
-
 function missingKernelFeatures(): Problem[] {
   const problems: Problem[] = [];
   // One question for all; only when it is refused, each alone.
-  if (refusal(features.map((feature) => feature.table).join("")) !== undefined) {
-    for (const { name, module, table } of features) {
+  if (refusal(allFeatureTables) !== undefined) {
+    for (const { name, module, table } of kernelFeatures) {
       const why = refusal(table);
       if (why !== undefined)
         problems.push(missingFeature(`${name} (nft says: ${why})`, `modprobe ${module}`));
     }
   }
+  const { conntrackEvents, packetSockets } = kernelFiles;
   // Loaded by the question above where it is a module.
-  if (problems.length === 0 && !existsSync("/proc/sys/net/netfilter/nf_conntrack_events")) {
-    problems.push(
-      missingFeature("connection events (CONFIG_NF_CONNTRACK_EVENTS)", "modprobe nf_conntrack_netlink"),
-    );
-  }
-  if (!existsSync("/proc/net/packet"))
-    problems.push(missingFeature("packet sockets, for VRRP and ARP", "modprobe af_packet"));
+  if (problems.length === 0 && !existsSync(conntrackEvents.path)) problems.push(missingFile(conntrackEvents));
+  if (!existsSync(packetSockets.path)) problems.push(missingFile(packetSockets));
   return problems;
+}
+
+function missingFile({ name, module }: { readonly name: string; readonly module: string }): Problem {
+  return missingFeature(name, `modprobe ${module}`);
 }
 
 function missingFeature(what: string, command: string): Problem {
@@ -127,11 +91,7 @@ function refusal(input: string): string | undefined {
     timeout: 10_000,
   });
   if (answer.status === 0) return undefined;
-  const said =
-    (answer.stderr ?? "").split("\n").find((line) => line.includes("Error")) ??
-    answer.error?.message ??
-    "no reason";
-  return said.replace(/^.*Error: /, "").trim();
+  return answer.error?.message ?? refusalReason(answer.stderr ?? "");
 }
 
 function missingDevices(devices: readonly string[]): Problem[] {

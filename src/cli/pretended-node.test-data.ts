@@ -21,6 +21,8 @@ export class PretendedNode {
   answer: Answer = { status: 200, body: {} };
   /** What it answers before that, one after the other. */
   readonly first: Answer[] = [];
+  /** What it answers to these, by path and query; a question that is not among them it refuses. Empty: `answer` counts. */
+  answers: Readonly<Record<string, unknown>> = {};
   /** The path that it was asked for last, and what came with it. */
   asked: string | undefined;
   told = "";
@@ -34,10 +36,17 @@ export class PretendedNode {
         this.told += text;
       });
       request.on("end", () => {
-        const { status, body } = this.first.shift() ?? this.answer;
+        const { status, body } = this.first.shift() ?? this.#answerTo(request.url ?? "");
         response.writeHead(status).end(JSON.stringify(body));
       });
     });
+  }
+
+  #answerTo(url: string): { readonly status: number; readonly body: unknown } {
+    if (Object.keys(this.answers).length === 0) return this.answer;
+    const body = this.answers[url];
+    if (body !== undefined) return { status: 200, body };
+    return { status: 409, body: { code: "node-unreachable", message: `there is no answer to ${url}` } };
   }
 
   static async start(): Promise<PretendedNode> {
@@ -58,12 +67,16 @@ export class PretendedNode {
     rmSync(this.#folder, { recursive: true });
   }
 
-  /** Runs tocha to its end, asking this node. */
+  /** Runs tocha to its end, asking this node; `elsewhere`: not told of it. */
   async tocha(
     args: readonly string[],
-    { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+    {
+      env = {},
+      elsewhere = false,
+    }: { readonly env?: Readonly<Record<string, string>>; readonly elsewhere?: boolean } = {},
   ): Promise<{ readonly status: number | null; readonly out: string; readonly err: string }> {
-    return await this.#run([launcher, ...args, "--socket", this.#socket], env);
+    const socket = elsewhere ? [] : ["--socket", this.#socket];
+    return await this.#run([launcher, ...args, ...socket], env);
   }
 
   /** The same on a terminal: both outputs come out of it, together. */

@@ -4,6 +4,7 @@ import { exits, type OutputFormat, outputFormats, outputOption, socketOptions } 
 import { completionCommand } from "./completion-program.ts";
 import { configCommand } from "./config-program.ts";
 import { connectionsCommand, metricsCommand } from "./connections-program.ts";
+import { doctorCommand, supportBundleCommand } from "./doctor-commands.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-problems.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
 import { failoverCommand } from "./failover-program.ts";
@@ -97,6 +98,7 @@ Examples:
   tocha keys init --node gw1               make the keys of a new cluster
   tocha run --config cluster.yaml          be a gateway
   tocha status                             how is the cluster?
+  tocha doctor                             what is wrong or missing, and what helps?
   tocha connections top                    who has the most connections?
   tocha failover why                       who is active, why, and what if it died?
   tocha config apply -m "guests may print" change the running cluster
@@ -118,6 +120,8 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
     failoverCommand(),
     switchoverCommand(),
     nodeCommand(),
+    doctorCommand(),
+    supportBundleCommand(),
     keysCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));

@@ -24,6 +24,8 @@ import {
   connectionTopQuerySchema,
   walkLineSchema,
 } from "./connections.ts";
+import { doctorReportSchema } from "./doctor.ts";
+import { clockSchema, nodeFactsSchema } from "./doctor-facts.ts";
 import { historyItemSchema, historyQuerySchema, historySchema } from "./failover-history.ts";
 import { foreseenSwitchoverSchema, whySchema } from "./failover-why.ts";
 import { type Operation, operation } from "./operation.ts";
@@ -37,6 +39,7 @@ import {
   switchoverAnswerSchema,
   switchoverRequestSchema,
 } from "./status.ts";
+import { supportPartSchema, supportQuerySchema } from "./support.ts";
 
 /**
  * Everything that a node can be asked for over HTTP. The control role answers by this table (src/daemon/drivers/
@@ -194,6 +197,32 @@ export const operations = {
     summary: "Between nodes: the revisions that follow one.",
     query: afterQuerySchema,
     answer: { kind: "json", schema: afterAnswerSchema },
+  }),
+  doctor: operation({
+    ...{ method: "GET", path: "/v1/doctor", least: "viewer" },
+    summary: "What is wrong or missing on each node, and the commands that help.",
+    answer: { kind: "json", schema: doctorReportSchema },
+  }),
+  "node.doctor": operation({
+    ...{ method: "GET", path: "/v1/node/doctor", least: "viewer", peers: true },
+    summary: "What this node finds out about itself for the doctor, without judgement.",
+    answer: { kind: "json", schema: nodeFactsSchema },
+  }),
+  "node.clock": operation({
+    ...{ method: "GET", path: "/v1/node/clock", least: "viewer", peers: true },
+    summary: "What time it is on this node.",
+    answer: { kind: "json", schema: clockSchema },
+  }),
+  support: operation({
+    ...{ method: "GET", path: "/v1/support", least: "admin" },
+    summary: "What a maintainer needs of one node, without secrets; of this one where none is named.",
+    query: supportQuerySchema,
+    answer: { kind: "json", schema: supportPartSchema },
+  }),
+  "node.support": operation({
+    ...{ method: "GET", path: "/v1/node/support", least: "admin", peers: true },
+    summary: "The same of this node.",
+    answer: { kind: "json", schema: supportPartSchema },
   }),
   metrics: operation({
     ...{ method: "GET", path: "/metrics", least: "viewer" },

@@ -96,6 +96,9 @@ export const problemCodes = {
   "several-nodes": "Several nodes run on this machine: one must be chosen.",
   unavailable: "A node does not answer on its control socket.",
   "bad-answer": "A node answered something that this version does not understand.",
+  "examination-failed": "This machine could not be examined.",
+  "file-exists": "A file exists already and is not overwritten.",
+  "unwritable-file": "A file cannot be written.",
   // The daemon's start.
   usage: "The daemon was started by hand with wrong arguments.",
   "unreadable-document": "The daemon cannot read the document any more.",

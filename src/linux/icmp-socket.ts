@@ -15,6 +15,14 @@ const SOL_RAW = 255;
 const ICMP_FILTER = 1;
 const ICMPV6_FILTER = 1;
 const MSG_DONTWAIT = 0x40;
+// linux/in.h, linux/in6.h: "probe" sends with DF and does not go by what the path was found to carry before.
+const IPPROTO_IP = 0;
+const IP_MTU_DISCOVER = 10;
+const IP_PMTUDISC_PROBE = 3;
+const IPPROTO_IPV6 = 41;
+const IPV6_MTU_DISCOVER = 23;
+const IPV6_PMTUDISC_PROBE = 3;
+const IPV6_DONTFRAG = 62;
 
 export interface IcmpSocketOptions {
   readonly family: IpFamily;
@@ -22,6 +30,8 @@ export interface IcmpSocketOptions {
   readonly device: string;
   /** The address that questions come from; the kernel chooses where it is undefined. */
   readonly source: IpAddress | undefined;
+  /** Packets are sent whole or not at all: EMSGSIZE where the device cannot. */
+  readonly whole?: boolean;
 }
 
 /**
@@ -33,7 +43,7 @@ export class IcmpSocket {
   readonly #from: Uint8Array;
 
   /** Throws KernelError: EADDRNOTAVAIL when the source is not there, ENODEV when the device is not. */
-  constructor({ family, device, source }: IcmpSocketOptions) {
+  constructor({ family, device, source, whole = false }: IcmpSocketOptions) {
     const v4 = family === 4;
     this.#from = new Uint8Array(v4 ? 16 : 28);
     this.#fd = openSocket(
@@ -45,6 +55,11 @@ export class IcmpSocket {
       if (v4) setSocketOption(this.#fd, SOL_RAW, ICMP_FILTER, blockAllBut(ECHO_REPLY[4], 1));
       else setSocketOption(this.#fd, IPPROTO_ICMPV6, ICMPV6_FILTER, blockAllBut(ECHO_REPLY[6], 8));
       setSocketOption(this.#fd, SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${device}\0`));
+      if (whole && v4) setSocketOption(this.#fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+      if (whole && !v4) {
+        setSocketOption(this.#fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+        setSocketOption(this.#fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
+      }
       if (source !== undefined) bindSocket(this.#fd, socketAddress(source, 0));
     } catch (error) {
       closeFd(this.#fd);

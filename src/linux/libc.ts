@@ -33,6 +33,7 @@ const calls = {
   flock: libc.func("int flock(int fd, int operation)"),
   ioctl: libc.func("int ioctl(int fd, unsigned long request, void *argument)"),
   clockGettime: libc.func("int clock_gettime(int clock, void *timespec)"),
+  adjtimex: libc.func("int adjtimex(void *timex)"),
   ifNametoindex: libc.func("unsigned int if_nametoindex(const char *name)"),
 };
 
@@ -145,6 +146,15 @@ const timespecBytes = new Uint8Array(timespec.buffer);
 export function realTimeNs(): bigint {
   check("clock_gettime", calls.clockGettime(CLOCK_REALTIME, timespecBytes));
   return (timespec[0] ?? 0n) * 1_000_000_000n + (timespec[1] ?? 0n);
+}
+
+const TIMEX_BYTES = 208; // uapi linux/timex.h, struct timex on 64-bit machines; all zeros ask and change nothing
+const TIME_ERROR = 5;
+
+/** Whether the kernel holds its clock for synchronised (adjtimex(2)); undefined where it may not be asked. */
+export function isClockSynchronised(): boolean | undefined {
+  const state: number = calls.adjtimex(new Uint8Array(TIMEX_BYTES));
+  return state < 0 ? undefined : state !== TIME_ERROR;
 }
 
 /** Blocks the calling thread in poll(2). @returns ready descriptors, or the negative error number */

@@ -26,10 +26,18 @@ export interface Echo {
   readonly sequence: number;
 }
 
+export interface EchoQuestion extends Echo {
+  /** How many bytes of zeros go along; by default a few. */
+  readonly dataBytes?: number;
+}
+
 /** Encodes the message. The checksum of ICMPv6 covers the addresses and is the kernel's work (RFC 3542 3.1). */
-export function encodeEchoRequest(family: IpFamily, { identifier, sequence }: Echo): Uint8Array {
-  const message = new ByteWriter(8 + DATA_BYTES);
-  message.u8(ECHO_REQUEST[family]).u8(0).u16(0).u16(identifier).u16(sequence).put(new Uint8Array(DATA_BYTES));
+export function encodeEchoRequest(
+  family: IpFamily,
+  { identifier, sequence, dataBytes = DATA_BYTES }: EchoQuestion,
+): Uint8Array {
+  const message = new ByteWriter(8 + dataBytes);
+  message.u8(ECHO_REQUEST[family]).u8(0).u16(0).u16(identifier).u16(sequence).put(new Uint8Array(dataBytes));
   if (family === 6) return message.bytes;
   const checksum = internetChecksum(message.bytes);
   message.offset = 2;

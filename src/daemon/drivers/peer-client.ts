@@ -1,4 +1,4 @@
-import { request } from "node:https";
+import { type Agent, request } from "node:https";
 import { type NodeKeys, nodeDnsName } from "../../keys/read-keys.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 
@@ -17,6 +17,8 @@ export interface PeerQuestion {
   readonly path: string;
   readonly body?: unknown;
   readonly limitMs: number;
+  /** Keeps connections for further questions; by default each has its own. */
+  readonly agent?: Agent;
 }
 
 /** Asks the control role of another node, over mutual TLS. Rejects when there is no answer in time. */
@@ -32,7 +34,7 @@ export function askPeer(options: PeerQuestion): Promise<PeerAnswer> {
       cert: keys.certificate,
       key: keys.privateKey,
       minVersion: "TLSv1.3",
-      agent: false,
+      agent: options.agent ?? false,
       method: options.method,
       path: options.path,
       headers: { "content-type": "application/json" },

@@ -8,6 +8,7 @@ import { Arbiter } from "../drivers/arbiter.ts";
 import { ConfigAnswers } from "../drivers/config-answers.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
 import { type ControlHandler, listenForPeers, listenLocally } from "../drivers/control-server.ts";
+import { DoctorAnswers } from "../drivers/doctor-answers.ts";
 import { FailoverAnswers } from "../drivers/failover-answers.ts";
 import { GatewayKeeper } from "../drivers/gateway-keeper.ts";
 import { HealthChecks } from "../drivers/health-checks.ts";
@@ -19,6 +20,7 @@ import { OperationDispatch, type OperationHandlers } from "../drivers/operation-
 import { askPeer, type PeerAnswer, type PeerQuestion } from "../drivers/peer-client.ts";
 import { replicationCheck } from "../drivers/replication-check.ts";
 import { SCRAPE_REPORTS, Scrapes } from "../drivers/scrapes.ts";
+import type { SupportText } from "../drivers/support-files.ts";
 import { readKernel } from "../kernel-figures.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import { composeNodeStatus, unreachableNode } from "../node-status.ts";
@@ -36,6 +38,7 @@ const NODE_STATUS = {
 } as const;
 /** Roles end in order, and start again. */
 const RESTART_LIMIT_MS = 30_000;
+const SUPPORT_HISTORY_MAX = 200;
 const workerRoles = ["failover", "replicator", "control"] as const satisfies readonly WorkerRole[];
 
 /** The control role: loads rules and sysctls, answers questions about the node and the cluster, passes on wishes. */
@@ -52,6 +55,7 @@ class ControlRole {
   readonly #checks: HealthChecks;
   readonly #maintenance: NodeMaintenance;
   readonly #wishes: NodeWishes;
+  readonly #doctor: DoctorAnswers;
   readonly #activeGroups = new Set<string>();
   #scrapes: Scrapes;
   readonly #config: ConfigAnswers;
@@ -105,6 +109,13 @@ class ControlRole {
       isActive: () => this.#activeGroups.size > 0,
       ask: (peer, method, path, body, limitMs) => this.#askPeer({ peer, method, path, body, limitMs }),
       status: () => this.#clusterStatus(),
+    });
+    this.#doctor = new DoctorAnswers({
+      ...{ settings: () => this.#settings, texts: this.#supportTexts() },
+      askPeer: (question) => this.#askPeer(question),
+      askFailover: () => this.#roles.ask<FailoverReport>("failover"),
+      askReplicator: () => this.#roles.ask<ReplicatorReport>("replicator"),
+      askSupervisor: () => this.#roles.ask<SupervisorReport>("supervisor"),
     });
     if (settings.metrics !== undefined)
       new MetricsServer(settings.metrics, () => this.#scrapes.answer(), onError);
@@ -206,7 +217,25 @@ class ControlRole {
       "connections.count": ({ query }) => this.#connections.count(query),
       "connections.top": ({ query }) => this.#connections.top(query),
       ...this.#config.handlers(),
+      ...this.#doctor.handlers,
     };
+  }
+
+  /** What only this role knows, for a support bundle. */
+  #supportTexts(): SupportText[] {
+    const json = async (answer: unknown) => JSON.stringify(await answer, null, 1);
+    const newest = new URLSearchParams({ limit: String(SUPPORT_HISTORY_MAX) });
+    return [
+      {
+        name: "status.json",
+        about: "tocha status, as this node sees it",
+        get: () => json(this.#clusterStatus()),
+      },
+      { name: "why.json", about: "tocha failover why", get: () => json(this.#failover.why()) },
+      { name: "history.json", about: "its changes of role", get: () => json(this.#history.own(newest)) },
+      { name: "metrics.txt", about: "tocha metrics", get: async () => (await this.#scrapes.answer()).text },
+      { name: "doctor.json", about: "tocha doctor, asked here", get: () => json(this.#doctor.report()) },
+    ];
   }
 
   async #clusterStatus(): Promise<ClusterStatus> {

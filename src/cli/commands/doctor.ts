@@ -1,0 +1,47 @@
+import { ProblemError } from "../../base/problem.ts";
+import { ControlClient } from "../../client/control-client.ts";
+import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import { type DoctorReport, doctorReportSchema } from "../../contract/doctor.ts";
+import { doctorText } from "../doctor-text.ts";
+import { examineHere } from "../examine-here.ts";
+import { type ExitStatus, exitStatus } from "../exit-status.ts";
+import { paperOf } from "../terminal.ts";
+
+export interface DoctorOptions extends SocketWish {
+  readonly config?: string;
+  readonly runDir?: string;
+  readonly stateDir?: string;
+  readonly output: string;
+}
+
+/** A node waits up to 15 s for the others. */
+const ANSWER_LIMIT_MS = 30_000;
+
+/** Examines all nodes of the running cluster; with a document, this machine alone, on which no daemon needs to run. */
+export async function doctor({ output, ...wish }: DoctorOptions): Promise<ExitStatus> {
+  const { config } = wish;
+  const report =
+    config === undefined
+      ? await askNode(wish)
+      : await examineHere({ ...wish, config }, "report", doctorReportSchema);
+  process.stdout.write(
+    output === "json" ? `${JSON.stringify(report, null, 2)}\n` : doctorText(report, paperOf(process.stdout)),
+  );
+  return report.verdict === "ok" ? exitStatus.ok : exitStatus.notOk;
+}
+
+async function askNode(wish: SocketWish): Promise<DoctorReport> {
+  const socket = await socketOrHint(wish, "tocha doctor");
+  return await new ControlClient(socket).ask("doctor", { timeoutMs: ANSWER_LIMIT_MS });
+}
+
+/** Where no node runs, there is another way. */
+export async function socketOrHint(wish: SocketWish, command: string): Promise<string> {
+  try {
+    return await findSocket(wish);
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.problem.code !== "no-running-node") throw error;
+    const hint = `${error.problem.hint ?? ""} Without one: "${command} --config FILE --node NAME" looks at this machine.`;
+    throw new ProblemError({ ...error.problem, hint: hint.trim() });
+  }
+}
