@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { type Problem, ProblemError } from "../base/problem.ts";
+import { bootstrapCommands } from "./bootstrap-program.ts";
 import { exits, outputOption, socketOptions } from "./command-options.ts";
 import { configCommand } from "./config-program.ts";
 import { connectionsCommand, metricsCommand } from "./connections-program.ts";
@@ -68,7 +69,7 @@ function buildProgram(lab: Command): Command {
 Examples:
   tocha check cluster.yaml                 is the document right?
   tocha config plan cluster.yaml           what would it change?
-  tocha keys init --node gw1               make the keys of a new cluster
+  tocha init                               begin a cluster on this machine
   tocha run --config cluster.yaml          be a gateway
   tocha status                             how is the cluster?
   tocha connections top                    who has the most connections?
@@ -82,6 +83,7 @@ Exit status: 0 all is well; 1 the cluster is degraded or refused the request; 2 
 document or a key is wrong; 69 something needed is not there (a running node, root, a tool); 70 a defect.`,
     );
   const commands = [
+    ...bootstrapCommands(),
     runCommand(),
     checkCommand(),
     configCommand(),

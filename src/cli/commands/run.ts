@@ -1,12 +1,10 @@
-import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ProblemError } from "../../base/problem.ts";
-import { closestName } from "../../contract/closest-name.ts";
-import type { ClusterDocument, ClusterNode } from "../../contract/cluster-document.ts";
+import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import { readDocument } from "../../contract/read-document.ts";
 import { readNodeKeys } from "../../keys/read-keys.ts";
 import { documentToRun } from "../../store/applied-document.ts";
+import { chooseNode, hostNodeName } from "../choose-node.ts";
 import { DocumentProblems, requireDocument } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { hostProblems } from "../host-checks.ts";
@@ -27,7 +25,7 @@ const nodeFlags = ["--max-old-space-size=64", "--max-semi-space-size=1"] as cons
 /** Checks everything that can be checked before anything is touched, then becomes the daemon. */
 export function run(options: RunOptions): ExitStatus {
   const config = resolve(options.config);
-  const wish = options.node ?? hostNode();
+  const wish = options.node ?? hostNodeName();
   const stateDirectory = resolve(options.stateDir ?? `/var/lib/tocha/${wish}`);
   const document = documentOf(stateDirectory, options.config);
   const node = chooseNode(document, options.node);
@@ -59,29 +57,4 @@ function documentOf(stateDirectory: string, config: string): ClusterDocument {
   const read = readDocument(applied.text, applied.file);
   if (read.document === undefined) throw new DocumentProblems(read.problems, applied.text);
   return read.document;
-}
-
-/** The name of this host, without its domain. */
-function hostNode(): string {
-  return (hostname().split(".")[0] ?? "").toLowerCase();
-}
-
-type NamedNode = ClusterNode & { readonly name: string };
-
-/** The node that was named, or the one whose name is the host name (without its domain). */
-function chooseNode(document: ClusterDocument, wish: string | undefined): NamedNode {
-  const host = hostNode();
-  const name = wish ?? host;
-  const node = document.nodes[name];
-  if (node !== undefined && Object.hasOwn(document.nodes, name)) return { name, ...node };
-  const names = Object.keys(document.nodes);
-  const meant = closestName(name, names);
-  throw new ProblemError({
-    code: "node-not-in-document",
-    message:
-      wish === undefined
-        ? `the document has no node with the name of this host, "${host}"`
-        : `the document has no node "${wish.slice(0, 60)}"`,
-    hint: `Say which one this machine is: --node ${meant ?? names[0] ?? "NAME"}. The document has ${names.join(", ")}.`,
-  });
 }

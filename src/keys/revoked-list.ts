@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod";
+
+/** What the authority has told the nodes last (docs/guide/keys.md): in the keys folder of each. */
+export const letterFileName = "letter.json";
+
+const serial = z.string().regex(/^[0-9a-f]{1,40}$/);
+
+export const revokedSchema = z.strictObject({
+  serial,
+  node: z.string().max(63),
+  /** ISO 8601, UTC. */
+  at: z.string().max(40),
+});
+
+/** A certificate that nobody accepts any more. */
+export type Revoked = z.output<typeof revokedSchema>;
+
+/** A letter of the authority to all nodes: what they shall trust from now on. */
+export const letterSchema = z.strictObject({
+  cluster: z.literal("tocha key letter 1"),
+  /** Counts up: a node takes no earlier letter after a later one. */
+  number: z.int().min(1),
+  /** In PEM, those that nodes shall trust. */
+  authorities: z.string().max(16_384),
+  /** Hexadecimal; the first is used for what is sent. */
+  clusterKeys: z
+    .array(z.string().regex(/^[0-9a-f]{64}$/))
+    .min(1)
+    .max(2),
+  revoked: z.array(revokedSchema).max(1_000),
+});
+
+export type KeyLetter = z.output<typeof letterSchema>;
+
+/** The letter's very text, and the authority's signature of it: base64 of ECDSA with SHA-256 (DER). */
+export const signedLetterSchema = z.strictObject({
+  letter: z.string().max(262_144),
+  signature: z.string().max(200),
+});
+
+export type SignedLetter = z.output<typeof signedLetterSchema>;
+
+/** The letter in a keys folder, or undefined where there never was one. Throws where the file holds something else. */
+export function readLetter(directory: string): { signed: SignedLetter; letter: KeyLetter } | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(directory, letterFileName), "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  const signed = signedLetterSchema.parse(JSON.parse(text));
+  return { signed, letter: letterSchema.parse(JSON.parse(signed.letter)) };
+}
+
+/** The serial numbers of certificates that the nodes refuse. */
+export function readRevoked(directory: string): ReadonlySet<string> {
+  return new Set(readLetter(directory)?.letter.revoked.map(({ serial: one }) => one));
+}
