@@ -7,6 +7,7 @@ import { connectionsCommand, metricsCommand } from "./connections-program.ts";
 import { DocumentProblems, defaultDocumentPath } from "./document-file.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
 import { failoverCommand } from "./failover-program.ts";
+import { keysCommand } from "./keys-program.ts";
 import { nodeCommand } from "./node-program.ts";
 import { problemText } from "./problem-text.ts";
 import { paperOf } from "./terminal.ts";
@@ -213,47 +214,6 @@ Examples:
         return switchover(options);
       }),
     );
-}
-
-function keysCommand(): Command {
-  const directory = () => new Option("-d, --directory <dir>", "the keys folder").default("/etc/tocha/keys");
-  const keys = new Command("keys")
-    .description("make the keys by which the nodes trust each other")
-    .helpCommand(false)
-    .addHelpText(
-      "after",
-      `
-Examples:
-  tocha keys init --node gw1     on gw1: the cluster's authority and shared key, and gw1's certificate
-  tocha keys issue gw2           on gw1: a certificate for gw2; the output says what to copy there`,
-    );
-  keys
-    .command("init")
-    .description("make the certificate authority and the shared key of a new cluster")
-    .addOption(directory())
-    .option("-n, --node <name>", "also issue the certificate of this node")
-    .addOption(outputOption())
-    .addHelpText("after", "\nNever overwrites keys. Example:\n  tocha keys init --node gw1")
-    .action(
-      exits(async (options) => {
-        const { keysInit } = await import("./commands/keys.ts");
-        return keysInit(options);
-      }),
-    );
-  keys
-    .command("issue")
-    .description("issue the certificates of nodes, where the authority is")
-    .argument("<node...>", "the names of the nodes")
-    .addOption(directory())
-    .addOption(outputOption())
-    .addHelpText("after", "\nNever overwrites keys. Example:\n  tocha keys issue gw2 gw3")
-    .action(
-      exits(async (nodes, options) => {
-        const { keysIssue } = await import("./commands/keys.ts");
-        return keysIssue(nodes, options);
-      }),
-    );
-  return keys;
 }
 
 function versionCommand(): Command {

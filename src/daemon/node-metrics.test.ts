@@ -12,7 +12,7 @@ import type { FailoverReport, GroupReport, ReplicatorReport, StreamReport } from
 const { document } = readDocument(goodDocument, "good.yaml");
 assert.ok(document !== undefined);
 const where = { configFile: "/cluster.yaml", runDirectory: "/run", stateDirectory: "/var", node: "gw1" };
-const settings = nodeSettings({ document, ...where }, new Uint8Array(32));
+const settings = nodeSettings({ document, ...where }, [new Uint8Array(32)]);
 
 const stream = (direction: "to" | "from", more: object = {}): StreamReport => ({
   ...{ peer: "gw2", direction, connected: true, state: "live", records: 1_000, bytes: 27_000 },

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { signedLetterSchema } from "./revoked-list.ts";
+import { signedLetterSchema } from "./key-letter.ts";
 
 /** The messages of a join (docs/protocol/join.md): one line of JSON each way, over TLS 1.3. */
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ProblemError } from "../base/problem.ts";
 import { issuerOf, serialOf, splitCertificates } from "./certificate-bundle.ts";
-import { letterFileName, readRevoked } from "./revoked-list.ts";
+import { letterFileName, readRevoked } from "./key-letter.ts";
 
 /** The files of a cluster in its keys folder. `ca.key` is needed only where certificates are issued. */
 export const keyFileNames = {

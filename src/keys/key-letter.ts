@@ -1,6 +1,8 @@
+import { createPrivateKey, sign, verify } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { splitCertificates } from "./certificate-bundle.ts";
 
 /** What the authority has told the nodes last (docs/guide/keys.md): in the keys folder of each. */
 export const letterFileName = "letter.json";
@@ -19,7 +21,7 @@ export type Revoked = z.output<typeof revokedSchema>;
 
 /** A letter of the authority to all nodes: what they shall trust from now on. */
 export const letterSchema = z.strictObject({
-  cluster: z.literal("tocha key letter 1"),
+  kind: z.literal("tocha key letter 1"),
   /** Counts up: a node takes no earlier letter after a later one. */
   number: z.int().min(1),
   /** In PEM, those that nodes shall trust. */
@@ -58,4 +60,25 @@ export function readLetter(directory: string): { signed: SignedLetter; letter: K
 /** The serial numbers of certificates that the nodes refuse. */
 export function readRevoked(directory: string): ReadonlySet<string> {
   return new Set(readLetter(directory)?.letter.revoked.map(({ serial: one }) => one));
+}
+
+/** Signs a letter as the authority with this private key. */
+export function signLetter(letter: KeyLetter, authorityKey: string): SignedLetter {
+  const text = JSON.stringify(letter);
+  const signature = sign("sha256", Buffer.from(text), createPrivateKey(authorityKey)).toString("base64");
+  return { letter: text, signature };
+}
+
+/** @returns the letter, or undefined where none of these authorities (PEM) has signed it, or it is none */
+export function openLetter(signed: SignedLetter, authorities: string): KeyLetter | undefined {
+  const signature = Buffer.from(signed.signature, "base64");
+  const isSigned = splitCertificates(authorities).some((authority) =>
+    verify("sha256", Buffer.from(signed.letter), authority.publicKey, signature),
+  );
+  if (!isSigned) return undefined;
+  try {
+    return letterSchema.parse(JSON.parse(signed.letter));
+  } catch {
+    return undefined;
+  }
 }
