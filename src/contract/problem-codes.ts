@@ -85,6 +85,9 @@ export const problemCodes = {
   "missing-ca-key": "The private key of the cluster's authority is not in this folder.",
   "missing-key-file": "A key or certificate is missing or may not be read.",
   "bad-key-file": "A key file or certificate does not hold what it must hold.",
+  "keys-refused": "A node does not take a certificate or a letter of the authority.",
+  "no-key-letter": "The authority has never written a letter to the nodes.",
+  "rotation-waits": "An exchange of keys waits for a node that does not answer.",
   // How a cluster begins, and who joins it.
   "document-exists": "There is a document already, and it is not overwritten.",
   "needs-answers": "Questions would have to be asked, and there is no terminal.",
@@ -181,6 +184,10 @@ export const problemCodes = {
   "no-real-time": "The failover role runs without real-time priority.",
   "gateway-not-loaded": "The rules or kernel settings of a node could not be set.",
   "gateway-changed": "Somebody changed the rules that tocha had loaded; they were loaded again.",
+  "certificate-expires": "The certificate of a node ends soon, or has ended.",
+  "authority-expires": "The authority that has signed a node's certificate ends soon, or has ended.",
+  "keys-differ": "A node has not got the last letter of the authority yet.",
+  "rotation-unfinished": "Nodes accept old and new keys: their exchange is not complete.",
   // The lab.
   "lab-busy": "Another command is changing the lab.",
   "lab-command": "A command that the lab needs failed.",

@@ -57,11 +57,6 @@ export function readLetter(directory: string): { signed: SignedLetter; letter: K
   return { signed, letter: letterSchema.parse(JSON.parse(signed.letter)) };
 }
 
-/** The serial numbers of certificates that the nodes refuse. */
-export function readRevoked(directory: string): ReadonlySet<string> {
-  return new Set(readLetter(directory)?.letter.revoked.map(({ serial: one }) => one));
-}
-
 /** Signs a letter as the authority with this private key. */
 export function signLetter(letter: KeyLetter, authorityKey: string): SignedLetter {
   const text = JSON.stringify(letter);

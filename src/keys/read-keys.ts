@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ProblemError } from "../base/problem.ts";
 import { issuerOf, serialOf, splitCertificates } from "./certificate-bundle.ts";
-import { letterFileName, readRevoked } from "./key-letter.ts";
+import { letterFileName, readLetter } from "./key-letter.ts";
 
 /** The files of a cluster in its keys folder. `ca.key` is needed only where certificates are issued. */
 export const keyFileNames = {
@@ -46,6 +46,8 @@ export interface NodeKeys {
   readonly issuer: string;
   /** Serial numbers of certificates that are refused, although they are signed and have not ended. */
   readonly revoked: ReadonlySet<string>;
+  /** The number of the authority's last letter; 0 where there was none. */
+  readonly letter: number;
 }
 
 /**
@@ -74,7 +76,8 @@ export function readNodeKeys(directory: string, node: string): NodeKeys {
   if (privateKey === undefined) throw bad(names.privateKey, `does not belong to ${names.certificate}`);
   if (own.checkHost(nodeDnsName(node)) === undefined)
     throw bad(names.certificate, `is not the certificate of ${node}`);
-  const revoked = parse(path(letterFileName), () => readRevoked(directory));
+  const letter = parse(path(letterFileName), () => readLetter(directory)?.letter);
+  const revoked = new Set(letter?.revoked.map(({ serial }) => serial));
   const expires = own.validToDate;
   const now = Date.now();
   if (expires.getTime() < now) throw bad(names.certificate, `ended on ${day(expires)}`);
@@ -88,6 +91,7 @@ export function readNodeKeys(directory: string, node: string): NodeKeys {
   return {
     ...{ caCertificate, certificate, privateKey, clusterKeys, expires, revoked },
     authorityExpires: authority.validToDate,
+    letter: letter?.number ?? 0,
     issuer: authority.toString(),
     serial: serialOf(own),
   };
@@ -153,7 +157,7 @@ function parse<T>(path: string, read: () => T): T {
   } catch {
     throw badKeyFile(
       path,
-      "does not hold what its name says, in PEM",
+      `does not hold what its name says${path.endsWith(".json") ? "" : ", in PEM"}`,
       "Copy it again from the machine where it was made.",
     );
   }

@@ -7,6 +7,8 @@ import {
   keysLetterAnswerSchema,
   keysStateSchema,
 } from "../../contract/key-exchange.ts";
+import type { NodeStatus } from "../../contract/status.ts";
+import { splitCertificates } from "../../keys/certificate-bundle.ts";
 import { letterFileName, readLetter, type SignedLetter } from "../../keys/key-letter.ts";
 import { keyFileNames, nodeKeyFileNames } from "../../keys/read-keys.ts";
 import { installRenewal, keysState, requestRenewal, takeLetter } from "../../keys/renew-keys.ts";
@@ -51,6 +53,15 @@ export class KeyExchange {
   tellFailover(): void {
     const keys = pulseKeysOf(this.#settings.cluster, this.ring.keys.clusterKeys);
     this.#send("failover", { kind: "pulse-keys", keys });
+  }
+
+  /** For the status: what the keys in use are, and not what lies on the disk. */
+  get summary(): NonNullable<NodeStatus["keys"]> {
+    const { serial, expires, authorityExpires, caCertificate, clusterKeys, letter } = this.ring.keys;
+    return {
+      ...{ serial, letter, expires: expires.toISOString(), authorityExpires: authorityExpires.toISOString() },
+      ...{ authorities: splitCertificates(caCertificate).length, clusterKeys: clusterKeys.length },
+    };
   }
 
   async carryOut(wish: KeysRequest): Promise<unknown> {

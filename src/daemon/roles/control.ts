@@ -126,6 +126,7 @@ class ControlRole {
       history: this.#history.figures,
       checks: this.#checks.status(),
       isSetAside: this.#maintenance.now !== undefined,
+      keys: this.#keys.summary,
     }));
   }
 
@@ -249,6 +250,7 @@ class ControlRole {
       checks: this.#checks.status(),
       maintenance: this.#maintenance.now,
       config: this.#config.state,
+      keys: this.#keys.summary,
     });
   }
 
