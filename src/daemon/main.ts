@@ -27,7 +27,9 @@ function main(): void {
   const level = values["log-level"];
   if (!isLogLevel(level))
     fail([{ code: "usage", message: `--log-level is error, warning, info or debug, not ${level}` }]);
-  mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
+  // Both here: the control role changes its mask for new files for a moment, and has no right to go past a wrong one.
+  for (const directory of [runDirectory, stateDirectory])
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
   refuseSecond(runDirectory);
 
   const log = new Log(node, level);

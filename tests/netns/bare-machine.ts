@@ -61,16 +61,27 @@ export class BareMachine {
     return join(this.root, path);
   }
 
-  async close(): Promise<void> {
-    for (const command of this.#commands) await command.stop();
-    rmSync(this.root, { recursive: true, force: true });
-    for (const folder of this.#made) {
-      try {
-        rmdirSync(folder);
-      } catch {
-        // Another test uses it now.
+  /** All commands first: a folder that is taken away is taken from under the commands of every machine. */
+  static async closeAll(machines: readonly BareMachine[]): Promise<void> {
+    for (const machine of machines) for (const command of machine.#commands) await command.stop();
+    for (const machine of machines) {
+      rmSync(machine.root, { recursive: true, force: true });
+      for (const folder of machine.#made) {
+        try {
+          rmdirSync(folder);
+        } catch {
+          // Somebody else uses it now.
+        }
       }
     }
+  }
+
+  /** Runs a command to its end. @returns what it said; throws where it ended in another way than expected */
+  async run(command: string, status = 0): Promise<string> {
+    const started = this.start(command);
+    const ended = await started.exitStatus();
+    if (ended !== status) throw new Error(`${this.name}# ${command}\nexit status ${ended}: ${started.said}`);
+    return started.said;
   }
 }
 

@@ -25,23 +25,30 @@ const FIRST_LETTER_LOOK_MS = 2_000;
 
 const PEER_LIMIT_MS = 5_000;
 
-type Send = (role: RoleName, message: RoleMessage) => void;
+export interface KeyExchangeOptions {
+  readonly send: (role: RoleName, message: RoleMessage) => void;
+  /** Resolves when the failover role has worked off what was sent to it before; to undefined when it does not answer. */
+  readonly failoverHeard: () => Promise<unknown>;
+}
 
 /** The keys of this node are exchanged while it runs: by the authority's letters and certificates, or by hand. */
 export class KeyExchange {
   readonly ring: KeyRing;
   readonly #settings: NodeSettings;
-  readonly #send: Send;
+  readonly #options: KeyExchangeOptions;
+  /** The failover role uses the keys that this one has read. */
+  #inUse: Promise<unknown> = Promise.resolve(true);
   #seen: string;
   #complained = "";
 
-  constructor(settings: NodeSettings, send: Send) {
+  constructor(settings: NodeSettings, options: KeyExchangeOptions) {
     this.#settings = settings;
-    this.#send = send;
+    this.#options = options;
     this.ring = new KeyRing(settings);
     this.ring.onChange(() => {
-      send("replicator", { kind: "keys-changed" });
+      options.send("replicator", { kind: "keys-changed" });
       this.tellFailover();
+      this.#inUse = options.failoverHeard();
     });
     this.#seen = this.#stamp();
     setInterval(() => this.#look(), FILES_LOOK_MS);
@@ -52,7 +59,7 @@ export class KeyExchange {
   /** A failover role that has just started knows the keys that there were at the start of the node. */
   tellFailover(): void {
     const keys = pulseKeysOf(this.#settings.cluster, this.ring.keys.clusterKeys);
-    this.#send("failover", { kind: "pulse-keys", keys });
+    this.#options.send("failover", { kind: "pulse-keys", keys });
   }
 
   /** For the status: what the keys in use are, and not what lies on the disk. */
@@ -68,23 +75,37 @@ export class KeyExchange {
     const { keysDirectory: directory, node } = this.#settings;
     switch (wish.do) {
       case "tell":
-        return this.#state();
+        return await this.#stateInUse();
       case "request":
         return { request: await requestRenewal(directory, node) };
       case "install":
         installRenewal(directory, node, wish.certificate);
         this.#look();
-        return this.#state();
+        return await this.#stateInUse();
       case "take":
         this.#take({ letter: wish.letter, signature: wish.signature });
-        return this.#state();
+        return await this.#stateInUse();
       case "give":
         return this.#letter();
     }
   }
 
   #log(level: LogLevel, text: string): void {
-    this.#send("supervisor", { kind: "log", level, text });
+    this.#options.send("supervisor", { kind: "log", level, text });
+  }
+
+  /**
+   * The next step of an exchange begins when all nodes say that they have done this one: pulses would be lost if the role
+   * that sends and takes them had not.
+   */
+  async #stateInUse(): Promise<KeysStateAnswer> {
+    if ((await this.#inUse) === undefined) this.#inUse = this.#options.failoverHeard();
+    if ((await this.#inUse) !== undefined) return this.#state();
+    throw new ProblemError({
+      code: "no-answer",
+      message: `the failover role of ${this.#settings.node} does not answer`,
+      hint: "tocha status; it is started again by itself. Then give the command again.",
+    });
   }
 
   #state(): KeysStateAnswer {

@@ -61,7 +61,10 @@ class ControlRole {
   constructor(channel: RoleChannel, settings: NodeSettings) {
     this.#channel = channel;
     this.#settings = settings;
-    this.#keys = new KeyExchange(settings, (role, message) => channel.send(role, message));
+    this.#keys = new KeyExchange(settings, {
+      send: (role, message) => channel.send(role, message),
+      failoverHeard: () => this.#roles.ask<FailoverReport>("failover"),
+    });
     this.#roles = new RoleQuestions((role, message) => channel.send(role, message));
     this.#connections = new ConnectionAnswers(settings);
     this.#arbiter = this.#newArbiter();

@@ -39,7 +39,7 @@ before(async () => {
 after(async () => {
   await client?.close();
   await server?.close();
-  for (const machine of Object.values(machines ?? {})) await machine.close();
+  await BareMachine.closeAll(Object.values(machines ?? {}));
   await lab?.down();
 });
 
