@@ -56,7 +56,7 @@ export async function token(options: TokenOptions): Promise<ExitStatus> {
   desk.close();
   if (end.kind === "joined") {
     if (options.output === "json") say({ event: "joined", node: end.node, address: end.address });
-    else process.stdout.write(`\n${end.node} has joined.\n${afterJoin(options.config, node.name)}`);
+    else process.stdout.write(`\n${end.node} has joined.\n${afterJoin(options.config, node.name, end.node)}`);
     return exitStatus.ok;
   }
   throw new ProblemError(

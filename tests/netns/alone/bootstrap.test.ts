@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../../src/client/control-client.ts";
 import { readDocument } from "../../../src/contract/read-document.ts";
+import type { ClusterStatus } from "../../../src/contract/status.ts";
 import { runCommand } from "../../../src/lab/run-command.ts";
 import { StreamTraffic } from "../../../src/lab/traffic/stream-traffic.ts";
 import { BareMachine, type MachineCommand } from "../bare-machine.ts";
@@ -27,9 +28,9 @@ const daemons: MachineCommand[] = [];
 before(async () => {
   await requireNamespaces(["unshare"]);
   // Only the cables: links, own addresses, a host on either side.
-  lab = await TestLab.up("bs", {}, { daemons: false });
+  lab = await TestLab.up("bs", { nodes: 3 }, { daemons: false });
   machines = Object.fromEntries(
-    ["gw1", "gw2"].map((name) => [name, new BareMachine(name, lab.namespace(name))]),
+    ["gw1", "gw2", "gw3"].map((name) => [name, new BareMachine(name, lab.namespace(name))]),
   );
   server = new NamespaceAgent(lab.namespace("wan"));
   client = new NamespaceAgent(lab.namespace("lan"));
@@ -57,12 +58,27 @@ async function status(node: string) {
   }
 }
 
+/** Waits until these nodes are the cluster, and it is protected. */
+async function waitUntilWell(nodes: readonly string[]): Promise<ClusterStatus> {
+  let last: ClusterStatus | undefined;
+  return await waitFor(
+    `${nodes.join(" and ")} to be well`,
+    async () => {
+      last = await status("gw1");
+      const names = last?.nodes.map(({ name }) => name).join();
+      const isWell = last?.verdict === "ok" && last.nodes.every(({ replication }) => replication.complete);
+      return isWell && names === nodes.join() && last?.activeNode !== null ? last : undefined;
+    },
+    { limitMs: 60_000, explain: () => `${JSON.stringify(last?.problems)}\n${said()}` },
+  );
+}
+
 const said = () => daemons.map((daemon) => daemon.said).join("\n----\n");
 
 test("five commands make a protected gateway of two bare machines: translated, and a takeover loses no connection", async () => {
-  const story = [...readFileSync(guide, "utf8").matchAll(/^ {4}(gw[12])# (tocha .*)$/gm)].map(
-    ([, name = "", command = ""]) => ({ on: machine(name), command }),
-  );
+  const story = [
+    ...(readFileSync(guide, "utf8").split("\n## ")[0] ?? "").matchAll(/^ {4}(gw[12])# (tocha .*)$/gm),
+  ].map(([, name = "", command = ""]) => ({ on: machine(name), command }));
   assert.deepEqual(
     story.map(({ on, command }) => `${on.name} ${command.split(" ")[1]}`),
     ["gw1 init", "gw1 token", "gw2 join", "gw1 run", "gw2 run"],
@@ -84,22 +100,8 @@ test("five commands make a protected gateway of two bare machines: translated, a
   assert.match(waiting.said, /gw2 has joined/);
   for (const { on, command } of runs) daemons.push(on.start(command));
 
-  const well = await waitFor(
-    "both to be well",
-    async () => {
-      const seen = await status("gw1");
-      const isWell =
-        seen?.verdict === "ok" &&
-        seen.nodes.every(({ reachable, replication }) => reachable && replication.complete);
-      return isWell && seen?.activeNode !== null ? seen : undefined;
-    },
-    { limitMs: 60_000, explain: said },
-  );
+  const well = await waitUntilWell(["gw1", "gw2"]);
   assert.deepEqual(well.problems, []);
-  assert.deepEqual(
-    well.nodes.map(({ name }) => name),
-    ["gw1", "gw2"],
-  );
   const { activeNode } = well;
   assert.ok(activeNode);
   for (const protocol of ["tcp", "udp"] as const) {
@@ -141,14 +143,43 @@ test("five commands make a protected gateway of two bare machines: translated, a
   }
 });
 
+test("a third machine joins the cluster while it runs, and no connection is lost", async () => {
+  const cables = ["gw1", "gw2"].flatMap((name) =>
+    ["lan", "wan", "sync"].map((network) => `${name}-${network}`),
+  );
+  for (const cable of cables)
+    await runCommand("ip", ["-n", lab.namespace("net"), "link", "set", "dev", cable, "up"]);
+  await waitUntilWell(["gw1", "gw2"]);
+  const streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
+  try {
+    const waiting = machine("gw1").start("tocha token");
+    const [printed = ""] = await waiting.says(/tocha join \S+ \S+/);
+    await machine("gw3").run(printed);
+    assert.equal(await waiting.exitStatus(), 0, waiting.said);
+    // As it is printed.
+    const [apply = ""] = /tocha config apply.*$/m.exec(waiting.said) ?? [];
+    await machine("gw1").run(apply);
+    daemons.push(machine("gw3").start("tocha run"));
+    await waitUntilWell(["gw1", "gw2", "gw3"]);
+    await streams.mark();
+    await waitFor("bytes in every connection", async () => (await streams.report()).survived === CONNECTIONS);
+    const { brokenEver, corrupted } = await streams.report();
+    assert.deepEqual([brokenEver, corrupted], [0, 0]);
+  } finally {
+    await streams.close();
+  }
+});
+
 test("what was written is the same document on both, with comments, and secrets that only root can read", () => {
-  const [first, second] = ["gw1", "gw2"].map((name) =>
+  const [first, second, third] = ["gw1", "gw2", "gw3"].map((name) =>
     readFileSync(machine(name).path("/etc/tocha/cluster.yaml"), "utf8"),
   );
+  // The second one has it by the apply.
   assert.equal(first, second);
+  assert.equal(first, third);
   const { document, problems } = readDocument(first ?? "", "cluster.yaml");
   assert.deepEqual(problems, []);
-  assert.deepEqual(document?.groups["gateway"]?.priorities, { gw1: 110, gw2: 100 });
+  assert.deepEqual(document?.groups["gateway"]?.priorities, { gw1: 110, gw2: 100, gw3: 90 });
   assert.match(first ?? "", /# the default gateway of the hosts/);
   const keysOf = (name: string) => readdirSync(machine(name).path("/etc/tocha/keys")).sort();
   assert.deepEqual(keysOf("gw1"), ["ca.crt", "ca.key", "cluster.key", "gw1.crt", "gw1.key", "issued.log"]);
