@@ -1,7 +1,7 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { AppliedDocument } from "../store/applied-document.ts";
+import { AppliedDocument, documentToRun, startedFileName } from "../store/applied-document.ts";
 import { isLogLevel, Log } from "./log.ts";
 import { fail, readSettings } from "./read-settings.ts";
 import { takeRunFolder } from "./run-lock.ts";
@@ -35,6 +35,8 @@ function main(): void {
   const log = new Log(node, level);
   const takenBack = new AppliedDocument(stateDirectory).goBack();
   const settings = readSettings({ configFile: resolve(config), node, runDirectory, stateDirectory });
+  const started = documentToRun(stateDirectory, settings.configFile)?.text ?? "";
+  writeFileSync(join(runDirectory, startedFileName), started, { mode: 0o600 });
   const supervisor = new Supervisor({ settings, log });
   log.write(
     "supervisor",

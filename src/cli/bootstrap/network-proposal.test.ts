@@ -106,6 +106,6 @@ it("the draft of a document is valid, with and without translations and IPv6", (
     const { document, problems } = readDocument(draftText(one), "cluster.yaml");
     assert.deepEqual(problems, []);
     assert.equal(document?.nat.source.length, one.nat.length);
-    assert.equal(document?.groups["gateway"]?.pulseIntervalMs, 10);
+    assert.equal(document?.groups["gateway"]?.intervalMs, 100);
   }
 });
