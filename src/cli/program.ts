@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { type Problem, ProblemError } from "../base/problem.ts";
+import { bootstrapCommands } from "./bootstrap-program.ts";
 import { exits, type OutputFormat, outputFormats, outputOption, socketOptions } from "./command-options.ts";
 import { completionCommand } from "./completion-program.ts";
 import { configCommand } from "./config-program.ts";
@@ -9,6 +10,7 @@ import { DocumentProblems, defaultDocumentPath } from "./document-problems.ts";
 import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
 import { failoverCommand } from "./failover-program.ts";
 import { importCommand } from "./import-program.ts";
+import { keysCommand } from "./keys-program.ts";
 import { nodeCommand } from "./node-program.ts";
 import { problemText } from "./problem-text.ts";
 import { paperOf } from "./terminal.ts";
@@ -94,8 +96,8 @@ function buildProgram(lab: Command): Command {
 Examples:
   tocha check cluster.yaml                 is the document right?
   tocha config plan cluster.yaml           what would it change?
+  tocha init                               begin a cluster on this machine
   tocha import keepalived.conf             what would it be, made of what runs today?
-  tocha keys init --node gw1               make the keys of a new cluster
   tocha run --config cluster.yaml          be a gateway
   tocha status                             how is the cluster?
   tocha doctor                             what is wrong or missing, and what helps?
@@ -110,6 +112,7 @@ Exit status: 0 all is well; 1 the cluster is degraded or refused the request; 2 
 document or a key is wrong; 69 something needed is not there (a running node, root, a tool); 70 a defect.`,
     );
   const commands = [
+    ...bootstrapCommands(),
     runCommand(),
     checkCommand(),
     configCommand(),
@@ -243,47 +246,6 @@ Examples:
         return switchover(options);
       }),
     );
-}
-
-function keysCommand(): Command {
-  const directory = () => new Option("-d, --directory <dir>", "the keys folder").default("/etc/tocha/keys");
-  const keys = new Command("keys")
-    .description("make the keys by which the nodes trust each other")
-    .helpCommand(false)
-    .addHelpText(
-      "after",
-      `
-Examples:
-  tocha keys init --node gw1     on gw1: the cluster's authority and shared key, and gw1's certificate
-  tocha keys issue gw2           on gw1: a certificate for gw2; the output says what to copy there`,
-    );
-  keys
-    .command("init")
-    .description("make the certificate authority and the shared key of a new cluster")
-    .addOption(directory())
-    .option("-n, --node <name>", "also issue the certificate of this node")
-    .addOption(outputOption())
-    .addHelpText("after", "\nNever overwrites keys. Example:\n  tocha keys init --node gw1")
-    .action(
-      exits(async (options) => {
-        const { keysInit } = await import("./commands/keys.ts");
-        return keysInit(options);
-      }),
-    );
-  keys
-    .command("issue")
-    .description("issue the certificates of nodes, where the authority is")
-    .argument("<node...>", "the names of the nodes")
-    .addOption(directory())
-    .addOption(outputOption())
-    .addHelpText("after", "\nNever overwrites keys. Example:\n  tocha keys issue gw2 gw3")
-    .action(
-      exits(async (nodes, options) => {
-        const { keysIssue } = await import("./commands/keys.ts");
-        return keysIssue(nodes, options);
-      }),
-    );
-  return keys;
 }
 
 function versionCommand(): Command {

@@ -8,6 +8,12 @@ import {
   type ForeseenSwitchover,
   foreseenSwitchoverSchema,
 } from "../contract/failover-why.ts";
+import {
+  type KeysRequest,
+  type KeysStateAnswer,
+  keysRequestAnswerSchema,
+  keysStateSchema,
+} from "../contract/key-exchange.ts";
 import { type Operation, pathOf } from "../contract/operation.ts";
 import { type AnswerOf, type OperationId, operations } from "../contract/operations.ts";
 import {
@@ -80,6 +86,17 @@ export class ControlClient {
   /** Takes a node back. */
   resume(wish: ResumeRequest): Promise<ResumeAnswer> {
     return this.ask("node.resume", { body: wish });
+  }
+
+  /** What a node tells of its keys, after it has done what was asked of it. */
+  async keys(body: Exclude<KeysRequest, { do: "request" | "give" }>): Promise<KeysStateAnswer> {
+    return await this.#askFor(keysStateSchema, "node.keys", { body, timeoutMs: this.#switchoverTimeoutMs });
+  }
+
+  /** @returns a node's request for a certificate (PKCS #10, PEM), for a key that it has made */
+  async renewalRequest(node: string): Promise<string> {
+    const body: KeysRequest = { node, do: "request" };
+    return (await this.#askFor(keysRequestAnswerSchema, "node.keys", { body })).request;
   }
 
   /** The node's metrics in the text format of Prometheus. */

@@ -28,6 +28,7 @@ import { doctorReportSchema } from "./doctor.ts";
 import { clockSchema, nodeFactsSchema } from "./doctor-facts.ts";
 import { historyItemSchema, historyQuerySchema, historySchema } from "./failover-history.ts";
 import { foreseenSwitchoverSchema, whySchema } from "./failover-why.ts";
+import { keysAnswerSchema, keysRequestSchema } from "./key-exchange.ts";
 import { type Operation, operation } from "./operation.ts";
 import {
   clusterStatusSchema,
@@ -75,6 +76,13 @@ export const operations = {
     summary: "Takes a node back that was set aside.",
     body: resumeRequestSchema,
     answer: { kind: "json", schema: resumeAnswerSchema },
+  }),
+  "node.keys": operation({
+    ...{ method: "POST", path: "/v1/node/keys", least: "admin", peers: true, console: true },
+    summary:
+      "Exchanges the keys of a node, as the authority says; the cluster's secrets go from node to node by it.",
+    ...{ body: keysRequestSchema, secrets: ["letter"] },
+    answer: { kind: "json", schema: keysAnswerSchema },
   }),
   switchover: operation({
     ...{ method: "POST", path: "/v1/switchover", least: "operator", peers: true },

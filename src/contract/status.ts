@@ -185,6 +185,20 @@ export const nodeStatusSchema = z.object({
   memoryKiB: z.number(),
   /** What it checks; absent on nodes that know no checks. */
   checks: z.array(checkStatusSchema).optional(),
+  /** What it is known by, and whom it trusts; an older node does not tell. */
+  keys: z
+    .looseObject({
+      serial: z.string(),
+      /** ISO 8601, UTC. */
+      expires: z.string(),
+      authorityExpires: z.string(),
+      /** The number of the authority's last letter; 0 where there was none. */
+      letter: z.number(),
+      /** How many authorities and cluster keys it accepts: more than one while they are exchanged. */
+      authorities: z.number(),
+      clusterKeys: z.number(),
+    })
+    .optional(),
   /** It was set aside: it becomes active only where nobody else can. */
   maintenance: maintenanceSchema.optional(),
   /** The document's history on this node; absent on nodes that know none, and while it cannot be read. */

@@ -7,8 +7,8 @@ import { type NodeSettings, nodeSettings } from "./node-settings.ts";
 
 /** What each role takes from its settings, as its source shows. What it is told anew without a restart is left out. */
 const taken = {
-  failover: ({ node, pulseKey, groups, peers, pulsePaths, ports, arbiter, keysDirectory }) => ({
-    ...{ node, pulseKey, peers, pulsePaths, keysDirectory },
+  failover: ({ node, pulseKeys, groups, peers, pulsePaths, ports, arbiter, keysDirectory }) => ({
+    ...{ node, pulseKeys, peers, pulsePaths, keysDirectory },
     groups: groups.map(({ checks: _checks, ...group }) => group),
     port: ports.pulses,
     hasArbiter: arbiter !== undefined,
@@ -44,7 +44,7 @@ function settingsOf(document: typeof before, node: string): NodeSettings {
     runDirectory: "/run/tocha",
     stateDirectory: "/var/lib/tocha",
   };
-  return nodeSettings({ document, node, ...place }, new Uint8Array(32));
+  return nodeSettings({ document, node, ...place }, [new Uint8Array(32)]);
 }
 
 describe("affectedParts and what the roles take from their settings", () => {

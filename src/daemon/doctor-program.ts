@@ -47,15 +47,13 @@ function settingsWithoutKeys(
   if (read.document === undefined) fail(read.problems);
   const { document } = read;
   const documentDirectory = dirname(file);
-  let clusterKey = new Uint8Array(32);
+  let clusterKeys: readonly Uint8Array[] = [new Uint8Array(32)];
   try {
-    clusterKey = Uint8Array.from(
-      readNodeKeys(keysDirectory(document, documentDirectory), place.node).clusterKey,
-    );
+    clusterKeys = readNodeKeys(keysDirectory(document, documentDirectory), place.node).clusterKeys;
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
   }
-  return nodeSettings({ document, configFile: file, ...place }, clusterKey);
+  return nodeSettings({ document, configFile: file, ...place }, clusterKeys);
 }
 
 async function facts(settings: NodeSettings) {

@@ -1,7 +1,7 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { AppliedDocument } from "../store/applied-document.ts";
+import { AppliedDocument, documentToRun, startedFileName } from "../store/applied-document.ts";
 import { isLogLevel, Log } from "./log.ts";
 import { fail, readSettings } from "./read-settings.ts";
 import { takeRunFolder } from "./run-lock.ts";
@@ -27,12 +27,16 @@ function main(): void {
   const level = values["log-level"];
   if (!isLogLevel(level))
     fail([{ code: "usage", message: `--log-level is error, warning, info or debug, not ${level}` }]);
-  mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
+  // Both here: the control role changes its mask for new files for a moment, and has no right to go past a wrong one.
+  for (const directory of [runDirectory, stateDirectory])
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
   refuseSecond(runDirectory);
 
   const log = new Log(node, level);
   const takenBack = new AppliedDocument(stateDirectory).goBack();
   const settings = readSettings({ configFile: resolve(config), node, runDirectory, stateDirectory });
+  const started = documentToRun(stateDirectory, settings.configFile)?.text ?? "";
+  writeFileSync(join(runDirectory, startedFileName), started, { mode: 0o600 });
   const supervisor = new Supervisor({ settings, log });
   log.write(
     "supervisor",

@@ -12,7 +12,7 @@ import type { FailoverReport, GroupReport, ReplicatorReport, StreamReport } from
 const { document } = readDocument(goodDocument, "good.yaml");
 assert.ok(document !== undefined);
 const where = { configFile: "/cluster.yaml", runDirectory: "/run", stateDirectory: "/var", node: "gw1" };
-const settings = nodeSettings({ document, ...where }, new Uint8Array(32));
+const settings = nodeSettings({ document, ...where }, [new Uint8Array(32)]);
 
 const stream = (direction: "to" | "from", more: object = {}): StreamReport => ({
   ...{ peer: "gw2", direction, connected: true, state: "live", records: 1_000, bytes: 27_000 },
@@ -237,7 +237,11 @@ describe("renderNodeMetrics", () => {
   it("is described in the guide, metric for metric, with the same kind", async () => {
     const streams = [stream("to", { sweeps, pass: { what: "compare", seen: 5, total: 20 } })];
     const replicated = replicator({ diverged: 3, streams });
-    const { text } = await renderNodeMetrics(source({ replicator: replicated }));
+    const keys = {
+      ...{ expires: "2028-01-01T00:00:00Z", authorityExpires: "2036-01-01T00:00:00Z", letter: 2 },
+      ...{ serial: "2a", authorities: 1, clusterKeys: 1 },
+    };
+    const { text } = await renderNodeMetrics({ ...source({ replicator: replicated }), keys });
     const kinds = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => `${name} ${kind}`);
     const guide = readFileSync(
       fileURLToPath(new URL("../../docs/guide/metrics.md", import.meta.url)),

@@ -1,4 +1,4 @@
-import { type CheckStatus, nodeRoles } from "../contract/status.ts";
+import { type CheckStatus, type NodeStatus, nodeRoles } from "../contract/status.ts";
 import { LATENESS_BOUNDS_MS } from "./drivers/lateness-meter.ts";
 import type { GroupHistoryFigures } from "./drivers/node-history.ts";
 import { addHistory } from "./history-metrics.ts";
@@ -21,6 +21,7 @@ export interface NodeMetricsSource {
   readonly history: ReadonlyMap<string, GroupHistoryFigures>;
   readonly checks?: readonly CheckStatus[];
   readonly isSetAside?: boolean;
+  readonly keys?: NodeStatus["keys"];
   usageOf(pid: number): ProcessUsage | undefined;
 }
 
@@ -29,6 +30,7 @@ export async function renderNodeMetrics(source: NodeMetricsSource): Promise<Rend
   const metrics = new MetricSet();
   addNode(metrics, source);
   addHealth(metrics, source);
+  if (source.keys !== undefined) addKeys(metrics, source.keys);
   if (source.failover !== undefined) addFailover(metrics, source.failover);
   addHistory(metrics, source.history, source.failover);
   if (source.replicator !== undefined) addReplicator(metrics, source.replicator);
@@ -46,6 +48,25 @@ function addNode(metrics: MetricSet, { settings, connections, gatewayLoaded }: N
     "tocha_gateway_loaded",
     "1 when the rules and sysctls are in the kernel.",
     Number(gatewayLoaded),
+  );
+}
+
+function addKeys(
+  metrics: MetricSet,
+  { expires, authorityExpires, letter }: NonNullable<NodeStatus["keys"]>,
+): void {
+  for (const [certificate, ends] of Object.entries({ node: expires, authority: authorityExpires })) {
+    metrics.gauge(
+      "tocha_certificate_expires_timestamp_seconds",
+      "When the node's certificate ends, and that of the authority that has signed it.",
+      Date.parse(ends) / 1_000,
+      { certificate },
+    );
+  }
+  metrics.gauge(
+    "tocha_keys_letter",
+    "Number of the authority's last letter that the node has taken.",
+    letter,
   );
 }
 

@@ -111,8 +111,8 @@ export interface NodeSettings {
   readonly keysDirectory: string;
   /** The file that the node was started with. */
   readonly configFile: string;
-  /** Hexadecimal; derived from the cluster's key for the pulses alone. */
-  readonly pulseKey: string;
+  /** Hexadecimal; derived from the cluster's keys for the pulses alone. The first is used for what is sent. */
+  readonly pulseKeys: readonly string[];
   /** In the order of groupsOf(), which all nodes share. */
   readonly groups: readonly GroupSettings[];
   readonly peers: readonly PeerSettings[];
@@ -144,7 +144,14 @@ export function keysDirectory(document: ClusterDocument, documentDirectory: stri
   return isAbsolute(directory) ? directory : resolve(documentDirectory, directory);
 }
 
-export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array): NodeSettings {
+/** The keys of the pulses: with another cluster key, or in another cluster, they are others. */
+export function pulseKeysOf(cluster: string, clusterKeys: readonly Uint8Array[]): string[] {
+  return clusterKeys.map((key) =>
+    Buffer.from(hkdfSync("sha256", key, cluster, "tocha pulse v1", 32)).toString("hex"),
+  );
+}
+
+export function nodeSettings(source: NodeSettingsSource, clusterKeys: readonly Uint8Array[]): NodeSettings {
   const { document, node } = source;
   const directory = dirname(source.configFile);
   const faceNames = [...virtualAddressesOf(document).keys()];
@@ -158,9 +165,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKey: Uint8Array)
     stateDirectory: source.stateDirectory,
     keysDirectory: keysDirectory(document, directory),
     configFile: source.configFile,
-    pulseKey: Buffer.from(hkdfSync("sha256", clusterKey, document.cluster, "tocha pulse v1", 32)).toString(
-      "hex",
-    ),
+    pulseKeys: pulseKeysOf(document.cluster, clusterKeys),
     groups: groupsOf(document).map((group) => ({
       name: group.name,
       virtualRouterId: group.virtualRouterId,

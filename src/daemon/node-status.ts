@@ -25,6 +25,7 @@ export interface NodeStatusSource {
   readonly checks?: readonly CheckStatus[];
   readonly maintenance?: Maintenance | undefined;
   readonly config?: ConfigState | undefined;
+  readonly keys?: NodeStatus["keys"];
   readonly kernel: { readonly flows: number; readonly flowsMax: number; readonly memoryKiB: number };
 }
 
@@ -66,6 +67,7 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
       })) ?? [],
     ...(source.arbiter === undefined ? {} : { arbiter: arbiterStatus(source.arbiter) }),
     checks: [...(source.checks ?? [])],
+    ...(source.keys === undefined ? {} : { keys: source.keys }),
     ...(source.maintenance === undefined ? {} : { maintenance: source.maintenance }),
     ...(source.config === undefined ? {} : { config: source.config }),
     memoryKiB: kernel.memoryKiB,

@@ -55,7 +55,7 @@ export function settingsOf({ text, file }: DocumentToRun, place: NodePlace): Nod
   if (missing.length > 0) return missing;
   try {
     const keys = readNodeKeys(keysDirectory(document, dirname(configFile)), node);
-    return nodeSettings({ document, ...place }, keys.clusterKey);
+    return nodeSettings({ document, ...place }, keys.clusterKeys);
   } catch (error) {
     if (error instanceof ProblemError) return [error.problem];
     throw error;

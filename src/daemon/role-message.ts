@@ -54,6 +54,10 @@ export type RoleMessage =
   | { readonly kind: "gateway-ready" }
   /** control → failover: what the checks of the group have come to. */
   | { readonly kind: "checks"; readonly group: string; readonly checks: readonly CheckVerdict[] }
+  /** control → replicator: read the keys again. */
+  | { readonly kind: "keys-changed" }
+  /** control → failover: the keys of pulses, hexadecimal; the first is used for what is sent. */
+  | { readonly kind: "pulse-keys"; readonly keys: readonly string[] }
   /** control → failover: the node is set aside, or (null) it is not any more. */
   | { readonly kind: "maintenance"; readonly maintenance: Maintenance | null }
   /** failover → replicator: whether this node is active for the group. */

@@ -8,6 +8,9 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
+  Pkcs10CertificateRequest,
+  Pkcs10CertificateRequestGenerator,
+  type PublicKey,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
@@ -50,12 +53,53 @@ export async function makeAuthority(): Promise<KeyPair> {
   return { certificate: pem(certificate), privateKey: await privateKeyPem(keys.privateKey) };
 }
 
-/** Makes a node's certificate, good for both ends of a connection, signed by the authority. */
+/** Makes a node's key and certificate, good for both ends of a connection, signed by the authority. */
 export async function makeNodeCertificate(
   node: string,
   authority: KeyPair,
   valid = validity(nodeDays),
 ): Promise<KeyPair> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const certificate = await signNodeCertificate({ node, publicKey: keys.publicKey, authority, valid });
+  return { certificate, privateKey: await privateKeyPem(keys.privateKey) };
+}
+
+/** A request for a certificate (PKCS #10, RFC 2986), and the private key that stays where it was made. */
+export interface NodeRequest {
+  readonly request: string;
+  readonly privateKey: string;
+}
+
+export async function makeNodeRequest(node: string): Promise<NodeRequest> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const request = await Pkcs10CertificateRequestGenerator.create(
+    { name: `CN=${node}`, keys, signingAlgorithm: algorithm },
+    webcrypto,
+  );
+  return { request: `${request.toString("pem")}\n`, privateKey: await privateKeyPem(keys.privateKey) };
+}
+
+/**
+ * Signs the key of a request for `node`. What else the request asks for is not looked at: the authority alone says
+ * what a certificate is good for. Throws where it is no request, or its sender does not have the key.
+ */
+export async function signNodeRequest(request: string, node: string, authority: KeyPair): Promise<string> {
+  const parsed = new Pkcs10CertificateRequest(request);
+  const { publicKey } = parsed;
+  const { name, namedCurve } = publicKey.algorithm as { name?: string; namedCurve?: string };
+  if (name !== algorithm.name || namedCurve !== algorithm.namedCurve)
+    throw new Error("its key is not of ECDSA on P-256");
+  if (!(await parsed.verify(webcrypto))) throw new Error("it is not signed with its own key");
+  return await signNodeCertificate({ node, publicKey, authority, valid: validity(nodeDays) });
+}
+
+async function signNodeCertificate(wish: {
+  readonly node: string;
+  readonly publicKey: webcrypto.CryptoKey | PublicKey;
+  readonly authority: KeyPair;
+  readonly valid: { readonly notBefore: Date; readonly notAfter: Date };
+}): Promise<string> {
+  const { node, publicKey, authority, valid } = wish;
   const issuer = new X509Certificate(authority.certificate);
   const signingKey = await webcrypto.subtle.importKey(
     "pkcs8",
@@ -64,7 +108,6 @@ export async function makeNodeCertificate(
     false,
     ["sign"],
   );
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await X509CertificateGenerator.create(
     {
       serialNumber: serialNumber(),
@@ -72,14 +115,14 @@ export async function makeNodeCertificate(
       issuer: issuer.subject,
       ...valid,
       signingAlgorithm: algorithm,
-      publicKey: keys.publicKey,
+      publicKey,
       signingKey,
       extensions: [
         new BasicConstraintsExtension(false, undefined, true),
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
         new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
         new SubjectAlternativeNameExtension([{ type: "dns", value: nodeDnsName(node) }]),
-        await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+        await SubjectKeyIdentifierExtension.create(publicKey, false, webcrypto),
         await AuthorityKeyIdentifierExtension.create(
           await issuer.publicKey.export(webcrypto),
           false,
@@ -89,7 +132,7 @@ export async function makeNodeCertificate(
     },
     webcrypto,
   );
-  return { certificate: pem(certificate), privateKey: await privateKeyPem(keys.privateKey) };
+  return pem(certificate);
 }
 
 function validity(days: number): { notBefore: Date; notAfter: Date } {

@@ -1,8 +1,10 @@
 import { createPrivateKey, randomBytes, X509Certificate } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ProblemError } from "../base/problem.ts";
-import { type KeyPair, makeAuthority, makeNodeCertificate } from "./certificates.ts";
+import { serialOf, splitCertificates } from "./certificate-bundle.ts";
+import { type KeyPair, makeAuthority, makeNodeCertificate, signNodeRequest } from "./certificates.ts";
+import { noteIssued, refuseExisting, writeNew } from "./key-folder.ts";
 import { keyFileNames, nodeKeyFileNames } from "./read-keys.ts";
 
 /**
@@ -19,12 +21,20 @@ export async function initKeys(directory: string, node?: string): Promise<string
   ];
   refuseExisting(directory, names);
   const authority = await makeAuthority();
-  return writeNew(directory, {
+  const own = node === undefined ? undefined : await makeNodeCertificate(node, authority);
+  const written = writeNew(directory, {
     [keyFileNames.authorityCertificate]: authority.certificate,
     [keyFileNames.authorityKey]: authority.privateKey,
-    [keyFileNames.clusterKey]: `${randomBytes(32).toString("hex")}\n`,
-    ...(node === undefined ? {} : await nodeFiles(node, authority)),
+    [keyFileNames.clusterKey]: makeClusterKey(),
+    ...(node === undefined || own === undefined ? {} : nodeFiles(node, own)),
   });
+  if (node !== undefined && own !== undefined) note(directory, node, own.certificate);
+  return written;
+}
+
+/** 32 random bytes in hexadecimal, as a line. */
+export function makeClusterKey(): string {
+  return `${randomBytes(32).toString("hex")}\n`;
 }
 
 /**
@@ -35,18 +45,41 @@ export async function initKeys(directory: string, node?: string): Promise<string
 export async function issueKeys(directory: string, node: string): Promise<string[]> {
   requireNodeName(node);
   refuseExisting(directory, Object.values(nodeKeyFileNames(node)));
-  const authority = {
-    certificate: readAuthorityFile(join(directory, keyFileNames.authorityCertificate)),
-    privateKey: readAuthorityFile(join(directory, keyFileNames.authorityKey)),
-  };
-  let files: Record<string, string>;
+  const authority = readAuthority(directory);
+  const pair = await makeNodeCertificate(node, authority);
+  const written = writeNew(directory, nodeFiles(node, pair));
+  note(directory, node, pair.certificate);
+  return written;
+}
+
+/** Signs a node's request with the authority in `directory`. Throws a ProblemError where the request is wrong. */
+export async function issueForRequest(directory: string, node: string, request: string): Promise<string> {
+  requireNodeName(node);
+  const authority = readAuthority(directory);
+  let certificate: string;
   try {
-    const signs = new X509Certificate(authority.certificate).checkPrivateKey(
-      createPrivateKey(authority.privateKey),
-    );
-    if (!signs)
+    certificate = await signNodeRequest(request, node, authority);
+  } catch (error) {
+    throw new ProblemError({
+      code: "bad-key-file",
+      message: `the request of ${node} for a certificate is not right: ${error instanceof Error ? error.message : String(error)}`,
+      hint: "Is the same release of tocha installed on both machines? tocha version",
+    });
+  }
+  note(directory, node, certificate);
+  return certificate;
+}
+
+/** The authority that signs here: the one of those in ca.crt that ca.key belongs to. Throws a ProblemError. */
+export function readAuthority(directory: string): KeyPair {
+  const certificates = readAuthorityFile(join(directory, keyFileNames.authorityCertificate));
+  const privateKey = readAuthorityFile(join(directory, keyFileNames.authorityKey));
+  try {
+    const key = createPrivateKey(privateKey);
+    const own = splitCertificates(certificates).find((one) => one.checkPrivateKey(key));
+    if (own === undefined)
       throw new Error(`${keyFileNames.authorityKey} does not belong to ${keyFileNames.authorityCertificate}`);
-    files = await nodeFiles(node, authority);
+    return { certificate: own.toString(), privateKey };
   } catch (error) {
     throw new ProblemError({
       code: "bad-key-file",
@@ -54,11 +87,10 @@ export async function issueKeys(directory: string, node: string): Promise<string
       hint: `Restore ${keyFileNames.authorityCertificate} and ${keyFileNames.authorityKey} from where "tocha keys init" made them.`,
     });
   }
-  return writeNew(directory, files);
 }
 
-/** The name becomes a file's name and a DNS label. */
-function requireNodeName(node: string): void {
+/** A node's name becomes a file's name and a DNS label. */
+export function requireNodeName(node: string): void {
   if (/^[a-z][a-z0-9-]{0,62}$/.test(node)) return;
   throw new ProblemError({
     code: "bad-name",
@@ -67,20 +99,14 @@ function requireNodeName(node: string): void {
   });
 }
 
-async function nodeFiles(node: string, authority: KeyPair): Promise<Record<string, string>> {
-  const pair = await makeNodeCertificate(node, authority);
+function nodeFiles(node: string, pair: KeyPair): Record<string, string> {
   const names = nodeKeyFileNames(node);
   return { [names.certificate]: pair.certificate, [names.privateKey]: pair.privateKey };
 }
 
-function refuseExisting(directory: string, names: readonly string[]): void {
-  const existing = names.map((name) => join(directory, name)).filter((path) => existsSync(path));
-  if (existing.length === 0) return;
-  throw new ProblemError({
-    code: "keys-exist",
-    message: `${existing.join(", ")} ${existing.length === 1 ? "exists" : "exist"} already; nothing was written`,
-    hint: "Keys in use are not replaced by accident: move the old files away first, or name another folder.",
-  });
+function note(directory: string, node: string, certificate: string): void {
+  const serial = serialOf(new X509Certificate(certificate));
+  noteIssued(directory, { serial, node, at: new Date().toISOString() });
 }
 
 function readAuthorityFile(path: string): string {
@@ -90,31 +116,8 @@ function readAuthorityFile(path: string): string {
     throw new ProblemError({
       code: "missing-ca-key",
       message: `${path} cannot be read: only the machine with the cluster's authority can issue certificates`,
-      hint: 'Run this where "tocha keys init" was run, or make a new cluster with "tocha keys init".',
+      hint: 'Run this where "tocha init" or "tocha keys init" was run.',
       file: path,
-    });
-  }
-}
-
-/** All files or none: what was written before a failure is taken away again. */
-function writeNew(directory: string, files: Record<string, string>): string[] {
-  const written: string[] = [];
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    for (const [name, content] of Object.entries(files)) {
-      const path = join(directory, name);
-      writeFileSync(path, content, { flag: "wx", mode: 0o600 });
-      written.push(path);
-      chmodSync(path, 0o600); // also under a umask that takes more away
-    }
-    return written;
-  } catch (error) {
-    for (const path of written) unlinkSync(path);
-    throw new ProblemError({
-      code: "unreadable-file",
-      message: `the keys cannot be written to ${directory}: ${error instanceof Error ? error.message : String(error)}`,
-      hint: "Run as a user who may write there (sudo), or name another folder.",
-      file: directory,
     });
   }
 }

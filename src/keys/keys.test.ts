@@ -42,7 +42,7 @@ describe("keys on disk", () => {
       assert.equal(statSync(join(folder("cluster"), name)).mode & 0o777, 0o600, name);
     }
     const keys = readNodeKeys(folder("cluster"), "gw2");
-    assert.equal(keys.clusterKey.length, 32);
+    assert.equal(keys.clusterKeys[0].length, 32);
     const certificate = new X509Certificate(keys.certificate);
     assert.equal(certificate.subjectAltName, "DNS:gw2.tocha");
     assert.deepEqual(certificate.keyUsage, ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"]);

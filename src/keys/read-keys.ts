@@ -1,7 +1,9 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ProblemError } from "../base/problem.ts";
+import { issuerOf, serialOf, splitCertificates } from "./certificate-bundle.ts";
+import { letterFileName, readLetter } from "./key-letter.ts";
 
 /** The files of a cluster in its keys folder. `ca.key` is needed only where certificates are issued. */
 export const keyFileNames = {
@@ -14,19 +16,38 @@ export function nodeKeyFileNames(node: string): { certificate: string; privateKe
   return { certificate: `${node}.crt`, privateKey: `${node}.key` };
 }
 
+/** The key of a certificate that is being renewed: it takes the place of the other one after the certificate has. */
+export function nextKeyFileName(node: string): string {
+  return `${node}.key.next`;
+}
+
 /** The name that a node's certificate carries, and that the other end of a connection must check. */
 export function nodeDnsName(node: string): string {
   return `${node}.tocha`;
 }
 
+/** While the cluster key is exchanged, there are the one of before and the one of after. */
+const CLUSTER_KEYS_MAX = 2;
+
 /** What a node needs to speak to the others: PEM texts, and 32 bytes that all nodes share. */
 export interface NodeKeys {
+  /** All authorities that are trusted: several, while one is exchanged. */
   readonly caCertificate: string;
   readonly certificate: string;
   readonly privateKey: string;
-  readonly clusterKey: Uint8Array;
+  /** The first is used for what is sent; what comes may be of any. */
+  readonly clusterKeys: readonly [Uint8Array, ...Uint8Array[]];
   /** When the node's certificate ends. */
   readonly expires: Date;
+  /** When the authority's does that has signed it. */
+  readonly authorityExpires: Date;
+  readonly serial: string;
+  /** The authority that has signed the node's certificate, in PEM. */
+  readonly issuer: string;
+  /** Serial numbers of certificates that are refused, although they are signed and have not ended. */
+  readonly revoked: ReadonlySet<string>;
+  /** The number of the authority's last letter; 0 where there was none. */
+  readonly letter: number;
 }
 
 /**
@@ -38,25 +59,25 @@ export function readNodeKeys(directory: string, node: string): NodeKeys {
   const path = (name: string) => join(directory, name);
   const caCertificate = readKeyFile(path(keyFileNames.authorityCertificate), node);
   const certificate = readKeyFile(path(names.certificate), node);
-  const privateKey = readSecret(path(names.privateKey), node);
-  const clusterKey = parseClusterKey(
-    readSecret(path(keyFileNames.clusterKey), node),
-    path(keyFileNames.clusterKey),
-  );
-  const authority = parse(path(keyFileNames.authorityCertificate), () => new X509Certificate(caCertificate));
+  const { clusterKey: clusterKeyName } = keyFileNames;
+  const clusterKeys = parseClusterKeys(readSecret(path(clusterKeyName), node), path(clusterKeyName));
+  const authorities = parse(path(keyFileNames.authorityCertificate), () => splitCertificates(caCertificate));
   const own = parse(path(names.certificate), () => new X509Certificate(certificate));
-  const key = parse(path(names.privateKey), () => createPrivateKey(privateKey));
   const bad = (name: string, message: string) =>
     badKeyFile(
       path(name),
       message,
       `Issue it anew: move the node's .crt and .key away, then "tocha keys issue ${node}".`,
     );
-  if (!own.verify(authority.publicKey))
+  const authority = issuerOf(own, authorities);
+  if (authority === undefined)
     throw bad(names.certificate, `is not signed by ${keyFileNames.authorityCertificate} in the same folder`);
-  if (!own.checkPrivateKey(key)) throw bad(names.privateKey, `does not belong to ${names.certificate}`);
+  const privateKey = readPrivateKey(directory, node, own);
+  if (privateKey === undefined) throw bad(names.privateKey, `does not belong to ${names.certificate}`);
   if (own.checkHost(nodeDnsName(node)) === undefined)
     throw bad(names.certificate, `is not the certificate of ${node}`);
+  const letter = parse(path(letterFileName), () => readLetter(directory)?.letter);
+  const revoked = new Set(letter?.revoked.map(({ serial }) => serial));
   const expires = own.validToDate;
   const now = Date.now();
   if (expires.getTime() < now) throw bad(names.certificate, `ended on ${day(expires)}`);
@@ -67,7 +88,30 @@ export function readNodeKeys(directory: string, node: string): NodeKeys {
       "Set the clock.",
     );
   }
-  return { caCertificate, certificate, privateKey, clusterKey, expires };
+  return {
+    ...{ caCertificate, certificate, privateKey, clusterKeys, expires, revoked },
+    authorityExpires: authority.validToDate,
+    letter: letter?.number ?? 0,
+    issuer: authority.toString(),
+    serial: serialOf(own),
+  };
+}
+
+/**
+ * A certificate takes its place before its key does: whoever died in between finds the key where it waits.
+ *
+ * @returns undefined when neither belongs to the certificate
+ */
+function readPrivateKey(directory: string, node: string, own: X509Certificate): string | undefined {
+  const path = join(directory, nodeKeyFileNames(node).privateKey);
+  const nextPath = join(directory, nextKeyFileName(node));
+  const text = readSecret(path, node);
+  const key = parse<KeyObject>(path, () => createPrivateKey(text));
+  if (own.checkPrivateKey(key)) return text;
+  if (!existsSync(nextPath)) return undefined;
+  const nextText = readSecret(nextPath, node);
+  const next = parse<KeyObject>(nextPath, () => createPrivateKey(nextText));
+  return own.checkPrivateKey(next) ? nextText : undefined;
 }
 
 function readKeyFile(path: string, node: string): string {
@@ -94,12 +138,15 @@ function readSecret(path: string, node: string): string {
   return text;
 }
 
-function parseClusterKey(text: string, path: string): Uint8Array {
-  const digits = text.trim();
-  if (/^[0-9a-fA-F]{64}$/.test(digits)) return new Uint8Array(Buffer.from(digits, "hex"));
+function parseClusterKeys(text: string, path: string): readonly [Uint8Array, ...Uint8Array[]] {
+  const lines = text.trim().split(/\s+/);
+  const [first, ...others] = lines.map((digits) => new Uint8Array(Buffer.from(digits, "hex")));
+  const isRight =
+    lines.length <= CLUSTER_KEYS_MAX && lines.every((digits) => /^[0-9a-fA-F]{64}$/.test(digits));
+  if (first !== undefined && isRight) return [first, ...others];
   throw badKeyFile(
     path,
-    "does not hold 64 hexadecimal digits",
+    "does not hold 64 hexadecimal digits (two lines of them while the key is exchanged)",
     "Copy it again from the machine where the cluster was made.",
   );
 }
@@ -110,7 +157,7 @@ function parse<T>(path: string, read: () => T): T {
   } catch {
     throw badKeyFile(
       path,
-      "does not hold what its name says, in PEM",
+      `does not hold what its name says${path.endsWith(".json") ? "" : ", in PEM"}`,
       "Copy it again from the machine where it was made.",
     );
   }
@@ -122,4 +169,9 @@ function badKeyFile(path: string, message: string, hint: string): ProblemError {
 
 function day(date: Date): string {
   return date.toISOString().slice(0, 10);
+}
+
+/** The text of the cluster key, as it goes to a node that joins over an encrypted connection. */
+export function readKeyText(directory: string): string {
+  return readFileSync(join(directory, keyFileNames.clusterKey), "utf8");
 }

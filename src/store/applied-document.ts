@@ -34,6 +34,12 @@ export const pendingChangeSchema = z.strictObject({
 
 export type PendingChange = z.output<typeof pendingChangeSchema>;
 
+/**
+ * In the run folder: the text that a node began with. People edit the file that it was of, and then ask for what they have
+ * written to apply: before the first apply that is another text than the one that runs.
+ */
+export const startedFileName = "started.yaml";
+
 export class AppliedDocument {
   readonly #document: string;
   readonly #pending: string;

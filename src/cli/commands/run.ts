@@ -4,7 +4,7 @@ import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import { readDocument } from "../../contract/read-document.ts";
 import { readNodeKeys } from "../../keys/read-keys.ts";
 import { documentToRun } from "../../store/applied-document.ts";
-import { chooseNode, hostNode } from "../choose-node.ts";
+import { chooseNode, hostNodeName } from "../choose-node.ts";
 import { DocumentProblems, requireDocument } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { hostProblems } from "../host-checks.ts";
@@ -25,7 +25,7 @@ const nodeFlags = ["--max-old-space-size=64", "--max-semi-space-size=1"] as cons
 /** Checks everything that can be checked before anything is touched, then becomes the daemon. */
 export function run(options: RunOptions): ExitStatus {
   const config = resolve(options.config);
-  const wish = options.node ?? hostNode();
+  const wish = options.node ?? hostNodeName();
   const stateDirectory = resolve(options.stateDir ?? `/var/lib/tocha/${wish}`);
   const document = documentOf(stateDirectory, options.config);
   const node = chooseNode(document, options.node);

@@ -7,6 +7,7 @@ import {
 import { arbiterProblems } from "./arbiter-problems.ts";
 import { configProblems } from "./config-problems.ts";
 import { healthProblems } from "./health-problems.ts";
+import { keyProblems } from "./key-problems.ts";
 import { pathProblems } from "./path-problems.ts";
 import { processProblems } from "./process-problems.ts";
 
@@ -51,6 +52,7 @@ export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus
     ...pathProblems(source.nodes),
     ...arbiterProblems(source.nodes),
     ...configProblems(source.nodes),
+    ...keyProblems(source.nodes, source.asOf),
     ...groups.flatMap(({ protectionProblems }) => protectionProblems),
   ];
   const ok = problems.length === 0;

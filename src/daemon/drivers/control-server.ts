@@ -9,8 +9,8 @@ import { createServer as createHttpsServer } from "node:https";
 import type { TLSSocket } from "node:tls";
 import { type Problem, ProblemError } from "../../base/problem.ts";
 import { problemStatus } from "../../contract/problem-status.ts";
-import type { NodeKeys } from "../../keys/read-keys.ts";
 import type { NodeSettings } from "../node-settings.ts";
+import type { KeyRing } from "./key-ring.ts";
 import type { Caller } from "./operation-dispatch.ts";
 import { peerNode } from "./tls-name.ts";
 
@@ -82,26 +82,20 @@ export function listenLocally(path: string, handle: ControlHandler, onError: (te
 /** The same for the other nodes of the cluster, over mutual TLS on the sync address. */
 export function listenForPeers(
   settings: NodeSettings,
-  keys: NodeKeys,
+  ring: KeyRing,
   handle: ControlHandler,
   onError: (text: string) => void,
 ): void {
   const server = createHttpsServer(
-    {
-      key: keys.privateKey,
-      cert: keys.certificate,
-      ca: keys.caCertificate,
-      requestCert: true,
-      rejectUnauthorized: true,
-      minVersion: "TLSv1.3",
-    },
-    listener(handle, nodeCaller),
+    { ...ring.tls, requestCert: true, rejectUnauthorized: true },
+    listener(handle, (request) => nodeCaller(request, ring)),
   );
+  ring.onChange(() => server.setSecureContext(ring.tls));
   server.requestTimeout = REQUEST_LIMIT_MS;
   server.maxConnections = 64;
   server.on("error", (error) => {
     onError(`cannot listen on ${settings.sync.address} port ${settings.ports.control}: ${error.message}`);
-    setTimeout(() => listenForPeers(settings, keys, handle, onError), LISTEN_RETRY_MS);
+    setTimeout(() => listenForPeers(settings, ring, handle, onError), LISTEN_RETRY_MS);
   });
   server.listen({ host: settings.sync.address, port: settings.ports.control });
 }
@@ -114,8 +108,8 @@ function consoleCaller({ headers }: IncomingMessage): Caller {
   return { kind: "console", name: typeof said === "string" ? said.slice(0, CALLER_LENGTH_MAX) : "root" };
 }
 
-function nodeCaller(request: IncomingMessage): Caller | undefined {
-  const name = peerNode(request.socket as TLSSocket);
+function nodeCaller(request: IncomingMessage, ring: KeyRing): Caller | undefined {
+  const name = peerNode(request.socket as TLSSocket, ring);
   return name === undefined ? undefined : { kind: "node", name };
 }
 

@@ -36,7 +36,7 @@ export interface DoctorAnswersOptions {
   readonly askFailover: () => Promise<FailoverReport | undefined>;
   readonly askReplicator: () => Promise<ReplicatorReport | undefined>;
   readonly askSupervisor: () => Promise<SupervisorReport | undefined>;
-  readonly askPeer: (question: Omit<PeerQuestion, "settings" | "keys">) => Promise<PeerAnswer>;
+  readonly askPeer: (question: Omit<PeerQuestion, "settings" | "ring">) => Promise<PeerAnswer>;
   /** What only the whole of the role knows: status, history, metrics. */
   readonly texts: readonly SupportText[];
 }

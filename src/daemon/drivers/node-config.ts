@@ -6,8 +6,8 @@ import type { Config, ConfigState, PrepareRequest } from "../../contract/config-
 import type { Revision, RevisionEntry } from "../../contract/config-revision.ts";
 import { documentRevision } from "../../contract/document-revision.ts";
 import { readDocument } from "../../contract/read-document.ts";
-import { AppliedDocument, type PendingChange } from "../../store/applied-document.ts";
-import { writeDurably } from "../../store/durable-file.ts";
+import { AppliedDocument, type PendingChange, startedFileName } from "../../store/applied-document.ts";
+import { readIfThere, writeDurably } from "../../store/durable-file.ts";
 import { RevisionStore } from "../../store/revision-store.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { settingsOf } from "../read-settings.ts";
@@ -82,7 +82,10 @@ export class NodeConfig {
 
   /** The text that the node runs. */
   get text(): string {
-    return this.#applied.text() ?? readFileSync(this.#settings.configFile, "utf8");
+    const { runDirectory, configFile } = this.#settings;
+    const started = () =>
+      readIfThere(join(runDirectory, startedFileName)) ?? readFileSync(configFile, "utf8");
+    return this.#applied.text() ?? started();
   }
 
   get config(): Config {

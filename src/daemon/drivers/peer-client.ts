@@ -1,6 +1,7 @@
 import { type Agent, request } from "node:https";
-import { type NodeKeys, nodeDnsName } from "../../keys/read-keys.ts";
+import { nodeDnsName } from "../../keys/read-keys.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
+import type { KeyRing } from "./key-ring.ts";
 
 const ANSWER_BYTES_MAX = 4 << 20;
 
@@ -11,7 +12,7 @@ export interface PeerAnswer {
 
 export interface PeerQuestion {
   readonly settings: NodeSettings;
-  readonly keys: NodeKeys;
+  readonly ring: KeyRing;
   readonly peer: PeerSettings;
   readonly method: "GET" | "POST";
   readonly path: string;
@@ -23,17 +24,15 @@ export interface PeerQuestion {
 
 /** Asks the control role of another node, over mutual TLS. Rejects when there is no answer in time. */
 export function askPeer(options: PeerQuestion): Promise<PeerAnswer> {
-  const { settings, keys, peer } = options;
+  const { settings, ring, peer } = options;
   return new Promise((resolve, reject) => {
     const call = request({
       host: peer.syncAddress,
       port: settings.ports.control,
       localAddress: settings.sync.address,
       servername: nodeDnsName(peer.name),
-      ca: keys.caCertificate,
-      cert: keys.certificate,
-      key: keys.privateKey,
-      minVersion: "TLSv1.3",
+      ...ring.tls,
+      checkServerIdentity: ring.checkServerIdentity,
       agent: options.agent ?? false,
       method: options.method,
       path: options.path,

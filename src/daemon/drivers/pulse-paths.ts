@@ -44,6 +44,11 @@ export class PulsePaths {
     );
   }
 
+  /** Other keys from now on: the first for what is sent, all of them for what comes. */
+  setKeys(keys: readonly string[]): void {
+    for (const socket of this.#sockets) socket.setKeys(keys);
+  }
+
   /** Pulses that were dropped or could not be sent, by reason. */
   get counters(): Readonly<Record<string, number>> {
     return this.#counters;

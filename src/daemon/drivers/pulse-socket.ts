@@ -51,7 +51,8 @@ export class PulseSocket {
   readonly #address: IpAddress;
   readonly #peers: readonly { readonly name: string; readonly address: IpAddress }[];
   readonly #groups: ReadonlySet<string>;
-  readonly #tag: PulseTag;
+  /** The first is that of what is sent; there is another while the cluster's key is exchanged. */
+  #tags: readonly [PulseTag, ...PulseTag[]];
   readonly #writer = new ByteWriter(PULSE_BYTES_MAX);
   readonly #received = new Uint8Array(2_048);
   #deviceIndex: number | undefined;
@@ -65,7 +66,11 @@ export class PulseSocket {
     this.#address = validIp(path.address);
     this.#peers = path.peers.map(({ name, address }) => ({ name, address: validIp(address) }));
     this.#groups = new Set(path.groups);
-    this.#tag = new PulseTag(Buffer.from(settings.pulseKey, "hex"));
+    this.#tags = tagsOf(settings.pulseKeys);
+  }
+
+  setKeys(keys: readonly string[]): void {
+    this.#tags = tagsOf(keys);
   }
 
   get fd(): number | undefined {
@@ -103,7 +108,7 @@ export class PulseSocket {
       const heir = addressing.heirFor(recipient);
       const ends = { sender: settings.node, recipient, group, path: path.name, heard, heir };
       encodePulse({ ...content, ...header, ...ends }, this.#writer);
-      this.#writer.put(this.#tag.of(this.#writer.written()));
+      this.#writer.put(this.#tags[0].of(this.#writer.written()));
       if (socket.send(this.#writer.written(), address, settings.ports.pulses) < 0)
         this.#count("pulse-not-sent");
     }
@@ -119,7 +124,7 @@ export class PulseSocket {
   #open(datagram: Uint8Array): ReceivedPulse | undefined {
     const { settings, path, conversation } = this.#options;
     const body = pulseBody(datagram);
-    if (!this.#tag.fits(pulseTag(datagram), body)) return this.#drop("pulse-forged");
+    if (!this.#isOurs(pulseTag(datagram), body)) return this.#drop("pulse-forged");
     const pulse = decodePulse(body);
     if (pulse instanceof DecodeError) return this.#drop(pulse.reason);
     const isPeer = this.#peers.some(({ name }) => name === pulse.sender);
@@ -133,6 +138,11 @@ export class PulseSocket {
     return { path: path.name, pulse, isOvertaken: hearing === "overtaken" };
   }
 
+  #isOurs(tag: Uint8Array, body: Uint8Array): boolean {
+    for (const one of this.#tags) if (one.fits(tag, body)) return true;
+    return false;
+  }
+
   #drop(reason: string): undefined {
     this.#count(reason);
     return undefined;
@@ -142,4 +152,10 @@ export class PulseSocket {
     const { counters } = this.#options;
     counters[reason] = (counters[reason] ?? 0) + 1;
   }
+}
+
+function tagsOf(keys: readonly string[]): readonly [PulseTag, ...PulseTag[]] {
+  const [first, ...others] = keys.map((key) => new PulseTag(Buffer.from(key, "hex")));
+  if (first === undefined) throw new Error("there is a key for pulses");
+  return [first, ...others];
 }

@@ -10,7 +10,7 @@ import { TextAnswer } from "./control-server.ts";
 export const SCRAPE_REPORTS = { waitMs: 100, ageMsMax: 10_000 };
 
 /** What the control role knows by itself. */
-type OwnKnowledge = Pick<NodeMetricsSource, "gatewayLoaded" | "history" | "checks" | "isSetAside">;
+type OwnKnowledge = Pick<NodeMetricsSource, "gatewayLoaded" | "history" | "checks" | "isSetAside" | "keys">;
 
 /** Answers those who ask for metrics. */
 export class Scrapes {

@@ -10,7 +10,7 @@ import { NoGroupTimer } from "../../core/replication/no-group-timer.ts";
 import { SourceStream } from "../../core/replication/source-stream.ts";
 import type { SourceEffect } from "../../core/replication/source-types.ts";
 import { TableDigest } from "../../core/replication/table-digest.ts";
-import { type NodeKeys, nodeDnsName } from "../../keys/read-keys.ts";
+import { nodeDnsName } from "../../keys/read-keys.ts";
 import type { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { visitExpectations } from "../../linux/conntrack-reader.ts";
 import { FlowLookup } from "../../linux/flow-lookup.ts";
@@ -23,6 +23,7 @@ import { SyncFrameSplitter } from "../../wire/flow-sync.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import type { LogLevel } from "../role-message.ts";
 import type { StreamReport } from "../role-report.ts";
+import type { KeyRing } from "./key-ring.ts";
 import { PROVISIONAL_SECONDS } from "./provisional.ts";
 import { TablePass } from "./table-pass.ts";
 
@@ -44,7 +45,7 @@ const COPY_BUFFER_BYTES = 64 << 10;
 export interface SourceLinkOptions {
   readonly settings: NodeSettings;
   readonly peer: PeerSettings;
-  readonly keys: NodeKeys;
+  readonly ring: KeyRing;
   readonly filter: FlowFilter;
   readonly owner: FlowOwner;
   readonly zones: KnownZones;
@@ -88,6 +89,10 @@ export class SourceLink {
       options.changes,
       () => randomInt(2 ** 32),
     );
+    options.ring.onChange(() => {
+      if (this.#socket !== undefined && options.ring.isRevoked(this.#socket))
+        this.#socket.destroy(new Error("its certificate is revoked"));
+    });
     this.#connect();
   }
 
@@ -168,7 +173,7 @@ export class SourceLink {
   }
 
   #connect(): void {
-    const { settings, peer, keys } = this.#options;
+    const { settings, peer, ring } = this.#options;
     const tcp = connectTcp({
       host: peer.syncAddress,
       port: settings.ports.replication,
@@ -177,10 +182,8 @@ export class SourceLink {
     const socket = connectTls({
       socket: tcp,
       servername: nodeDnsName(peer.name),
-      ca: keys.caCertificate,
-      cert: keys.certificate,
-      key: keys.privateKey,
-      minVersion: "TLSv1.3",
+      ...ring.tls,
+      checkServerIdentity: ring.checkServerIdentity,
     });
     const splitter = new SyncFrameSplitter();
     let secure = false;

@@ -1,8 +1,8 @@
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { RateLimit } from "../../base/rate-limit.ts";
-import type { NodeKeys } from "../../keys/read-keys.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import type { LogLevel } from "../role-message.ts";
+import type { KeyRing } from "./key-ring.ts";
 import { peerNode } from "./tls-name.ts";
 
 const LISTEN_RETRY_MS = 1_000;
@@ -14,7 +14,7 @@ const REFUSAL_LOG_MS = 5_000;
 
 export interface StreamListenerOptions {
   readonly settings: NodeSettings;
-  readonly keys: NodeKeys;
+  readonly ring: KeyRing;
   /** A peer's stream, its certificate verified. */
   readonly onStream: (peer: string, socket: TLSSocket) => void;
   readonly log: (level: LogLevel, text: string) => void;
@@ -26,25 +26,32 @@ export class StreamListener {
   refused = 0;
   readonly #options: StreamListenerOptions;
   readonly #handshakes = new RateLimit(HANDSHAKES);
+  readonly #accepted = new Set<TLSSocket>();
+  #server: Server | undefined;
   #refusalLoggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: StreamListenerOptions) {
     this.#options = options;
+    options.ring.onChange(() => this.#keysChanged());
     this.#listen();
   }
 
+  #keysChanged(): void {
+    const { ring } = this.#options;
+    this.#server?.setSecureContext(ring.tls);
+    for (const socket of this.#accepted) if (ring.isRevoked(socket)) socket.destroy();
+  }
+
   #listen(): void {
-    const { settings, keys, log } = this.#options;
+    const { settings, ring, log } = this.#options;
     const { sync, ports, peers } = settings;
     const server: Server = createServer({
-      key: keys.privateKey,
-      cert: keys.certificate,
-      ca: keys.caCertificate,
+      ...ring.tls,
       requestCert: true,
       rejectUnauthorized: true,
-      minVersion: "TLSv1.3",
       handshakeTimeout: HANDSHAKE_LIMIT_MS,
     });
+    this.#server = server;
     server.maxConnections = 4 * Math.max(1, peers.length);
     server.on("connection", (socket) => {
       if (!peers.some(({ syncAddress }) => syncAddress === socket.remoteAddress))
@@ -67,8 +74,10 @@ export class StreamListener {
   }
 
   #accept(socket: TLSSocket): void {
-    const peer = peerNode(socket);
+    const peer = peerNode(socket, this.#options.ring);
     if (peer !== undefined && this.#options.settings.peers.some(({ name }) => name === peer)) {
+      this.#accepted.add(socket);
+      socket.once("close", () => this.#accepted.delete(socket));
       this.#options.onStream(peer, socket);
       return;
     }

@@ -3,7 +3,6 @@ import { operations } from "../../contract/operations.ts";
 import { type ClusterStatus, type NodeStatus, nodeStatusSchema } from "../../contract/status.ts";
 import { affectedParts } from "../../core/config/affected-parts.ts";
 import { composeClusterStatus } from "../../core/status/cluster-status.ts";
-import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { Arbiter } from "../drivers/arbiter.ts";
 import { ConfigAnswers } from "../drivers/config-answers.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
@@ -12,6 +11,7 @@ import { DoctorAnswers } from "../drivers/doctor-answers.ts";
 import { FailoverAnswers } from "../drivers/failover-answers.ts";
 import { GatewayKeeper } from "../drivers/gateway-keeper.ts";
 import { HealthChecks } from "../drivers/health-checks.ts";
+import { KeyExchange } from "../drivers/key-exchange.ts";
 import { MetricsServer } from "../drivers/metrics-server.ts";
 import { NodeHistory } from "../drivers/node-history.ts";
 import { NodeMaintenance } from "../drivers/node-maintenance.ts";
@@ -45,7 +45,7 @@ const workerRoles = ["failover", "replicator", "control"] as const satisfies rea
 class ControlRole {
   readonly #channel: RoleChannel;
   #settings: NodeSettings;
-  readonly #keys: NodeKeys;
+  readonly #keys: KeyExchange;
   readonly #connections: ConnectionAnswers;
   readonly #history: NodeHistory;
   readonly #failover: FailoverAnswers;
@@ -65,7 +65,10 @@ class ControlRole {
   constructor(channel: RoleChannel, settings: NodeSettings) {
     this.#channel = channel;
     this.#settings = settings;
-    this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
+    this.#keys = new KeyExchange(settings, {
+      send: (role, message) => channel.send(role, message),
+      failoverHeard: () => this.#roles.ask<FailoverReport>("failover"),
+    });
     this.#roles = new RoleQuestions((role, message) => channel.send(role, message));
     this.#connections = new ConnectionAnswers(settings);
     this.#arbiter = this.#newArbiter();
@@ -122,7 +125,7 @@ class ControlRole {
     const dispatch = new OperationDispatch(this.#handlers());
     const handle: ControlHandler = (request) => dispatch.handle(request);
     listenLocally(join(settings.runDirectory, "control.sock"), handle, onError);
-    listenForPeers(settings, this.#keys, handle, onError);
+    listenForPeers(settings, this.#keys.ring, handle, onError);
     this.#gateway = new GatewayKeeper({
       ...{ settings, log },
       // What another node knows of the document counts before this one takes part.
@@ -137,6 +140,7 @@ class ControlRole {
       history: this.#history.figures,
       checks: this.#checks.status(),
       isSetAside: this.#maintenance.now !== undefined,
+      keys: this.#keys.summary,
     }));
   }
 
@@ -195,6 +199,7 @@ class ControlRole {
   /** A failover role that has just started knows nothing. */
   #tellFailover(): void {
     this.#activeGroups.clear();
+    this.#keys.tellFailover();
     this.#maintenance.tell();
     for (const { group, verdicts } of this.#checks.verdicts())
       this.#channel.send("failover", { kind: "checks", group, checks: verdicts });
@@ -208,6 +213,7 @@ class ControlRole {
       "node.status": () => this.#nodeStatus(),
       "node.history": ({ query }) => this.#history.own(query),
       "node.standby": (call) => this.#wishes.atNode(call, (wish) => this.#maintenance.standby(wish)),
+      "node.keys": (call) => this.#wishes.atNode(call, (wish) => this.#keys.carryOut(wish)),
       "node.resume": (call) => this.#wishes.atNode(call, (wish) => this.#maintenance.resume(wish)),
       switchover: (call) => this.#wishes.switchover(call),
       "failover.history": ({ query }) => this.#history.cluster(query),
@@ -276,6 +282,7 @@ class ControlRole {
       checks: this.#checks.status(),
       maintenance: this.#maintenance.now,
       config: this.#config.state,
+      keys: this.#keys.summary,
     });
   }
 
@@ -288,8 +295,8 @@ class ControlRole {
     }
   }
 
-  #askPeer(question: Omit<PeerQuestion, "settings" | "keys">): Promise<PeerAnswer> {
-    return askPeer({ settings: this.#settings, keys: this.#keys, ...question });
+  #askPeer(question: Omit<PeerQuestion, "settings" | "ring">): Promise<PeerAnswer> {
+    return askPeer({ settings: this.#settings, ring: this.#keys.ring, ...question });
   }
 }
 

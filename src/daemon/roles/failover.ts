@@ -145,6 +145,9 @@ class FailoverRole {
       case "gateway-ready":
         for (const group of this.#groups) group.readinessChanged({ gatewayReady: true });
         break;
+      case "pulse-keys":
+        this.#pulses.setKeys(message.keys);
+        break;
       case "checks":
         this.#group(message.group)?.readinessChanged({ checks: message.checks });
         break;

@@ -9,7 +9,6 @@ import { FlowOwner, type GroupSet } from "../../core/replication/flow-owner.ts";
 import type { SinkStream } from "../../core/replication/sink-stream.ts";
 import { rivalsOf, UnmergedGroups } from "../../core/replication/unmerged-groups.ts";
 import { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
-import { type NodeKeys, readNodeKeys } from "../../keys/read-keys.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
 import { KnownZones } from "../../linux/known-zones.ts";
@@ -17,6 +16,7 @@ import { RouteSocket } from "../../linux/route-socket.ts";
 import { DrainRequests } from "../drivers/drain-requests.ts";
 import { FlowEvents } from "../drivers/flow-events.ts";
 import { GroupTables } from "../drivers/group-tables.ts";
+import { KeyRing } from "../drivers/key-ring.ts";
 import { ResumeFile } from "../drivers/resume-file.ts";
 import { SinkLink } from "../drivers/sink-link.ts";
 import { SourceLink } from "../drivers/source-link.ts";
@@ -37,7 +37,7 @@ const LOG_BATCHES = 1 << 16;
 class ReplicatorRole {
   readonly #channel: RoleChannel;
   readonly #settings: NodeSettings;
-  readonly #keys: NodeKeys;
+  readonly #ring: KeyRing;
   readonly #route = new RouteSocket();
   readonly #filter: FlowFilter;
   readonly #owner: FlowOwner;
@@ -67,7 +67,7 @@ class ReplicatorRole {
   constructor(channel: RoleChannel, settings: NodeSettings) {
     this.#channel = channel;
     this.#settings = settings;
-    this.#keys = readNodeKeys(settings.keysDirectory, settings.node);
+    this.#ring = new KeyRing(settings);
     this.#resume = new ResumeFile(join(settings.runDirectory, "resume.json"));
     const { shortExchanges, marks } = settings.document.replication;
     this.#filter = new FlowFilter(this.#ownAddresses(), allVirtualAddresses(settings).map(validIp), {
@@ -80,7 +80,7 @@ class ReplicatorRole {
         new SourceLink({
           settings,
           peer,
-          keys: this.#keys,
+          ring: this.#ring,
           filter: this.#filter,
           owner: this.#owner,
           zones: this.#zones,
@@ -133,7 +133,7 @@ class ReplicatorRole {
     }
     this.#listener = new StreamListener({
       settings,
-      keys: this.#keys,
+      ring: this.#ring,
       onStream: (peer, socket) => this.#accept(peer, socket),
       log: (level, text) => this.#channel.log(level, text),
     });
@@ -151,6 +151,9 @@ class ReplicatorRole {
         this.#events.drain();
         this.#drains.start(from, message);
         break;
+      case "keys-changed":
+        this.#reloadKeys();
+        break;
       case "role-started":
         if (message.role === "failover") this.#tables.tellAll();
         break;
@@ -159,6 +162,18 @@ class ReplicatorRole {
         break;
       default:
         break;
+    }
+  }
+
+  #reloadKeys(): void {
+    try {
+      this.#ring.reload();
+    } catch (error) {
+      // The control role has just read them: they change again, and it says so again.
+      this.#channel.log(
+        "warning",
+        `the keys on disk are not used: ${error instanceof Error ? error.message : error}`,
+      );
     }
   }
 
