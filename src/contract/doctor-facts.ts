@@ -160,8 +160,8 @@ export const nodeFactsSchema = z.object({
   /** The old automatic assignment of helpers; null: this kernel does not have it. */
   automaticHelpers: z.boolean().nullable(),
   service: serviceFacts,
-  /** What could not be found out, in words. */
-  failures: z.array(z.string()),
+  /** What could not be found out, in words, and the checks that go by it. */
+  failures: z.array(z.object({ what: z.string(), checks: z.array(z.string()) })),
 });
 
 /** How far the clock of another node is from that of the node that asks. */

@@ -14,6 +14,7 @@ const looks: readonly (readonly [text: string, secret: string, kept: string])[] 
   ["-----BEGIN EC PRIVATE KEY-----\nMIGHAgEA", "MIGHAgEA", "BEGIN EC PRIVATE KEY"],
   [`cluster ${hex} end`, hex, "end"],
   ["https://root:hunter2@etcd:2379/x", "hunter2", "https://"],
+  ["remote: https://ghp_hunter2@git.example/x.git", "ghp_hunter2", "@git.example/x.git"],
   ["password: hunter2\nuser: ann", "hunter2", "user: ann"],
   ['{"token":"hunter2","name":"ann"}', "hunter2", '"name":"ann"'],
   ['{"dbPassword": "hunter 2 3", "x": 1}', "hunter 2 3", '"x": 1'],
@@ -60,6 +61,7 @@ describe("redactSecrets", () => {
       "SHA-256 AA:BB:CC:DD",
       "commit 1e2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d7e8f9a0b",
       "https://etcd.example:2379",
+      "ssh://git@git.example/x.git",
       "keys: { directory: /etc/tocha/keys }",
       "password file is missing",
     ].join("\n");

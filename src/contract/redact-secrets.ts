@@ -13,6 +13,8 @@ const patterns: readonly RegExp[] = [
   // Keys of a cluster are 64 hexadecimal digits, and so are many others.
   /()(?<![0-9A-Fa-f:])[0-9A-Fa-f]{64}(?![0-9A-Fa-f])/g,
   /([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+:[^\s/@"']+(?=@)/gi,
+  // A token stands alone before the host; over ssh it is only a user's name.
+  /(https?:\/\/)[^\s/@"']+(?=@)/gi,
   /(\b(?:proxy-)?authorization\b["']?\s*[:=]\s*["']?)[^\s"',;]+(?:\s+[^\s"',;]+)?/gi,
   /(\bbearer\s+)[^\s"',;]{6,}/gi,
   // As in `token: x`, `"token": "x"`, `--token=x`, `TOKEN=x` and `auth_pass x`.

@@ -1,5 +1,5 @@
 import { formatDurationMs } from "../../base/duration.ts";
-import { type DoctorCheck, finding } from "./examination.ts";
+import { type DoctorCheck, finding, hasOthers } from "./examination.ts";
 
 const DAY_MS = 86_400_000;
 const NODE_WARNING_DAYS = 30;
@@ -9,6 +9,7 @@ const AUTHORITY_WARNING_DAYS = 90;
 
 export const certificateCheck: DoctorCheck = {
   name: "certificates",
+  needsRoot: true,
   good: "the keys fit, and the certificates last",
   find: (node, { nowMs }) => {
     const { problem, nodeEnds, authorityEnds, directory } = node.certificates;
@@ -61,6 +62,7 @@ function daysText(days: number): string {
 export const authorityCheck: DoctorCheck = {
   name: "authority",
   good: "all nodes have the same authority",
+  isTelling: hasOthers,
   find: (node, { nodes, from }) => {
     const asking = nodes.find((one) => one.node === from) ?? node;
     const [own, other] = [node.certificates.authority, asking.certificates.authority];
@@ -79,6 +81,7 @@ export const authorityCheck: DoctorCheck = {
 export const equalityCheck: DoctorCheck = {
   name: "equality",
   good: "all nodes run the same document on the same version",
+  isTelling: hasOthers,
   find: (node, { nodes, from }) => {
     const asking = nodes.find((one) => one.node === from);
     if (asking === undefined || asking === node) return [];

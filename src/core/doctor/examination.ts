@@ -28,9 +28,18 @@ export interface MissingNode {
 /** One question that is asked of every node. A pure function: facts in, findings out. */
 export interface DoctorCheck {
   readonly name: string;
+  /** Without root its facts are not true: it is left out then. */
+  readonly needsRoot?: true;
   /** What is so when it finds nothing. */
   readonly good: string;
   find(node: NodeFacts, examination: Examination): DoctorFinding[];
+  /** Whether it says anything that nothing was found; by default it does. */
+  isTelling?(node: NodeFacts, examination: Examination): boolean;
+}
+
+/** Said of checks that compare nodes: alone there is nothing to compare with. */
+export function hasOthers(_node: NodeFacts, { nodes }: Examination): boolean {
+  return nodes.length > 1;
 }
 
 /** A finding on one node. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { goodDocument } from "../../contract/bad-documents.test-data.ts";
 import type { DoctorFinding } from "../../contract/doctor.ts";
@@ -147,6 +148,35 @@ describe("doctor", () => {
     assert.match(strict[0]?.what ?? "", /the route to 100\.64\.0\.0\/10 leads elsewhere/);
   });
 
+  it("does not warn of it where packets come in by another interface inside", () => {
+    const three = structuredClone(document!);
+    three.groups["gateway"]!.addresses["dmz"] = ["10.9.0.1/24"];
+    const nodes = [healthyFacts("gw1"), healthyFacts("gw2")];
+    for (const facts of nodes)
+      facts.interfaces.push({ ...facts.interfaces[0]!, name: "dmz", device: "eth3", reversePathFilter: 1 });
+    const { findings } = examine(examination({ document: three, nodes }));
+    assert.deepEqual(
+      bad(findings).map(({ severity, code, on }) => `${severity} ${code} ${on}`),
+      ["note reverse-path-filter eth3", "note reverse-path-filter eth3"],
+    );
+  });
+
+  it("does not go by what it could not see without root", () => {
+    const change = (facts: NodeFacts) => {
+      Object.assign(facts, { isRoot: false, realTime: false });
+      Object.assign(facts.kernel, {
+        lackingFeatures: [{ name: "masquerade", said: "Operation not permitted" }],
+      });
+      Object.assign(facts.certificates, { problem: { message: "gw2.key cannot be read", hint: "" } });
+      facts.disks[0]!.writable = false;
+    };
+    const found = findingsOf({ ...faultyNodes[0]!, change });
+    assert.deepEqual(
+      found.map(({ code }) => code),
+      ["not-root"],
+    );
+  });
+
   it("puts the worst first, node by node in the order of the document", () => {
     const nodes = [healthyFacts("gw2"), healthyFacts("gw1")];
     for (const facts of nodes) {
@@ -160,6 +190,39 @@ describe("doctor", () => {
       ["gw1 error", "gw1 warning", "gw1 note", "gw2 error", "gw2 warning", "gw2 note"],
     );
     assert.equal(examine(examination({ nodes })).summary, "2 nodes examined: 2 errors, 2 warnings, 2 notes");
+  });
+
+  it("does not call good what could not be found out", () => {
+    const nodes = [healthyFacts("gw1"), healthyFacts("gw2")];
+    nodes[1]!.failures.push({ what: "rules of others: nft is silent", checks: ["other-rules"] });
+    const good = examine(examination({ nodes })).findings.filter(({ severity }) => severity === "ok");
+    const on = (name: string) => good.filter(({ code }) => code === name).map(({ node }) => node);
+    assert.deepEqual(on("other-rules"), ["gw1"]);
+    assert.deepEqual(on("examination"), ["gw1"]);
+  });
+
+  it("does not call equal what was compared with nothing", () => {
+    const alone = [healthyFacts("gw1")];
+    for (const probe of alone[0]!.probes) Object.assign(probe, { small: false, full: false });
+    const codes = examine(examination({ nodes: alone, clocks: [] })).findings.map(({ code }) => code);
+    const compared = ["flow-kinds", "conntrack-room", "speed", "mtu", "full-size", "authority", "equality"];
+    assert.deepEqual(
+      doctorChecks.map(({ name }) => name).filter((name) => !codes.includes(name)),
+      compared,
+    );
+  });
+
+  it("names only checks that there are as those that could not be made", () => {
+    const source = readFileSync(new URL("../../daemon/drivers/doctor-facts.ts", import.meta.url), "utf8");
+    const named = Array.from(source.matchAll(/\borElse\(\s*"[^"]+", \[([^\]]+)\]/g), ([, list = ""]) =>
+      list.split(",").map((text) => text.trim().replaceAll('"', "")),
+    ).flat();
+    assert.ok(named.length >= 7, named.join(" "));
+    const names = doctorChecks.map(({ name }) => name);
+    assert.deepEqual(
+      named.filter((name) => !names.includes(name)),
+      [],
+    );
   });
 
   it("can make every finding of the list", () => {

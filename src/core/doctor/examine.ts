@@ -70,8 +70,12 @@ export function examine(examination: Examination): DoctorReport {
 }
 
 function outcome(check: DoctorCheck, node: Examination["nodes"][number], examination: Examination) {
+  if (check.needsRoot === true && !node.isRoot) return [];
   const found = check.find(node, examination);
   if (found.length > 0) return found;
+  // Nothing was found, because nothing could be.
+  if (node.failures.some(({ checks }) => checks.includes(check.name))) return [];
+  if (check.isTelling?.(node, examination) === false) return [];
   const good: DoctorFinding = {
     ...{ node: node.node, severity: "ok", code: check.name },
     ...{ what: check.good, on: "", why: "", command: "" },

@@ -358,6 +358,7 @@ export const faultyNodes: readonly FaultyNode[] = [
   },
   {
     ...{ name: "nft does not answer", code: "not-found-out", severity: "note", says: "rules of others" },
-    change: ({ failures }) => failures.push("rules of others: nft does not list the chains"),
+    change: ({ failures }) =>
+      failures.push({ what: "rules of others: nft is silent", checks: ["other-rules"] }),
   },
 ];

@@ -1,5 +1,5 @@
 import type { InterfaceFacts, NodeFacts } from "../../contract/doctor-facts.ts";
-import { type DoctorCheck, type Examination, finding } from "./examination.ts";
+import { type DoctorCheck, type Examination, finding, hasOthers } from "./examination.ts";
 
 /** Fewer are chance: a cable that was pulled, a switch that started. */
 const FAULTS_MIN = 100;
@@ -95,6 +95,7 @@ export const managedCheck: DoctorCheck = {
 export const speedCheck: DoctorCheck = {
   name: "speed",
   good: "every interface has the same speed on all nodes",
+  isTelling: hasOthers,
   find: (node, { nodes }) =>
     node.interfaces.flatMap((own) => {
       const faster = others(node, nodes, own.name).find(({ facts }) => (facts.speed ?? 0) > (own.speed ?? 0));
@@ -113,6 +114,7 @@ export const speedCheck: DoctorCheck = {
 export const mtuCheck: DoctorCheck = {
   name: "mtu",
   good: "every interface has the same MTU on all nodes",
+  isTelling: hasOthers,
   find: (node, { nodes, document }) =>
     node.interfaces.flatMap((own) => {
       const larger = others(node, nodes, own.name).find(({ facts }) => facts.present && facts.mtu > own.mtu);
@@ -147,6 +149,7 @@ function others(
 export const carriedCheck: DoctorCheck = {
   name: "full-size",
   good: "packets of full size reach the other nodes",
+  isTelling: ({ probes }) => probes.some(({ small }) => small),
   find: (node, examination) =>
     node.probes
       .filter(({ small, full }) => small && !full)

@@ -1,5 +1,5 @@
 import { kernelFeatures, kernelFiles, neededTools } from "../../contract/kernel-features.ts";
-import { type DoctorCheck, finding } from "./examination.ts";
+import { type DoctorCheck, finding, hasOthers } from "./examination.ts";
 
 /** The owner flag of nftables tables (docs/decisions/0005-falling-silent.md). */
 const KERNEL_MIN = [5, 12] as const;
@@ -38,6 +38,7 @@ export const toolsCheck: DoctorCheck = {
 
 export const kernelCheck: DoctorCheck = {
   name: "kernel",
+  needsRoot: true,
   good: "the kernel has every feature that is needed",
   find: (node) => {
     const { release, lackingFeatures, hasConntrackEvents, hasPacketSockets } = node.kernel;
@@ -80,7 +81,9 @@ function featureFinding(
 
 export const flowKindsCheck: DoctorCheck = {
   name: "flow-kinds",
+  needsRoot: true,
   good: "the kernel takes every kind of connection that another node has",
+  isTelling: hasOthers,
   find: (node, { nodes }) => {
     const { lackingKinds } = node.kernel;
     if (lackingKinds === null) return [];
@@ -131,6 +134,7 @@ export const ipvsCheck: DoctorCheck = {
 
 export const realTimeCheck: DoctorCheck = {
   name: "real-time",
+  needsRoot: true,
   good: "the failover role has real-time priority",
   find: (node) =>
     node.realTime !== false
@@ -154,6 +158,7 @@ const FREE_BYTES_ENOUGH = 4 * 2 ** 30;
 
 export const diskCheck: DoctorCheck = {
   name: "disk",
+  needsRoot: true,
   good: "there is room for the node's state, and it can be written",
   find: (node) =>
     node.disks.flatMap(({ path, freeBytes, totalBytes, writable }) => {
@@ -225,7 +230,7 @@ export const failuresCheck: DoctorCheck = {
   name: "examination",
   good: "everything could be found out",
   find: (node) =>
-    node.failures.map((what) =>
+    node.failures.map(({ what }) =>
       finding(node, "note", "not-found-out", {
         on: "the examination",
         what,

@@ -1,5 +1,5 @@
 import { grouped } from "../../base/number-text.ts";
-import { type DoctorCheck, finding } from "./examination.ts";
+import { type DoctorCheck, finding, hasOthers } from "./examination.ts";
 
 /** About what the kernel takes for an entry with its extensions (slab nf_conntrack, 320 to 512), and for a bucket. */
 const ENTRY_BYTES = 448;
@@ -77,6 +77,7 @@ function mebibytes(bytes: number): string {
 export const conntrackRoomCheck: DoctorCheck = {
   name: "conntrack-room",
   good: "every node has room for the connections of the others",
+  isTelling: hasOthers,
   find: (node, { nodes }) => {
     const { max } = node.conntrack;
     const largest = nodes.reduce((best, one) => (one.conntrack.max > best.conntrack.max ? one : best), node);

@@ -38,28 +38,38 @@ export interface FactsSource {
  */
 export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> {
   const { settings, roles } = source;
-  const failures: string[] = [];
+  const failures: NodeFacts["failures"] = [];
   // One thing that cannot be found out must not hide the others.
-  const orElse = async <T>(what: string, fallback: T, find: () => Promise<T> | T): Promise<T> => {
+  const orElse = async <T>(
+    what: string,
+    checks: readonly string[],
+    fallback: T,
+    find: () => Promise<T> | T,
+  ): Promise<T> => {
     try {
       return await find();
     } catch (error) {
-      failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      const why = error instanceof Error ? error.message : String(error);
+      failures.push({ what: `${what}: ${why}`, checks: [...checks] });
       return fallback;
     }
   };
-  const programs = await orElse("programs", [], () => programFacts());
+  const programs = await orElse("programs", ["programs", "managed-devices"], [], () => programFacts());
   const lackingKinds = roles?.replicator?.missingKinds ?? source.lackingKinds;
   const noLinks = { interfaces: [], macs: [] };
   const [kernel, tools, links, chains, routes, probes, answers, heard, service, clock] = await Promise.all([
     kernelFacts(lackingKinds),
     toolFacts(),
-    orElse("devices", noLinks, () => interfaceFacts(settings, programs)),
-    orElse("rules of others", [], () => foreignChainFacts()),
-    orElse("routes", [], () => routeFacts(settings)),
-    orElse("packets of full size", [], () => fullSizeProbes(settings)),
-    orElse("who answers for virtual addresses", [], () => addressAnswers(settings)),
-    orElse("other VRRP routers", [], () => (hearsAll(roles?.failover) ? [] : listenForRouters(settings))),
+    orElse("devices", ["devices", "managed-devices", "speed", "mtu", "router-advertisements"], noLinks, () =>
+      interfaceFacts(settings, programs),
+    ),
+    orElse("rules of others", ["other-rules"], [], () => foreignChainFacts()),
+    orElse("routes", ["routes", "reverse-path-filter"], [], () => routeFacts(settings)),
+    orElse("packets of full size", ["full-size"], [], () => fullSizeProbes(settings)),
+    orElse("who answers for virtual addresses", ["duplicate-addresses"], [], () => addressAnswers(settings)),
+    orElse("other VRRP routers", ["foreign-routers"], [], () =>
+      hearsAll(roles?.failover) ? [] : listenForRouters(settings),
+    ),
     serviceFacts(settings, roles !== undefined),
     clockFacts(),
   ]);
