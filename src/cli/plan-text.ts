@@ -66,7 +66,7 @@ function nodesText(
     last = step.part;
   }
   const more = steps.length - shown.length;
-  if (more > 0) text += `  … and ${more} more step${more === 1 ? "" : "s"} (-o json shows all)\n`;
+  if (more > 0) text += `  and ${more} more step${more === 1 ? "" : "s"}: -o json shows all\n`;
   if (restarts.length === 0) return text;
   const roles = restarts.map((role) => roleNames[role]);
   const inTurn = names.length > 1 && restarts.includes("failover") ? ", one node after the other" : "";
