@@ -32,7 +32,7 @@ replication: { interface: sync }
 export function planOf(
   text: string,
   edits: readonly Edit[],
-  known: Pick<PlanOptions, "activeNodes" | "callerAddress"> = {},
+  known: Pick<PlanOptions, "activeNodes" | "callerAddress" | "carrying"> = {},
 ): Plan {
   const after = edited(text, ...edits);
   return planChange({
