@@ -93,8 +93,8 @@ function stepText(
 }
 
 function rolesText({ groups }: Plan, paper: Paper): string {
-  const lines = groups.map(({ sentence }) => {
-    const [first = "", ...rest] = wrap(sentence, paper.width - 2);
+  const lines = groups.map(({ group, sentence }) => {
+    const [first = "", ...rest] = wrap(`group ${group}: ${sentence}`, paper.width - 2);
     return `  ${first}\n${indent(rest, "    ")}`;
   });
   return `${paper.paint("bold", "roles")}\n${lines.join("")}`;

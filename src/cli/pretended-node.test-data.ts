@@ -21,6 +21,8 @@ export class PretendedNode {
   answer: Answer = { status: 200, body: {} };
   /** What it answers before that, one after the other. */
   readonly first: Answer[] = [];
+  /** What it answers on some paths, whatever comes next. */
+  readonly answers = new Map<string, unknown>();
   /** The path that it was asked for last, and what came with it. */
   asked: string | undefined;
   told = "";
@@ -34,7 +36,9 @@ export class PretendedNode {
         this.told += text;
       });
       request.on("end", () => {
-        const { status, body } = this.first.shift() ?? this.answer;
+        const known = this.answers.get(request.url ?? "");
+        const next = known === undefined ? this.first.shift() : { status: 200, body: known };
+        const { status, body } = next ?? this.answer;
         response.writeHead(status).end(JSON.stringify(body));
       });
     });
@@ -64,6 +68,14 @@ export class PretendedNode {
     { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<{ readonly status: number | null; readonly out: string; readonly err: string }> {
     return await this.#run([launcher, ...args, "--socket", this.#socket], env);
+  }
+
+  /** For commands that ask no node. */
+  async tochaAlone(
+    args: readonly string[],
+    { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<{ readonly status: number | null; readonly out: string; readonly err: string }> {
+    return await this.#run([launcher, ...args], env);
   }
 
   /** The same on a terminal: both outputs come out of it, together. */

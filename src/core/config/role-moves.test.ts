@@ -13,7 +13,9 @@ function sentences(
   edit: Edit = everywhere,
   carrying?: string,
 ): string[] {
-  return planOf(wholeDocument, [edit], { activeNodes, carrying }).groups.map(({ sentence }) => sentence);
+  return planOf(wholeDocument, [edit], { activeNodes, carrying }).groups.map(
+    ({ group, sentence }) => `group ${group}: ${sentence}`,
+  );
 }
 
 describe("roleMoves", () => {
@@ -59,7 +61,7 @@ describe("roleMoves", () => {
       { path: ["nat", "source", 1, "to"], value: "192.0.2.1" },
     ];
     const { groups, nodes } = planOf(wholeDocument, edits, { activeNodes: { main: "gw1", second: "gw2" } });
-    assert.equal(groups[1]?.sentence, "group second: it ends on all nodes");
+    assert.equal(groups[1]?.sentence, "it ends on all nodes");
     assert.deepEqual(
       nodes[0]?.steps.map(({ sentence, connections }) => [sentence, connections]).slice(0, 1),
       [

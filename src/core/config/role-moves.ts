@@ -23,7 +23,7 @@ export function roleMoves(options: Options): GroupPlan[] {
   return Object.keys(before.groups).flatMap((group): GroupPlan[] => {
     const active = activeNodes[group] ?? undefined;
     const sentence = active === undefined ? unknownActive(options, group) : moves(options, group, active);
-    return sentence === undefined ? [] : [{ group, sentence: `group ${group}: ${sentence}` }];
+    return sentence === undefined ? [] : [{ group, sentence }];
   });
 }
 
