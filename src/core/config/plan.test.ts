@@ -46,7 +46,11 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
     ],
     ["gw1 and gw2: rule lab moves in source NAT: before all others"],
   ],
-  ["a rule is removed", [{ path: ["nat", "source", 1] }], ["gw1 and gw2: rule lab is removed from source NAT"]],
+  [
+    "a rule is removed",
+    [{ path: ["nat", "source", 1] }],
+    ["gw1 and gw2: rule lab is removed from source NAT"],
+  ],
   [
     "a rule translates to another address",
     [{ path: ["nat", "source", 1, "to"], value: "192.0.2.1" }],
@@ -146,7 +150,10 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
   [
     "unicast peers",
     [{ path: [...main, "unicastPeers"], value: { wan: ["192.0.2.2", "192.0.2.3"] } }],
-    ["gw1 and gw2: group main speaks VRRP to single routers on wan, instead of the multicast group", handsOver],
+    [
+      "gw1 and gw2: group main speaks VRRP to single routers on wan, instead of the multicast group",
+      handsOver,
+    ],
   ],
   [
     "a check",
