@@ -85,7 +85,9 @@ async function showWhatChanges(text: string, wish: SocketWish): Promise<void> {
   const { document } = readDocument(text, "wished");
   if (document === undefined) return;
   const after = { name: "wished", text, document };
-  process.stdout.write(`${planText(planChange({ before, after, activeNodes, carrying: node }), paperOf(process.stdout))}\n`);
+  process.stdout.write(
+    `${planText(planChange({ before, after, activeNodes, carrying: node }), paperOf(process.stdout))}\n`,
+  );
 }
 
 function nothingToDo(number: number | undefined, { output }: ApplyOptions): ExitStatus {
