@@ -119,6 +119,11 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
     ["gw1 and gw2: priority of gw2 in group main goes from 100 to 90", handsOver],
   ],
   [
+    "the first node comes first all the more",
+    [{ path: [...main, "priorities", "gw1"], value: 120 }],
+    ["gw1 and gw2: priority of gw1 in group main goes from 110 to 120", handsOver],
+  ],
+  [
     "preempt",
     [{ path: [...main, "preempt"], value: true }],
     [
