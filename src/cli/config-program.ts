@@ -12,19 +12,15 @@ export function configCommand(): Command {
       "after",
       `
 Examples:
-  tocha config plan                                       what would /etc/tocha/cluster.yaml change?
-  tocha config plan new.yaml --against old.yaml           compare two files; no node is needed
-  tocha config set groups.main.priorities.gw2 150         change one value in the file
-  tocha config edit                                       open the file in an editor, checked
-  tocha config apply -m "guests may print"                it is to apply on the whole cluster
-  tocha config history                                    who changed what, and when
-  tocha config rollback 11                                back to revision 11`,
-    )
-    .addCommand(planCommand())
-    .addCommand(setCommand())
-    .addCommand(unsetCommand())
-    .addCommand(editCommand());
-  for (const one of configApplyCommands()) command.addCommand(one);
+  tocha config set groups.main.priorities.gw2 150   change one value in /etc/tocha/cluster.yaml
+  tocha config edit                                 or open it in an editor, checked
+  tocha config plan                                 what would it change on which node?
+  tocha config apply -m "guests may print"          it is to apply
+  tocha config history                              who changed what, and when
+  tocha config rollback 11                          back to revision 11`,
+    );
+  const own = [planCommand(), setCommand(), unsetCommand(), editCommand()];
+  for (const one of [...own, ...configApplyCommands()]) command.addCommand(one);
   return command;
 }
 

@@ -65,13 +65,13 @@ gw2
   });
 
   it("ends with 69 when no node answers, and names the other way", async () => {
-    const gone = await node.tocha(["doctor", "--lab", "no-such-lab"], { elsewhere: true });
+    const gone = await node.tochaAlone(["doctor", "--lab", "no-such-lab"]);
     assert.equal(gone.status, 69);
     assert.match(gone.err, /tocha doctor\s+--config FILE --node NAME/);
   });
 
   it("ends with 2 for a document that is not right", async () => {
-    const wrong = await node.tocha(["doctor", "--config", "/does/not/exist.yaml"], { elsewhere: true });
+    const wrong = await node.tochaAlone(["doctor", "--config", "/does/not/exist.yaml"]);
     assert.equal(wrong.status, 2);
     assert.match(wrong.err, /does not exist/);
   });
@@ -89,7 +89,7 @@ const part = (name: string): SupportPart => ({
 
 describe("tocha support-bundle", () => {
   it("packs what the nodes give, with a manifest, for its owner only", async () => {
-    node.answers = {
+    node.only = {
       "/v1/support": part("gw1"),
       "/v1/status": statusOf(["gw1", "gw2", "gw3"]),
       "/v1/support?node=gw2": part("gw2"),
@@ -117,7 +117,7 @@ describe("tocha support-bundle", () => {
     const nowhere = await node.tocha(["support-bundle", join(folder, "no", "such", "folder.tar.gz")]);
     assert.equal(nowhere.status, 2);
     assert.match(nowhere.err, /cannot be written/);
-    node.answers = {};
+    node.only = {};
   });
 
   it("says in the manifest that what was taken out is not there", () => {

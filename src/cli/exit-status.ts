@@ -20,7 +20,7 @@ export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
 export const exitStatusMeanings: Readonly<Record<ExitStatus, string>> = {
   [exitStatus.ok]: "all is well",
   [exitStatus.notOk]:
-    "understood, but the answer is bad: the cluster is degraded or down, a node refused the request, a lab scenario failed",
+    "understood, but the answer is bad: the cluster is degraded or down, a node refused the request, a lab scenario failed; `config plan`: there are changes",
   [exitStatus.badInput]: "the command line, the document or a key is wrong; nothing was touched",
   [exitStatus.unavailable]:
     "something needed is not there: a running node, root, a tool, a kernel feature, a network device",

@@ -66,7 +66,7 @@ function nodesText(
     last = step.part;
   }
   const more = steps.length - shown.length;
-  if (more > 0) text += `  … and ${more} more step${more === 1 ? "" : "s"} (-o json shows all)\n`;
+  if (more > 0) text += `  and ${more} more step${more === 1 ? "" : "s"}: -o json shows all\n`;
   if (restarts.length === 0) return text;
   const roles = restarts.map((role) => roleNames[role]);
   const inTurn = names.length > 1 && restarts.includes("failover") ? ", one node after the other" : "";
@@ -93,8 +93,8 @@ function stepText(
 }
 
 function rolesText({ groups }: Plan, paper: Paper): string {
-  const lines = groups.map(({ sentence }) => {
-    const [first = "", ...rest] = wrap(sentence, paper.width - 2);
+  const lines = groups.map(({ group, sentence }) => {
+    const [first = "", ...rest] = wrap(`group ${group}: ${sentence}`, paper.width - 2);
     return `  ${first}\n${indent(rest, "    ")}`;
   });
   return `${paper.paint("bold", "roles")}\n${lines.join("")}`;

@@ -22,7 +22,9 @@ export class PretendedNode {
   /** What it answers before that, one after the other. */
   readonly first: Answer[] = [];
   /** What it answers to these, by path and query; a question that is not among them it refuses. Empty: `answer` counts. */
-  answers: Readonly<Record<string, unknown>> = {};
+  only: Readonly<Record<string, unknown>> = {};
+  /** What it answers on some paths, whatever comes next. */
+  readonly answers = new Map<string, unknown>();
   /** The path that it was asked for last, and what came with it. */
   asked: string | undefined;
   told = "";
@@ -36,15 +38,18 @@ export class PretendedNode {
         this.told += text;
       });
       request.on("end", () => {
-        const { status, body } = this.first.shift() ?? this.#answerTo(request.url ?? "");
+        const path = request.url ?? "";
+        const known = this.answers.get(path);
+        const next = known === undefined ? this.first.shift() : { status: 200, body: known };
+        const { status, body } = next ?? this.#answerTo(path);
         response.writeHead(status).end(JSON.stringify(body));
       });
     });
   }
 
   #answerTo(url: string): { readonly status: number; readonly body: unknown } {
-    if (Object.keys(this.answers).length === 0) return this.answer;
-    const body = this.answers[url];
+    if (Object.keys(this.only).length === 0) return this.answer;
+    const body = this.only[url];
     if (body !== undefined) return { status: 200, body };
     return { status: 409, body: { code: "node-unreachable", message: `there is no answer to ${url}` } };
   }
@@ -67,16 +72,20 @@ export class PretendedNode {
     rmSync(this.#folder, { recursive: true });
   }
 
-  /** Runs tocha to its end, asking this node; `elsewhere`: not told of it. */
+  /** Runs tocha to its end, asking this node. */
   async tocha(
     args: readonly string[],
-    {
-      env = {},
-      elsewhere = false,
-    }: { readonly env?: Readonly<Record<string, string>>; readonly elsewhere?: boolean } = {},
+    { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<{ readonly status: number | null; readonly out: string; readonly err: string }> {
-    const socket = elsewhere ? [] : ["--socket", this.#socket];
-    return await this.#run([launcher, ...args, ...socket], env);
+    return await this.#run([launcher, ...args, "--socket", this.#socket], env);
+  }
+
+  /** For commands that ask no node. */
+  async tochaAlone(
+    args: readonly string[],
+    { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<{ readonly status: number | null; readonly out: string; readonly err: string }> {
+    return await this.#run([launcher, ...args], env);
   }
 
   /** The same on a terminal: both outputs come out of it, together. */

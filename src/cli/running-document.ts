@@ -9,12 +9,18 @@ import type { ActiveNodes } from "../core/config/role-moves.ts";
 export interface RunningCluster {
   readonly document: PlannedDocument;
   readonly activeNodes: ActiveNodes;
+  /** The node that was asked: it would carry a change out. */
+  readonly node: string;
 }
 
 /** Asks a running node for its document, and who is active. Throws ProblemError. */
 export async function readRunning(wish: SocketWish): Promise<RunningCluster> {
   const client = new ControlClient(await findSocket(wish));
-  const [{ text }, { groups }] = await Promise.all([client.ask("config"), client.status()]);
+  const [{ text }, { groups }, { node }] = await Promise.all([
+    client.ask("config"),
+    client.status(),
+    client.ask("config.state"),
+  ]);
   const name = "running";
   const { document, problems } = readDocument(text, name);
   if (document === undefined) {
@@ -26,6 +32,7 @@ export async function readRunning(wish: SocketWish): Promise<RunningCluster> {
   }
   return {
     document: { name, text, document },
+    node,
     activeNodes: Object.fromEntries(groups.map((group) => [group.name, group.activeNode])),
   };
 }

@@ -207,16 +207,12 @@ export class ControlClient {
     });
   }
 
-  #exchange(id: OperationId, { parameters, query, ...question }: Question): Promise<Reply> {
-    const path = `${pathOf(operations[id], parameters)}${query === undefined ? "" : `?${query.toString()}`}`;
-    return this.#send(operations[id].method, path, question);
-  }
-
-  async #send(
-    method: string,
-    path: string,
-    { body, timeoutMs = this.#timeoutMs }: Pick<Question, "body" | "timeoutMs">,
+  async #exchange(
+    id: OperationId,
+    { parameters, query, body, timeoutMs = this.#timeoutMs }: Question,
   ): Promise<Reply> {
+    const { method } = operations[id];
+    const path = `${pathOf(operations[id], parameters)}${query === undefined ? "" : `?${query.toString()}`}`;
     // Node abandons the request when the signal fires, whatever state it is in.
     const signal = AbortSignal.timeout(timeoutMs);
     const text = body === undefined ? undefined : JSON.stringify(body);

@@ -81,11 +81,13 @@ async function applyText(text: string, options: ApplyOptions): Promise<ExitStatu
 }
 
 async function showWhatChanges(text: string, wish: SocketWish): Promise<void> {
-  const { document: before, activeNodes } = await readRunning(wish);
+  const { document: before, activeNodes, node } = await readRunning(wish);
   const { document } = readDocument(text, "wished");
   if (document === undefined) return;
   const after = { name: "wished", text, document };
-  process.stdout.write(`${planText(planChange({ before, after, activeNodes }), paperOf(process.stdout))}\n`);
+  process.stdout.write(
+    `${planText(planChange({ before, after, activeNodes, carrying: node }), paperOf(process.stdout))}\n`,
+  );
 }
 
 function nothingToDo(number: number | undefined, { output }: ApplyOptions): ExitStatus {

@@ -31,8 +31,8 @@ export async function configPlan(
 }
 
 async function planAgainstRunning(after: PlannedDocument, wish: SocketWish): Promise<Plan> {
-  const { document, activeNodes } = await readRunning(wish);
-  return planChange({ before: document, after, activeNodes });
+  const { document, activeNodes, node } = await readRunning(wish);
+  return planChange({ before: document, after, activeNodes, carrying: node });
 }
 
 /** A valid document out of a file. */

@@ -103,7 +103,7 @@ export interface SaidChange extends ChangeEffect {
   readonly path: string;
   /** Whether a row of the table knows it. */
   readonly isKnown: boolean;
-  /** Where an item is added to a list, removed from it or moved in it: the list. */
+  /** Where an address or another text is added to a list, removed from it or moved in it: the list. */
   readonly item: { readonly list: string; readonly kind: DocumentChange["kind"] } | undefined;
 }
 
@@ -125,7 +125,7 @@ export function sayChange(
 
 function itemOf(change: DocumentChange): SaidChange["item"] {
   const isItem = change.kind === "moved" || change.kind === "removed" || change.kind === "added";
-  return isItem && change.inList === true
+  return isItem && change.ofTexts === true
     ? { list: writtenPath(change.path.slice(0, -1)), kind: change.kind }
     : undefined;
 }

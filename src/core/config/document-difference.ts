@@ -7,7 +7,7 @@ import { canonicalJson } from "../../contract/document-revision.ts";
  */
 export type ChangePath = readonly string[];
 
-/** One thing that differs between two documents. */
+/** One thing that differs between two documents. `ofTexts`: in a list of addresses and the like, not of things with an id. */
 export type DocumentChange =
   | {
       readonly kind: "added";
@@ -15,15 +15,15 @@ export type DocumentChange =
       readonly value: unknown;
       /** In a list: the id of the item before it, null at the beginning. Absent in maps. */
       readonly follows?: string | null;
-      readonly inList?: true;
+      readonly ofTexts?: true;
     }
-  | { readonly kind: "removed"; readonly path: ChangePath; readonly value: unknown; readonly inList?: true }
+  | { readonly kind: "removed"; readonly path: ChangePath; readonly value: unknown; readonly ofTexts?: true }
   | { readonly kind: "changed"; readonly path: ChangePath; readonly before: unknown; readonly after: unknown }
   | {
       readonly kind: "moved";
       readonly path: ChangePath;
       readonly follows: string | null;
-      readonly inList: true;
+      readonly ofTexts?: true;
     };
 
 /** What differs, in the order of the new document; what is gone comes before what is new in the same place. */
@@ -86,16 +86,18 @@ function itemId(item: unknown): string {
 function listDifference(before: Items, after: Items, path: ChangePath): DocumentChange[] {
   const gone = [...before.keys()].filter((id) => !after.has(id));
   const stays = inPlace(before, after);
+  const hasThings = [...before.values(), ...after.values()].some(isMap);
+  const kindOfList = hasThings ? {} : ({ ofTexts: true } as const);
   let follows: string | null = null;
   const changes: DocumentChange[] = gone.map((id) => ({
-    ...({ kind: "removed", path: [...path, id], inList: true } as const),
+    ...({ kind: "removed", path: [...path, id], ...kindOfList } as const),
     value: before.get(id),
   }));
   for (const [id, value] of after) {
     const place = [...path, id];
-    if (!before.has(id)) changes.push({ kind: "added", path: place, value, follows, inList: true });
+    if (!before.has(id)) changes.push({ kind: "added", path: place, value, follows, ...kindOfList });
     else {
-      if (!stays.has(id)) changes.push({ kind: "moved", path: place, follows, inList: true });
+      if (!stays.has(id)) changes.push({ kind: "moved", path: place, follows, ...kindOfList });
       changes.push(...difference(before.get(id), value, place));
     }
     follows = id;

@@ -133,7 +133,7 @@ function nothingThere(path: readonly EditStep[], around: unknown): ProblemError 
       : [];
   const shown = known.slice(0, 12).join(", ");
   const list: Problem["hint"] =
-    known.length === 0 ? "It is empty." : `There is: ${shown}${known.length > 12 ? ", …" : ""}.`;
+    known.length === 0 ? "It is empty." : `There is: ${shown}${known.length > 12 ? ", ..." : ""}.`;
   const add = isSeq(around) ? " A new item is added with [+]." : "";
   return new ProblemError({
     code: "bad-usage",

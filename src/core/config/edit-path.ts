@@ -17,7 +17,7 @@ export type EditStep =
 export function parseEditPath(text: string): EditStep[] {
   const steps: EditStep[] = [];
   // A name up to the next dot or bracket, or what stands in brackets, in quotes or not.
-  const pattern = /(?:^|\.)([^.[\]"]+)|\[(?:"([^"]*)"|([^\]"]+))\]/gy;
+  const pattern = /(?:^|(?<=[^.])\.)([^.[\]"]+)|\[(?:"([^"]*)"|([^\]"]+))\]/gy;
   for (;;) {
     const from = pattern.lastIndex;
     const match = pattern.exec(text);

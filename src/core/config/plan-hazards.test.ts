@@ -90,6 +90,13 @@ describe("planHazards refuses", () => {
     // VRRP is still multicast on the LAN.
     assert.deepEqual(codes([unicast, { path: ["cluster"], value: "other" }]).refused, []);
     // By neither.
+    const unicastOnly: Edit = {
+      path: [...main, "unicastPeers"],
+      value: { wan: ["192.0.2.2", "192.0.2.3"], lan: ["10.1.0.2", "10.1.0.3"] },
+    };
+    assert.deepEqual(codes([unicastOnly, { path: ["cluster"], value: "other" }]).refused, [
+      "plan-nodes-deaf",
+    ]);
     for (const noPulses of [
       { path: ["pulses"], value: { port: 7_900 } },
       { path: ["cluster"], value: "other" },

@@ -17,7 +17,7 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
   [
     "a new rule at the end",
     [{ path: ["nat", "source", 2], value: rule }],
-    ["gw1, gw2: rule guests is added to source NAT after rule lab"],
+    ["gw1 and gw2: rule guests is added to source NAT after rule lab"],
   ],
   [
     "a new rule at the beginning",
@@ -31,7 +31,7 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
         ],
       },
     ],
-    ["gw1, gw2: rule guests is added to source NAT before all others"],
+    ["gw1 and gw2: rule guests is added to source NAT before all others"],
   ],
   [
     "rules change places",
@@ -44,28 +44,32 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
         ],
       },
     ],
-    ["gw1, gw2: rule lab moves in source NAT: before all others"],
+    ["gw1 and gw2: rule lab moves in source NAT: before all others"],
   ],
-  ["a rule is removed", [{ path: ["nat", "source", 1] }], ["gw1, gw2: rule lab is removed from source NAT"]],
+  [
+    "a rule is removed",
+    [{ path: ["nat", "source", 1] }],
+    ["gw1 and gw2: rule lab is removed from source NAT"],
+  ],
   [
     "a rule translates to another address",
     [{ path: ["nat", "source", 1, "to"], value: "192.0.2.1" }],
-    ["gw1, gw2: `to` of rule lab in source NAT goes from 192.0.2.5 to 192.0.2.1"],
+    ["gw1 and gw2: `to` of rule lab in source NAT goes from 192.0.2.5 to 192.0.2.1"],
   ],
   [
     "a rule is for one more network",
     [{ path: ["nat", "source", 1, "from"], value: ["10.1.0.128/25", "10.2.0.0/24"] }],
-    ["gw1, gw2: 10.2.0.0/24 is added to `from` of rule lab in source NAT"],
+    ["gw1 and gw2: 10.2.0.0/24 is added to `from` of rule lab in source NAT"],
   ],
   [
     "a helper",
     [{ path: ["nat", "helpers"], value: ["ftp"] }],
-    ["gw1, gw2: new connections of ftp get a helper"],
+    ["gw1 and gw2: new connections of ftp get a helper"],
   ],
   [
     "a virtual address is added",
     [{ path: [...main, "addresses", "wan"], value: ["192.0.2.1/24", "192.0.2.5/24", "192.0.2.9/24"] }],
-    ["gw1, gw2: virtual address 192.0.2.9/24 is added to wan", handsOver],
+    ["gw1 and gw2: virtual address 192.0.2.9/24 is added to wan", handsOver],
   ],
   [
     "a virtual address is removed that connections are translated to",
@@ -74,8 +78,8 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
       { path: ["nat", "source", 1, "to"], value: "192.0.2.1" },
     ],
     [
-      "gw1, gw2: virtual address 192.0.2.5/24 is removed from wan ! connections that are translated to 192.0.2.5 end (tocha connections list --nat 192.0.2.5 shows them)",
-      "gw1, gw2: `to` of rule lab in source NAT goes from 192.0.2.5 to 192.0.2.1",
+      "gw1 and gw2: virtual address 192.0.2.5/24 is removed from wan ! connections that are translated to 192.0.2.5 end (tocha connections list --nat 192.0.2.5 shows them)",
+      "gw1 and gw2: `to` of rule lab in source NAT goes from 192.0.2.5 to 192.0.2.1",
       handsOver,
     ],
   ],
@@ -83,8 +87,8 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
     "a virtual address is replaced that hosts have as their router",
     [{ path: [...main, "addresses", "lan"], value: ["10.1.0.254/24"] }],
     [
-      "gw1, gw2: virtual address 10.1.0.1/24 is removed from lan ! connections of hosts that have 10.1.0.1 as their router stand still until they have another",
-      "gw1, gw2: virtual address 10.1.0.254/24 is added to lan",
+      "gw1 and gw2: virtual address 10.1.0.1/24 is removed from lan ! connections of hosts that have 10.1.0.1 as their router stand still until they have another",
+      "gw1 and gw2: virtual address 10.1.0.254/24 is added to lan",
       handsOver,
     ],
   ],
@@ -92,46 +96,51 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
     "all virtual addresses of an interface are removed",
     [{ path: [...main, "addresses", "lan"] }],
     [
-      "gw1, gw2: virtual address 10.1.0.1/24 is removed from lan ! connections of hosts that have 10.1.0.1 as their router stand still until they have another",
+      "gw1 and gw2: virtual address 10.1.0.1/24 is removed from lan ! connections of hosts that have 10.1.0.1 as their router stand still until they have another",
       handsOver,
     ],
   ],
   [
     "virtual addresses in another order",
     [{ path: [...main, "addresses", "wan"], value: ["192.0.2.5/24", "192.0.2.1/24"] }],
-    ["gw1, gw2: the virtual addresses of wan have another order", handsOver],
+    ["gw1 and gw2: the virtual addresses of wan have another order", handsOver],
   ],
   [
     "another node comes first, and preempt is off",
     [{ path: [...main, "priorities", "gw2"], value: 150 }],
     [
-      "gw1, gw2: priority of gw2 in group main goes from 100 to 150: gw2 comes first now, but as preempt is off it does not take over for that",
+      "gw1 and gw2: priority of gw2 in group main goes from 100 to 150: gw2 comes first now, but as preempt is off it does not take over for that",
       handsOver,
     ],
   ],
   [
     "a priority that changes nothing",
     [{ path: [...main, "priorities", "gw2"], value: 90 }],
-    ["gw1, gw2: priority of gw2 in group main goes from 100 to 90", handsOver],
+    ["gw1 and gw2: priority of gw2 in group main goes from 100 to 90", handsOver],
+  ],
+  [
+    "the first node comes first all the more",
+    [{ path: [...main, "priorities", "gw1"], value: 120 }],
+    ["gw1 and gw2: priority of gw1 in group main goes from 110 to 120", handsOver],
   ],
   [
     "preempt",
     [{ path: [...main, "preempt"], value: true }],
     [
-      "gw1, gw2: preempt of group main is turned on: gw1 is active whenever it can",
+      "gw1 and gw2: preempt of group main is turned on: gw1 is active whenever it can",
       `${handsOver}, and gw1 takes over again, as preempt is on`,
     ],
   ],
   [
     "the interval, and the pulses with it",
     [{ path: [...main, "interval"], value: "1s" }],
-    ["gw1, gw2: interval of group main goes from 100ms to 1s", handsOver],
+    ["gw1 and gw2: interval of group main goes from 100ms to 1s", handsOver],
   ],
   [
     "the router number",
     [{ path: [...main, "virtualRouterId"], value: 52 }],
     [
-      "gw1, gw2: virtualRouterId of group main goes from 51 to 52",
+      "gw1 and gw2: virtualRouterId of group main goes from 51 to 52",
       handsOver,
       "warning plan-other-routers: other routers know group main as VRID 51, version 3, and no longer take part",
     ],
@@ -140,18 +149,21 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
     "accept mode",
     [{ path: [...main, "acceptMode"], value: false }],
     [
-      "gw1, gw2: acceptMode of group main is turned off ! connections to the nodes themselves by these virtual addresses end; what is forwarded goes on",
+      "gw1 and gw2: acceptMode of group main is turned off ! connections to the nodes themselves by these virtual addresses end; what is forwarded goes on",
     ],
   ],
   [
     "unicast peers",
     [{ path: [...main, "unicastPeers"], value: { wan: ["192.0.2.2", "192.0.2.3"] } }],
-    ["gw1, gw2: group main speaks VRRP to single routers on wan, instead of the multicast group", handsOver],
+    [
+      "gw1 and gw2: group main speaks VRRP to single routers on wan, instead of the multicast group",
+      handsOver,
+    ],
   ],
   [
     "a check",
     [{ path: [...main, "checks"], value: { link: { kind: "interface", interface: "wan", veto: true } } }],
-    ["gw1, gw2: check link is added to group main"],
+    ["gw1 and gw2: check link is added to group main"],
   ],
   [
     "a device",
@@ -165,8 +177,8 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
     "an own address",
     [{ path: ["nodes", "gw2", "interfaces", "lan", "addresses"], value: ["10.1.0.4/24"] }],
     [
-      "gw1, gw2: own address 10.1.0.3/24 is removed from lan of gw2",
-      "gw1, gw2: own address 10.1.0.4/24 is added to lan of gw2",
+      "gw1 and gw2: own address 10.1.0.3/24 is removed from lan of gw2",
+      "gw1 and gw2: own address 10.1.0.4/24 is added to lan of gw2",
       handsOver,
       "warning plan-own-addresses: gw2 must have 10.1.0.4/24 on eth0 before: tocha sets no own addresses of nodes",
     ],
@@ -186,37 +198,37 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
       },
       { path: [...main, "priorities", "gw3"], value: 90 },
     ],
-    ["gw1, gw2, gw3: gw3 joins the cluster, with priority 90 in group main", handsOver],
+    ["gw1, gw2 and gw3: gw3 joins the cluster, with priority 90 in group main", handsOver],
   ],
   [
     "a node that goes",
     [{ path: ["nodes", "gw2"] }, { path: [...main, "priorities", "gw2"] }],
     [
-      "gw1, gw2: gw2 leaves the cluster",
+      "gw1 and gw2: gw2 leaves the cluster",
       "group main: no other node can serve meanwhile: gw1 gives up the addresses for about a second; no connection ends",
     ],
   ],
   [
     "metrics",
     [{ path: ["metrics"], value: { interface: "lan" } }],
-    ["gw1, gw2: metrics are offered on lan, port 9845"],
+    ["gw1 and gw2: metrics are offered on lan, port 9845"],
   ],
   [
     "an arbiter",
     [{ path: ["arbiter"], value: { endpoints: ["https://10.1.0.9:2379"], caFile: "ca.crt" } }],
-    ["gw1, gw2: an arbiter is added: of two nodes that do not hear each other, one gives way", handsOver],
+    ["gw1 and gw2: an arbiter is added: of two nodes that do not hear each other, one gives way", handsOver],
   ],
   [
     "what is mirrored",
     [{ path: ["replication", "shortExchanges"], value: true }],
-    ["gw1, gw2: replication.shortExchanges is turned on"],
+    ["gw1 and gw2: replication.shortExchanges is turned on"],
   ],
   [
     "the interface between the nodes",
     [{ path: ["replication", "interface"], value: "lan" }, { path: [...main, "addresses", "lan"] }],
     [
-      "gw1, gw2: virtual address 10.1.0.1/24 is removed from lan ! connections of hosts that have 10.1.0.1 as their router stand still until they have another",
-      "gw1, gw2: the interface between the nodes goes from sync to lan",
+      "gw1 and gw2: virtual address 10.1.0.1/24 is removed from lan ! connections of hosts that have 10.1.0.1 as their router stand still until they have another",
+      "gw1 and gw2: the interface between the nodes goes from sync to lan",
       handsOver,
       "warning plan-streams-pause: where the nodes speak to each other changes: until all nodes have it, new connections are not mirrored",
     ],
@@ -225,7 +237,7 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
     "the folder of the keys",
     [{ path: ["keys"], value: { directory: "/srv/keys" } }],
     [
-      "gw1, gw2: the folder of the keys goes from /etc/tocha/keys to /srv/keys",
+      "gw1 and gw2: the folder of the keys goes from /etc/tocha/keys to /srv/keys",
       handsOver,
       "warning plan-keys-move: every node must have its keys in /srv/keys before, of the same authority and with the same cluster.key",
     ],
@@ -284,11 +296,11 @@ describe("planChange", () => {
     assert.equal(plan.summary, "the first document: 2 nodes get all of it");
     assert.equal(plan.revisionBefore, null);
     assert.deepEqual(planLines(plan), [
-      "gw1, gw2: gw1 is a node, with priority 110 in group main",
-      "gw1, gw2: gw2 is a node, with priority 100 in group main",
-      "gw1, gw2: group main is added, with 10.1.0.1/24 on lan; 192.0.2.1/24 and 192.0.2.5/24 on wan",
-      "gw1, gw2: rule office is added to source NAT before all others",
-      "gw1, gw2: rule lab is added to source NAT after rule office",
+      "gw1 and gw2: gw1 is a node, with priority 110 in group main",
+      "gw1 and gw2: gw2 is a node, with priority 100 in group main",
+      "gw1 and gw2: group main is added, with 10.1.0.1/24 on lan; 192.0.2.1/24 and 192.0.2.5/24 on wan",
+      "gw1 and gw2: rule office is added to source NAT before all others",
+      "gw1 and gw2: rule lab is added to source NAT after rule office",
     ]);
     assert.deepEqual(plan.nodes[0]?.restarts, []);
     assert.match(

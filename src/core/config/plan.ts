@@ -31,6 +31,8 @@ export interface PlanOptions {
   readonly after: PlannedDocument;
   /** As `tocha status` knows it; absent where no cluster can be asked. */
   readonly activeNodes?: ActiveNodes | undefined;
+  /** The node that would carry the change out; absent where that is not known. */
+  readonly carrying?: string | undefined;
   /** Where the one who asks comes from, by IP; absent on the node itself. */
   readonly callerAddress?: string | undefined;
 }
@@ -56,7 +58,9 @@ export function planChange(options: PlanOptions): Plan {
     (node) => before.nodes[node] !== undefined && parts.get(node)?.has("failover"),
   );
   const activeNodes = options.activeNodes ?? {};
-  const groups = isFirst ? [] : roleMoves({ before, after, restarting, activeNodes });
+  const groups = isFirst
+    ? []
+    : roleMoves({ before, after, restarting, activeNodes, carrying: options.carrying });
   const hazards = isFirst
     ? { warnings: [], refusals: [] }
     : planHazards({ before, after, activeNodes, callerAddress: options.callerAddress });

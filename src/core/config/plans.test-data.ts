@@ -1,6 +1,7 @@
-import { type Plan, untouched } from "../../contract/config-plan.ts";
+import type { Plan } from "../../contract/config-plan.ts";
 import { type Edit, edited, parsed } from "./changes.test-data.ts";
 import { type PlanOptions, planChange } from "./plan.ts";
+import { planSentences } from "./plan-sentences.ts";
 
 /** Two gateways as most people have them. */
 export const pairDocument = `cluster: campus
@@ -32,7 +33,7 @@ replication: { interface: sync }
 export function planOf(
   text: string,
   edits: readonly Edit[],
-  known: Pick<PlanOptions, "activeNodes" | "callerAddress"> = {},
+  known: Pick<PlanOptions, "activeNodes" | "callerAddress" | "carrying"> = {},
 ): Plan {
   const after = edited(text, ...edits);
   return planChange({
@@ -42,19 +43,11 @@ export function planOf(
   });
 }
 
-/** A plan as lines, nodes with the same step together. */
-export function planLines({ nodes, groups, warnings, refusals }: Plan): string[] {
-  const lines = new Map<string, string[]>();
-  for (const { node, steps } of nodes) {
-    for (const { sentence, connections } of steps) {
-      const line = connections === untouched ? sentence : `${sentence} ! ${connections}`;
-      lines.set(line, [...(lines.get(line) ?? []), node]);
-    }
-  }
+/** A plan as lines: what is done, then what is warned of and refused. */
+export function planLines(plan: Plan): string[] {
   return [
-    ...[...lines].map(([line, names]) => `${names.join(", ")}: ${line}`),
-    ...groups.map(({ sentence }) => sentence),
-    ...warnings.map(({ code, message }) => `warning ${code}: ${message}`),
-    ...refusals.map(({ code, message }) => `refused ${code}: ${message}`),
+    ...planSentences(plan),
+    ...plan.warnings.map(({ code, message }) => `warning ${code}: ${message}`),
+    ...plan.refusals.map(({ code, message }) => `refused ${code}: ${message}`),
   ];
 }

@@ -2,21 +2,10 @@ import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import type { GroupPlan } from "../../contract/config-plan.ts";
 import { listText } from "./change-words.ts";
 import { bestNode } from "./group-changes.ts";
+import { makeOrder } from "./make-order.ts";
 
 /** Which node is active for a group, as far as it is known. */
 export type ActiveNodes = Readonly<Record<string, string | null>>;
-
-/**
- * The order in which failover processes start anew: those of nodes that are active for the fewest groups first, so that the
- * others have somebody to hand over to who is through with it.
- */
-export function restartOrder(nodes: readonly string[], activeNodes: ActiveNodes): string[] {
-  const count = (node: string) => Object.values(activeNodes).filter((active) => active === node).length;
-  return nodes
-    .map((node, place) => ({ node, place, groups: count(node) }))
-    .sort((a, b) => a.groups - b.groups || a.place - b.place)
-    .map(({ node }) => node);
-}
 
 interface Options {
   readonly before: ClusterDocument;
@@ -24,6 +13,7 @@ interface Options {
   /** The nodes whose failover processes start anew. */
   readonly restarting: readonly string[];
   readonly activeNodes: ActiveNodes;
+  readonly carrying?: string | undefined;
 }
 
 /** What becomes of the roles when failover processes start anew, each after its node has handed over. */
@@ -33,7 +23,7 @@ export function roleMoves(options: Options): GroupPlan[] {
   return Object.keys(before.groups).flatMap((group): GroupPlan[] => {
     const active = activeNodes[group] ?? undefined;
     const sentence = active === undefined ? unknownActive(options, group) : moves(options, group, active);
-    return sentence === undefined ? [] : [{ group, sentence: `group ${group}: ${sentence}` }];
+    return sentence === undefined ? [] : [{ group, sentence }];
   });
 }
 
@@ -51,7 +41,12 @@ function moves(options: Options, group: string, first: string): string | undefin
   const ranked = Object.entries(after.groups[group]?.priorities ?? {}).sort(([, a], [, b]) => b - a);
   let active = first;
   const sentences: string[] = [];
-  for (const node of restartOrder(restarting, activeNodes)) {
+  const turns = makeOrder(options, {
+    nodes: restarting,
+    active: new Set(Object.values(activeNodes).filter((node) => node !== null)),
+    carrying: options.carrying ?? "",
+  });
+  for (const node of turns.flatMap(({ nodes }) => nodes)) {
     if (node !== active) continue;
     const heir = ranked.map(([name]) => name).find((name) => name !== node && stays(name));
     if (heir === undefined)

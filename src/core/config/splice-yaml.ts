@@ -24,7 +24,7 @@ function flowText(value: unknown): string | undefined {
   }
   if (typeof value === "object" && value !== null) {
     const entries = Object.entries(value).map(([key, item]) => `${flowText(key)}: ${flowText(item)}`);
-    return `{ ${entries.join(", ")} }`;
+    return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
   }
   // As within a flow collection, where more texts need quotes.
   const text = stringify([value], {

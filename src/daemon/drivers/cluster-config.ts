@@ -169,6 +169,7 @@ export class ClusterConfig {
       before: { name: "running", text: before, document: settings.document },
       after: { name: "wished", text, document },
       activeNodes: Object.fromEntries(groups.map(({ name, activeNode }) => [name, activeNode])),
+      carrying: settings.node,
     });
     const [refusal] = plan.refusals;
     if (refusal === undefined || force) return plan;

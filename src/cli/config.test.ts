@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { healthyStatus } from "../contract/status.test-data.ts";
+import { pairDocument } from "../core/config/plans.test-data.ts";
+import { PretendedNode } from "./pretended-node.test-data.ts";
+
+/** `tocha config plan`, `set`, `unset` and `edit` as users start them. */
+
+const commented = pairDocument.replace("cluster: campus", "# ours\ncluster: campus # since 1998");
+
+let node: PretendedNode;
+let folder = "";
+let file = "";
+let other = "";
+before(async () => {
+  node = await PretendedNode.start();
+  folder = mkdtempSync(join(tmpdir(), "tocha-config-"));
+  file = join(folder, "cluster.yaml");
+  other = join(folder, "other.yaml");
+});
+after(() => {
+  node.stop();
+  rmSync(folder, { recursive: true });
+});
+beforeEach(() => {
+  writeFileSync(file, commented);
+  writeFileSync(other, commented.replace("gw2: 100", "gw2: 150"));
+});
+
+const text = () => readFileSync(file, "utf8");
+
+describe("tocha config plan", () => {
+  it("compares two files without a node, and ends with 1 where there are changes", async () => {
+    const { status, out, err } = await node.tocha(["config", "plan", other, "--against", file]);
+    assert.equal(err, "");
+    assert.equal(status, 1);
+    assert.match(out, /^1 change on 2 nodes; no connection is touched; the role moves in main\n\ngw1, gw2\n/);
+    // No terminal: the difference is shown where it is asked for.
+    assert.doesNotMatch(out, /^---/m);
+    assert.equal(node.asked, undefined);
+    const diff = await node.tocha(["config", "plan", other, "--against", file, "--diff"]);
+    assert.ok(diff.out.startsWith(out));
+    assert.match(
+      diff.out,
+      /\n- {4}priorities: \{ gw1: 110, gw2: 100 \}\n\+ {4}priorities: \{ gw1: 110, gw2: 150 \}\n/,
+    );
+    assert.ok(!diff.out.includes("\x1b"));
+    const colours = await node.tocha(["config", "plan", other, "--against", file, "--diff"], {
+      env: { FORCE_COLOR: "1" },
+    });
+    assert.ok(colours.out.includes("\x1b[32m+    priorities"));
+  });
+
+  it("ends with 0 where there is nothing to do, and with 2 where the document or the change is wrong", async () => {
+    const same = await node.tocha(["config", "plan", file, "--against", file]);
+    assert.deepEqual([same.status, same.out], [0, "nothing to do\n"]);
+    writeFileSync(other, commented.replace("gw2: 100", "gw2: 110"));
+    const bad = await node.tocha(["config", "plan", other, "--against", file]);
+    assert.equal(bad.status, 2);
+    assert.match(
+      bad.err,
+      /other\.yaml:\d+:\d+: error: 110 is the priority of gw1 already \[duplicate-priority\]/,
+    );
+    writeFileSync(other, commented.replaceAll("10.255.0.", "10.254.0."));
+    const refused = await node.tocha(["config", "plan", other, "--against", file]);
+    assert.equal(refused.status, 2);
+    assert.match(
+      refused.out,
+      /; refused\n[\s\S]*error: all nodes would change their addresses on sync at once/,
+    );
+  });
+
+  it("takes an empty file for a cluster without a document", async () => {
+    const { status, out } = await node.tocha(["config", "plan", file, "--against", "/dev/null"]);
+    assert.equal(status, 1);
+    assert.match(out, /^the first document: 2 nodes get all of it\n/);
+  });
+
+  it("compares with what a node runs, and knows who is active", async () => {
+    node.answers.set("/v1/config", { head: null, revision: "r", text: commented });
+    node.answers.set("/v1/config/state", {
+      ...{ node: "gw1", head: null, revision: "r", change: null, diverged: [], fileDiffers: null },
+    });
+    const status = healthyStatus();
+    const [group] = status.groups;
+    node.answers.set("/v1/status", { ...status, groups: [{ ...group, name: "main", activeNode: "gw2" }] });
+    const { status: ended, out, err } = await node.tocha(["config", "plan", other]);
+    assert.equal(err, "");
+    assert.equal(ended, 1);
+    assert.match(
+      out,
+      /\nroles\n {2}group main: gw2 hands over to gw1 before it starts anew, then gw1 hands\s+over\s+to gw2/,
+    );
+    const json = await node.tocha(["config", "plan", other, "-o", "json"]);
+    const plan = JSON.parse(json.out);
+    assert.deepEqual([plan.changes, plan.nodes.length, plan.nodes[0].steps[0].part], [1, 2, "failover"]);
+    assert.match(plan.difference, /^--- running\n\+\+\+ .*other\.yaml\n/);
+    node.answers.set("/v1/config", { head: null, revision: "r", text: "cluster: [" });
+    const newer = await node.tocha(["config", "plan", other]);
+    assert.equal(newer.status, 69);
+    assert.match(newer.err, /does not understand the document that runs: .*\[bad-answer\]/);
+    node.answers.clear();
+  });
+
+  it("says so when the node does not answer that", async () => {
+    node.answer = { status: 404, body: { code: "no-such-operation", message: "there is no GET /v1/config" } };
+    assert.equal((await node.tocha(["config", "plan", other])).status, 1);
+  });
+});
+
+/** These commands ask no node: the option that names one is not theirs. */
+async function config(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return await node.tochaAlone(["config", ...args, "--file", file], { env });
+}
+
+describe("tocha config set and unset", () => {
+  it("change one line, show it as a plan, and keep rights and comments", async () => {
+    chmodSync(file, 0o640);
+    const { status, out, err } = await config(["set", "groups.main.priorities.gw2", "150"]);
+    assert.equal(err, "");
+    assert.equal(status, 0);
+    assert.match(
+      out,
+      /^1 change on 2 nodes;[\s\S]*\n\+ {4}priorities: \{ gw1: 110, gw2: 150 \}\n[\s\S]*\nwritten: .*cluster\.yaml\n$/,
+    );
+    assert.equal(text(), commented.replace("gw2: 100", "gw2: 150"));
+    assert.equal(statSync(file).mode & 0o777, 0o640);
+    assert.deepEqual(readdirSync(folder).sort(), ["cluster.yaml", "other.yaml"]);
+    assert.equal((await config(["unset", "nat.source.lab"])).status, 0);
+    assert.doesNotMatch(text(), /id: lab/);
+    assert.match(text(), /^# ours\ncluster: campus # since 1998\n/);
+  });
+
+  it("write nothing in a dry run, nor where there is nothing to do", async () => {
+    const dry = await config(["set", "groups.main.priorities.gw2", "150", "--dry-run"]);
+    assert.equal(dry.status, 0);
+    assert.match(dry.out, /\nnothing was written \(--dry-run\)\n$/);
+    const same = await config(["set", "groups.main.priorities.gw2", "100"]);
+    assert.deepEqual([same.status, same.out], [0, "nothing to do\n\nnothing was written\n"]);
+    assert.equal(text(), commented);
+    const json = await config(["set", "groups.main.priorities.gw2", "150", "--dry-run", "-o", "json"]);
+    assert.equal(JSON.parse(json.out).changes, 1);
+  });
+
+  it("refuse what would not be valid, and leave the file alone", async () => {
+    for (const [args, message] of [
+      [
+        ["set", "groups.main.priorities.gw2", "110"],
+        /110 is the priority of gw1 already \[duplicate-priority\]/,
+      ],
+      [
+        ["set", "groups.main.prioritis.gw2", "1"],
+        /no key "prioritis" \[unknown-key\][\s\S]*Did you mean "priorities"/,
+      ],
+      [["unset", "groups.main.addresses"], /lacks "addresses" \[missing-key\]/],
+      [
+        ["unset", "nat.source.offix"],
+        /the document has no nat\.source\.offix \[bad-usage\][\s\S]*There is: office, lab/,
+      ],
+      [["set", "nat.source[", "1"], /is not a path \[bad-usage\]/],
+      [["set", "cluster", "[a"], /"\[a" is no value \[bad-usage\]/],
+    ] as const) {
+      const { status, err } = await config(args);
+      assert.equal(status, 2, args.join(" "));
+      assert.match(err, message);
+    }
+    assert.equal(text(), commented);
+  });
+
+  it("mend a document that is not valid", async () => {
+    writeFileSync(file, commented.replace("gw2: 100", "gw2: 110"));
+    const { status, out } = await config(["set", "groups.main.priorities.gw2", "100"]);
+    assert.equal(status, 0);
+    assert.match(out, /\nwritten: /);
+    assert.equal(text(), commented);
+  });
+
+  it("follow a link to the file that is meant", async () => {
+    const link = join(folder, "link.yaml");
+    symlinkSync(file, link);
+    const { status } = await node.tochaAlone(["config", "set", "cluster", "other", "--file", link]);
+    assert.equal(status, 0);
+    assert.match(text(), /\ncluster: other # since 1998\n/);
+    assert.equal(readFileSync(link, "utf8"), text());
+    rmSync(link);
+  });
+});
+
+describe("tocha config edit", () => {
+  /** The copies of texts that were not taken. */
+  const temporary = { TMPDIR: "" };
+  before(() => {
+    temporary.TMPDIR = mkdtempSync(join(folder, "tmp-"));
+  });
+  after(() => rmSync(temporary.TMPDIR, { recursive: true }));
+  const edit = (command: string) => config(["edit"], { ...temporary, VISUAL: "", EDITOR: command });
+
+  it("takes what the editor leaves, if it is valid", async () => {
+    const { status, out } = await edit("sed -i 's/gw2: 100/gw2: 150/'");
+    assert.equal(status, 0);
+    assert.match(out, /^1 change on 2 nodes;[\s\S]*\nwritten: /);
+    assert.equal(text(), commented.replace("gw2: 100", "gw2: 150"));
+    assert.deepEqual(readdirSync(temporary.TMPDIR), []);
+  });
+
+  it("writes nothing that is not valid, and keeps the text", async () => {
+    const { status, out, err } = await edit("sed -i 's/gw2: 100/gw2: 110/'");
+    assert.equal(status, 2);
+    assert.match(err, /duplicate-priority/);
+    assert.equal(text(), commented);
+    const kept = /the text is kept in (.*)\n/.exec(out)?.[1] ?? "";
+    assert.equal(readFileSync(kept, "utf8"), commented.replace("gw2: 100", "gw2: 110"));
+  });
+
+  it("is nothing where nothing was changed, or the editor failed", async () => {
+    const same = await edit("true");
+    assert.deepEqual([same.status, same.out], [0, "nothing was changed\n"]);
+    const failed = await edit("exit 3 #");
+    assert.equal(failed.status, 1);
+    assert.match(
+      failed.err,
+      /the editor "exit 3 #" ended with status 3; nothing was written \[editor-failed\]/,
+    );
+  });
+
+  it("does not write over what somebody else has written meanwhile", async () => {
+    const { status, err } = await edit(`sed -i 's/gw2: 100/gw2: 150/;w ${file}'`);
+    assert.equal(status, 1);
+    assert.match(err, /was changed by somebody else meanwhile \[file-changed\]/);
+  });
+});
