@@ -28,7 +28,8 @@ const allPorts: PortRange = { first: 1, last: 65_535 };
  * the blocks of subscribers, must be nobody else's: there the address and port alone say whose a connection is.
  */
 export function checkPools(nat: NatFacts): Finding[] {
-  const uses = [...sourceUses(nat), ...oneToOneUses(nat), ...blockUses(nat)];
+  // In the order in which the kernel tries them: the later one is told.
+  const uses = [...oneToOneUses(nat), ...blockUses(nat), ...sourceUses(nat)];
   return overlappingPairs(uses, ({ range }) => range.value, mayShare).map(([other, use]): Finding => {
     const shared = rangeOverlap(other.range.value, use.range.value);
     const text = shared === undefined ? "" : formatIpRange(shared);

@@ -135,11 +135,9 @@ const cgnat = z
       description: "The IPv4 network of the subscribers, or a list of networks.",
     }),
     out: outside,
-    pool: z
-      .union([poolPart.transform((one) => [one]), z.array(poolPart).min(1).max(256)])
-      .meta({
-        description: "The outside addresses that they share: two with a hyphen, a network, or a list.",
-      }),
+    pool: z.union([poolPart.transform((one) => [one]), z.array(poolPart).min(1).max(256)]).meta({
+      description: "The outside addresses that they share: two with a hyphen, a network, or a list.",
+    }),
     portsPerSubscriber: z
       .int()
       .min(1)
