@@ -1,6 +1,6 @@
 import { validIp } from "../../base/ip.ts";
 import { rangeContains } from "../../base/ip-range.ts";
-import { translatedRanges } from "../../contract/nat-targets.ts";
+import { translatedRanges, validNetwork } from "../../contract/nat-targets.ts";
 import { FirstPacketSocket } from "../../linux/first-packet-socket.ts";
 import type { ForwardedFilterOptions } from "../../linux/forwarded-filter.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
@@ -129,6 +129,9 @@ function forwardedBy(settings: NodeSettings, group: GroupSettings): ForwardedFil
   return {
     local: [...own, ...virtual.filter((address) => !isTranslated(address))].map(validIp),
     translated: translated.filter((address) => groupVirtual.has(address)).map(validIp),
+    routed: Object.values(settings.document.groups[group.name]?.routedNetworks ?? {})
+      .flat()
+      .map(validNetwork),
     destinations: settings.groups.length === 1 ? undefined : networks,
   };
 }
