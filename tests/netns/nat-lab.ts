@@ -122,7 +122,11 @@ export class NatLab {
       `route add 203.0.113.0/26 via ${at.outside}`,
     ]);
     for (const node of nodeNames(lab.settings))
-      await ipBatch(lab.namespace(node), [`route add 10.3.0.0/28 via ${at.host}`]);
+      await ipBatch(lab.namespace(node), [
+        `route add 10.3.0.0/28 via ${at.host}`,
+        // As a gateway has one: what is for nobody would go back there.
+        `route add default via ${at.server}`,
+      ]);
   }
 }
 

@@ -12,6 +12,7 @@ import { at, HOST_PORT, NatLab, pooled, SERVER_PORT, subscribers } from "./nat-l
 
 const ECHO_PORT = HOST_PORT;
 const OUTER_PORT = SERVER_PORT + 1;
+const OTHER_PORT = SERVER_PORT + 2;
 
 let nat: NatLab;
 let lab: TestLab;
@@ -25,7 +26,7 @@ before(async () => {
   lab = nat.lab;
   client = new NamespaceAgent(lab.namespace("lan"));
   server = new NamespaceAgent(lab.namespace("wan"));
-  await server.request({ do: "serve", port: SERVER_PORT, ports: true });
+  for (const port of [SERVER_PORT, OTHER_PORT]) await server.request({ do: "serve", port, ports: true });
 });
 
 after(async () => {
@@ -40,13 +41,15 @@ function start(namespace: string, ...args: string[]): NamespaceEnd {
   return end;
 }
 
-async function seen(question: {
-  readonly host: string;
-  readonly localAddress: string;
-  readonly localPort: number;
-}): Promise<string> {
-  const answer = await client.request({ do: "ask", protocol: "udp", port: SERVER_PORT, ...question });
-  assert.ok("seen" in answer, JSON.stringify(answer));
+/** Address and port that the server sees. */
+async function seen(
+  protocol: "tcp" | "udp",
+  localAddress: string,
+  more: { readonly host?: string; readonly localPort?: number } = {},
+): Promise<string> {
+  const question = { protocol, localAddress, host: at.server, port: SERVER_PORT, ...more };
+  const answer = await client.request({ do: "ask", ...question });
+  assert.ok("seen" in answer, `${JSON.stringify(question)}: ${JSON.stringify(answer)}`);
   return answer.seen;
 }
 
@@ -79,13 +82,17 @@ test("connections of every kind of translation go on, and mappings are the same 
     await end.hears("before", () => name);
   }
   const sources = [...pooled.slice(0, 4), ...subscribers];
-  const mapped = async (host: string) => {
+  const outside = async (host: string) => {
     const all = [];
-    for (const localAddress of sources) all.push(await seen({ host, localAddress, localPort: 5_700 }));
+    for (const source of sources) all.push((await seen("tcp", source, { host })).split(" ")[0]);
     return all;
   };
-  const outside = async (host: string) => (await mapped(host)).map((answer) => answer.split(" ")[0]);
   const before = await outside(at.server);
+  // Of a port that its block does not have: the kernel has chosen another one.
+  const datagrams = { localPort: 1_030 };
+  const mapped = await seen("udp", subscriber, datagrams);
+  assert.notEqual(mapped, "203.0.113.0 1030");
+  await keepAsking(subscriber, datagrams.localPort);
   for (let port = 41_001; port <= 41_009; port++) {
     await waitFor(`the connection from port ${port} on ${standby}`, async () => {
       const flows = [...(await lab.flows(standby)), ...(await lab.flows(standby, "ipv6"))];
@@ -108,4 +115,27 @@ test("connections of every kind of translation go on, and mappings are the same 
     before,
     "the same address for every source, on the other node",
   );
+  const again = await client.request({
+    ...{ do: "ask", protocol: "udp", host: at.server, port: OTHER_PORT, localAddress: subscriber },
+    ...datagrams,
+  });
+  assert.deepEqual(
+    again,
+    { seen: mapped },
+    "the same port towards another destination: the mapping moved along",
+  );
 });
+
+/** A stream of datagrams is mirrored when it has lasted for two seconds (docs/glossary.md, assured). */
+async function keepAsking(localAddress: string, localPort: number): Promise<void> {
+  const { standby } = await lab.rolesWhenWell();
+  await waitFor(`the datagrams of ${localAddress} on ${standby}`, async () => {
+    await seen("udp", localAddress, { localPort });
+    return (await lab.flows(standby)).some(
+      (line) =>
+        line.startsWith("udp") &&
+        line.includes(`src=${localAddress} `) &&
+        line.includes(`sport=${localPort} `),
+    );
+  });
+}

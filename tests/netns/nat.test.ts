@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { formatIp, parseNetwork, validIp } from "../../src/base/ip.ts";
 import { parseIpRange } from "../../src/base/ip-range.ts";
 import { PortBlocks } from "../../src/contract/port-blocks.ts";
@@ -26,7 +27,7 @@ let host: NamespaceAgent;
 let server: NamespaceAgent;
 
 before(async () => {
-  await requireNamespaces(["conntrack", "nft", "ping"]);
+  await requireNamespaces(["conntrack", "nft"]);
   nat = await NatLab.up("nt");
   lab = nat.lab;
   client = new NamespaceAgent(lab.namespace("lan"));
@@ -153,8 +154,8 @@ describe("one to one", () => {
   });
 
   test("pings go both ways", async () => {
-    await runCommand("ip", ["netns", "exec", lab.namespace("wan"), "ping", "-c1", "-W5", at.hostOutside]);
-    await runCommand("ip", ["netns", "exec", nat.host, "ping", "-c1", "-W5", at.server]);
+    await ping(lab.namespace("wan"), at.hostOutside);
+    await ping(nat.host, at.server);
   });
 });
 
@@ -162,12 +163,15 @@ describe("pools", () => {
   test("a source has one address of the pool, whatever it connects to, and all of them are used", async () => {
     const seen = new Map<string, Set<string>>();
     for (const localAddress of pooled) {
-      for (const protocol of ["tcp", "udp"] as const) {
-        for (const destination of [at.server, at.otherServer]) {
-          const answer = await ask(client, { protocol, host: destination, port: SERVER_PORT, localAddress });
-          const [address = ""] = answer.split(" ");
-          seen.set(localAddress, (seen.get(localAddress) ?? new Set()).add(address));
-        }
+      const questions = [
+        { protocol: "tcp", host: at.server },
+        { protocol: "udp", host: at.server },
+        { protocol: "tcp", host: at.otherServer },
+      ] as const;
+      for (const question of questions) {
+        const answer = await ask(client, { ...question, port: SERVER_PORT, localAddress });
+        const [address = ""] = answer.split(" ");
+        seen.set(localAddress, (seen.get(localAddress) ?? new Set()).add(address));
       }
     }
     for (const [source, addresses] of seen) assert.equal(addresses.size, 1, `${source}: ${[...addresses]}`);
@@ -208,8 +212,7 @@ describe("subscribers that share addresses", () => {
 
     test(`a ping of ${subscriber} leaves with an identifier of its block`, async () => {
       await server.request({ do: "captured", device: "eth0" });
-      const ping = ["ping", "-c1", "-W5", "-I", subscriber, at.server];
-      await runCommand("ip", ["netns", "exec", lab.namespace("lan"), ...ping]);
+      await ping(lab.namespace("lan"), at.server, subscriber);
       const { frames } = await server.request({ do: "captured", device: "eth0" });
       const requests = frames.flatMap((frame) => icmpOf(frame) ?? []).filter(({ type }) => type === 8);
       assert.deepEqual([...new Set(requests.map(({ source }) => source))], [formatIp(block.address)]);
@@ -254,6 +257,13 @@ describe("subscribers that share addresses", () => {
     );
   });
 });
+
+const echo = fileURLToPath(new URL("../golden/send-echo.ts", import.meta.url));
+
+/** Sends an echo request and waits for the answer. */
+async function ping(namespace: string, address: string, ...from: string[]): Promise<void> {
+  await runCommand("ip", ["netns", "exec", namespace, process.execPath, echo, address, "77", ...from]);
+}
 
 /** What an ICMP message says (RFC 792), if the frame carries one. */
 function icmpOf(

@@ -1,42 +1,76 @@
-import { formatIp } from "../../base/ip.ts";
+import { formatIp, type IpAddress } from "../../base/ip.ts";
+import { formatIpRange, placesAfter } from "../../base/ip-range.ts";
 import type { CgnatRule, ClusterDocument, ClusterNode } from "../../contract/cluster-document.ts";
 import { portBlocksOf } from "../../contract/nat-targets.ts";
 import { set } from "./nft-words.ts";
 import type { NamedSet, Rule } from "./ruleset.ts";
 
-/** A map for each rule: from the subscriber to its address and ports. One look-up finds it, however many there are. */
-export function cgnatMaps({ nat }: ClusterDocument): NamedSet[] {
-  return nat.cgnat.map((rule) => ({
-    kind: "map",
-    name: mapName(rule),
-    header: ["type ipv4_addr : interval ipv4_addr . inet_service", "flags interval"],
-    elements: Array.from(portBlocksOf(rule).entries(), ({ subscriber, block }) => {
-      const { address, firstPort, lastPort } = block;
-      return `${formatIp(subscriber)} : ${formatIp(address)} . ${firstPort}-${lastPort}`;
-    }),
-  }));
-}
+/**
+ * What the kernel tells apart by ports, or by what stands in their place: ICMP's identifier, GRE's key. nft wants them named before
+ * it takes ports from a map.
+ */
+const PORTED = "meta l4proto { icmp, tcp, udp, dccp, gre, sctp, udplite }";
 
 /**
- * Subscribers leave with the address and the ports of their block. What has no ports of its own has an identifier in their place:
- * that of ICMP echo lies in the block, too.
+ * Two maps for each rule: from the subscriber to its address and ports, and to the address alone for protocols without ports. One
+ * look-up finds it, however many there are.
  */
-export function cgnatRules({ nat }: ClusterDocument, node: ClusterNode): Rule[] {
-  return nat.cgnat.map((rule) => ({
-    match: `oifname "${node.interfaces[rule.out]?.device ?? ""}" ${cgnatSources(rule)}`,
-    verdict: `counter ${cgnatVerdict(rule)}`,
-    comment: rule.id,
-  }));
+export function cgnatMaps({ nat }: ClusterDocument): NamedSet[] {
+  return nat.cgnat.flatMap((rule): NamedSet[] => [
+    {
+      kind: "map",
+      name: blockMap(rule),
+      header: ["type ipv4_addr : interval ipv4_addr . inet_service", "flags interval"],
+      elements: Array.from(portBlocksOf(rule).entries(), ({ subscriber, block }) => {
+        const { address, firstPort, lastPort } = block;
+        return `${formatIp(subscriber)} : ${formatIp(address)} . ${firstPort}-${lastPort}`;
+      }),
+    },
+    {
+      kind: "map",
+      name: addressMap(rule),
+      header: ["type ipv4_addr : ipv4_addr", "flags interval"],
+      elements: sharedAddresses(rule),
+    },
+  ]);
 }
 
-export function cgnatSources({ subscribers }: CgnatRule): string {
-  return `ip saddr ${set(subscribers)}`;
+/** Subscribers that follow one another share an address, as many as have blocks there: an element for each address, not for each. */
+function sharedAddresses(rule: CgnatRule): string[] {
+  const groups: { first: IpAddress; last: IpAddress; address: string }[] = [];
+  for (const { subscriber, block } of portBlocksOf(rule).entries()) {
+    const address = formatIp(block.address);
+    const group = groups.at(-1);
+    if (group?.address === address && placesAfter(group.last, subscriber) === 1) group.last = subscriber;
+    else groups.push({ first: subscriber, last: subscriber, address });
+  }
+  return groups.map(({ address, ...subscribers }) => `${formatIpRange(subscribers)} : ${address}`);
 }
 
-export function cgnatVerdict(rule: CgnatRule): string {
-  return `snat ip to ip saddr map @${mapName(rule)}`;
+/** Subscribers leave with the address and the ports of their block. */
+export function cgnatRules(document: ClusterDocument, node: ClusterNode): Rule[] {
+  return document.nat.cgnat.flatMap((rule) =>
+    cgnatTranslations(rule, `oifname "${node.interfaces[rule.out]?.device ?? ""}"`, rule.id),
+  );
 }
 
-function mapName({ id }: CgnatRule): string {
+/** The same on the way back to where the packets came from (nat-hairpin-rules.ts). */
+export function cgnatHairpinRules({ nat }: ClusterDocument, match: string): Rule[] {
+  return nat.cgnat.flatMap((rule) => cgnatTranslations(rule, match, `${rule.id}, hairpin`));
+}
+
+function cgnatTranslations(rule: CgnatRule, where: string, comment: string): Rule[] {
+  const match = `${where} ip saddr ${set(rule.subscribers)}`;
+  return [
+    { match: `${match} ${PORTED}`, verdict: `counter snat ip to ip saddr map @${blockMap(rule)}`, comment },
+    { match, verdict: `counter snat ip to ip saddr map @${addressMap(rule)}`, comment },
+  ];
+}
+
+function blockMap({ id }: CgnatRule): string {
   return `blocks-${id}`;
+}
+
+function addressMap({ id }: CgnatRule): string {
+  return `addresses-${id}`;
 }

@@ -1,5 +1,5 @@
 import type { ClusterDocument, ClusterNode } from "../../contract/cluster-document.ts";
-import { cgnatSources, cgnatVerdict } from "./nat-cgnat-rules.ts";
+import { cgnatHairpinRules } from "./nat-cgnat-rules.ts";
 import { outward } from "./nat-one-to-one-rules.ts";
 import { isFamily, set, withoutContained, withoutWholeLength } from "./nft-words.ts";
 import type { Rule } from "./ruleset.ts";
@@ -25,13 +25,7 @@ export function hairpinRules(document: ClusterDocument, node: ClusterNode): Rule
         comment: `${rule.id}, hairpin`,
       };
     }),
-    ...document.nat.cgnat.map(
-      (rule): Rule => ({
-        match: `${returns} ${cgnatSources(rule)}`,
-        verdict: `counter ${cgnatVerdict(rule)}`,
-        comment: `${rule.id}, hairpin`,
-      }),
-    ),
+    ...cgnatHairpinRules(document, returns),
     ...([4, 6] as const).flatMap((family): Rule[] => {
       const keyword = family === 4 ? "ip" : "ip6";
       const asked = withoutContained([...new Set(outside.filter(isFamily(family)))]);
