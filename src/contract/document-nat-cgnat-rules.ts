@@ -19,7 +19,7 @@ export function checkCgnat(facts: DocumentFacts, nat: NatFacts): Finding[] {
       if (ipFamily(part.value.first) === 6) return [onlyIpv4(formatIpRange(part.value), part.path)];
       return rule.out === undefined ? [] : checkOutside(part, rule.out.value, facts, nat);
     }),
-    ...checkArithmetic(rule),
+    ...checkArithmetic(rule, subscribersOf(nat.cgnat.slice(0, index))),
   ]);
 }
 
@@ -57,15 +57,19 @@ function checkSubscribers(rule: CgnatFacts, earlier: readonly CgnatFacts[]): Fin
   });
 }
 
-/** All subscribers must have a block, and a whole one. */
-function checkArithmetic(rule: CgnatFacts): Finding[] {
+function subscribersOf(rules: readonly CgnatFacts[]): number {
+  return rules.reduce((sum, rule) => sum + (blocksOf(rule)?.subscribers ?? 0), 0);
+}
+
+/** All subscribers must have a block, and a whole one. @param before how many the rules before this one have */
+function checkArithmetic(rule: CgnatFacts, before: number): Finding[] {
   const blocks = blocksOf(rule);
   if (blocks === undefined) return [];
   const { subscribers, addresses, addressesNeeded, blocksPerAddress, portsPerSubscriber } = blocks;
   const firstPort = rule.firstPort?.value ?? 1;
-  if (subscribers > SUBSCRIBERS_MAX) {
-    const message = `${grouped(subscribers)} subscribers are more than a node can load`;
-    const hint = `At most ${grouped(SUBSCRIBERS_MAX)} in one rule: divide them among several clusters.`;
+  if (before + subscribers > SUBSCRIBERS_MAX) {
+    const message = `${grouped(before + subscribers)} subscribers are more than a node can load in good time`;
+    const hint = `At most ${grouped(SUBSCRIBERS_MAX)} in all rules together: divide them among several clusters.`;
     return [{ code: "out-of-range", path: rule.subscribersPath, on: "value", message, hint }];
   }
   if (blocksPerAddress === 0) {

@@ -17,7 +17,7 @@ describe("readDocument, translation", () => {
     assert.ok(document);
     const { forward, oneToOne, cgnat, source } = document.nat;
     assert.deepEqual(forward[0], {
-      ...{ id: "web", protocol: "tcp", address: "192.0.2.1", port: { first: 443, last: 443 } },
+      ...{ id: "web", protocol: "tcp", address: "192.0.2.1", port: "443" },
       ...{ target: "10.1.0.20", targetPort: 8_443, hairpin: true },
     });
     assert.deepEqual(forward[3]?.from, ["198.51.100.0/24"]);
@@ -31,7 +31,7 @@ describe("readDocument, translation", () => {
       },
     ]);
     assert.equal(source[0]?.to, "192.0.2.10-192.0.2.12");
-    assert.deepEqual(source[0]?.ports, { first: 1_024, last: 65_535 });
+    assert.equal(source[0]?.ports, "1024-65535");
     assert.deepEqual(document.groups["gateway"]?.routedNetworks, { wan: ["203.0.113.0/24"] });
     assert.deepEqual(JSON.parse(JSON.stringify(document)), document);
   });

@@ -1,6 +1,7 @@
 import { equalIp, formatIp, type IpAddress, ipFamily, networkContains, validIp } from "../base/ip.ts";
 import { ipAfter, placesAfter, rangeContains } from "../base/ip-range.ts";
 import type { ClusterDocument, ForwardRule } from "./cluster-document.ts";
+import { validPortRange } from "./nat-schema.ts";
 import { portBlocksOf, sourceTarget, validNetwork } from "./nat-targets.ts";
 import type { PortBlock } from "./port-blocks.ts";
 
@@ -28,15 +29,12 @@ export function outsideOwners(
   port: number,
 ): readonly OutsideOwner[] {
   return [
-    ...nat.forward
-      .filter(
-        (rule) =>
-          equalIp(validIp(rule.address), address) && rule.port.first <= port && port <= rule.port.last,
-      )
-      .map((rule): OutsideOwner => {
-        const target = (rule.targetPort ?? rule.port.first) + port - rule.port.first;
-        return { kind: "forward", rule: rule.id, host: rule.target, port: target, protocol: rule.protocol };
-      }),
+    ...nat.forward.flatMap((rule): OutsideOwner[] => {
+      const { first, last } = validPortRange(rule.port);
+      if (!equalIp(validIp(rule.address), address) || port < first || port > last) return [];
+      const target = (rule.targetPort ?? first) + port - first;
+      return [{ kind: "forward", rule: rule.id, host: rule.target, port: target, protocol: rule.protocol }];
+    }),
     ...nat.oneToOne.flatMap(({ id, inside, outside }): OutsideOwner[] => {
       const network = validNetwork(outside);
       if (!networkContains(network, address)) return [];
@@ -53,8 +51,10 @@ export function outsideOwners(
     ...nat.source.flatMap((rule): OutsideOwner[] => {
       const target = sourceTarget(rule);
       const isIn = target.kind === "pool" && target.ranges.some((range) => rangeContains(range, address));
-      const hasPort = rule.ports === undefined || (rule.ports.first <= port && port <= rule.ports.last);
-      return isIn && hasPort ? [{ kind: "shared", rule: rule.id, from: rule.from }] : [];
+      const { first, last } = validPortRange(rule.ports ?? "1-65535");
+      return isIn && first <= port && port <= last
+        ? [{ kind: "shared", rule: rule.id, from: rule.from }]
+        : [];
     }),
   ];
 }

@@ -5,8 +5,8 @@ import { clip, hostAddress, nameOf, network, scalarKinds, translationTarget } fr
 
 /** Address translation in the document: sources, forwards, 1:1, and port blocks for subscribers (CGNAT). */
 
-/** More elements than these make loading slow; see docs/guide/nat.md for what was measured. */
-export const SUBSCRIBERS_MAX = 262_144;
+/** Of one document: more make loading slow (docs/guide/nat.md has what was measured). */
+export const SUBSCRIBERS_MAX = 131_072;
 export const RULES_MAX = 1_024;
 
 const ruleId = nameOf("a rule").meta({ description: "A name for the rule, for messages and counters." });
@@ -54,12 +54,24 @@ export function parsePortRange(value: unknown): PortRange | undefined {
   return first <= last && last <= 65_535 ? { first, last } : undefined;
 }
 
+/** `443`, or `8000-8010`. */
+export function formatPortRange({ first, last }: PortRange): string {
+  return first === last ? String(first) : `${first}-${last}`;
+}
+
+/** The ports of a checked document. */
+export function validPortRange(text: string): PortRange {
+  const range = parsePortRange(text);
+  if (range === undefined) throw new Error(`not ports: ${text}`);
+  return range;
+}
+
 function portRange(description: string, examples: readonly (string | number)[]) {
   const schema = z
     .union([z.number(), z.string()])
     .transform((value, context) => {
       const range = parsePortRange(value);
-      if (range !== undefined) return range;
+      if (range !== undefined) return formatPortRange(range);
       context.issues.push({
         code: "custom",
         message: `"${clip(String(value))}" is neither a port nor a range of ports`,

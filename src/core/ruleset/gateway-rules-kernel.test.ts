@@ -56,7 +56,7 @@ describe("gateway rules in the kernel", () => {
         inside(gateway, "nft", ["-f", "-"], rules);
         inside(gateway, "nft", ["-f", "-"], rules);
         const loaded = inside(gateway, "nft", ["list", "ruleset"]);
-        const count = (text: string) => text.match(/ comment "/g)?.length;
+        const count = (text: string) => text.match(/\S comment "/g)?.length;
         assert.equal(count(loaded), count(rules), "every rule is there, once");
       }
       inside(gateway, "nft", ["-f", "-"], renderGatewayRulesRemoval());
@@ -94,7 +94,7 @@ describe("rules of translation in the kernel", () => {
       const rules = renderGatewayRules(documentOf(text), "gw1");
       inside(gateway, "nft", ["-f", "-"], rules);
       const loaded = inside(gateway, "nft", ["list", "ruleset"]);
-      const count = (one: string) => one.match(/ comment "/g)?.length;
+      const count = (one: string) => one.match(/\S comment "/g)?.length;
       assert.equal(count(loaded), count(rules));
       inside(gateway, "nft", ["flush", "ruleset"]);
       inside(gateway, "nft", ["-f", "-"], loaded);

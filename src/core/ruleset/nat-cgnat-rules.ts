@@ -1,6 +1,7 @@
 import { formatIp, type IpAddress } from "../../base/ip.ts";
 import { formatIpRange, placesAfter } from "../../base/ip-range.ts";
 import type { CgnatRule, ClusterDocument, ClusterNode } from "../../contract/cluster-document.ts";
+import { contentName } from "../../contract/document-revision.ts";
 import { portBlocksOf } from "../../contract/nat-targets.ts";
 import { set } from "./nft-words.ts";
 import type { NamedSet, Rule } from "./ruleset.ts";
@@ -20,7 +21,7 @@ export function cgnatMaps({ nat }: ClusterDocument): NamedSet[] {
     {
       kind: "map",
       name: blockMap(rule),
-      header: ["type ipv4_addr : interval ipv4_addr . inet_service", "flags interval"],
+      header: ["type ipv4_addr : interval ipv4_addr . inet_service", "flags interval", madeOf(rule)],
       elements: Array.from(portBlocksOf(rule).entries(), ({ subscriber, block }) => {
         const { address, firstPort, lastPort } = block;
         return `${formatIp(subscriber)} : ${formatIp(address)} . ${firstPort}-${lastPort}`;
@@ -29,10 +30,18 @@ export function cgnatMaps({ nat }: ClusterDocument): NamedSet[] {
     {
       kind: "map",
       name: addressMap(rule),
-      header: ["type ipv4_addr : ipv4_addr", "flags interval"],
+      header: ["type ipv4_addr : ipv4_addr", "flags interval", madeOf(rule)],
       elements: sharedAddresses(rule),
     },
   ]);
+}
+
+/**
+ * What a map follows from. With other subscribers, addresses or ports most elements are others, and the kernel takes much longer to
+ * delete them one by one than to make the map anew: another comment makes it another map.
+ */
+function madeOf({ subscribers, pool, portsPerSubscriber, firstPort }: CgnatRule): string {
+  return `comment "blocks ${contentName({ subscribers, pool, portsPerSubscriber, firstPort })}"`;
 }
 
 /** Subscribers that follow one another share an address, as many as have blocks there: an element for each address, not for each. */

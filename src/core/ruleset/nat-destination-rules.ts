@@ -1,8 +1,8 @@
 import type { ClusterDocument, ClusterNode, ForwardRule } from "../../contract/cluster-document.ts";
-import type { PortRange } from "../../contract/nat-schema.ts";
+import { type PortRange, validPortRange } from "../../contract/nat-schema.ts";
 import { homeOf } from "../../contract/nat-targets.ts";
 import { inward, onlyHere } from "./nat-one-to-one-rules.ts";
-import { keywordOf, portText, set } from "./nft-words.ts";
+import { keywordOf, set } from "./nft-words.ts";
 import type { Rule } from "./ruleset.ts";
 
 /**
@@ -26,14 +26,15 @@ function forwardRule(rule: ForwardRule, document: ClusterDocument, node: Cluster
   const target = keyword === "ip" ? rule.target : `[${rule.target}]`;
   const ports = targetPorts(rule, header);
   return {
-    match: `${from}${onlyHere(document, rule.address)}${keyword} daddr ${rule.address}${sources}${protocol} ${header} dport ${portText(rule.port)}`,
+    match: `${from}${onlyHere(document, rule.address)}${keyword} daddr ${rule.address}${sources}${protocol} ${header} dport ${rule.port}`,
     verdict: `counter dnat ${keyword} to ${ports === "" ? rule.target : `${target}:${ports}`}`,
     comment: rule.id,
   };
 }
 
 /** Empty where ports stay as they are. The kernel would choose any free port of a range, so each is mapped to its own. */
-function targetPorts({ port, targetPort }: ForwardRule, header: string): string {
+function targetPorts({ port: text, targetPort }: ForwardRule, header: string): string {
+  const port = validPortRange(text);
   if (targetPort === undefined || targetPort === port.first) return "";
   if (port.first === port.last) return String(targetPort);
   return `${header} dport map { ${shifted(port, targetPort).join(", ")} }`;

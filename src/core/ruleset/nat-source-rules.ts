@@ -1,7 +1,7 @@
 import { formatIpRange, type IpRange, rangeSize } from "../../base/ip-range.ts";
 import type { ClusterDocument, ClusterNode, SourceRule } from "../../contract/cluster-document.ts";
 import { type SourceTarget, sourceTarget } from "../../contract/nat-targets.ts";
-import { isFamily, portText, set, withoutContained } from "./nft-words.ts";
+import { isFamily, set, withoutContained } from "./nft-words.ts";
 import type { Rule } from "./ruleset.ts";
 
 /** Every node must send a source to the same part of a pool, so the hash must be the same everywhere: "toch". */
@@ -51,7 +51,7 @@ function translations(rule: SourceRule, sources: readonly string[], keyword: "ip
     if (rule.ports === undefined) return [plain];
     // Only what has ports can be given some of a range; what has none goes as it is.
     const ported = `${only} meta l4proto { tcp, udp, sctp, dccp, udplite }`;
-    return [{ only: ported, verdict: `${verdict(`:${portText(rule.ports)}`)}${flags}` }, plain];
+    return [{ only: ported, verdict: `${verdict(`:${rule.ports}`)}${flags}` }, plain];
   });
 }
 

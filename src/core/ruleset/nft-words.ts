@@ -1,5 +1,4 @@
 import { type IpFamily, ipFamily, networkContains, parseIp, parseNetwork } from "../../base/ip.ts";
-import type { PortRange } from "../../contract/nat-schema.ts";
 
 // Words of nft(8) that rules of every kind are made of.
 
@@ -19,10 +18,6 @@ export function isFamily(family: IpFamily): (text: string) => boolean {
 /** `ip` or `ip6`, by the family of an address or a network. */
 export function keywordOf(text: string): "ip" | "ip6" {
   return isFamily(4)(text) ? "ip" : "ip6";
-}
-
-export function portText({ first, last }: PortRange): string {
-  return first === last ? String(first) : `${first}-${last}`;
 }
 
 /** A network of one address is written as that. */
