@@ -87,6 +87,25 @@ describe("rules of translation", () => {
     );
   });
 
+  it("make the maps of subscribers anew where they follow from something else, and leave them alone otherwise", () => {
+    const maps = (text: string) =>
+      (gatewayRuleset(documentOf(text), "gw1").tables[0]?.sets ?? [])
+        .filter(({ kind }) => kind === "map")
+        .map(({ name, header }) => `${name} ${header.at(-1)}`);
+    const before = maps(goodNatDocument);
+    assert.deepEqual(
+      before.map((text) => text.replace(/[0-9a-f]{16}/, "HASH")),
+      ["blocks-homes", "addresses-homes"].map((name) => `${name} comment "blocks HASH"`),
+    );
+    assert.deepEqual(maps(goodNatDocument.replace("port: 443,", "port: 444,")), before);
+    for (const [from, to] of [
+      ["portsPerSubscriber: 4032", "portsPerSubscriber: 4000"],
+      ["203.0.113.0-203.0.113.63", "203.0.113.1-203.0.113.64"],
+      ["100.64.0.0/22", "100.64.4.0/22"],
+    ] as const)
+      for (const map of maps(goodNatDocument.replace(from, to))) assert.ok(!before.includes(map), map);
+  });
+
   it("leave addresses of a group to the node that holds them, where there are several groups", () => {
     const two = goodNatDocument.replace(
       "    routedNetworks:",
