@@ -11,6 +11,7 @@ import { type ExitStatus, exitStatus, exitStatusOf } from "./exit-status.ts";
 import { failoverCommand } from "./failover-program.ts";
 import { importCommand } from "./import-program.ts";
 import { keysCommand } from "./keys-program.ts";
+import { natCommand } from "./nat-program.ts";
 import { nodeCommand } from "./node-program.ts";
 import { problemText } from "./problem-text.ts";
 import { paperOf } from "./terminal.ts";
@@ -106,6 +107,7 @@ Examples:
   tocha config apply -m "guests may print" change the running cluster
   tocha switchover --reason "new kernel"   hand over before maintenance
   tocha node standby gw1 --reason "repair" set a node aside
+  tocha nat who 203.0.113.7 5200           whose were this address and port?
   tocha lab up                             try all of it on this machine alone
 
 Exit status: 0 all is well; 1 the cluster is degraded or refused the request; 2 the command line, the
@@ -125,6 +127,7 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
     nodeCommand(),
     doctorCommand(),
     supportBundleCommand(),
+    natCommand(),
     keysCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));

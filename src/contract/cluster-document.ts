@@ -8,11 +8,10 @@ import {
   gitRemote,
   interfaceAddress,
   nameOf,
-  network,
   optionalDuration,
-  translationTarget,
 } from "./document-scalars.ts";
 import { routerAdvertisements, unicastPeers } from "./group-router-schema.ts";
+import { nat, routedNetworks } from "./nat-schema.ts";
 
 /**
  * The cluster document: the one source for its TypeScript type, its validation, and its JSON Schema
@@ -103,6 +102,7 @@ const group = z
     }),
     unicastPeers,
     routerAdvertisements,
+    routedNetworks,
     checks: z.record(nameOf("a check"), groupCheck).default({}).meta({
       description: "What every node checks, by name: it lowers the rank of a node on which it fails.",
     }),
@@ -123,35 +123,6 @@ const group = z
     preemptDelayMs: preemptDelay,
   }))
   .meta({ description: "Virtual addresses that move together." });
-
-const sourceRule = z
-  .strictObject({
-    id: nameOf("a rule").meta({ description: "A name for the rule, for messages and counters." }),
-    from: z
-      .union([network.transform((one) => [one]), z.array(network).min(1).max(256)])
-      .meta({ description: "The network, or a list of networks, that is translated." }),
-    out: nameOf("an interface").meta({ description: "The interface that the packets leave by." }),
-    to: translationTarget,
-  })
-  .meta({ description: "One source translation." });
-
-const nat = z
-  .strictObject({
-    source: z
-      .array(sourceRule)
-      .max(1024)
-      .default([])
-      .meta({ description: "Source translations. The first that matches counts." }),
-    helpers: z
-      .array(z.enum(["ftp", "tftp", "sip", "pptp", "irc", "h323"]))
-      .max(6)
-      .default([])
-      .meta({
-        description:
-          "Protocols that open further connections, which the kernel reads of in their payload: watched on their usual ports. Default none.",
-      }),
-  })
-  .meta({ description: "Address translation." });
 
 const replication = z
   .strictObject({
@@ -280,6 +251,9 @@ export type ClusterNode = ClusterDocument["nodes"][string];
 export type ClusterGroup = ClusterDocument["groups"][string];
 export type GroupCheck = ClusterGroup["checks"][string];
 export type SourceRule = ClusterDocument["nat"]["source"][number];
+export type ForwardRule = ClusterDocument["nat"]["forward"][number];
+export type OneToOneRule = ClusterDocument["nat"]["oneToOne"][number];
+export type CgnatRule = ClusterDocument["nat"]["cgnat"][number];
 
 /** So many failover groups fit into the set of groups that the nodes tell each other: one byte, one bit each. */
 export const GROUPS_MAX = 8;

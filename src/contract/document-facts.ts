@@ -139,7 +139,8 @@ export function documentFacts(root: unknown): DocumentFacts {
   };
 }
 
-interface Entry {
+/** A value in a map or a list, with its place. */
+export interface Entry {
   readonly key: string;
   readonly value: unknown;
   readonly path: DocumentPath;
@@ -243,15 +244,19 @@ function sourceRuleFacts({ value, path }: Entry): SourceRuleFacts {
   };
 }
 
-type Parse = (text: string) => IpNetwork | undefined;
+export type Parse = (text: string) => IpNetwork | undefined;
 
-function addressList(value: unknown, path: DocumentPath, parse: Parse = parseInterfaceAddress): AddressList {
+export function addressList(
+  value: unknown,
+  path: DocumentPath,
+  parse: Parse = parseInterfaceAddress,
+): AddressList {
   const given = Array.isArray(value) ? value : [];
   const parsed = given.flatMap((item, index) => networkFact(item, [...path, index], parse));
   return { items: parsed, complete: Array.isArray(value) && parsed.length === given.length };
 }
 
-function networkFact(value: unknown, path: DocumentPath, parse: Parse): Fact<IpNetwork>[] {
+export function networkFact(value: unknown, path: DocumentPath, parse: Parse): Fact<IpNetwork>[] {
   const parsed = typeof value === "string" ? parse(value) : undefined;
   return parsed === undefined ? [] : [{ value: parsed, path }];
 }
@@ -264,21 +269,21 @@ function durationFact(value: unknown, key: string, path: DocumentPath, byDefault
   return { value: durationMs ?? Number.NaN, path: given === undefined ? path : [...path, key] };
 }
 
-function textFact(value: unknown, path: DocumentPath): Fact<string> | undefined {
+export function textFact(value: unknown, path: DocumentPath): Fact<string> | undefined {
   return typeof value === "string" ? { value, path } : undefined;
 }
 
-function numberFact(value: unknown, path: DocumentPath): Fact<number> | undefined {
+export function numberFact(value: unknown, path: DocumentPath): Fact<number> | undefined {
   return typeof value === "number" ? { value, path } : undefined;
 }
 
-function entries(root: unknown, below: readonly string[], base: DocumentPath = []): Entry[] {
+export function entries(root: unknown, below: readonly string[], base: DocumentPath = []): Entry[] {
   const map = below.reduce(child, root);
   if (!isMap(map)) return [];
   return Object.entries(map).map(([key, value]) => ({ key, value, path: [...base, ...below, key] }));
 }
 
-function items(root: unknown, below: readonly string[], base: DocumentPath = []): Entry[] {
+export function items(root: unknown, below: readonly string[], base: DocumentPath = []): Entry[] {
   const list = below.reduce(child, root);
   if (!Array.isArray(list)) return [];
   return list.map((value: unknown, index) => ({
@@ -288,7 +293,7 @@ function items(root: unknown, below: readonly string[], base: DocumentPath = [])
   }));
 }
 
-function child(value: unknown, key: string): unknown {
+export function child(value: unknown, key: string): unknown {
   return isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 

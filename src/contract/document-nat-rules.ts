@@ -1,26 +1,39 @@
 import {
-  formatIp,
   formatNetwork,
   type IpNetwork,
   ipFamily,
   networkBase,
   networkContains,
-  parseIp,
   parseNetwork,
 } from "../base/ip.ts";
-import { closestName } from "./closest-name.ts";
+import { formatIpRange } from "../base/ip-range.ts";
 import type { DocumentFacts, Fact, SourceRuleFacts } from "./document-facts.ts";
-import { overlaps } from "./document-node-rules.ts";
+import { checkOut, checkOutside, checkRouted, routedOnLink } from "./document-nat-address-rules.ts";
+import { checkCgnat } from "./document-nat-cgnat-rules.ts";
+import type { NatFacts, PoolRuleFacts, RuleFacts } from "./document-nat-facts.ts";
+import { checkForwards, forwardNotices } from "./document-nat-forward-rules.ts";
+import { checkOneToOne } from "./document-nat-one-to-one-rules.ts";
+import { checkParts, checkPools, coveredNotices } from "./document-nat-pool-rules.ts";
 import { clip } from "./document-scalars.ts";
 import type { Finding } from "./finding.ts";
 
-/** What must hold for the source translations. */
-export function checkNat(facts: DocumentFacts): Finding[] {
+/** What must hold for translation. */
+export function checkNat(facts: DocumentFacts, nat: NatFacts): Finding[] {
+  const { sources, forwards, oneToOne, cgnat } = nat;
   return [
-    ...checkIds(facts.sourceRules),
-    ...checkOut(facts),
-    ...checkOverlaps(facts.sourceRules),
-    ...facts.sourceRules.flatMap((rule) => checkTarget(rule, facts)),
+    ...checkIds([...sources, ...forwards, ...oneToOne, ...cgnat]),
+    ...checkOut(
+      [...sources, ...oneToOne, ...cgnat].map(({ out }) => out),
+      facts,
+    ),
+    ...checkRouted(facts, nat),
+    ...checkOverlaps(sources),
+    ...facts.sourceRules.flatMap((rule) => checkPrefix(rule, facts)),
+    ...sources.flatMap((rule) => checkPool(rule, facts, nat)),
+    ...checkForwards(facts, nat),
+    ...checkOneToOne(facts, nat),
+    ...checkCgnat(facts, nat),
+    ...checkPools(nat),
   ];
 }
 
@@ -28,8 +41,8 @@ export function checkNat(facts: DocumentFacts): Finding[] {
  * Masquerade translates to the node's own address, which stays behind when the node dies: a connection cannot
  * go on from another node.
  */
-export function natNotices(facts: DocumentFacts): Finding[] {
-  return facts.sourceRules.flatMap(({ to, id }): Finding[] =>
+export function natNotices(facts: DocumentFacts, nat: NatFacts): Finding[] {
+  const masquerades = facts.sourceRules.flatMap(({ to, id }): Finding[] =>
     to?.value === "masquerade"
       ? [
           {
@@ -42,9 +55,11 @@ export function natNotices(facts: DocumentFacts): Finding[] {
         ]
       : [],
   );
+  return [...masquerades, ...forwardNotices(facts, nat), ...coveredNotices(nat)];
 }
 
-function checkIds(rules: readonly SourceRuleFacts[]): Finding[] {
+/** One name, one rule: counters and messages tell them apart by it. */
+function checkIds(rules: readonly RuleFacts[]): Finding[] {
   const seen = new Set<string>();
   return rules.flatMap(({ id }): Finding[] => {
     if (id === undefined || !seen.has(id.value)) {
@@ -58,36 +73,8 @@ function checkIds(rules: readonly SourceRuleFacts[]): Finding[] {
   });
 }
 
-function checkOut({ nodes, sourceRules, syncInterface }: DocumentFacts): Finding[] {
-  const roles = new Set(nodes.flatMap((node) => node.interfaces.map((one) => one.role)));
-  const known = nodes.length > 0 && nodes.every((node) => node.interfacesPath !== undefined);
-  return sourceRules.flatMap(({ out }): Finding[] => {
-    if (out === undefined || !known) return [];
-    const { value, path } = out;
-    if (!roles.has(value)) {
-      const meant = closestName(value, roles);
-      const hint =
-        meant === undefined ? `Interfaces: ${[...roles].map(clip).join(", ")}.` : `Did you mean "${meant}"?`;
-      return [
-        {
-          code: "unknown-interface",
-          path,
-          on: "value",
-          message: `no node has an interface "${clip(value)}"`,
-          hint,
-        },
-      ];
-    }
-    if (value !== syncInterface?.value) return [];
-    const message = `"${value}" is the interface between the nodes: nothing is translated there`;
-    return [
-      { code: "bad-nat-target", path, on: "value", message, hint: "Name the interface that leads outside." },
-    ];
-  });
-}
-
 /** Rules are tried in order. A later, wider rule is fine; one that lies within an earlier one never matches. */
-function checkOverlaps(rules: readonly SourceRuleFacts[]): Finding[] {
+function checkOverlaps(rules: readonly PoolRuleFacts[]): Finding[] {
   const seen: { out: string; network: IpNetwork; id: string }[] = [];
   const findings: Finding[] = [];
   for (const { id, out, from } of rules) {
@@ -113,58 +100,59 @@ function within(outer: IpNetwork, inner: IpNetwork): boolean {
   return outer.prefixLength <= inner.prefixLength && networkContains(outer, inner.address);
 }
 
-function checkTarget(rule: SourceRuleFacts, facts: DocumentFacts): Finding[] {
-  const { to, from } = rule;
-  if (to === undefined || to.value === "masquerade") return [];
-  const target = parseNetwork(to.value);
-  if (target === undefined) return [];
-  const family = ipFamily(target.address);
-  const strange = from.items.filter((fact) => ipFamily(fact.value.address) !== family);
-  if (strange[0] !== undefined) {
-    return [
-      {
-        code: "family-mismatch",
-        path: to.path,
-        on: "value",
-        message: `${formatNetwork(strange[0].value)} cannot be translated to ${clip(to.value)}: one is IPv4, the other IPv6`,
-        hint: `Name an IPv${family === 4 ? 6 : 4} address, or make a rule of its own for each family.`,
-      },
-    ];
+/** A rule that translates to addresses. */
+function checkPool(rule: PoolRuleFacts, facts: DocumentFacts, nat: NatFacts): Finding[] {
+  const findings = checkParts(rule.pool);
+  for (const part of rule.pool) {
+    const text = formatIpRange(part.value);
+    const mixed = familyMismatch(rule, ipFamily(part.value.first), text, part.path);
+    if (mixed.length > 0) {
+      findings.push(...mixed);
+      continue;
+    }
+    if (rule.out !== undefined) findings.push(...checkOutside(part, rule.out.value, facts, nat));
   }
-  return to.value.includes("/") ? checkPrefix(to, target, rule, facts) : checkAddress(to, rule, facts);
+  if (rule.isPrefix && rule.ports !== undefined) {
+    const message = "a translation of prefixes leaves all ports as they are";
+    const hint = "Take `ports` away, or translate to addresses.";
+    findings.push({ code: "bad-ports", path: rule.ports.path, on: "value", message, hint });
+  }
+  return findings;
 }
 
-function checkAddress(
-  to: Fact<string>,
-  { out }: SourceRuleFacts,
-  { groups, nodes }: DocumentFacts,
+function familyMismatch(
+  { from }: Pick<PoolRuleFacts, "from">,
+  family: 4 | 6,
+  text: string,
+  path: Finding["path"],
 ): Finding[] {
-  const address = parseIp(to.value);
-  if (out === undefined || address === undefined || groups.length === 0) return [];
-  const lists = groups.flatMap((group) => group.addresses.filter((one) => one.role === out.value));
-  const virtual = lists.flatMap(({ list }) => list.items.map((fact) => formatIp(fact.value.address)));
-  if (virtual.includes(formatIp(address)) || lists.some(({ list }) => !list.complete)) return [];
-  if (!nodes.some((node) => node.interfaces.some((one) => one.role === out.value))) return [];
+  const strange = from.items.find((fact) => ipFamily(fact.value.address) !== family);
+  if (strange === undefined) return [];
   return [
     {
-      code: "unknown-nat-address",
-      path: to.path,
+      code: "family-mismatch",
+      path,
       on: "value",
-      message: `${formatIp(address)} is not a virtual address of "${clip(out.value)}"`,
-      hint:
-        virtual.length > 0
-          ? `Virtual addresses there: ${virtual.join(", ")}. Others do not move when a node dies.`
-          : `Add it to the virtual addresses of "${clip(out.value)}" in the group, so that it moves when a node dies.`,
+      message: `${formatNetwork(strange.value)} cannot be translated to ${clip(text)}: one is IPv4, the other IPv6`,
+      hint: `Name an IPv${family === 4 ? 6 : 4} address, or make a rule of its own for each family.`,
     },
   ];
 }
 
 /** IPv6 prefix translation (in the manner of RFC 6296, but kept in the connection table). */
-function checkPrefix(
+function checkPrefix(rule: SourceRuleFacts, facts: DocumentFacts): Finding[] {
+  const { to } = rule;
+  const target = to?.value.includes("/") ? parseNetwork(to.value) : undefined;
+  if (to === undefined || target === undefined) return [];
+  const mixed = familyMismatch(rule, ipFamily(target.address), to.value, to.path);
+  return mixed.length > 0 ? mixed : checkPrefixTarget(to, target, rule, facts);
+}
+
+function checkPrefixTarget(
   to: Fact<string>,
   target: IpNetwork,
   rule: SourceRuleFacts,
-  { nodes }: DocumentFacts,
+  facts: DocumentFacts,
 ): Finding[] {
   const bad = (message: string, hint: string): Finding[] => [
     { code: "bad-nat-target", path: to.path, on: "value", message, hint },
@@ -172,7 +160,7 @@ function checkPrefix(
   if (target.address.length === 4) {
     return bad(
       "only IPv6 networks can be translated to a prefix",
-      "Name one of the virtual addresses of `out`.",
+      "Name one of the virtual addresses of `out`, or a pool of them with its first and last address.",
     );
   }
   const unequal = rule.from.items.find((fact) => fact.value.prefixLength !== target.prefixLength);
@@ -193,17 +181,5 @@ function checkPrefix(
       "Make a rule with a prefix of its own for each network.",
     );
   }
-  const onLink = nodes.flatMap((node) =>
-    node.interfaces.flatMap((one) => one.addresses.items.filter((fact) => overlaps(fact.value, target))),
-  );
-  if (onLink[0] === undefined) return [];
-  return [
-    {
-      code: "prefix-on-link",
-      path: to.path,
-      on: "value",
-      message: `${formatNetwork(target)} overlaps the network of ${formatNetwork(onLink[0].value)}: neighbours would look for its addresses on the link, where nobody answers`,
-      hint: "Use a prefix that is routed to a virtual address of this cluster.",
-    },
-  ];
+  return routedOnLink({ value: target, path: to.path }, facts);
 }

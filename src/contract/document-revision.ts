@@ -6,7 +6,12 @@ import type { ClusterDocument } from "./cluster-document.ts";
  * channels that carry it are authenticated.
  */
 export function documentRevision(document: ClusterDocument): string {
-  const bytes = new TextEncoder().encode(canonicalJson(document));
+  return contentName(document);
+}
+
+/** The same of a part of a document, or of any plain value. */
+export function contentName(value: unknown): string {
+  const bytes = new TextEncoder().encode(canonicalJson(value));
   // FNV-1a, 64 bits (draft-eastlake-fnv: offset basis and prime).
   let hash = 0xcbf29ce484222325n;
   for (const byte of bytes) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);

@@ -10,6 +10,7 @@ import {
   parseIp,
   parseNetwork,
 } from "../base/ip.ts";
+import { formatIpRange, parseIpRange } from "../base/ip-range.ts";
 import type { ProblemCode } from "./problem-codes.ts";
 
 /**
@@ -18,7 +19,7 @@ import type { ProblemCode } from "./problem-codes.ts";
  */
 
 /** What a text stands for, where a wrong type deserves a better answer than "not a text". */
-export type ScalarKind = "duration" | "address" | "network" | "name";
+export type ScalarKind = "duration" | "address" | "network" | "networks" | "pool" | "ports" | "name";
 export const scalarKinds = z.registry<{ kind: ScalarKind }>();
 
 /** Goes into the issue of a check of ours and comes out as the problem. */
@@ -196,16 +197,18 @@ export const network = z
   .meta({ description: "A network.", examples: ["10.1.0.0/24", "fd00:1::/64"] });
 scalarKinds.add(network, { kind: "network" });
 
-/** What a rule translates to: an address, a prefix, or the word masquerade. */
+/** What a rule translates to: an address, addresses from one to another, a prefix, or the word masquerade. */
 export const translationTarget = z
   .string()
   .transform((text, context) => {
     if (text === "masquerade") return text;
+    const range = text.includes("-") ? parseIpRange(text) : undefined;
+    if (range !== undefined) return formatIpRange(range);
     const parsed = parseNetwork(text);
     if (parsed === undefined) {
       return refuse(context, `"${clip(text)}" is not something to translate to`, {
         code: "bad-nat-target",
-        hint: "Write one of the virtual addresses of `out` (192.0.2.1), an IPv6 prefix (2001:db8:1::/64), or masquerade.",
+        hint: "Write one of the virtual addresses of `out` (192.0.2.1), a pool of them (192.0.2.10-192.0.2.20), an IPv6 prefix (2001:db8:1::/64), or masquerade.",
       });
     }
     if (!text.includes("/")) return formatIp(parsed.address);
@@ -219,8 +222,9 @@ export const translationTarget = z
     return base;
   })
   .meta({
-    description: "A virtual address of `out`; an IPv6 prefix as long as that of `from`; or `masquerade`.",
-    examples: ["192.0.2.1", "2001:db8:1::/64", "masquerade"],
+    description:
+      "A virtual address of `out`, or two with a hyphen; an IPv6 prefix as long as that of `from`; or `masquerade`.",
+    examples: ["192.0.2.1", "192.0.2.10-192.0.2.20", "2001:db8:1::/64", "masquerade"],
   });
 scalarKinds.add(translationTarget, { kind: "address" });
 

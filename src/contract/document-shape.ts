@@ -41,13 +41,13 @@ function findingsOf(issue: Issue, prefix: DocumentPath, root: unknown): Finding[
         .flatMap((inner) => findingsOf(inner, path, root))
         .map((one) => ({ ...one, on: "key" }));
     case "invalid_union": {
-      // A network or a list of networks: only the branch of the kind that was written is of interest.
+      // One or a list of them: only the branch of the kind that was written is of interest.
       const branch = issue.errors.find(
         (errors) => !errors.some((error) => error.code === "invalid_type" && error.path.length === 0),
       );
       if (branch !== undefined) return branch.flatMap((inner) => findingsOf(inner, path, root));
       return [
-        given === undefined ? missingKey(path) : wrongType(path, given, "a network or a list of networks"),
+        given === undefined ? missingKey(path) : wrongType(path, given, kindWords(path, "of another kind")),
       ];
     }
     case "invalid_type":
@@ -158,6 +158,9 @@ function kindWords(path: DocumentPath, expected: string): string {
   if (kind === "duration") return "a duration, such as 100ms";
   if (kind === "address") return "an address";
   if (kind === "network") return "a network";
+  if (kind === "networks") return "a network or a list of networks";
+  if (kind === "pool") return "an address, a range of addresses, or a list of such";
+  if (kind === "ports") return "a port or a range of ports";
   const words: Record<string, string> = {
     string: "a text",
     number: "a number",
@@ -204,14 +207,14 @@ function rawSchemaAt(path: DocumentPath): z.core.$ZodType | undefined {
     if (bare instanceof z.ZodObject) schema = bare.shape[String(step)];
     else if (bare instanceof z.ZodRecord) schema = bare.valueType;
     else if (bare instanceof z.ZodArray) schema = bare.element;
-    else if (bare instanceof z.ZodUnion) schema = network(bare);
+    else if (bare instanceof z.ZodUnion) schema = itemsOf(bare);
     else return undefined;
   }
   return schema;
 }
 
-/** The items of the only union, `from`: a network, or a list of them. */
-function network(union: z.ZodUnion): z.core.$ZodType | undefined {
+/** The items of a union that is one or a list of them. */
+function itemsOf(union: z.ZodUnion): z.core.$ZodType | undefined {
   return union.options.flatMap((option) => (option instanceof z.ZodArray ? [option.element] : [])).at(0);
 }
 

@@ -60,6 +60,12 @@ export const problemCodes = {
   "bad-nat-target": "A rule translates to something that cannot be translated to.",
   "overlapping-sources": "A rule never matches because an earlier one matches first.",
   "prefix-on-link": "A prefix for translation lies on the link itself, where nobody would answer for it.",
+  "bad-pool": "A text is no address, range of addresses or network to translate to.",
+  "bad-ports": "A text is no port or range of ports, or the ports do not fit where they stand.",
+  "overlapping-pools": "Addresses and ports that must be one rule's are used by another one as well.",
+  "pool-too-small": "A pool has too few addresses for the port blocks of all subscribers.",
+  "duplicate-forward": "Two port forwards are for the same address, port and sources.",
+  "forward-in-pool": "A port forward takes ports that belong to subscribers.",
   // Between the nodes.
   "sync-interface-virtual": "The interface between the nodes carries virtual addresses.",
   "sync-network-mismatch": "The nodes cannot reach each other on the interface between them.",
@@ -70,6 +76,8 @@ export const problemCodes = {
   "duplicate-port": "Two services use the same port.",
   // Good to know: the document is valid.
   "masquerade-not-kept": "Connections behind a masquerade rule do not survive a takeover.",
+  "rule-never-matches": "A rule never matches, because one that comes before it does.",
+  "unknown-inside-host": "The target of a port forward lies in no network that the document names.",
   // Plans: between two documents that are each valid.
   "plan-removes-active": "A change would remove a node that is active.",
   "plan-cuts-sync": "A change would move all nodes away at once from where they speak to each other.",

@@ -32,7 +32,7 @@ describe("readDocument, a good document", () => {
       .replace(/(pulses|control|keys): .*\n/g, "");
     const { document, problems } = readDocument(short, "cluster.yaml");
     assert.deepEqual(problems, []);
-    assert.deepEqual(document?.nat, { source: [], helpers: [] });
+    assert.deepEqual(document?.nat, { source: [], forward: [], oneToOne: [], cgnat: [], helpers: [] });
     assert.deepEqual(document?.replication, {
       ...{ interface: "sync", port: 7844, refreshMs: 60_000 },
       ...{ shortExchanges: false, marks: false },

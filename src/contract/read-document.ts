@@ -3,6 +3,7 @@ import type { ClusterDocument } from "./cluster-document.ts";
 import { checkChecks } from "./document-check-rules.ts";
 import { documentFacts } from "./document-facts.ts";
 import { checkGroup } from "./document-group-rules.ts";
+import { natFacts } from "./document-nat-facts.ts";
 import { checkNat, natNotices } from "./document-nat-rules.ts";
 import { checkNodes } from "./document-node-rules.ts";
 import { checkShape } from "./document-shape.ts";
@@ -51,16 +52,17 @@ export function readDocument(text: string, file: string): ValidDocument | Invali
   }
   const shape = checkShape(yaml.value);
   const facts = documentFacts(yaml.value);
+  const nat = natFacts(yaml.value);
   const findings = [
     ...shape.findings,
     ...checkNodes(facts),
     ...checkGroup(facts),
     ...checkChecks(facts),
-    ...checkNat(facts),
+    ...checkNat(facts, nat),
   ];
   const problems = [...faults, ...findings.map((finding) => locate(finding, yaml, file))];
   if (shape.document === undefined || problems.length > 0) return invalid(problems);
-  const notices = natNotices(facts).map((finding) => locate(finding, yaml, file));
+  const notices = natNotices(facts, nat).map((finding) => locate(finding, yaml, file));
   return { document: shape.document, problems: [], notices };
 }
 

@@ -90,12 +90,15 @@ describe("FirstPacketSocket", () => {
       { address: validIp("10.1.0.0"), prefixLength: 22 },
       { address: validIp("fd00:1::"), prefixLength: 63 },
     ];
-    const socket = new FirstPacketSocket("near", { local, translated, destinations });
+    const routed = [{ address: validIp("198.51.100.64"), prefixLength: 26 }];
+    const socket = new FirstPacketSocket("near", { local, translated, destinations, routed });
     const cases: readonly [boolean, string, string][] = [
       [true, "203.0.113.9", "10.1.3.255"],
       [false, "203.0.113.9", "10.1.4.0"],
       [true, "192.0.2.1", "203.0.113.9"],
       [true, "2001:db8:9::9", "fd00:1:0:1::1"],
+      [true, "198.51.100.127", "203.0.113.9"],
+      [false, "198.51.100.128", "203.0.113.9"],
       [false, "2001:db8:9::9", "fd00:1:0:2::1"],
       [false, "10.1.0.1", "10.1.0.10"],
     ];

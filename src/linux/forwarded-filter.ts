@@ -39,6 +39,8 @@ export interface ForwardedFilterOptions {
   readonly local: readonly IpAddress[];
   /** Addresses that sources are translated to; of these only ICMP may be the node's own. */
   readonly translated: readonly IpAddress[];
+  /** Networks that sources are translated to, and that no node has an address of; none when undefined. */
+  readonly routed?: readonly IpNetwork[];
   /** Only what goes to these networks, or comes from a translated address; everything when undefined. */
   readonly destinations?: readonly IpNetwork[] | undefined;
 }
@@ -61,7 +63,8 @@ export function forwardedFilter(options: ForwardedFilterOptions): Uint8Array {
   ]);
 }
 
-function family(version: 4 | 6, { local, translated, destinations }: ForwardedFilterOptions): Instruction[] {
+function family(version: 4 | 6, options: ForwardedFilterOptions): Instruction[] {
+  const { local, translated, routed = [], destinations } = options;
   const layout = layouts[version];
   const isOurs = (address: IpAddress) => address.length === (version === 4 ? 4 : 16);
   const notIcmp: Instruction[] = [
@@ -75,6 +78,9 @@ function family(version: 4 | 6, { local, translated, destinations }: ForwardedFi
     ...translated
       .filter(isOurs)
       .flatMap((one) => ifEqual(layout.source, one, 8 * one.length, [...notIcmp, ACCEPT])),
+    ...routed
+      .filter(({ address }) => isOurs(address))
+      .flatMap(({ address, prefixLength }) => ifEqual(layout.source, address, prefixLength, [ACCEPT])),
     ...(destinations ?? [])
       .filter(({ address }) => isOurs(address))
       .flatMap(({ address, prefixLength }) => ifEqual(layout.destination, address, prefixLength, [ACCEPT])),

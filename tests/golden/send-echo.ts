@@ -1,17 +1,16 @@
-// Sends one ICMP or ICMPv6 echo request through a raw socket and waits for the answer: send-echo.ts ADDRESS ID
+// Sends one ICMP or ICMPv6 echo request through a raw socket and waits for the answer: send-echo.ts ADDRESS ID [LOCAL_ADDRESS]
 import { ipFamily, validIp } from "../../src/base/ip.ts";
-import { closeFd, openSocket, receiveFrom, sendTo } from "../../src/linux/libc.ts";
+import { bindSocket, closeFd, openSocket, receiveFrom, sendTo } from "../../src/linux/libc.ts";
 import { PollSet } from "../../src/linux/poll.ts";
 import { internetChecksum } from "../../src/wire/internet-checksum.ts";
 
-const [addressText = "", idText = ""] = process.argv.slice(2);
+const [addressText = "", idText = "", localText] = process.argv.slice(2);
 const address = validIp(addressText);
 const v4 = ipFamily(address) === 4;
 const SOCK_RAW = 3;
 const fd = openSocket(v4 ? 2 : 10, SOCK_RAW, v4 ? 1 : 58);
-const to = new Uint8Array(v4 ? 16 : 28); // struct sockaddr_in, sockaddr_in6
-to[0] = v4 ? 2 : 10;
-to.set(address, v4 ? 4 : 8);
+const to = socketAddress(address);
+if (localText !== undefined) bindSocket(fd, socketAddress(validIp(localText)));
 const echo = new Uint8Array(16); // type, code, checksum, id, sequence, data (RFC 792, RFC 4443 4.1)
 const view = new DataView(echo.buffer);
 view.setUint8(0, v4 ? 8 : 128);
@@ -31,3 +30,11 @@ for (let tries = 0; tries < 20; tries++) {
 }
 closeFd(fd);
 throw new Error(`no echo from ${addressText}`);
+
+/** struct sockaddr_in, sockaddr_in6 */
+function socketAddress(ip: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(v4 ? 16 : 28);
+  bytes[0] = v4 ? 2 : 10;
+  bytes.set(ip, v4 ? 4 : 8);
+  return bytes;
+}

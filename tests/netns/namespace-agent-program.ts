@@ -43,16 +43,18 @@ function carryOut(command: AgentCommand): Promise<AgentAnswer> {
   }
 }
 
-async function serve({ port }: Command<"serve">): Promise<AgentAnswers["serve"]> {
+async function serve({ port, ports = false }: Command<"serve">): Promise<AgentAnswers["serve"]> {
+  const seen = (address: string | undefined, from: number | undefined) =>
+    ports ? `${plain(address)} ${from}` : plain(address);
   const server = createServer((socket) => {
-    socket.on("data", () => socket.write(plain(socket.remoteAddress)));
+    socket.on("data", () => socket.write(seen(socket.remoteAddress, socket.remotePort)));
     socket.on("error", () => socket.destroy());
   });
   await new Promise<void>((done) => server.listen(port, "::", done));
   // One for each family: an answer then leaves from the address that was asked.
   for (const type of ["udp4", "udp6"] as const) {
     const socket = createSocket({ type, ipv6Only: type === "udp6" });
-    socket.on("message", (_, from) => socket.send(plain(from.address), from.port, from.address));
+    socket.on("message", (_, from) => socket.send(seen(from.address, from.port), from.port, from.address));
     await new Promise<void>((done) => socket.bind(port, done));
   }
   return { listening: true };

@@ -1,7 +1,7 @@
 /** What the program in a namespace is asked to do, and what it answers. Frames and bytes travel as hexadecimal text. */
 export type AgentCommand =
-  /** Answers every TCP connection's first bytes and every datagram with the sender's address as it arrived here. */
-  | { readonly do: "serve"; readonly port: number }
+  /** Answers every TCP connection's first bytes and every datagram with the sender's address as it arrived here, or with its port too. */
+  | { readonly do: "serve"; readonly port: number; readonly ports?: boolean }
   /** Sends a word to such a server. @returns the address that it saw, or why there was no answer */
   | {
       readonly do: "ask";

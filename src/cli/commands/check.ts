@@ -1,6 +1,8 @@
 import { formatDurationMs } from "../../base/duration.ts";
-import { groupsOf } from "../../contract/cluster-document.ts";
+import { type ClusterDocument, groupsOf } from "../../contract/cluster-document.ts";
 import { documentRevision } from "../../contract/document-revision.ts";
+import { portBlocksOf } from "../../contract/nat-targets.ts";
+import { portBlocksText } from "../../contract/port-blocks.ts";
 import { readDocumentFile } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { problemText } from "../problem-text.ts";
@@ -38,7 +40,18 @@ export function check(file: string, { output }: { output: string }): ExitStatus 
     `${paper.paint("green", "ok")}  ${file} is valid: revision ${revision}\n` +
       `    cluster ${document.cluster}, nodes ${Object.keys(document.nodes).join(", ")}\n` +
       groups.join("") +
-      `    ${document.nat.source.length} source translation${document.nat.source.length === 1 ? "" : "s"}\n`,
+      `    ${translationsText(document)}\n` +
+      document.nat.cgnat.map((rule) => `    ${rule.id}: ${portBlocksText(portBlocksOf(rule))}\n`).join(""),
   );
   return exitStatus.ok;
+}
+
+function translationsText({ nat }: ClusterDocument): string {
+  const { source, forward, oneToOne } = nat;
+  const count = (number: number, one: string) => `${number} ${one}${number === 1 ? "" : "s"}`;
+  return [
+    count(source.length, "source translation"),
+    ...(forward.length > 0 ? [count(forward.length, "port forward")] : []),
+    ...(oneToOne.length > 0 ? [`${oneToOne.length} one to one`] : []),
+  ].join(", ");
 }

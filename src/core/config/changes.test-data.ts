@@ -48,6 +48,8 @@ groups:
       provider: { kind: arp, interface: wan, target: 192.0.2.254, interval: 500ms, timeout: 400ms, veto: true }
       internet: { kind: ping, interface: wan, target: 192.0.2.253, rise: 2, fall: 5, weight: 30 }
       disk: { kind: script, command: [/usr/local/bin/check-disk, /var], weight: 5 }
+    routedNetworks:
+      wan: [203.0.113.0/24]
   second:
     virtualRouterId: 52
     interval: 1s
@@ -60,6 +62,13 @@ nat:
     - { id: guests, from: [10.1.0.128/25], out: wan, to: 192.0.2.5 }
     - { id: lab, from: 10.2.0.0/24, out: wan, to: masquerade }
     - { id: six, from: "2001:db8:1::/64", out: wan, to: "2001:db8::1" }
+    - { id: pool, from: 10.3.0.0/24, out: wan, to: [203.0.113.100-203.0.113.110], ports: 1024-65535 }
+  forward:
+    - { id: web, protocol: tcp, address: 192.0.2.1, port: 443, target: 10.1.0.20, targetPort: 8443, from: [198.51.100.0/24], hairpin: true }
+  oneToOne:
+    - { id: mail, inside: 10.1.0.50, outside: 203.0.113.50, out: wan, hairpin: true }
+  cgnat:
+    - { id: homes, subscribers: [100.64.0.0/28], out: wan, pool: [203.0.113.0], portsPerSubscriber: 4000, firstPort: 1024 }
   helpers: [ftp]
 replication: { interface: sync, port: 7844, refresh: 60s, shortExchanges: false, marks: false }
 pulses: { port: 7845, without: [lan] }
@@ -168,6 +177,35 @@ export const singleChanges: readonly Edit[] = [
   { path: ["nat", "source", 1, "from"], value: ["10.1.0.128/26"] },
   { path: ["nat", "source", 2, "out"], value: "mgmt" },
   { path: ["nat", "source", 0, "to"], value: "192.0.2.5" },
+  { path: [...main, "routedNetworks", "wan"], value: ["203.0.113.0/25"] },
+  { path: ["nat", "source", 4, "ports"], value: "2000-65535" },
+  { path: ["nat", "forward", 0, "id"], value: "site" },
+  { path: ["nat", "forward", 0, "protocol"], value: "both" },
+  { path: ["nat", "forward", 0, "address"], value: "192.0.2.5" },
+  { path: ["nat", "forward", 0, "port"], value: "443-450" },
+  { path: ["nat", "forward", 0, "target"], value: "10.1.0.21" },
+  { path: ["nat", "forward", 0, "targetPort"], value: 9_443 },
+  { path: ["nat", "forward", 0, "from"], value: ["198.51.100.0/25"] },
+  { path: ["nat", "forward", 0, "hairpin"], value: false },
+  { path: ["nat", "oneToOne", 0, "id"], value: "post" },
+  { path: ["nat", "oneToOne", 0, "inside"], value: "10.1.0.51" },
+  { path: ["nat", "oneToOne", 0, "outside"], value: "203.0.113.51" },
+  {
+    path: ["nat", "oneToOne", 0, "out"],
+    value: "lan",
+    also: { path: ["nat", "oneToOne", 0, "outside"], value: "10.1.0.1" },
+  },
+  { path: ["nat", "oneToOne", 0, "hairpin"], value: false },
+  { path: ["nat", "cgnat", 0, "id"], value: "flats" },
+  { path: ["nat", "cgnat", 0, "subscribers"], value: ["100.64.0.0/29"] },
+  {
+    path: ["nat", "cgnat", 0, "out"],
+    value: "lan",
+    also: { path: ["nat", "cgnat", 0, "pool"], value: ["10.1.0.1"] },
+  },
+  { path: ["nat", "cgnat", 0, "pool"], value: ["203.0.113.1"] },
+  { path: ["nat", "cgnat", 0, "portsPerSubscriber"], value: 2_000 },
+  { path: ["nat", "cgnat", 0, "firstPort"], value: 1_025 },
   { path: ["nat", "helpers"], value: ["ftp", "sip"] },
   { path: ["nat", "helpers"], value: [] },
   { path: ["replication", "port"], value: 7_847 },

@@ -7,6 +7,7 @@ import { FlowOwner } from "./flow-owner.ts";
 const networks = (...texts: string[]) => ({
   virtualAddresses: texts.flatMap((text) => parseNetwork(text) ?? []),
 });
+const network = (text: string) => parseNetwork(text) ?? assert.fail(text);
 const campus = networks("10.1.0.1/24", "192.0.2.1/24", "fd00:1::1/64", "fe80::1/64");
 const guests = networks("10.2.0.1/22", "192.0.2.2/24", "fd00:2::1/64");
 const owner = new FlowOwner([campus, guests]);
@@ -43,6 +44,15 @@ describe("FlowOwner", () => {
   it("gives a port forward to the group of the address that it was sent to", () => {
     const forward = flow("198.51.100.1", "192.0.2.2", { destination: "10.1.0.80" });
     assert.equal(owner.groupOf(forward), GUESTS);
+  });
+
+  it("gives a flow to the group that its outside address is routed to", () => {
+    const routing = new FlowOwner([campus, { ...guests, routedNetworks: [network("203.0.113.64/26")] }]);
+    const group = (one: FlowFields) => routing.groupOf(one);
+    assert.equal(group(flow("10.1.0.7", "198.51.100.1", { source: "203.0.113.127" })), GUESTS);
+    assert.equal(group(flow("198.51.100.1", "203.0.113.64", { destination: "10.1.0.80" })), GUESTS);
+    assert.equal(group(flow("10.1.0.7", "198.51.100.1", { source: "203.0.113.128" })), CAMPUS);
+    assert.equal(owner.groupOf(flow("198.51.100.1", "203.0.113.64", { destination: "10.1.0.80" })), 0);
   });
 
   it("gives an untranslated flow to the group of its source's network, else of its destination's", () => {

@@ -12,6 +12,8 @@ export type GroupSet = number;
 export interface OwnerGroup {
   /** The group's virtual addresses, each with the prefix length of its network. */
   readonly virtualAddresses: readonly IpNetwork[];
+  /** Networks whose addresses are translated to, and that routers send to the group; none when undefined. */
+  readonly routedNetworks?: readonly IpNetwork[];
 }
 
 /**
@@ -19,7 +21,7 @@ export interface OwnerGroup {
  * count, and not where it was seen:
  *
  * 1. with one group, that one;
- * 2. the group that has the address that it is translated to, or that it was sent to (a port forward);
+ * 2. the group that has, or has routed to it, the address that it is translated to, or that it was sent to (a port forward);
  * 3. else the group whose networks contain its source, or if that are several or none, its destination;
  * 4. else none.
  *
@@ -30,13 +32,15 @@ export class FlowOwner {
   readonly #groups: readonly {
     readonly set: GroupSet;
     readonly addresses: readonly IpAddress[];
+    readonly routed: readonly IpNetwork[];
     readonly networks: readonly IpNetwork[];
   }[];
 
   constructor(groups: readonly OwnerGroup[]) {
-    this.#groups = groups.map(({ virtualAddresses }, index) => ({
+    this.#groups = groups.map(({ virtualAddresses, routedNetworks = [] }, index) => ({
       set: 1 << index,
       addresses: virtualAddresses.map(({ address }) => address),
+      routed: routedNetworks,
       networks: virtualAddresses.filter(({ address }) => !isLinkLocal(address)),
     }));
   }
@@ -97,9 +101,11 @@ export class FlowOwner {
   }
 
   #holderOf(address: Uint8Array, length: number): GroupSet {
-    for (const { set, addresses } of this.#groups) {
+    for (const { set, addresses, routed } of this.#groups) {
       for (const own of addresses)
         if (own.length === length && sameBits(own, address, 8 * length)) return set;
+      for (const { address: base, prefixLength } of routed)
+        if (base.length === length && sameBits(base, address, prefixLength)) return set;
     }
     return 0;
   }

@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { goodDocument } from "../../contract/bad-documents.test-data.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
+import { goodNatDocument } from "../../contract/nat-documents.test-data.ts";
 import { readDocument } from "../../contract/read-document.ts";
 import { gatewaySysctls, sysctlPath } from "../gateway-sysctls.ts";
 import { liveness } from "../liveness.ts";
@@ -20,6 +21,8 @@ function inside(namespace: string, command: string, args: readonly string[], inp
     input,
     encoding: "utf8",
     timeout: 20_000,
+    // A provider's maps are several megabytes of text.
+    maxBuffer: 64 << 20,
   });
 }
 
@@ -53,11 +56,50 @@ describe("gateway rules in the kernel", () => {
         inside(gateway, "nft", ["-f", "-"], rules);
         inside(gateway, "nft", ["-f", "-"], rules);
         const loaded = inside(gateway, "nft", ["list", "ruleset"]);
-        const count = (text: string) => text.match(/ comment "/g)?.length;
+        const count = (text: string) => text.match(/\S comment "/g)?.length;
         assert.equal(count(loaded), count(rules), "every rule is there, once");
       }
       inside(gateway, "nft", ["-f", "-"], renderGatewayRulesRemoval());
       assert.equal(inside(gateway, "nft", ["list", "ruleset"]), "");
+    });
+  }
+});
+
+const second =
+  "\n  second:\n    virtualRouterId: 52\n    priorities: { gw1: 100, gw2: 110 }\n    addresses: { lan: [10.1.0.77/24] }";
+const moved6 =
+  '    - { id: moved6, protocol: both, address: "2001:db8::1", port: 8000-8003, target: "fd00:1::9", targetPort: 9000 }\n';
+const network6 = '    - { id: net6, inside: "fd00:7::/64", outside: "2001:db8:7::/64", out: wan }\n';
+
+describe("rules of translation in the kernel", () => {
+  const kinds: readonly [string, string][] = [
+    ["every kind", goodNatDocument],
+    [
+      "ports of IPv6 and of masquerade, moved ranges, pools of several parts",
+      goodNatDocument
+        .replace('out: wan, to: "2001:db8::1" }', 'out: wan, to: ["2001:db8::1"], ports: 1024-65535 }')
+        .replace("out: wan, to: 192.0.2.1 }", "out: wan, to: masquerade, ports: 2000-60000 }")
+        .replace("to: 192.0.2.10-192.0.2.12", "to: [192.0.2.12, 203.0.113.130-203.0.113.140, 192.0.2.10]")
+        .replace("target: 10.1.0.21 }", "target: 10.1.0.21, targetPort: 7000 }"),
+    ],
+    [
+      "IPv6 one to one, moved, and routed; several groups",
+      goodNatDocument
+        .replace("  oneToOne:\n", `${moved6}  oneToOne:\n${network6}`)
+        .replace("wan: [203.0.113.0/24]", `wan: [203.0.113.0/24, "2001:db8:7::/64"]${second}`),
+    ],
+  ];
+  for (const [name, text] of kinds) {
+    it(`are accepted, saved and loaded again: ${name}`, () => {
+      const rules = renderGatewayRules(documentOf(text), "gw1");
+      inside(gateway, "nft", ["-f", "-"], rules);
+      const loaded = inside(gateway, "nft", ["list", "ruleset"]);
+      const count = (one: string) => one.match(/\S comment "/g)?.length;
+      assert.equal(count(loaded), count(rules));
+      inside(gateway, "nft", ["flush", "ruleset"]);
+      inside(gateway, "nft", ["-f", "-"], loaded);
+      assert.equal(inside(gateway, "nft", ["list", "ruleset"]), loaded);
+      inside(gateway, "nft", ["flush", "ruleset"]);
     });
   }
 });

@@ -1,14 +1,11 @@
-import { type IpFamily, ipFamily, networkContains, parseIp, parseNetwork } from "../../base/ip.ts";
-import {
-  type ClusterDocument,
-  type ClusterNode,
-  type SourceRule,
-  virtualAddressesOf,
-} from "../../contract/cluster-document.ts";
+import { type IpFamily, parseIp } from "../../base/ip.ts";
+import { type ClusterDocument, virtualAddressesOf } from "../../contract/cluster-document.ts";
 import { pulsePaths } from "../../contract/pulse-paths.ts";
 import { liveness } from "../liveness.ts";
 import { acceptModeRules } from "./accept-mode-rules.ts";
 import { eventRules, type Helper, helperObjects, helperRules } from "./gateway-event-rules.ts";
+import { natChains, natSets, routedRules } from "./nat-rules.ts";
+import { isFamily, set } from "./nft-words.ts";
 import type { Chain, NamedSet, Rule, Ruleset, Table } from "./ruleset.ts";
 import { removalText, rulesetText } from "./ruleset-text.ts";
 
@@ -64,6 +61,7 @@ export function gatewayRuleset(
     ...helping,
     chain("forwarded", "filter hook forward priority filter", [
       noConnection,
+      ...routedRules(document),
       ...eventRules(document, helpers),
     ]),
     chain("own-in", "filter hook input priority filter", [
@@ -72,12 +70,12 @@ export function gatewayRuleset(
       ...ownInRules(document),
     ]),
     chain("own-out", "filter hook output priority filter", ownOutRules(document)),
-    chain("translate-source", "nat hook postrouting priority srcnat", sourceRules(document, own)),
+    ...natChains(document, own),
   ];
   const inet: Table = {
     ...{ family: "inet", name: table, chains },
     objects: helperObjects(helpers),
-    sets: virtualAddressSets(document),
+    sets: [...virtualAddressSets(document), ...natSets(document)],
   };
   return { tables: [inet, arpTable(document)] };
 }
@@ -115,17 +113,6 @@ function hexadecimal(address: string): string {
 
 function chain(name: string, hook: string, rules: readonly Rule[]): Chain {
   return { name, hook, rules };
-}
-
-function set(elements: readonly string[]): string {
-  return elements.length === 1 ? (elements[0] ?? "") : `{ ${elements.join(", ")} }`;
-}
-
-function isFamily(family: IpFamily): (text: string) => boolean {
-  return (text) => {
-    const address = parseIp(text.split("/")[0] ?? "");
-    return address !== undefined && ipFamily(address) === family;
-  };
 }
 
 const families = [
@@ -266,45 +253,3 @@ const ownEvents: Rule = {
   verdict: "ct event set label",
   comment: "own connections are not copied",
 };
-
-function sourceRules(document: ClusterDocument, node: ClusterNode): Rule[] {
-  return document.nat.source.flatMap((rule) =>
-    families.flatMap(({ family, keyword }): Rule[] => {
-      const sources = rule.from.filter(isFamily(family));
-      if (sources.length === 0) return [];
-      const device = node.interfaces[rule.out]?.device ?? "";
-      return [
-        {
-          match: `oifname "${device}" ${keyword} saddr ${set(withoutContained(sources))}`,
-          verdict: `counter ${translation(rule, sources, keyword)}`,
-          comment: rule.id,
-        },
-      ];
-    }),
-  );
-}
-
-/** Ports are kept where they are free: `random` would fail RFC 4787 REQ-1 (endpoint-independent mapping). */
-function translation(rule: SourceRule, sources: readonly string[], keyword: "ip" | "ip6"): string {
-  if (rule.to === "masquerade") return "masquerade";
-  if (!rule.to.includes("/")) return `snat ${keyword} to ${rule.to}`;
-  return `snat ${keyword} prefix to ${keyword} saddr map { ${sources.map((from) => `${from} : ${rule.to}`).join(", ")} }`;
-}
-
-/** An nftables set refuses intervals that overlap. */
-function withoutContained(networks: readonly string[]): string[] {
-  const parsed = networks.flatMap((text) => {
-    const network = parseNetwork(text);
-    return network === undefined ? [] : [{ text, network }];
-  });
-  return parsed
-    .filter(({ network, text }) => {
-      return !parsed.some(
-        (other) =>
-          other.text !== text &&
-          other.network.prefixLength < network.prefixLength &&
-          networkContains(other.network, network.address),
-      );
-    })
-    .map(({ text }) => text);
-}

@@ -1,4 +1,6 @@
-import { formatIp, parseIp, validIp } from "../../base/ip.ts";
+import { validIp } from "../../base/ip.ts";
+import { rangeContains } from "../../base/ip-range.ts";
+import { translatedRanges, validNetwork } from "../../contract/nat-targets.ts";
 import { FirstPacketSocket } from "../../linux/first-packet-socket.ts";
 import type { ForwardedFilterOptions } from "../../linux/forwarded-filter.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
@@ -113,25 +115,23 @@ export class FirstPacketWatch {
 }
 
 function forwardedBy(settings: NodeSettings, group: GroupSettings): ForwardedFilterOptions {
-  const targets = new Set(settings.document.nat.source.map(({ to }) => canonical(to)));
+  const ranges = translatedRanges(settings.document);
+  const isTranslated = (address: string) => ranges.some((range) => rangeContains(range, validIp(address)));
   const own = settings.groups.flatMap(({ faces }) => faces.flatMap(({ addresses }) => addresses));
   const virtual = allVirtualAddresses(settings);
   const groupVirtual = new Set(
     group.faces.flatMap(({ virtualAddresses }) => virtualAddresses.map(({ address }) => address)),
   );
-  const translated = virtual.filter((address) => targets.has(address));
+  const translated = virtual.filter(isTranslated);
   const networks = group.faces.flatMap(({ virtualAddresses }) =>
     virtualAddresses.map(({ address, prefixLength }) => ({ address: validIp(address), prefixLength })),
   );
   return {
-    local: [...own, ...virtual.filter((address) => !targets.has(address))].map(validIp),
+    local: [...own, ...virtual.filter((address) => !isTranslated(address))].map(validIp),
     translated: translated.filter((address) => groupVirtual.has(address)).map(validIp),
+    routed: Object.values(settings.document.groups[group.name]?.routedNetworks ?? {})
+      .flat()
+      .map(validNetwork),
     destinations: settings.groups.length === 1 ? undefined : networks,
   };
-}
-
-/** An address in the one way that settings have it; other targets, such as a prefix, as they are. */
-function canonical(target: string): string {
-  const address = parseIp(target);
-  return address === undefined ? target : formatIp(address);
 }

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { validIp } from "../../base/ip.ts";
+import { validNetwork } from "../../contract/nat-targets.ts";
 import { ChangeLog } from "../../core/replication/change-log.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowOwner, type GroupSet } from "../../core/replication/flow-owner.ts";
@@ -308,9 +309,12 @@ class ReplicatorRole {
   }
 }
 
-function flowOwner({ groups }: NodeSettings): FlowOwner {
+function flowOwner({ groups, document }: NodeSettings): FlowOwner {
   return new FlowOwner(
-    groups.map(({ faces }) => ({
+    groups.map(({ name, faces }) => ({
+      routedNetworks: Object.values(document.groups[name]?.routedNetworks ?? {})
+        .flat()
+        .map(validNetwork),
       virtualAddresses: faces.flatMap(({ virtualAddresses }) =>
         virtualAddresses.map(({ address, prefixLength }) => ({ address: validIp(address), prefixLength })),
       ),
