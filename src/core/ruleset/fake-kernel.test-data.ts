@@ -134,11 +134,16 @@ export class FakeKernel {
     return [...this.#tables.values()].map(({ family, name, handle, objects, sets, chains }) => ({
       ...{ family, name, handle, flags: "" },
       objects: [...objects.values()].map((object) => ({ kind: object.kind, name: object.name, handle: 0 })),
-      sets: [...sets].map(([set, { elements }]) => ({ name: set, handle: 0, elements: elements.size })),
+      sets: [...sets].map(([set, { elements }]) => ({
+        name: set,
+        handle: 0,
+        elements: elements.size,
+        digest: 0,
+      })),
       chains: [...chains].map(([chain, { rules }]) => ({
         ...{ name: chain, handle: 0, policy: "" },
         rules: rules.map(({ handle: number, text }) => ({
-          handle: number,
+          ...{ handle: number, digest: 0 },
           comment: / comment "(.*)"$/.exec(text)?.[1] ?? "",
         })),
       })),

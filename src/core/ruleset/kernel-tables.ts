@@ -25,6 +25,8 @@ export interface KernelSet {
   readonly handle: number;
   /** How many; undefined where packets add and remove them. */
   readonly elements: number | undefined;
+  /** Of the elements, in whatever order; 0 where there are none, or where packets add and remove them. */
+  readonly digest: number;
 }
 
 export interface KernelChain {
@@ -37,7 +39,10 @@ export interface KernelChain {
 }
 
 export interface KernelRule {
+  /** A rule that is replaced in its place keeps it. */
   readonly handle: number;
+  /** Of what the rule does, as nft tells it; without what packets change. */
+  readonly digest: number;
   readonly comment: string;
 }
 
@@ -52,7 +57,7 @@ const setKinds: readonly string[] = ["set", "map"];
 
 /**
  * Reads what `nft --json --handle list table …` prints (libnftables-json(5)); any text, and it does not throw. What a rule does is not
- * read, for a rule that is changed gets another handle.
+ * understood, but only digested.
  */
 export function readKernelTables(text: string): readonly KernelTable[] | DecodeError {
   let listing: unknown;
@@ -94,23 +99,37 @@ function readItem(tables: Map<string, OpenTable>, kind: string, value: unknown):
   if (kind === "rule") {
     const chain = table.chains.find((one) => one.name === field(value, "chain"));
     if (chain === undefined) return "no-chain";
-    chain.rules.push({ handle, comment: textField(value, "comment") });
+    const digest = digestOf(field(value, "expr"));
+    chain.rules.push({ handle, digest, comment: textField(value, "comment") });
     return undefined;
   }
   if (typeof name !== "string") return "no-name";
   if (kind === "chain") table.chains.push({ name, handle, policy: textField(value, "policy"), rules: [] });
-  else if (setKinds.includes(kind)) table.sets.push({ name, handle, elements: elementCount(value) });
+  else if (setKinds.includes(kind)) table.sets.push({ name, handle, ...elementsOf(value) });
   // Others are not ours, and so they make the table another one than was loaded.
   else table.objects.push({ kind, name, handle });
   return undefined;
 }
 
-function elementCount(set: unknown): number | undefined {
+function elementsOf(set: unknown): Pick<KernelSet, "elements" | "digest"> {
   const flags = field(set, "flags");
   const changesByItself = (flag: unknown) => flag === "dynamic" || flag === "timeout";
-  if (Array.isArray(flags) && flags.some(changesByItself)) return undefined;
+  if (Array.isArray(flags) && flags.some(changesByItself)) return { elements: undefined, digest: 0 };
   const elements = field(set, "elem");
-  return Array.isArray(elements) ? elements.length : 0;
+  if (!Array.isArray(elements)) return { elements: 0, digest: 0 };
+  return { elements: elements.length, digest: elements.reduce((sum, one) => (sum + digestOf(one)) >>> 0, 0) };
+}
+
+/** What packets count: of counters, quotas and `last`. */
+const counted: readonly string[] = ["packets", "bytes", "used"];
+
+/** FNV-1a, 32 bits, of the UTF-16 units of the text: against mistakes, not against forgery. */
+function digestOf(value: unknown): number {
+  const text = JSON.stringify(value ?? null, (key, inner) => (counted.includes(key) ? undefined : inner));
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
 }
 
 function textField(value: unknown, name: string): string {
@@ -185,15 +204,17 @@ function differenceOfTable(now: KernelTable, before: KernelTable): string | unde
   if (!sameNames(now.objects.map(numbered), before.objects.map(numbered))) return "its objects have changed";
   if (!sameNames(now.sets.map(numbered), before.sets.map(numbered))) return "its sets have changed";
   if (!sameNames(now.chains.map(numbered), before.chains.map(numbered))) return "its chains have changed";
-  for (const { name, elements } of before.sets) {
-    const count = now.sets.find((set) => set.name === name)?.elements;
-    if (count !== elements) return `set ${name} has ${count} elements instead of ${elements}`;
+  for (const { name, elements, digest } of before.sets) {
+    const set = now.sets.find((one) => one.name === name);
+    if (set?.elements !== elements) return `set ${name} has ${set?.elements} elements instead of ${elements}`;
+    if (set?.digest !== digest) return `the elements of set ${name} have changed`;
   }
   for (const { name, policy, rules } of before.chains) {
     const chain = now.chains.find((one) => one.name === name);
     if (chain?.policy !== policy) return `the policy of chain ${name} has changed`;
     const found = chain.rules;
-    const isSame = ({ handle }: KernelRule, index: number) => found[index]?.handle === handle;
+    const isSame = ({ handle, digest }: KernelRule, index: number) =>
+      found[index]?.handle === handle && found[index]?.digest === digest;
     if (found.length !== rules.length || !rules.every(isSame))
       return `the rules of chain ${name} have changed`;
   }

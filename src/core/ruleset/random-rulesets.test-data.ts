@@ -72,7 +72,7 @@ function rulesetOf(drawn: Draft): Ruleset {
       : [
           { kind: "limit", name: "slow", body: [`rate ${10 + drawn.limit}/second burst 5 packets`] } as const,
         ]),
-    ...(drawn.counter ? [{ kind: "counter", name: "all", body: [] } as const] : []),
+    ...(drawn.counter ? [{ kind: "counter", name: "total", body: [] } as const] : []),
     ...(drawn.helper === undefined ? [] : [helper(drawn.helper)]),
   ];
   const has = new Set([
@@ -212,8 +212,8 @@ function filterRules(
     ["ip daddr { 10.0.0.1, 10.0.0.2 }", "counter drop"],
     ...(has.has("addressSet") ? [["ip saddr @addressSet", "counter accept"]] : []),
     ...(has.has("networkSet") ? [["ip saddr @networkSet", "counter drop"]] : []),
-    ...(has.has("slow") ? [["ip protocol icmp", 'counter limit name "slow" accept']] : []),
-    ...(has.has("all") ? [["", 'counter counter name "all"']] : []),
+    ...(has.has("slow") ? [["ip daddr 10.3.0.0/16", 'counter limit name "slow" accept']] : []),
+    ...(has.has("total") ? [["", 'counter counter name "total"']] : []),
     ...(has.has("helped-tcp") ? [["ct state new tcp dport 21", 'counter ct helper set "helped-tcp"']] : []),
     ...(has.has("limits") && has.has("slow") ? [["", "counter limit name ip saddr map @limits accept"]] : []),
     ...further.map((verdict) => ["", `counter ${verdict}`]),

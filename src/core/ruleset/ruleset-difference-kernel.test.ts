@@ -13,7 +13,7 @@ import { rulesetText } from "./ruleset-text.ts";
 
 // The difference in the real kernel, by the real nft, in a namespace of this process.
 
-const PAIRS = 300;
+const PAIRS = 200;
 const SEED = 1;
 
 function nft(args: readonly string[], input = ""): string {

@@ -42,12 +42,16 @@ const kernelSchema = z
     z.object({
       ...{ family: z.string(), flags: z.string(), ...numbered },
       objects: z.array(z.object({ kind: z.string(), ...numbered })).readonly(),
-      sets: z.array(z.object({ ...numbered, elements: z.number().optional() })).readonly(),
+      sets: z
+        .array(z.object({ ...numbered, elements: z.number().optional(), digest: z.number() }))
+        .readonly(),
       chains: z
         .array(
           z.object({
             ...{ policy: z.string(), ...numbered },
-            rules: z.array(z.object({ handle: z.number(), comment: z.string() })).readonly(),
+            rules: z
+              .array(z.object({ handle: z.number(), digest: z.number(), comment: z.string() }))
+              .readonly(),
           }),
         )
         .readonly(),
@@ -109,7 +113,7 @@ export function parseLoadedRules(text: string, identity: string): LoadedRules | 
   if (!read.success || read.data.identity !== identity) return undefined;
   const kernel = read.data.kernel.map((table) => ({
     ...table,
-    sets: table.sets.map(({ name, handle, elements }) => ({ name, handle, elements })),
+    sets: table.sets.map(({ name, handle, elements, digest }) => ({ name, handle, elements, digest })),
   }));
   const ruleset: Ruleset = {
     tables: read.data.ruleset.tables.map((table) => ({

@@ -133,7 +133,7 @@ describe("RulesLoader", () => {
     });
   }
 
-  it("sees that a rule was changed in place", async () => {
+  it("sees that a rule was replaced, which keeps its handle", async () => {
     await loader().load(rules([1]));
     nft(
       "replace",
