@@ -16,7 +16,7 @@ const taken = {
   replicator: ({ cluster, node, groups, peers, sync, ports, refreshMs, document, keysDirectory }) => ({
     ...{ cluster, node, peers, port: ports.replication, refreshMs, keysDirectory },
     groups: groups.map(({ name, intervalMs, faces }) => ({
-      ...{ name, intervalMs },
+      ...{ name, intervalMs, routed: document.groups[name]?.routedNetworks },
       // Its own addresses the role reads from the kernel, when it starts: they are to be those of the document by then.
       own: faces.map(({ addresses }) => addresses),
       faces: faces.map(({ virtualAddresses }) =>
