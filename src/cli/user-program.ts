@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
-import { AUDIT_LIMIT_DEFAULT, AUDIT_LIMIT_MAX } from "../contract/audit.ts";
 import { userRoles } from "../contract/operation.ts";
+import { AUDIT_LIMIT_DEFAULT, AUDIT_LIMIT_MAX } from "../contract/query-words.ts";
 import { exits, outputOption, socketOptions } from "./command-options.ts";
 
 /** `tocha user` and its subcommands, and `tocha audit`: what can be said, and the help. */

@@ -33,8 +33,5 @@ export const auditSchema = z.object({
   entries: z.array(auditEntrySchema),
 });
 
-export const AUDIT_LIMIT_DEFAULT = 50;
-export const AUDIT_LIMIT_MAX = 1_000;
-
 export type AuditEntry = z.output<typeof auditEntrySchema>;
 export type Audit = z.output<typeof auditSchema>;

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { ProblemError } from "../../base/problem.ts";
-import { AUDIT_LIMIT_DEFAULT, AUDIT_LIMIT_MAX, type Audit } from "../../contract/audit.ts";
+import type { Audit } from "../../contract/audit.ts";
+import { AUDIT_LIMIT_DEFAULT, AUDIT_LIMIT_MAX } from "../../contract/query-words.ts";
 import type { Session, SessionOpened, TokenAdd, UserAdd, UserList } from "../../contract/users.ts";
 import type { AccessControl } from "./access-control.ts";
 import type { AuditLog } from "./audit-log.ts";
