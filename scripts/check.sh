@@ -12,3 +12,5 @@ tsc --noEmit
 # What is made of the help of the program, and lies here to be packaged.
 echo "== man pages"
 bash scripts/node.sh scripts/write-man.ts --check
+echo "== written schemas"
+bash scripts/node.sh scripts/write-schema.ts --check

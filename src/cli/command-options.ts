@@ -21,8 +21,18 @@ export function outputOption(): Option {
 }
 
 export function socketOptions(command: Command): Command {
+  return apiOptions(
+    command
+      .option("--socket <path>", "the control socket of the node to ask")
+      .option("--node <name>", "the node of this machine to ask, where several run")
+      .option("--lab <name>", "ask a node of this lab"),
+  );
+}
+
+/** Another machine, in place of a control socket of this one. */
+export function apiOptions(command: Command): Command {
   return command
-    .option("--socket <path>", "the control socket of the node to ask")
-    .option("--node <name>", "the node of this machine to ask, where several run")
-    .option("--lab <name>", "ask a node of this lab");
+    .option("--url <url>", "ask the API of a node, as in https://gw1:7847 (or TOCHA_URL)")
+    .option("--token-file <file>", "the token for the API (or TOCHA_TOKEN_FILE)")
+    .option("--ca <file>", "the authority of the API's certificate: the cluster's ca.crt (or TOCHA_CA)");
 }

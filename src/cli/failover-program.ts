@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX } from "../contract/query-words.ts";
-import { exits, outputOption, socketOptions } from "./command-options.ts";
+import { apiOptions, exits, outputOption, socketOptions } from "./command-options.ts";
 
 /** `tocha failover` and its subcommands: what can be said, and the help. */
 export function failoverCommand(): Command {
@@ -44,7 +44,7 @@ Examples:
 }
 
 function historyCommand(): Command {
-  return new Command("history")
+  return apiOptions(new Command("history"))
     .description("list the changes of role that the nodes remember, the newest first")
     .option("--node <name>", "what this node remembers only")
     .option("-g, --group <name>", "this failover group only")
@@ -78,7 +78,7 @@ Examples:
 }
 
 function showCommand(): Command {
-  return new Command("show")
+  return apiOptions(new Command("show"))
     .description("show one change of role: its evidence, and its timeline as a picture")
     .argument("<id>", "as listed by tocha failover history")
     .option("--socket <path>", "the control socket of the node to ask")

@@ -15,6 +15,7 @@ import { natCommand } from "./nat-program.ts";
 import { nodeCommand } from "./node-program.ts";
 import { problemText } from "./problem-text.ts";
 import { paperOf } from "./terminal.ts";
+import { auditCommand, userCommand } from "./user-program.ts";
 
 /**
  * The command line: what can be said, and its help. What the commands do is in commands/, loaded only when one
@@ -108,6 +109,7 @@ Examples:
   tocha switchover --reason "new kernel"   hand over before maintenance
   tocha node standby gw1 --reason "repair" set a node aside
   tocha nat who 203.0.113.7 5200           whose were this address and port?
+  tocha user first-code                    let the first admin into the API
   tocha lab up                             try all of it on this machine alone
 
 Exit status: 0 all is well; 1 the cluster is degraded or refused the request; 2 the command line, the
@@ -128,6 +130,8 @@ document or a key is wrong; 69 something needed is not there (a running node, ro
     doctorCommand(),
     supportBundleCommand(),
     natCommand(),
+    userCommand(),
+    auditCommand(),
     keysCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));

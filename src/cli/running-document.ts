@@ -1,6 +1,5 @@
 import { ProblemError } from "../base/problem.ts";
-import { ControlClient } from "../client/control-client.ts";
-import { findSocket, type SocketWish } from "../client/find-socket.ts";
+import { clientFor, type NodeWish } from "../client/client-for.ts";
 import { readDocument } from "../contract/read-document.ts";
 import type { PlannedDocument } from "../core/config/plan.ts";
 import type { ActiveNodes } from "../core/config/role-moves.ts";
@@ -14,8 +13,8 @@ export interface RunningCluster {
 }
 
 /** Asks a running node for its document, and who is active. Throws ProblemError. */
-export async function readRunning(wish: SocketWish): Promise<RunningCluster> {
-  const client = new ControlClient(await findSocket(wish));
+export async function readRunning(wish: NodeWish): Promise<RunningCluster> {
+  const client = await clientFor(wish);
   const [{ text }, { groups }, { node }] = await Promise.all([
     client.ask("config"),
     client.status(),

@@ -100,6 +100,8 @@ describe("tocha", () => {
         "switchover",
         "doctor",
         "support-bundle",
+        "user",
+        "audit",
         "keys",
         "lab",
         "version",
@@ -107,29 +109,15 @@ describe("tocha", () => {
     ]) {
       assert.match(out, new RegExp(`^ {2}${command}\\b`, "m"));
     }
-    const commands = [
-      ["run"],
-      ["check"],
-      ["status"],
-      ["connections"],
-      ["connections", "list"],
-      ["connections", "count"],
-      ["connections", "top"],
-      ["connections", "sync"],
-      ["metrics"],
-      ["failover"],
-      ["failover", "why"],
-      ["failover", "history"],
-      ["failover", "history", "show"],
-      ["switchover"],
-      ["doctor"],
-      ["support-bundle"],
-      ["keys"],
-      ["keys", "init"],
-      ["keys", "issue"],
-      ["version"],
-      ["lab"],
-    ];
+    const commands = (
+      "run, check, status, connections, connections list, connections count, connections top, " +
+      "connections sync, metrics, failover, failover why, failover history, " +
+      "failover history show, switchover, doctor, support-bundle, user, user first-code, user list, user add, " +
+      "user remove, user passwd, user token, user token add, user token remove, audit, keys, " +
+      "keys init, keys issue, version, lab"
+    )
+      .split(", ")
+      .map((words) => words.split(" "));
     for (const args of commands) {
       const help = await tocha([...args, "--help"]);
       assert.equal(help.status, 0, args.join(" "));

@@ -1,5 +1,5 @@
-import { type IncomingMessage, request } from "node:http";
-import type * as z from "zod";
+import type { IncomingMessage } from "node:http";
+import * as z from "zod";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { type Connection, connectionSchema, type WalkLine, walkLineSchema } from "../contract/connections.ts";
 import type { FailoverHistory, HistoryItem } from "../contract/failover-history.ts";
@@ -28,6 +28,7 @@ import {
   switchoverAnswerSchema,
 } from "../contract/status.ts";
 import { linesOf, SilenceError } from "./line-stream.ts";
+import { SocketTransport, type Transport } from "./transport.ts";
 
 export interface ControlClientOptions {
   /** The time within which a question about the state must be answered; default 5 s. */
@@ -38,15 +39,16 @@ export interface ControlClientOptions {
 
 /** Speaks to a running node on this machine: HTTP over its control socket. Every method throws ProblemError. */
 export class ControlClient {
-  readonly socketPath: string;
+  readonly #transport: Transport;
   readonly #timeoutMs: number;
   readonly #switchoverTimeoutMs: number;
 
+  /** @param transport the way to the node: the path of its control socket will do */
   constructor(
-    socketPath: string,
+    transport: Transport | string,
     { timeoutMs = 5_000, switchoverTimeoutMs = 30_000 }: ControlClientOptions = {},
   ) {
-    this.socketPath = socketPath;
+    this.#transport = typeof transport === "string" ? new SocketTransport(transport) : transport;
     this.#timeoutMs = timeoutMs;
     this.#switchoverTimeoutMs = switchoverTimeoutMs;
   }
@@ -131,12 +133,8 @@ export class ControlClient {
     const leave = new AbortController();
     const silence = setTimeout(() => leave.abort(new SilenceError()), this.#timeoutMs);
     try {
-      const incoming = await open({
-        socketPath: this.socketPath,
-        method: "GET",
-        path,
-        signal: leave.signal,
-        text: undefined,
+      const incoming = await this.#transport.open({
+        ...{ method: "GET", path, signal: leave.signal, text: undefined },
       });
       clearTimeout(silence);
       if (incoming.statusCode !== 200) throw this.#refusal(await collect(incoming));
@@ -150,7 +148,7 @@ export class ControlClient {
     } catch (error) {
       if (error instanceof ProblemError) throw error;
       const silent = error instanceof SilenceError || leave.signal.aborted;
-      throw new ProblemError(unavailable(this.socketPath, error, silent ? this.#timeoutMs : undefined));
+      throw new ProblemError(this.#transport.unavailable(error, silent ? this.#timeoutMs : undefined));
     } finally {
       clearTimeout(silence);
       leave.abort();
@@ -194,7 +192,11 @@ export class ControlClient {
 
   /** Why the node did not do what was asked. */
   #refusal({ status, body }: Reply): ProblemError {
-    const problem = problemSchema.safeParse(jsonOrNothing(body));
+    const value = jsonOrNothing(body);
+    const details = detailsSchema.safeParse(value);
+    const problem = problemSchema.safeParse(
+      details.success ? { ...details.data, message: details.data.detail } : value,
+    );
     if (problem.success) return new ProblemError(withoutUndefined(problem.data));
     return this.#badAnswer(`it answered with status ${status} and no reason`);
   }
@@ -202,14 +204,14 @@ export class ControlClient {
   #badAnswer(message: string): ProblemError {
     return new ProblemError({
       code: "bad-answer",
-      message: `the node behind ${this.socketPath} is not understood: ${message}`,
+      message: `${this.#transport.place} is not understood: ${message}`,
       hint: 'The daemon may be of another version: compare "tocha version" with the version in "tocha status -o json".',
     });
   }
 
   async #exchange(
     id: OperationId,
-    { parameters, query, body, timeoutMs = this.#timeoutMs }: Question,
+    { parameters, query, body, headers, timeoutMs = this.#timeoutMs }: Question,
   ): Promise<Reply> {
     const { method } = operations[id];
     const path = `${pathOf(operations[id], parameters)}${query === undefined ? "" : `?${query.toString()}`}`;
@@ -217,10 +219,10 @@ export class ControlClient {
     const signal = AbortSignal.timeout(timeoutMs);
     const text = body === undefined ? undefined : JSON.stringify(body);
     try {
-      return await collect(await open({ socketPath: this.socketPath, method, path, signal, text }));
+      return await collect(await this.#transport.open({ method, path, signal, text, headers }));
     } catch (error) {
       if (error instanceof ProblemError) throw error;
-      throw new ProblemError(unavailable(this.socketPath, error, signal.aborted ? timeoutMs : undefined));
+      throw new ProblemError(this.#transport.unavailable(error, signal.aborted ? timeoutMs : undefined));
     }
   }
 }
@@ -230,37 +232,20 @@ export interface Question {
   readonly parameters?: Readonly<Record<string, string>>;
   readonly query?: URLSearchParams;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
 }
+
+/** An error as the API says it (RFC 9457), where the control socket says `message`. */
+const detailsSchema = z.looseObject({ detail: z.string() });
 
 interface Reply {
   readonly status: number;
   readonly body: string;
 }
 
-interface Exchange {
-  readonly socketPath: string;
-  readonly method: string;
-  readonly path: string;
-  readonly signal: AbortSignal;
-  readonly text: string | undefined;
-}
-
 /** A status of 16 nodes has about 100 KiB. */
 const maxBodyLength = 4 * 1_048_576;
-
-function open({ socketPath, method, path, signal, text }: Exchange): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const headers =
-    text === undefined
-      ? {}
-      : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
-  // One connection per request: the process ends after a few.
-  const outgoing = request({ socketPath, method, path, headers, signal, agent: false }, resolve);
-  outgoing.on("error", reject);
-  outgoing.end(text);
-  return promise;
-}
 
 function jsonOrNothing(text: string): unknown {
   try {
@@ -280,36 +265,6 @@ async function collect(incoming: IncomingMessage): Promise<Reply> {
     chunks.push(bytes);
   }
   return { status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") };
-}
-
-function unavailable(socketPath: string, error: unknown, expiredMs: number | undefined): Problem {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (expiredMs !== undefined) {
-    return {
-      code: "unavailable",
-      message: `the node behind ${socketPath} did not answer within ${expiredMs / 1_000} s`,
-      hint: "It may be overloaded or stopped: look at its log, for example with journalctl -u tocha.",
-    };
-  }
-  if (code === "EACCES") {
-    return {
-      code: "not-root",
-      message: `${socketPath} may not be opened`,
-      hint: "Run the command as root (sudo).",
-    };
-  }
-  if (code === "ENOENT" || code === "ECONNREFUSED") {
-    return {
-      code: "unavailable",
-      message: `no node answers on ${socketPath}: it is not running`,
-      hint: 'Start it with "tocha run", or look into its log to see why it ended.',
-    };
-  }
-  return {
-    code: "unavailable",
-    message: `the node behind ${socketPath} cannot be asked: ${error instanceof Error ? error.message : String(error)}`,
-    hint: "Look into its log.",
-  };
 }
 
 /** Optional keys that are absent, not undefined. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { formatDurationMs } from "../base/duration.ts";
+import { apiSchema } from "./api-schema.ts";
 import { groupCheck } from "./document-checks.ts";
 import {
   device,
@@ -7,6 +8,7 @@ import {
   endpoint,
   gitRemote,
   interfaceAddress,
+  keyFile,
   nameOf,
   optionalDuration,
 } from "./document-scalars.ts";
@@ -184,6 +186,7 @@ export const clusterDocumentSchema = z
         description:
           "Metrics for Prometheus over plain HTTP, readable by everybody on that interface. Without this key nothing listens.",
       }),
+    api: apiSchema,
     arbiter: z
       .strictObject({
         endpoints: z
@@ -232,14 +235,6 @@ export const clusterDocumentSchema = z
       .meta({ description: "Where the keys are. Secrets are never written into the document." }),
   })
   .meta({ title: "Tocha cluster document", description: "One document for all nodes of a cluster." });
-
-function keyFile(description: string) {
-  return z
-    .string()
-    .min(1)
-    .max(4096)
-    .meta({ description: `${description} Relative to the document's folder.` });
-}
 
 function defaultKeysDirectory(): string {
   return "/etc/tocha/keys";

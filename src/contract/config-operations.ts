@@ -51,7 +51,8 @@ export const configSchema = z.looseObject({
 export const applyRequestSchema = z.strictObject({
   text: z.string().max(DOCUMENT_BYTES_MAX),
   message: z.string().max(10_000).default(""),
-  author: z.string().min(1).max(200),
+  /** Who changes it; over the API it is the user, whatever is said here. */
+  author: z.string().min(1).max(200).optional(),
   /** The revision that the text was made from; null: before the first; left out: whatever applies. */
   base: revisionIdSchema.nullable().optional(),
   /** Also where the plan says that it is better not done. */
@@ -124,7 +125,8 @@ export type ChangeView = z.output<typeof changeViewSchema>;
 export type ConfigState = z.output<typeof configStateSchema>;
 export type Config = z.output<typeof configSchema>;
 export type ApplyRequest = z.input<typeof applyRequestSchema>;
-export type ApplyWish = z.output<typeof applyRequestSchema>;
+/** With whoever it is by. */
+export type ApplyWish = z.output<typeof applyRequestSchema> & { readonly author: string };
 export type ApplyAnswer = z.output<typeof applyAnswerSchema>;
 export type TransactionAnswer = z.output<typeof transactionAnswerSchema>;
 export type PrepareRequest = z.output<typeof prepareRequestSchema>;

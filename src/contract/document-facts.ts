@@ -17,6 +17,9 @@ export interface DocumentFacts {
   readonly sourceRules: readonly SourceRuleFacts[];
   readonly syncInterface: Fact<string> | undefined;
   readonly metricsInterface: Fact<string> | undefined;
+  readonly apiInterface: Fact<string> | undefined;
+  /** Of the API's certificate and key, those that are named. */
+  readonly apiFiles: readonly Fact<string>[];
   /** Of the arbiter's two files for clients, those that are named. */
   readonly arbiterFiles: readonly Fact<string>[];
   /** Interfaces on which no pulses are sent. */
@@ -116,6 +119,7 @@ export function documentFacts(root: unknown): DocumentFacts {
     ["control", 7846],
     // Nothing listens where the document does not ask for it.
     ...(isMap(child(root, "metrics")) ? [["metrics", 9845] as const] : []),
+    ...(isMap(child(root, "api")) ? [["api", 7847] as const] : []),
   ];
   return {
     nodesPath: isMap(child(root, "nodes")) ? ["nodes"] : undefined,
@@ -125,9 +129,9 @@ export function documentFacts(root: unknown): DocumentFacts {
     sourceRules: items(root, ["nat", "source"]).map(sourceRuleFacts),
     syncInterface: textFact(child(child(root, "replication"), "interface"), ["replication", "interface"]),
     metricsInterface: textFact(child(child(root, "metrics"), "interface"), ["metrics", "interface"]),
-    arbiterFiles: ["certificateFile", "keyFile"].flatMap(
-      (key) => textFact(child(child(root, "arbiter"), key), ["arbiter", key]) ?? [],
-    ),
+    apiInterface: textFact(child(child(root, "api"), "interface"), ["api", "interface"]),
+    apiFiles: certificateFacts(root, "api"),
+    arbiterFiles: certificateFacts(root, "arbiter"),
     pulsesWithout: items(child(root, "pulses"), ["without"]).flatMap(({ value, path }) => {
       const fact = textFact(value, ["pulses", ...path]);
       return fact === undefined ? [] : [fact];
@@ -137,6 +141,13 @@ export function documentFacts(root: unknown): DocumentFacts {
       return { name, port: { value: typeof port === "number" ? port : Number.NaN, path: [name, "port"] } };
     }),
   };
+}
+
+/** Of a certificate and its key, those that are named. */
+function certificateFacts(root: unknown, part: string): readonly Fact<string>[] {
+  return ["certificateFile", "keyFile"].flatMap(
+    (key) => textFact(child(child(root, part), key), [part, key]) ?? [],
+  );
 }
 
 /** A value in a map or a list, with its place. */

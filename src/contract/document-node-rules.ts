@@ -19,6 +19,7 @@ export function checkNodes(facts: DocumentFacts): Finding[] {
     ...checkPrefixLengths(facts.nodes),
     ...checkSync(facts),
     ...checkMetrics(facts),
+    ...checkApi(facts),
     ...checkPulses(facts),
     ...checkArbiter(facts),
     ...checkPorts(facts),
@@ -187,6 +188,22 @@ function checkSync({ nodes, syncInterface }: DocumentFacts): Finding[] {
 function checkMetrics({ nodes, metricsInterface }: DocumentFacts): Finding[] {
   if (metricsInterface === undefined || nodes.length === 0) return [];
   return checkRoleExists(nodes, metricsInterface) ?? [];
+}
+
+function checkApi({ nodes, apiInterface, apiFiles }: DocumentFacts): Finding[] {
+  const [only, ...others] = apiFiles;
+  const place = apiInterface === undefined || nodes.length === 0 ? [] : checkRoleExists(nodes, apiInterface);
+  if (only === undefined || others.length > 0) return place ?? [];
+  return [
+    ...(place ?? []),
+    {
+      code: "api-keys",
+      path: only.path,
+      on: "value",
+      message: `${formatPath(only.path)} stands alone`,
+      hint: "A certificate needs its key: name certificateFile and keyFile, or neither for the node's own.",
+    },
+  ];
 }
 
 function checkArbiter({ arbiterFiles }: DocumentFacts): Finding[] {

@@ -330,3 +330,11 @@ export const gitRemote = z
     }
   })
   .meta({ pattern: gitRemotePattern });
+/** The path of a key or certificate. */
+export function keyFile(description: string) {
+  return z
+    .string()
+    .min(1)
+    .max(4096)
+    .meta({ description: `${description} Relative to the document's folder.` });
+}

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { accessOperations } from "./access-operations.ts";
 import {
   adoptRequestSchema,
   afterAnswerSchema,
@@ -237,6 +238,7 @@ export const operations = {
     summary: "The node's metrics for Prometheus.",
     answer: { kind: "text", contentType: "text/plain" },
   }),
+  ...accessOperations,
 } as const satisfies Readonly<Record<string, Operation>>;
 
 export type OperationId = keyof typeof operations;

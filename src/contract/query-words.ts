@@ -7,3 +7,7 @@ export const HISTORY_LIMIT_MAX = 500;
 
 /** What connections can be counted by. */
 export const topKinds = ["source", "destination", "nat", "port"] as const;
+
+/** How many changes of the audit log are listed, if it is not said, and at most. */
+export const AUDIT_LIMIT_DEFAULT = 50;
+export const AUDIT_LIMIT_MAX = 1_000;

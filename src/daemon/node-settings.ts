@@ -127,6 +127,20 @@ export interface NodeSettings {
   readonly metrics:
     | { readonly device: string; readonly addresses: readonly string[]; readonly port: number }
     | undefined;
+  /** Where users may ask over HTTPS. Undefined when nothing shall listen. */
+  readonly api: ApiPlace | undefined;
+}
+
+export interface ApiPlace {
+  readonly device: string;
+  /** This node's own ones on that interface. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** Of one address, and of one user. */
+  readonly requestsPerSecond: number;
+  /** By their whole paths; undefined: those of the node. */
+  readonly certificateFile: string | undefined;
+  readonly keyFile: string | undefined;
 }
 
 export interface NodeSettingsSource {
@@ -202,6 +216,7 @@ export function nodeSettings(source: NodeSettingsSource, clusterKeys: readonly U
     refreshMs: document.replication.refreshMs,
     arbiter: arbiterSettings(document, directory),
     metrics: metricsSettings(document, node),
+    api: apiPlace(document, directory, node),
   };
 }
 
@@ -311,6 +326,17 @@ function metricsSettings(document: ClusterDocument, node: string): NodeSettings[
   if (document.metrics === undefined) return undefined;
   const { device, addresses } = interfaceOf(document, node, document.metrics.interface);
   return { device, addresses, port: document.metrics.port };
+}
+
+function apiPlace(document: ClusterDocument, directory: string, node: string): ApiPlace | undefined {
+  const { api } = document;
+  if (api === undefined) return undefined;
+  const whole = (path: string | undefined) => (path === undefined ? undefined : resolve(directory, path));
+  return {
+    ...interfaceOf(document, node, api.interface),
+    ...{ port: api.port, requestsPerSecond: api.requestsPerSecond },
+    ...{ certificateFile: whole(api.certificateFile), keyFile: whole(api.keyFile) },
+  };
 }
 
 function interfaceOf(document: ClusterDocument, node: string, name: string) {

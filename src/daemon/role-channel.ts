@@ -41,7 +41,8 @@ export class RoleChannel {
     this.#socket.on("data", (chunk: Buffer) => {
       for (const envelope of this.#reader.push(chunk)) {
         const { message } = envelope;
-        if (message.kind === "settings") process.title = roleTitle(role, message.settings.node);
+        if (message.kind === "settings" || message.kind === "api-settings")
+          process.title = roleTitle(role, message.settings.node);
         if (message.kind === "heartbeat") this.send("supervisor", { ...message, kind: "heartbeat-answer" });
         else receive(envelope);
       }

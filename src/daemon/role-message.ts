@@ -3,10 +3,11 @@ import type { HistoryEntry } from "../contract/failover-history.ts";
 import type { Standing } from "../core/arbiter/arbitration.ts";
 import type { Maintenance } from "../core/election/health.ts";
 import type { CheckVerdict } from "../core/health/check-set.ts";
+import type { ApiSettings } from "./api-settings.ts";
 import type { NodeSettings } from "./node-settings.ts";
 
 /** The processes of a node. The supervisor starts the others and carries their messages to each other. */
-export type RoleName = "supervisor" | "failover" | "replicator" | "control";
+export type RoleName = "supervisor" | "failover" | "replicator" | "control" | "api";
 export type WorkerRole = Exclude<RoleName, "supervisor">;
 
 export type LogLevel = "error" | "warning" | "info" | "debug";
@@ -32,6 +33,8 @@ export type RoleMessage =
   | { readonly kind: "reconfigured"; readonly request: number }
   /** supervisor → failover, which is not started again: the document that the node runs has another name. */
   | { readonly kind: "revision"; readonly revision: string }
+  /** supervisor → api, first of all: no more than it needs. */
+  | { readonly kind: "api-settings"; readonly settings: ApiSettings }
   /** supervisor → the others: this role has started (again) and knows nothing of your state. */
   | { readonly kind: "role-started"; readonly role: WorkerRole }
   /** supervisor → role, every second: does your loop turn? */

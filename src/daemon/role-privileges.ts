@@ -17,6 +17,8 @@ export function roleCapabilities(role: WorkerRole, settings: NodeSettings): stri
   const byRole = {
     failover: { capabilities: ["net_admin", "net_raw", "sys_nice"], ports: [pulses] },
     replicator: { capabilities: ["net_admin", "net_raw"], ports: [replication] },
+    // To become another user, which leaves it none.
+    api: { capabilities: ["setuid", "setgid"], ports: [control] },
     control: { capabilities: ["net_admin", "net_raw"], ports: [control, settings.metrics?.port ?? control] },
   } as const satisfies Record<WorkerRole, unknown>;
   const { capabilities, ports } = byRole[role];
@@ -45,6 +47,7 @@ export const oomScoreAdjust = {
   failover: -900,
   replicator: 200,
   control: 400,
+  api: 600,
 } as const satisfies Record<WorkerRole | "supervisor", number>;
 
 /**

@@ -1,5 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeApiFolder } from "./api-folder.ts";
+import { apiSettings } from "./api-settings.ts";
 import { VirtualAddresses } from "./drivers/virtual-addresses.ts";
 import type { Log } from "./log.ts";
 import type { NodeSettings } from "./node-settings.ts";
@@ -10,7 +12,7 @@ import type { ProcessReport, SupervisorReport } from "./role-report.ts";
 import { ServiceNotice } from "./service-notice.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
-const workerRoles = ["control", "replicator", "failover"] as const satisfies readonly WorkerRole[];
+const workerRoles = ["control", "replicator", "failover", "api"] as const satisfies readonly WorkerRole[];
 
 const STOP_LIMIT_MS = 3_000;
 const FLUSH_LIMIT_MS = 500;
@@ -50,10 +52,12 @@ export class Supervisor {
     this.#log = log;
     this.#addresses = addressesOf(settings);
     this.#oomScoreAdj = setOomScoreAdjust(process.pid, oomScoreAdjust.supervisor);
+    const apiFolder = this.#makeApiFolder();
     this.#workers = workerRoles.map(
       (role) =>
         new WorkerProcess({
           ...{ role, settings, log, runtimeOptions: runtimeOptions[role] },
+          directory: role === "api" ? apiFolder : undefined,
           events: {
             receive: (from, envelopes) => this.#receiveFrom(from, envelopes),
             ended: (worker, cause) => this.#ended(worker, cause),
@@ -68,8 +72,25 @@ export class Supervisor {
       const text = `the kernel's out-of-memory killer may kill this node's addresses away (oom_score_adj is ${this.#oomScoreAdj}, wished is ${oomScoreAdjust.supervisor}): CAP_SYS_RESOURCE is missing; systemd's OOMScoreAdjust= does it, too`;
       this.#log.write("supervisor", "info", text);
     }
-    for (const worker of this.#workers) this.#start(worker);
+    for (const worker of this.#workers) if (this.#isWanted(worker)) this.#start(worker);
     setInterval(() => this.#beat(), HEARTBEAT_MS);
+  }
+
+  /** Also without an API in the document: the next one may have it. */
+  #makeApiFolder(): string | undefined {
+    try {
+      return makeApiFolder(this.#settings.runDirectory);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const level = this.#settings.api === undefined ? "debug" : "error";
+      this.#log.write("supervisor", level, `the API would need CAP_SETGID and CAP_SETUID: ${reason}`);
+      return undefined;
+    }
+  }
+
+  /** Nobody needs the api role where the document has no API. */
+  #isWanted({ role }: WorkerProcess): boolean {
+    return role !== "api" || this.#settings.api !== undefined;
   }
 
   #writeRelease(): void {
@@ -87,6 +108,8 @@ export class Supervisor {
     for (const role of ["failover", "replicator"] as const) {
       if (restart.includes(role)) await this.#renew(role);
     }
+    // Nobody waits for it: a gateway without its API is a gateway.
+    if (restart.includes("api")) this.#renewApi();
     if (!restart.includes("failover"))
       this.#deliver({
         ...{ to: "failover", from: "supervisor" },
@@ -94,6 +117,14 @@ export class Supervisor {
       });
     // Its answer goes out first.
     if (restart.includes("control")) setTimeout(() => void this.#renew("control"), CONTROL_RESTART_DELAY_MS);
+  }
+
+  #renewApi(): void {
+    const worker = this.#worker("api");
+    if (worker.isRunning) {
+      this.#renewed.add("api");
+      worker.disconnect();
+    } else if (this.#isWanted(worker)) this.#start(worker);
   }
 
   /** Ends a role in order, and starts it with the present settings. Resolves when it answers, or after a while. */
@@ -140,9 +171,22 @@ export class Supervisor {
   #start(worker: WorkerProcess): void {
     const { role } = worker;
     worker.start();
-    this.#deliver({ to: role, from: "supervisor", message: { kind: "settings", settings: this.#settings } });
+    const message = this.#settingsFor(role);
+    if (message !== undefined) this.#deliver({ to: role, from: "supervisor", message });
     this.#broadcast({ kind: "role-started", role }, role);
     worker.beat(performance.now());
+  }
+
+  /** The api role gets only what it needs: it must not know the keys of the cluster. */
+  #settingsFor(role: WorkerRole): RoleMessage | undefined {
+    if (role !== "api") return { kind: "settings", settings: this.#settings };
+    try {
+      return { kind: "api-settings", settings: apiSettings(this.#settings) };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log.write("supervisor", "error", `the API cannot serve: ${reason}`);
+      return undefined;
+    }
   }
 
   /** Every second: does every role still answer? */
@@ -161,7 +205,8 @@ export class Supervisor {
   #tellService(): void {
     this.#service.update({
       processes: this.#processes(),
-      allUp: this.#workers.every(({ isUp }) => isUp),
+      // A gateway without its API is a gateway.
+      allUp: this.#workers.every(({ isUp, role }) => isUp || role === "api"),
       activeGroups: [...this.#activeGroups],
       onlyGroup: this.#addresses.size === 1,
       nowMs: performance.now(),
@@ -209,6 +254,10 @@ export class Supervisor {
       }
     }
     if (this.#stopping) return;
+    if (!this.#isWanted(worker)) {
+      this.#renewed.delete(role);
+      return;
+    }
     if (this.#renewed.delete(role)) {
       if (role === "failover") {
         this.#addresses = addressesOf(this.#settings);
@@ -223,13 +272,14 @@ export class Supervisor {
     this.#log.write("supervisor", "error", text);
     this.#tellService();
     setTimeout(() => {
-      if (!this.#stopping) this.#start(worker);
+      if (!this.#stopping && !worker.isRunning && this.#isWanted(worker)) this.#start(worker);
     }, delayMs);
   }
 
   #broadcast(message: RoleMessage, except: RoleName): void {
     for (const { role } of this.#workers) {
-      if (role !== except) this.#deliver({ to: role, from: "supervisor", message });
+      // What the others tell each other is not for the api role.
+      if (role !== except && role !== "api") this.#deliver({ to: role, from: "supervisor", message });
     }
   }
 
@@ -287,7 +337,7 @@ export class Supervisor {
     const oom = this.#oomScoreAdj === undefined ? {} : { oomScoreAdj: this.#oomScoreAdj };
     return [
       { role: "supervisor", pid: process.pid, ...own, ...oom },
-      ...this.#workers.map((worker) => worker.report(now)),
+      ...this.#workers.filter((worker) => this.#isWanted(worker)).map((worker) => worker.report(now)),
     ];
   }
 

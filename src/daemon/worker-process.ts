@@ -14,6 +14,7 @@ import {
   withCapabilities,
 } from "./role-privileges.ts";
 import type { ProcessReport } from "./role-report.ts";
+import { UntrustedRole } from "./untrusted-role.ts";
 
 /** Node.js options by role: the failover role keeps little, so that its garbage collector has little to do. */
 const runtimeOptions = {
@@ -21,6 +22,7 @@ const runtimeOptions = {
   failover: ["--max-old-space-size=48", "--max-semi-space-size=1", "--single-threaded-gc"],
   replicator: ["--max-old-space-size=512"],
   control: ["--max-old-space-size=128", "--max-semi-space-size=2"],
+  api: ["--max-old-space-size=128", "--max-semi-space-size=2"],
 } as const satisfies Record<WorkerRole, readonly string[]>;
 
 /**
@@ -31,6 +33,7 @@ const heartbeatLimits = {
   failover: { startMs: 30_000, answerMs: 8_000 },
   replicator: { startMs: 30_000, answerMs: 15_000 },
   control: { startMs: 30_000, answerMs: 15_000 },
+  api: { startMs: 30_000, answerMs: 15_000 },
 } as const satisfies Record<WorkerRole, HeartbeatLimits>;
 
 const RESTART_DELAY_MS_MIN = 50;
@@ -53,6 +56,7 @@ export class WorkerProcess {
   readonly #log: Log;
   readonly #events: WorkerEvents;
   readonly #runtimeOptions: readonly string[];
+  readonly #directory: string | undefined;
   #child: ChildProcess | undefined;
   #channel: Duplex | undefined;
   #heartbeat: RoleHeartbeat;
@@ -72,6 +76,8 @@ export class WorkerProcess {
     readonly settings: NodeSettings;
     readonly log: Log;
     readonly events: WorkerEvents;
+    /** The folder that it works in; without one, that of the supervisor. */
+    readonly directory?: string | undefined;
     /** Instead of the usual ones of this role. */
     readonly runtimeOptions?: readonly string[] | undefined;
   }) {
@@ -80,6 +86,7 @@ export class WorkerProcess {
     this.#log = options.log;
     this.#events = options.events;
     this.#runtimeOptions = options.runtimeOptions ?? runtimeOptions[options.role];
+    this.#directory = options.directory;
     this.#heartbeat = new RoleHeartbeat(heartbeatLimits[options.role], performance.now());
   }
 
@@ -106,10 +113,14 @@ export class WorkerProcess {
       ...[process.execPath, ...this.#runtimeOptions, "--disable-warning=ExperimentalWarning", main],
     ];
     const [program = process.execPath, ...args] = command;
-    this.#capabilities = program === process.execPath ? undefined : capabilities;
+    // The api role leaves even those when it becomes another user.
+    this.#capabilities = role === "api" ? [] : program === process.execPath ? undefined : capabilities;
     // What a role writes by itself are the last words of one that fails. Through us, because a reader of our log that
     // stands still must not keep it from dying.
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "pipe"] });
+    const child = spawn(program, args, {
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      ...(this.#directory === undefined ? {} : { cwd: this.#directory }),
+    });
     this.#child = child;
     this.#killed = false;
     this.#starts++;
@@ -117,13 +128,21 @@ export class WorkerProcess {
     this.#oomKillsAtStart = oomKills();
     this.#heartbeat = new RoleHeartbeat(heartbeatLimits[role], this.#startedMs);
     if (child.pid !== undefined) this.#oomScoreAdj = setOomScoreAdjust(child.pid, oomScoreAdjust[role]);
-    this.#relayLines(child.stdout, "info");
-    this.#relayLines(child.stderr, "error");
+    const untrusted = role === "api" ? new UntrustedRole() : undefined;
+    this.#relayLines(child.stdout, "info", untrusted);
+    this.#relayLines(child.stderr, "error", untrusted);
     const channel = child.stdio[3] as Duplex;
     this.#channel = channel;
     const reader = new EnvelopeReader();
     channel.on("data", (chunk: Buffer) => {
-      const envelopes = reader.push(chunk);
+      const envelopes =
+        untrusted === undefined ? reader.push(chunk) : untrusted.push(chunk, performance.now());
+      if (envelopes === undefined) {
+        this.#log.write("supervisor", "error", `${role} said what it has no right to say: it is killed`);
+        child.kill("SIGKILL");
+        channel.destroy();
+        return;
+      }
       for (const { message } of envelopes)
         if (message.kind === "heartbeat-answer" && this.#child === child)
           this.#heartbeat.answer(message.number);
@@ -210,8 +229,17 @@ export class WorkerProcess {
     return signal ?? `exit status ${code}`;
   }
 
-  #relayLines(stream: Readable | null, level: "info" | "error"): void {
+  #relayLines(stream: Readable | null, level: "info" | "error", untrusted: UntrustedRole | undefined): void {
     if (stream === null) return;
+    if (untrusted !== undefined) {
+      // No line is waited for: one without an end would fill the supervisor's memory.
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        for (const line of text.split("\n").filter((one) => one !== ""))
+          if (untrusted.mayLog(performance.now()))
+            this.#log.write(this.role, level, line.slice(0, LINE_LENGTH_MAX));
+      });
+      return;
+    }
     createInterface({ input: stream }).on("line", (line) => {
       if (line !== "") this.#log.write(this.role, level, line.slice(0, LINE_LENGTH_MAX));
     });

@@ -42,7 +42,7 @@ export class TochaWitness implements Witness {
       known: new Set<string>(),
       lateness: [],
     }));
-    this.sockets = this.#nodes.map(({ client }) => client.socketPath);
+    this.sockets = nodeNames(settings).map((name) => controlSocket(settings.name, name));
   }
 
   async begin(): Promise<void> {

@@ -1,8 +1,8 @@
 import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../base/problem.ts";
-import { ControlClient } from "../../client/control-client.ts";
-import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import { author } from "../../client/author.ts";
+import { clientFor, type NodeWish } from "../../client/client-for.ts";
 import {
   type ApplyAnswer,
   CONFIRM_SECONDS,
@@ -10,7 +10,6 @@ import {
 } from "../../contract/config-operations.ts";
 import { readDocument } from "../../contract/read-document.ts";
 import { planChange } from "../../core/config/plan.ts";
-import { author } from "../author.ts";
 import { DocumentProblems, readDocumentFile } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { planText } from "../plan-text.ts";
@@ -26,7 +25,7 @@ const ANSWERS_AGAIN_POLL_MS = 100;
 /** By then a control role that is to start again has ended (src/daemon/supervisor.ts). */
 const STARTS_AGAIN_MS = 700;
 
-export interface ConfigOptions extends SocketWish {
+export interface ConfigOptions extends NodeWish {
   readonly output: string;
 }
 
@@ -47,7 +46,7 @@ export async function configApply(file: string, options: ApplyOptions): Promise<
 
 /** Makes the document of an older revision apply again. */
 export async function configRollback(wish: string, options: ApplyOptions): Promise<ExitStatus> {
-  const client = new ControlClient(await findSocket(options));
+  const client = await clientFor(options);
   const { text, number } = await client.ask("config.revision", { parameters: { revision: wish } });
   const message = options.message === "" ? `Back to revision ${number}` : options.message;
   return await applyText(text, { ...options, message });
@@ -55,7 +54,7 @@ export async function configRollback(wish: string, options: ApplyOptions): Promi
 
 async function applyText(text: string, options: ApplyOptions): Promise<ExitStatus> {
   const confirmSeconds = seconds(options.confirmWithin);
-  const client = new ControlClient(await findSocket(options));
+  const client = await clientFor(options);
   const { head, text: running } = await client.ask("config");
   if (options.output === "text" && text !== running) await showWhatChanges(text, options);
   const { message, force = false } = options;
@@ -80,7 +79,7 @@ async function applyText(text: string, options: ApplyOptions): Promise<ExitStatu
   return told(answer, settled, options);
 }
 
-async function showWhatChanges(text: string, wish: SocketWish): Promise<void> {
+async function showWhatChanges(text: string, wish: NodeWish): Promise<void> {
   const { document: before, activeNodes, node } = await readRunning(wish);
   const { document } = readDocument(text, "wished");
   if (document === undefined) return;
@@ -103,13 +102,13 @@ function nothingToDo(number: number | undefined, { output }: ApplyOptions): Exit
 
 /** Keeps what was made. */
 export async function configConfirm({ output, ...wish }: ConfigOptions): Promise<ExitStatus> {
-  const client = new ControlClient(await findSocket(wish));
+  const client = await clientFor(wish);
   return settledText(await client.ask("config.confirm", { timeoutMs: SETTLE_LIMIT_MS }), output, "applies");
 }
 
 /** Takes it back. */
 export async function configRevert({ output, ...wish }: ConfigOptions): Promise<ExitStatus> {
-  const client = new ControlClient(await findSocket(wish));
+  const client = await clientFor(wish);
   const answer = await client.ask("config.revert", { timeoutMs: APPLY_LIMIT_MS });
   // Whoever asks next shall get an answer.
   await sleep(STARTS_AGAIN_MS);
@@ -119,7 +118,7 @@ export async function configRevert({ output, ...wish }: ConfigOptions): Promise<
 
 /** Lets the history of one node count. */
 export async function configChoose(node: string, { output, ...wish }: ConfigOptions): Promise<ExitStatus> {
-  const client = new ControlClient(await findSocket(wish));
+  const client = await clientFor(wish);
   const answer = await client.ask("config.choose", { body: { node }, timeoutMs: APPLY_LIMIT_MS });
   return settledText(answer, output, `of ${node} applies`);
 }

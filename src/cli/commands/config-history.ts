@@ -1,6 +1,5 @@
 import { ProblemError } from "../../base/problem.ts";
-import { ControlClient } from "../../client/control-client.ts";
-import { findSocket } from "../../client/find-socket.ts";
+import { clientFor } from "../../client/client-for.ts";
 import type { ConfigState } from "../../contract/config-operations.ts";
 import { textDifference } from "../../core/config/text-difference.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
@@ -22,7 +21,7 @@ export async function configHistory({ output, limit, ...wish }: HistoryOptions):
       hint: "Write a whole number from 1 to 9999.",
     });
   }
-  const client = new ControlClient(await findSocket(wish));
+  const client = await clientFor(wish);
   const answer = await client.ask("config.history", { query: new URLSearchParams({ limit }) });
   if (output === "json") process.stdout.write(`${JSON.stringify(answer)}\n`);
   else if (answer.revisions.length === 0) {
@@ -52,7 +51,7 @@ export async function configShow(
   revision: string | undefined,
   { output, ...wish }: ConfigOptions,
 ): Promise<ExitStatus> {
-  const client = new ControlClient(await findSocket(wish));
+  const client = await clientFor(wish);
   const answer =
     revision === undefined
       ? await client.ask("config")
@@ -67,7 +66,7 @@ export async function configDiff(
   to: string | undefined,
   { output, ...wish }: ConfigOptions,
 ): Promise<ExitStatus> {
-  const client = new ControlClient(await findSocket(wish));
+  const client = await clientFor(wish);
   const textOf = async (revision: string | undefined) => {
     if (revision === undefined) return { name: "running", text: (await client.ask("config")).text };
     const { number, text } = await client.ask("config.revision", { parameters: { revision } });
@@ -81,7 +80,7 @@ export async function configDiff(
 
 /** What applies on the node, and what is under way. */
 export async function configState({ output, ...wish }: ConfigOptions): Promise<ExitStatus> {
-  const client = new ControlClient(await findSocket(wish));
+  const client = await clientFor(wish);
   const state = await client.ask("config.state");
   process.stdout.write(output === "json" ? `${JSON.stringify(state)}\n` : stateText(state));
   return state.change === null && state.diverged.length === 0 ? exitStatus.ok : exitStatus.notOk;

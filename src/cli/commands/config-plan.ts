@@ -1,4 +1,4 @@
-import type { SocketWish } from "../../client/find-socket.ts";
+import type { NodeWish } from "../../client/client-for.ts";
 import type { Plan } from "../../contract/config-plan.ts";
 import { type PlannedDocument, planChange } from "../../core/config/plan.ts";
 import { DocumentProblems, readDocumentFile } from "../document-file.ts";
@@ -7,7 +7,7 @@ import { differenceText, planText } from "../plan-text.ts";
 import { readRunning } from "../running-document.ts";
 import { paperOf } from "../terminal.ts";
 
-export interface ConfigPlanOptions extends SocketWish {
+export interface ConfigPlanOptions extends NodeWish {
   /** The file to compare with, instead of what runs. */
   readonly against?: string;
   readonly output: string;
@@ -30,7 +30,7 @@ export async function configPlan(
   return statusOf(plan);
 }
 
-async function planAgainstRunning(after: PlannedDocument, wish: SocketWish): Promise<Plan> {
+async function planAgainstRunning(after: PlannedDocument, wish: NodeWish): Promise<Plan> {
   const { document, activeNodes, node } = await readRunning(wish);
   return planChange({ before: document, after, activeNodes, carrying: node });
 }

@@ -1,8 +1,7 @@
 import { once } from "node:events";
 import { counted, grouped } from "../../base/number-text.ts";
 import { ProblemError } from "../../base/problem.ts";
-import { ControlClient } from "../../client/control-client.ts";
-import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import { clientFor, type NodeWish } from "../../client/client-for.ts";
 import {
   type Connection,
   type ConnectionFilter,
@@ -18,7 +17,7 @@ import { isProtected, syncText } from "../sync-text.ts";
 import { paperOf } from "../terminal.ts";
 import { WalkProgress } from "../walk-progress.ts";
 
-export interface FilterOptions extends SocketWish, Partial<ConnectionFilter> {
+export interface FilterOptions extends NodeWish, Partial<ConnectionFilter> {
   readonly output: string;
 }
 
@@ -91,8 +90,8 @@ export async function topConnections(options: TopOptions): Promise<ExitStatus> {
 export async function syncStatus({
   output,
   ...wish
-}: SocketWish & { readonly output: string }): Promise<ExitStatus> {
-  const status = await new ControlClient(await findSocket(wish)).status();
+}: NodeWish & { readonly output: string }): Promise<ExitStatus> {
+  const status = await (await clientFor(wish)).status();
   const kept = isProtected(status);
   if (output === "json") {
     const nodes = status.nodes.map(({ name, reachable, role, flows, flowsMax, replication }) => {
@@ -133,8 +132,8 @@ async function lastLine(
   return last;
 }
 
-async function walk(wish: SocketWish, kind: "list" | "count" | "top", query: URLSearchParams) {
-  return new ControlClient(await findSocket(wish)).walk(kind, query);
+async function walk(wish: NodeWish, kind: "list" | "count" | "top", query: URLSearchParams) {
+  return (await clientFor(wish)).walk(kind, query);
 }
 
 function queryOf(options: FilterOptions, more: Readonly<Record<string, string>> = {}): URLSearchParams {

@@ -1,13 +1,13 @@
 import { ProblemError } from "../../base/problem.ts";
-import { ControlClient } from "../../client/control-client.ts";
-import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import { clientFor, type NodeWish } from "../../client/client-for.ts";
+import type { ControlClient } from "../../client/control-client.ts";
 import { type DoctorReport, doctorReportSchema } from "../../contract/doctor.ts";
 import { doctorText } from "../doctor-text.ts";
 import { examineHere } from "../examine-here.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { paperOf } from "../terminal.ts";
 
-export interface DoctorOptions extends SocketWish {
+export interface DoctorOptions extends NodeWish {
   readonly config?: string;
   readonly runDir?: string;
   readonly stateDir?: string;
@@ -30,15 +30,15 @@ export async function doctor({ output, ...wish }: DoctorOptions): Promise<ExitSt
   return report.verdict === "ok" ? exitStatus.ok : exitStatus.notOk;
 }
 
-async function askNode(wish: SocketWish): Promise<DoctorReport> {
-  const socket = await socketOrHint(wish, "tocha doctor");
-  return await new ControlClient(socket).ask("doctor", { timeoutMs: ANSWER_LIMIT_MS });
+async function askNode(wish: NodeWish): Promise<DoctorReport> {
+  const client = await clientOrHint(wish, "tocha doctor");
+  return await client.ask("doctor", { timeoutMs: ANSWER_LIMIT_MS });
 }
 
 /** Where no node runs, there is another way. */
-export async function socketOrHint(wish: SocketWish, command: string): Promise<string> {
+export async function clientOrHint(wish: NodeWish, command: string): Promise<ControlClient> {
   try {
-    return await findSocket(wish);
+    return await clientFor(wish);
   } catch (error) {
     if (!(error instanceof ProblemError) || error.problem.code !== "no-running-node") throw error;
     const hint = `${error.problem.hint ?? ""} Without one: "${command} --config FILE --node NAME" looks at this machine.`;

@@ -1,28 +1,24 @@
 import { ProblemError } from "../../base/problem.ts";
-import { ControlClient } from "../../client/control-client.ts";
-import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import { clientFor, type NodeWish } from "../../client/client-for.ts";
 import { HISTORY_LIMIT_MAX } from "../../contract/failover-history.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { historyItemText, historyText } from "../history-text.ts";
 import { drawsUnicode, paperOf } from "../terminal.ts";
 import { whyText } from "../why-text.ts";
 
-export interface WhyOptions extends SocketWish {
+export interface WhyOptions extends NodeWish {
   readonly group?: string;
   readonly output: string;
 }
 
-export interface HistoryOptions {
-  readonly socket?: string;
-  readonly lab?: string;
-  readonly node?: string;
+export interface HistoryOptions extends NodeWish {
   readonly group?: string;
   readonly limit?: string;
   readonly output: string;
 }
 
 export async function why({ group, output, ...wish }: WhyOptions): Promise<ExitStatus> {
-  const all = await new ControlClient(await findSocket(wish)).why();
+  const all = await (await clientFor(wish)).why();
   const groups = all.groups.filter(({ name }) => group === undefined || name === group);
   if (groups.length === 0)
     throw new ProblemError({
@@ -41,21 +37,21 @@ export async function history(options: HistoryOptions): Promise<ExitStatus> {
   if (limit !== undefined) query.set("limit", checkedLimit(limit));
   if (node !== undefined) query.set("node", node);
   if (group !== undefined) query.set("group", group);
-  const answer = await new ControlClient(await findSocket(socketWish(options))).history(query);
+  const answer = await (await clientFor(socketWish(options))).history(query);
   write(output, answer, () => historyText(answer, paperOf(process.stdout)));
   return exitStatus.ok;
 }
 
 export async function showHistory(id: string, options: HistoryOptions): Promise<ExitStatus> {
-  const answer = await new ControlClient(await findSocket(socketWish(options))).historyItem(id);
+  const answer = await (await clientFor(socketWish(options))).historyItem(id);
   const unicode = drawsUnicode(process.stdout);
   write(options.output, answer, () => historyItemText(answer, { ...paperOf(process.stdout), unicode }));
   return exitStatus.ok;
 }
 
 /** `--node` chooses here whose history is shown, not whom to ask: every node knows all. */
-function socketWish({ socket, lab }: HistoryOptions): SocketWish {
-  return { ...(socket === undefined ? {} : { socket }), ...(lab === undefined ? {} : { lab }) };
+function socketWish({ node: _shown, ...wish }: HistoryOptions): NodeWish {
+  return wish;
 }
 
 function checkedLimit(limit: string): string {

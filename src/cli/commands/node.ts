@@ -1,11 +1,10 @@
-import { ControlClient } from "../../client/control-client.ts";
-import { findSocket, type SocketWish } from "../../client/find-socket.ts";
-import { author } from "../author.ts";
+import { author } from "../../client/author.ts";
+import { clientFor, type NodeWish } from "../../client/client-for.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { paperOf } from "../terminal.ts";
 import { whileWaiting } from "../waiting.ts";
 
-export interface NodeOptions extends SocketWish {
+export interface NodeOptions extends NodeWish {
   readonly output: string;
 }
 
@@ -19,7 +18,7 @@ export async function nodeStandby(
   name: string,
   { reason, force = false, output, ...wish }: StandbyOptions,
 ): Promise<ExitStatus> {
-  const client = new ControlClient(await findSocket(wish));
+  const client = await clientFor(wish);
   const answer = await whileWaiting(
     `${name} hands over`,
     client.standby({ node: name, reason, by: author(), force }),
@@ -42,7 +41,7 @@ export async function nodeStandby(
 
 /** Takes a node back. */
 export async function nodeResume(name: string, { output, ...wish }: NodeOptions): Promise<ExitStatus> {
-  const client = new ControlClient(await findSocket(wish));
+  const client = await clientFor(wish);
   const answer = await client.resume({ node: name, by: author() });
   const { by, reason, since } = answer.maintenance;
   process.stdout.write(

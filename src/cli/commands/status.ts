@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../base/problem.ts";
-import { ControlClient } from "../../client/control-client.ts";
-import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import { clientFor, type NodeWish } from "../../client/client-for.ts";
 import type { ClusterStatus } from "../../contract/status.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { problemText } from "../problem-text.ts";
 import { statusText } from "../status-text.ts";
 import { paperOf } from "../terminal.ts";
 
-export interface StatusOptions extends SocketWish {
+export interface StatusOptions extends NodeWish {
   readonly output: string;
   /** True without a number of seconds. */
   readonly watch?: string | true;
@@ -17,7 +16,7 @@ export interface StatusOptions extends SocketWish {
 /** Shows the cluster's state once, or again and again. */
 export async function status({ output, watch, ...wish }: StatusOptions): Promise<ExitStatus> {
   if (watch !== undefined) return watchStatus(wish, output, intervalMs(watch));
-  const answer = await new ControlClient(await findSocket(wish)).status();
+  const answer = await (await clientFor(wish)).status();
   process.stdout.write(render(answer, output, 2));
   return answer.verdict === "ok" ? exitStatus.ok : exitStatus.notOk;
 }
@@ -39,7 +38,7 @@ function intervalMs(watch: string | true): number {
 }
 
 /** Goes on while nodes come and go: a node that does not answer is news too. Ends with Ctrl-C. */
-async function watchStatus(wish: SocketWish, output: string, everyMs: number): Promise<ExitStatus> {
+async function watchStatus(wish: NodeWish, output: string, everyMs: number): Promise<ExitStatus> {
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
   process.once("SIGTERM", () => stop.abort());
@@ -56,10 +55,10 @@ async function watchStatus(wish: SocketWish, output: string, everyMs: number): P
   return exitStatus.ok;
 }
 
-async function oneLook(wish: SocketWish, output: string): Promise<string> {
+async function oneLook(wish: NodeWish, output: string): Promise<string> {
   try {
     // Searched again each time: another node may answer now.
-    return render(await new ControlClient(await findSocket(wish)).status(), output, 0);
+    return render(await (await clientFor(wish)).status(), output, 0);
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     if (output === "json") return `${JSON.stringify({ ok: false, problems: [error.problem] })}\n`;

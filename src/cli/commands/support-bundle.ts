@@ -3,15 +3,14 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { ProblemError } from "../../base/problem.ts";
-import { ControlClient } from "../../client/control-client.ts";
-import type { SocketWish } from "../../client/find-socket.ts";
+import type { NodeWish } from "../../client/client-for.ts";
 import { type SupportPart, supportPartSchema } from "../../contract/support.ts";
 import { examineHere } from "../examine-here.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { manifestText } from "../manifest-text.ts";
-import { socketOrHint } from "./doctor.ts";
+import { clientOrHint } from "./doctor.ts";
 
-export interface SupportBundleOptions extends SocketWish {
+export interface SupportBundleOptions extends NodeWish {
   readonly config?: string;
   readonly runDir?: string;
   readonly stateDir?: string;
@@ -63,8 +62,8 @@ interface Collected {
   readonly silent: readonly { readonly node: string; readonly why: string }[];
 }
 
-async function collectFromNodes(wish: SocketWish): Promise<Collected> {
-  const client = new ControlClient(await socketOrHint(wish, "tocha support-bundle"));
+async function collectFromNodes(wish: NodeWish): Promise<Collected> {
+  const client = await clientOrHint(wish, "tocha support-bundle");
   const own = await client.ask("support", { timeoutMs: ANSWER_LIMIT_MS });
   const parts = [own];
   const silent: { node: string; why: string }[] = [];

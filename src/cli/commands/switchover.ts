@@ -1,11 +1,10 @@
-import { ControlClient } from "../../client/control-client.ts";
-import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import { clientFor, type NodeWish } from "../../client/client-for.ts";
 import type { ForeseenSwitchover } from "../../contract/failover-why.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { paperOf, wrap } from "../terminal.ts";
 import { whileWaiting } from "../waiting.ts";
 
-export interface SwitchoverOptions extends SocketWish {
+export interface SwitchoverOptions extends NodeWish {
   readonly group?: string;
   readonly to?: string;
   readonly reason?: string;
@@ -22,7 +21,7 @@ export async function switchover({
   output,
   ...wish
 }: SwitchoverOptions): Promise<ExitStatus> {
-  const client = new ControlClient(await findSocket(wish));
+  const client = await clientFor(wish);
   const request = {
     ...(group === undefined ? {} : { group }),
     ...(to === undefined ? {} : { to }),

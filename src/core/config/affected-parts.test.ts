@@ -78,16 +78,16 @@ describe("affectedParts", () => {
       "rules control replicator failover",
     ],
     [
-      "an address that only metrics use",
+      "an address that only metrics and the API use",
       [{ path: ["nodes", "gw2", "interfaces", "mgmt", "addresses"], value: ["10.9.0.7/24"] }],
-      "gw1: ; gw2: control",
+      "gw1: ; gw2: control api",
     ],
     ["the refresh", [{ path: ["replication", "refresh"], value: "30s" }], "replicator"],
     ["the port of pulses", [{ path: ["pulses", "port"], value: 7_850 }], "rules failover"],
     ["the arbiter's lease", [{ path: ["arbiter", "leaseTtl"], value: "9s" }], "control"],
     ["no arbiter", [{ path: ["arbiter"] }], "control failover"],
     ["metrics", [{ path: ["metrics", "port"], value: 9_999 }], "control"],
-    ["keys", [{ path: ["keys", "directory"], value: "/srv/keys" }], "control replicator failover keys"],
+    ["keys", [{ path: ["keys", "directory"], value: "/srv/keys" }], "control replicator failover keys api"],
   ];
   for (const [name, edits, expected] of rows) it(name, () => assert.equal(parts(...edits), expected));
 

@@ -69,6 +69,8 @@ const readBy: Readonly<Record<AffectedPart, (document: ClusterDocument, node: st
       ...document.metrics,
       ...document.nodes[node]?.interfaces[document.metrics.interface],
     },
+    // Where it answers the process that serves the API.
+    hasApi: document.api !== undefined,
     shortExchanges: document.replication.shortExchanges,
     marks: document.replication.marks,
     keys: document.keys,
@@ -115,7 +117,12 @@ const readBy: Readonly<Record<AffectedPart, (document: ClusterDocument, node: st
     ),
   }),
   keys: (document) => document.keys,
-  api: (document, node) => withInterfaces(partOf(document, "api"), document, node),
+  api: (document, node) =>
+    document.api && {
+      ...document.api,
+      ...document.nodes[node]?.interfaces[document.api.interface],
+      keys: document.keys,
+    },
 };
 
 /** A part that a document may have; undefined where it does not. */

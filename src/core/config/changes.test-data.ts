@@ -74,6 +74,7 @@ replication: { interface: sync, port: 7844, refresh: 60s, shortExchanges: false,
 pulses: { port: 7845, without: [lan] }
 control: { port: 7846 }
 metrics: { interface: mgmt, port: 9845 }
+api: { interface: mgmt, port: 7847, requestsPerSecond: 50, certificateFile: api.crt, keyFile: api.key }
 arbiter:
   endpoints: ["https://10.9.0.5:2379"]
   caFile: arbiter-ca.crt
@@ -208,7 +209,7 @@ export const singleChanges: readonly Edit[] = [
   { path: ["nat", "cgnat", 0, "firstPort"], value: 1_025 },
   { path: ["nat", "helpers"], value: ["ftp", "sip"] },
   { path: ["nat", "helpers"], value: [] },
-  { path: ["replication", "port"], value: 7_847 },
+  { path: ["replication", "port"], value: 7_850 },
   { path: ["replication", "interface"], value: "mgmt" },
   { path: ["replication", "refresh"], value: "30s" },
   { path: ["replication", "shortExchanges"], value: true },
@@ -219,6 +220,12 @@ export const singleChanges: readonly Edit[] = [
   { path: ["metrics", "interface"], value: "lan" },
   { path: ["metrics", "port"], value: 9_999 },
   { path: ["metrics"] },
+  { path: ["api", "interface"], value: "lan" },
+  { path: ["api", "port"], value: 8_443 },
+  { path: ["api", "requestsPerSecond"], value: 10 },
+  { path: ["api", "certificateFile"], value: "other.crt" },
+  { path: ["api", "keyFile"], value: "other.key" },
+  { path: ["api"] },
   { path: ["arbiter", "endpoints"], value: ["https://10.9.0.6:2379"] },
   { path: ["arbiter", "caFile"], value: "other.crt" },
   { path: ["arbiter", "certificateFile"], value: "other.crt" },

@@ -8,9 +8,10 @@ import {
 } from "../../contract/config-operations.ts";
 import { revisionIdSchema } from "../../contract/config-revision.ts";
 import { ClusterConfig, type ClusterConfigOptions, REVISIONS_AT_ONCE } from "./cluster-config.ts";
+import { VersionedAnswer } from "./control-answer.ts";
 import { HistoryRemote } from "./history-remote.ts";
 import { NodeConfig, type NodeConfigOptions } from "./node-config.ts";
-import type { OperationHandlers } from "./operation-dispatch.ts";
+import { authorOf, type OperationHandlers, requireVersion } from "./operation-dispatch.ts";
 
 /** At the start the rules wait for it: a peer that does not answer at once is asked again later. */
 const FIRST_LOOK_MS = 500;
@@ -76,7 +77,10 @@ export class ConfigAnswers {
 
   handlers(): ConfigHandlers {
     return {
-      config: async () => (await this.#parts).node.config,
+      config: async () => {
+        const { config } = (await this.#parts).node;
+        return new VersionedAnswer(versionOf(config), config);
+      },
       "config.state": async () => this.#stateOf((await this.#parts).node),
       "config.history": async ({ query }) => {
         const { node } = await this.#parts;
@@ -87,7 +91,14 @@ export class ConfigAnswers {
         const { node } = await this.#parts;
         return await node.store.revision(await idOf(node, parameters["revision"] ?? ""));
       },
-      "config.apply": async ({ body }) => (await this.#parts).cluster.apply(body),
+      "config.apply": async (call) => {
+        const { node, cluster } = await this.#parts;
+        requireVersion(call, versionOf(node.config));
+        const author = authorOf(call.body.author, call.caller);
+        // What was checked now must still be so when the change begins.
+        const base = call.ifMatch === undefined ? {} : { base: node.config.head?.id ?? null };
+        return await cluster.apply({ ...call.body, ...base, author });
+      },
       "config.confirm": async ({ body }) => (await this.#parts).cluster.confirm(body.transaction),
       "config.revert": async ({ body }) => (await this.#parts).cluster.revert(body.transaction),
       "config.choose": async ({ body }) => (await this.#parts).cluster.choose(body.node),
@@ -109,6 +120,11 @@ export class ConfigAnswers {
       },
     };
   }
+}
+
+/** The ETag of the document: the id of its revision. */
+function versionOf({ head }: { readonly head: { readonly id: string } | null }): string {
+  return head?.id ?? "none";
 }
 
 async function open(options: ConfigAnswersOptions) {

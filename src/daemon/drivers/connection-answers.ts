@@ -19,7 +19,7 @@ import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
 import { allVirtualAddresses, type NodeSettings } from "../node-settings.ts";
-import { StreamAnswer } from "./control-server.ts";
+import { StreamAnswer } from "./control-answer.ts";
 import { TableWalk } from "./table-walk.ts";
 
 /** Each walk costs the kernel and this process as much as a copy of the table. */

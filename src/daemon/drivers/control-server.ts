@@ -3,6 +3,7 @@ import {
   createServer as createHttpServer,
   type IncomingMessage,
   type RequestListener,
+  type Server,
   type ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
@@ -10,8 +11,9 @@ import type { TLSSocket } from "node:tls";
 import { type Problem, ProblemError } from "../../base/problem.ts";
 import { problemStatus } from "../../contract/problem-status.ts";
 import type { NodeSettings } from "../node-settings.ts";
+import { StatusAnswer, StreamAnswer, TextAnswer, VersionedAnswer } from "./control-answer.ts";
 import type { KeyRing } from "./key-ring.ts";
-import type { Caller } from "./operation-dispatch.ts";
+import type { Caller, CallingUser } from "./operation-dispatch.ts";
 import { peerNode } from "./tls-name.ts";
 
 /** A document and the revisions before it. */
@@ -24,7 +26,10 @@ const STALL_LIMIT_MS = 300_000;
 
 /** Who gives a command on this machine, as far as the command knows. */
 const CALLER_HEADER = "x-tocha-caller";
+/** Where a request to the API comes from. */
+export const ADDRESS_HEADER = "x-tocha-address";
 const CALLER_LENGTH_MAX = 100;
+const HEADER_LENGTH_MAX = 300;
 
 export interface ControlRequest {
   readonly method: string;
@@ -34,49 +39,66 @@ export interface ControlRequest {
   /** Parsed JSON, or undefined when there was none. */
   readonly body: unknown;
   readonly caller: Caller;
-}
-
-/** An answer that is not JSON. */
-export class TextAnswer {
-  readonly contentType: string;
-  readonly text: string;
-
-  constructor(contentType: string, text: string) {
-    this.contentType = contentType;
-    this.text = text;
-  }
-}
-
-/** An answer of any length, which is made while it is read: no faster, and not at all once the reader has gone. */
-export class StreamAnswer {
-  readonly contentType: string;
-  readonly pieces: AsyncGenerator<string, void, void>;
-
-  constructor(contentType: string, pieces: AsyncGenerator<string, void, void>) {
-    this.contentType = contentType;
-    this.pieces = pieces;
-  }
+  /** The version that the caller knows (If-Match), without its quotes. */
+  readonly ifMatch: string | undefined;
+  readonly idempotencyKey: string | undefined;
+  readonly lastEventId: string | undefined;
 }
 
 /** Answers a request, usually with what becomes JSON. A thrown ProblemError becomes an answer of its status. */
 export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
 
-/** HTTP on a UNIX socket that only its owner may open. */
+/** HTTP on a UNIX socket that only its owner may open: the console. */
 export function listenLocally(path: string, handle: ControlHandler, onError: (text: string) => void): void {
+  listenOnSocket({ path, mode: 0o600, identify: consoleCaller, handle, onError });
+}
+
+/**
+ * HTTP on a UNIX socket for the api role, which says where a request comes from, and passes on its token. Whoever else came to
+ * it could do no more than at the API itself; but the folder keeps others away (src/daemon/api-folder.ts).
+ *
+ * @returns the server, for who wants to close it
+ */
+export function listenForApi(
+  path: string,
+  options: {
+    readonly ownerOf: (token: string) => CallingUser | undefined;
+    readonly handle: ControlHandler;
+    readonly onError: (text: string) => void;
+  },
+): Server {
+  const { ownerOf, handle, onError } = options;
+  const identify = ({ headers }: IncomingMessage): Caller => {
+    const token = /^Bearer ([A-Za-z0-9_-]{1,200})$/.exec(headers.authorization ?? "")?.[1];
+    const address = header(headers[ADDRESS_HEADER]) ?? "unknown";
+    return { kind: "api", address, user: token === undefined ? undefined : ownerOf(token) };
+  };
+  return listenOnSocket({ path, mode: 0o666, identify, handle, onError });
+}
+
+function listenOnSocket(options: {
+  readonly path: string;
+  readonly mode: number;
+  readonly identify: Identify;
+  readonly handle: ControlHandler;
+  readonly onError: (text: string) => void;
+}): Server {
+  const { path, mode, identify, handle, onError } = options;
   rmSync(path, { force: true });
-  const server = createHttpServer(listener(handle, consoleCaller));
+  const server = createHttpServer(listener(handle, identify));
   server.requestTimeout = REQUEST_LIMIT_MS;
   // The mask is set while the socket file is made: it is never open to others, not even for a moment.
   const mask = process.umask(0o177);
   server.on("error", (error) => {
     process.umask(mask);
     onError(`cannot listen on ${path}: ${error.message}`);
-    setTimeout(() => listenLocally(path, handle, onError), LISTEN_RETRY_MS);
+    setTimeout(() => listenOnSocket(options), LISTEN_RETRY_MS);
   });
   server.listen(path, () => {
     process.umask(mask);
-    chmodSync(path, 0o600);
+    chmodSync(path, mode);
   });
+  return server;
 }
 
 /** The same for the other nodes of the cluster, over mutual TLS on the sync address. */
@@ -115,7 +137,7 @@ function nodeCaller(request: IncomingMessage, ring: KeyRing): Caller | undefined
 
 function listener(handle: ControlHandler, identify: Identify): RequestListener {
   return (request, response) => {
-    void respond(request, response, handle, identify(request));
+    void respond(request, response, handle, identify);
   };
 }
 
@@ -123,20 +145,29 @@ async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   handle: ControlHandler,
-  caller: Caller | undefined,
+  identify: Identify,
 ): Promise<void> {
-  if (caller === undefined) {
-    answer(response, 403, problem("not-a-node", "the certificate is not that of a node of this cluster"));
-    return;
-  }
   try {
+    const caller = identify(request);
+    if (caller === undefined)
+      throw new ProblemError(problem("not-a-node", "the certificate is not that of a node of this cluster"));
     const body = await readBody(request);
     const [path = "/", ...query] = (request.url ?? "/").split("?");
     const method = request.method ?? "GET";
-    const result = await handle({ method, path, query: new URLSearchParams(query.join("?")), body, caller });
+    const { headers } = request;
+    const result = await handle({
+      ...{ method, path, query: new URLSearchParams(query.join("?")), body, caller },
+      // Strong comparison; some proxies make tags weak (RFC 9110 8.8.3).
+      ifMatch: header(headers["if-match"])?.replace(/^(?:W\/)?"(.*)"$/, "$1"),
+      idempotencyKey: header(headers["idempotency-key"]),
+      lastEventId: header(headers["last-event-id"]),
+    });
     if (result instanceof StreamAnswer) await stream(response, result);
     else if (result instanceof TextAnswer)
       response.writeHead(200, { "content-type": result.contentType }).end(result.text);
+    else if (result instanceof StatusAnswer) answer(response, result.status, result.body);
+    else if (result instanceof VersionedAnswer)
+      answer(response, 200, result.body, { etag: `"${result.version}"` });
     else answer(response, 200, result);
   } catch (error) {
     if (response.headersSent) {
@@ -193,8 +224,17 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { "content-type": "application/json" });
+function header(value: string | string[] | undefined): string | undefined {
+  return typeof value === "string" && value !== "" ? value.slice(0, HEADER_LENGTH_MAX) : undefined;
+}
+
+function answer(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, { "content-type": "application/json", ...headers });
   response.end(JSON.stringify(body));
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { TextAnswer } from "./control-server.ts";
+import { TextAnswer } from "./control-answer.ts";
 import { MetricsServer } from "./metrics-server.ts";
 
 const PORT = 29_845;

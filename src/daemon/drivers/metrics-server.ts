@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isLinkLocal, validIp } from "../../base/ip.ts";
 import { openTcpListener } from "../../linux/tcp-listener.ts";
 import type { NodeSettings } from "../node-settings.ts";
-import type { TextAnswer } from "./control-server.ts";
+import type { TextAnswer } from "./control-answer.ts";
 
 /** Some Prometheus servers, and a curious human. */
 const CONNECTIONS_MAX = 16;

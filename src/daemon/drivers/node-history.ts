@@ -36,6 +36,8 @@ export interface NodeHistoryOptions {
   readonly settings: NodeSettings;
   readonly askPeer: (peer: PeerSettings, path: string) => Promise<unknown>;
   readonly onError: (text: string) => void;
+  /** Told of each change of role of this node, once. */
+  readonly onEntry: (entry: HistoryEntry) => void;
 }
 
 /** Keeps this node's changes of role, and answers questions about those of the whole cluster. */
@@ -74,6 +76,7 @@ export class NodeHistory {
     const agoMs = Number(process.hrtime.bigint()) / 1e6 - decidedMs;
     const entry = this.#file.add({ ...rest, node, at: new Date(Date.now() - agoMs).toISOString() });
     this.#follow(entry);
+    this.#options.onEntry(entry);
     if (entry.to !== "active") return;
     const figures = this.figures.get(entry.group);
     if (figures !== undefined) figures.takeovers[entry.kind] = (figures.takeovers[entry.kind] ?? 0) + 1;

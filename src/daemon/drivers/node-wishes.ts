@@ -13,7 +13,7 @@ import type { RoleQuestions } from "../role-questions.ts";
 import type { FailoverReport } from "../role-report.ts";
 import { chooseGroup } from "./choose-group.ts";
 import type { FailoverAnswers } from "./failover-answers.ts";
-import type { Caller, OperationCall } from "./operation-dispatch.ts";
+import { authorOf, type Caller, type OperationCall } from "./operation-dispatch.ts";
 import type { PeerAnswer } from "./peer-client.ts";
 
 const SWITCHOVER_LIMIT_MS = 5_000;
@@ -162,9 +162,4 @@ export class NodeWishes {
       hint: "tocha status shows who is active now.",
     });
   }
-}
-
-/** A user of the API cannot speak in another name. */
-function authorOf(said: string | undefined, caller: Caller): string {
-  return caller.kind === "api" ? `${caller.user?.name ?? "nobody"}@${caller.address}` : (said ?? caller.name);
 }

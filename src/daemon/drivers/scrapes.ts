@@ -4,7 +4,7 @@ import type { NodeSettings } from "../node-settings.ts";
 import { processUsage } from "../process-usage.ts";
 import type { RoleQuestions } from "../role-questions.ts";
 import type { FailoverReport, ReplicatorReport, SupervisorReport } from "../role-report.ts";
-import { TextAnswer } from "./control-server.ts";
+import { TextAnswer } from "./control-answer.ts";
 
 /** A scrape takes the roles' last reports where new ones are not there at once; older ones would be a lie. */
 export const SCRAPE_REPORTS = { waitMs: 100, ageMsMax: 10_000 };

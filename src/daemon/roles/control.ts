@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { HistoryEntry } from "../../contract/failover-history.ts";
 import { operations } from "../../contract/operations.ts";
 import { type ClusterStatus, type NodeStatus, nodeStatusSchema } from "../../contract/status.ts";
 import { affectedParts } from "../../core/config/affected-parts.ts";
@@ -13,6 +14,7 @@ import { GatewayKeeper } from "../drivers/gateway-keeper.ts";
 import { HealthChecks } from "../drivers/health-checks.ts";
 import { KeyExchange } from "../drivers/key-exchange.ts";
 import { MetricsServer } from "../drivers/metrics-server.ts";
+import { NodeAccess } from "../drivers/node-access.ts";
 import { NodeHistory } from "../drivers/node-history.ts";
 import { NodeMaintenance } from "../drivers/node-maintenance.ts";
 import { NodeWishes } from "../drivers/node-wishes.ts";
@@ -39,7 +41,7 @@ const NODE_STATUS = {
 /** Roles end in order, and start again. */
 const RESTART_LIMIT_MS = 30_000;
 const SUPPORT_HISTORY_MAX = 200;
-const workerRoles = ["failover", "replicator", "control"] as const satisfies readonly WorkerRole[];
+const workerRoles = ["failover", "replicator", "control", "api"] as const satisfies readonly WorkerRole[];
 
 /** The control role: loads rules and sysctls, answers questions about the node and the cluster, passes on wishes. */
 class ControlRole {
@@ -48,6 +50,7 @@ class ControlRole {
   readonly #keys: KeyExchange;
   readonly #connections: ConnectionAnswers;
   readonly #history: NodeHistory;
+  readonly #access: NodeAccess;
   readonly #failover: FailoverAnswers;
   readonly #roles: RoleQuestions;
   /** Undefined where the document has none. */
@@ -75,7 +78,16 @@ class ControlRole {
     const onError = (text: string) => channel.log("error", text);
     const askPeer = async (peer: PeerSettings, path: string) =>
       (await this.#askPeer({ peer, path, method: "GET", limitMs: PEER_ANSWER_LIMIT_MS })).body;
-    this.#history = new NodeHistory({ settings, onError, askPeer });
+    this.#access = new NodeAccess({
+      ...{
+        settings,
+        onError,
+        clusterStatus: () => this.#clusterStatus(),
+        nodeStatus: () => this.#nodeStatus(),
+      },
+    });
+    const onEntry = (entry: HistoryEntry) => this.#access.transition(entry);
+    this.#history = new NodeHistory({ settings, onError, askPeer, onEntry });
     this.#failover = new FailoverAnswers({
       ...{ settings, history: this.#history, clusterStatus: () => this.#clusterStatus() },
       failover: () => this.#roles.ask<FailoverReport>("failover"),
@@ -122,10 +134,14 @@ class ControlRole {
     });
     if (settings.metrics !== undefined)
       new MetricsServer(settings.metrics, () => this.#scrapes.answer(), onError);
-    const dispatch = new OperationDispatch(this.#handlers());
+    const dispatch = new OperationDispatch({
+      ...{ node: settings.node, handlers: this.#handlers(), keyed: this.#access.keyed },
+      onChange: (entry) => this.#access.changed(entry),
+    });
     const handle: ControlHandler = (request) => dispatch.handle(request);
     listenLocally(join(settings.runDirectory, "control.sock"), handle, onError);
     listenForPeers(settings, this.#keys.ring, handle, onError);
+    this.#access.listen(handle);
     this.#gateway = new GatewayKeeper({
       ...{ settings, log },
       // What another node knows of the document counts before this one takes part.
@@ -208,6 +224,7 @@ class ControlRole {
 
   #handlers(): OperationHandlers {
     return {
+      ...this.#access.handlers(),
       status: () => this.#clusterStatus(),
       metrics: () => this.#scrapes.answer(),
       "node.status": () => this.#nodeStatus(),

@@ -1,0 +1,185 @@
+import { randomInt } from "node:crypto";
+import { addressKey } from "../../base/address-key.ts";
+import { type Problem, ProblemError } from "../../base/problem.ts";
+import { type UserRole, userRoles } from "../../contract/operation.ts";
+import type { SessionOpened } from "../../contract/users.ts";
+import { LoginThrottle } from "../../core/access/login-throttle.ts";
+import { checkPassword, hashPassword } from "./password-hash.ts";
+import { digestOf, Sessions } from "./sessions.ts";
+import type { KeptUser, UserStore } from "./user-store.ts";
+
+const FIRST_CODE_MS = 15 * 60_000;
+/** Without letters and digits that look alike. */
+const CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/** Passwords that wait to be hashed: each takes a core for some tens of milliseconds. */
+const WAITING_MAX = 8;
+
+/** Whose token it is. */
+export interface TokenOwner {
+  readonly name: string;
+  readonly role: UserRole;
+  readonly kind: "session" | "token";
+  readonly expires: string | null;
+}
+
+/** Decides who somebody is: by a token, by a password, or by the code that only the console could give. */
+export class AccessControl {
+  readonly #store: UserStore;
+  readonly #now: () => number;
+  readonly #throttle = new LoginThrottle();
+  readonly #lastUses = new Map<string, string>();
+  readonly sessions: Sessions;
+  #firstCode: { readonly digest: string; readonly untilMs: number } | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(
+    store: UserStore,
+    { now = Date.now, sessions = new Sessions() }: { now?: () => number; sessions?: Sessions } = {},
+  ) {
+    this.#store = store;
+    this.#now = now;
+    this.sessions = sessions;
+  }
+
+  /** @returns undefined for a token that is none, or not any more */
+  owner(token: string): TokenOwner | undefined {
+    const digest = digestOf(token);
+    const nowMs = this.#now();
+    const session = this.sessions.find(nowMs, digest);
+    for (const user of this.#store.read()) {
+      const { name, role } = user;
+      if (session !== undefined) {
+        if (session.name !== name) continue;
+        return { name, role, kind: "session", expires: new Date(session.untilMs).toISOString() };
+      }
+      const kept = user.tokens.find((one) => one.digest === digest);
+      if (kept === undefined) continue;
+      if (kept.expires !== null && Date.parse(kept.expires) <= nowMs) return undefined;
+      this.#lastUses.set(kept.id, new Date(nowMs).toISOString());
+      return { name, role: lesser(role, kept.role), kind: "token", expires: kept.expires };
+    }
+    return undefined;
+  }
+
+  /** When a token was used last, as far as this process knows. */
+  lastUse(tokenId: string): string | null {
+    return this.#lastUses.get(tokenId) ?? null;
+  }
+
+  /** @throws ProblemError when it is wrong, or was wrong too often */
+  async logIn(name: string, password: string, address: string): Promise<SessionOpened> {
+    const user = await this.#tried(address, name, async () => {
+      const found = this.#store.read().find((one) => one.name === name);
+      return (await checkPassword(password, found?.password)) ? found : undefined;
+    });
+    return this.#open(user);
+  }
+
+  /** @throws ProblemError when there is an administrator already */
+  newFirstCode(): { readonly code: string; readonly expires: string } {
+    this.#refuseSecondFirst();
+    const group = () =>
+      Array.from({ length: 4 }, () => CODE_LETTERS[randomInt(CODE_LETTERS.length)]).join("");
+    const code = [group(), group(), group()].join("-");
+    const untilMs = this.#now() + FIRST_CODE_MS;
+    this.#firstCode = { digest: digestOf(code), untilMs };
+    return { code, expires: new Date(untilMs).toISOString() };
+  }
+
+  /** Makes the first administrator. @throws ProblemError when the code is not the one that the console gave */
+  async exchangeFirstCode(
+    { code, name, password }: { readonly code: string; readonly name: string; readonly password: string },
+    address: string,
+  ): Promise<SessionOpened> {
+    const user = await this.#tried(address, name, async () => {
+      const known = this.#firstCode;
+      const given = digestOf(code.trim().toUpperCase());
+      if (known === undefined || known.untilMs <= this.#now() || known.digest !== given) return undefined;
+      this.#refuseSecondFirst();
+      const added: KeptUser = {
+        ...{ name, role: "admin", tokens: [], password: await hashPassword(password) },
+        created: new Date(this.#now()).toISOString(),
+      };
+      this.#store.write([...this.#store.read().filter((one) => one.name !== name), added]);
+      this.#firstCode = undefined;
+      return added;
+    });
+    return this.#open(user);
+  }
+
+  /** @throws ProblemError when the password is not the user's */
+  async confirm(name: string, password: string, address: string): Promise<void> {
+    await this.#tried(address, name, async () => {
+      const found = this.#store.read().find((one) => one.name === name);
+      return (await checkPassword(password, found?.password)) ? found : undefined;
+    });
+  }
+
+  async hash(password: string): Promise<string> {
+    return await this.#inTurn(() => hashPassword(password));
+  }
+
+  #refuseSecondFirst(): void {
+    if (!this.#store.read().some(({ role }) => role === "admin")) return;
+    throw new ProblemError({
+      code: "admin-exists",
+      message: "there is an administrator already",
+      hint: "tocha user list; root of this machine can do everything else with tocha user, too.",
+    });
+  }
+
+  #open({ name, role }: KeptUser): SessionOpened {
+    const { token, untilMs } = this.sessions.open(this.#now(), name);
+    return { token, name, role, expires: new Date(untilMs).toISOString() };
+  }
+
+  /** One after the other: what is tried at the same time must not escape the delay. */
+  async #tried(from: string, name: string, check: () => Promise<KeptUser | undefined>): Promise<KeptUser> {
+    const address = addressKey(from);
+    return await this.#inTurn(async () => {
+      const waitMs = this.#throttle.waitMs(this.#now(), address, name);
+      if (waitMs > 0) throw new ProblemError(delayed(waitMs));
+      const user = await check();
+      if (user === undefined) {
+        this.#throttle.failed(this.#now(), address, name);
+        throw new ProblemError({
+          code: "login-failed",
+          message: "the name, the password or the code is wrong",
+        });
+      }
+      this.#throttle.succeeded(name);
+      return user;
+    });
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= WAITING_MAX)
+      throw new ProblemError({
+        code: "too-many-requests",
+        message: "too many passwords are being checked",
+        hint: "Try again in a moment.",
+      });
+    this.#waiting++;
+    const turn = this.#queue.then(work);
+    this.#queue = turn.then(nothing, nothing);
+    return await turn.finally(() => {
+      this.#waiting--;
+    });
+  }
+}
+
+function nothing(): void {}
+
+function lesser(one: UserRole, other: UserRole): UserRole {
+  return userRoles.indexOf(one) < userRoles.indexOf(other) ? one : other;
+}
+
+function delayed(waitMs: number): Problem {
+  const seconds = Math.ceil(waitMs / 1_000);
+  return {
+    code: "login-delayed",
+    message: "after several failures nothing is tried for a while",
+    hint: `Try again in ${seconds} s.`,
+  };
+}

@@ -1,0 +1,87 @@
+import { join } from "node:path";
+import type { AuditEntry } from "../../contract/audit.ts";
+import type { HistoryEntry } from "../../contract/failover-history.ts";
+import type { ClusterStatus, NodeStatus } from "../../contract/status.ts";
+import { isNodeReady } from "../../core/status/node-ready.ts";
+import { API_SOCKET } from "../api-folder.ts";
+import type { NodeSettings } from "../node-settings.ts";
+import { AccessControl } from "./access-control.ts";
+import { AuditLog } from "./audit-log.ts";
+import { StatusAnswer } from "./control-answer.ts";
+import { type ControlHandler, listenForApi } from "./control-server.ts";
+import { KeyedRequests } from "./keyed-requests.ts";
+import { NodeEvents } from "./node-events.ts";
+import { callerName, type OperationHandlers } from "./operation-dispatch.ts";
+import { Sessions } from "./sessions.ts";
+import { UserAnswers } from "./user-answers.ts";
+import { UserFile } from "./user-store.ts";
+
+export interface NodeAccessOptions {
+  readonly settings: NodeSettings;
+  readonly clusterStatus: () => Promise<ClusterStatus>;
+  readonly nodeStatus: () => Promise<NodeStatus>;
+  readonly onError: (text: string) => void;
+}
+
+/** All about the API that the control role does: who may come in, what was done, what happens. */
+export class NodeAccess {
+  readonly #options: NodeAccessOptions;
+  readonly #access: AccessControl;
+  readonly #audit: AuditLog;
+  readonly #events: NodeEvents;
+  readonly #users: UserAnswers;
+  readonly keyed = new KeyedRequests();
+
+  constructor(options: NodeAccessOptions) {
+    this.#options = options;
+    const { settings, onError } = options;
+    const store = new UserFile(settings.stateDirectory);
+    const sessions = new Sessions(join(settings.runDirectory, "sessions.json"));
+    this.#access = new AccessControl(store, { sessions });
+    this.#audit = new AuditLog(settings.stateDirectory, onError);
+    this.#events = new NodeEvents(options.clusterStatus);
+    this.#users = new UserAnswers({ store, access: this.#access, audit: this.#audit });
+  }
+
+  handlers() {
+    return {
+      ...this.#users.handlers(),
+      events: ({ lastEventId }) => this.#events.stream(lastEventId),
+      "operations.read": ({ caller, parameters }) =>
+        this.keyed.read(callerName(caller), parameters["id"] ?? ""),
+      health: () => ({ ok: true }),
+      ready: () => this.#ready(),
+    } satisfies Partial<OperationHandlers>;
+  }
+
+  /** Where the document has an API: answers the process that serves it. */
+  listen(handle: ControlHandler): void {
+    const { settings, onError } = this.#options;
+    if (settings.api === undefined) return;
+    listenForApi(join(settings.runDirectory, API_SOCKET), {
+      ...{ handle, onError },
+      ownerOf: (token) => {
+        const owner = this.#access.owner(token);
+        if (owner === undefined) return undefined;
+        const { name, role, kind, expires } = owner;
+        return { name, role, token, tokenKind: kind, expires };
+      },
+    });
+    this.#events.start();
+  }
+
+  /** Something was changed, or was to be. */
+  changed(entry: AuditEntry): void {
+    this.#audit.add(entry);
+    this.#events.change(entry);
+  }
+
+  transition(entry: HistoryEntry): void {
+    this.#events.transition(entry);
+  }
+
+  async #ready(): Promise<StatusAnswer> {
+    const ready = isNodeReady(await this.#options.nodeStatus());
+    return new StatusAnswer(ready ? 200 : 503, { ready });
+  }
+}
