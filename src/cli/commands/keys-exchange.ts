@@ -2,8 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ProblemError } from "../../base/problem.ts";
-import { ControlClient } from "../../client/control-client.ts";
-import { findSocket, type SocketWish } from "../../client/find-socket.ts";
+import { clientFor, type NodeWish } from "../../client/client-for.ts";
+import type { ControlClient } from "../../client/control-client.ts";
 import { serialOf } from "../../keys/certificate-bundle.ts";
 import { issueForRequest, readAuthority, requireNodeName } from "../../keys/key-files.ts";
 import { readIssued } from "../../keys/key-folder.ts";
@@ -24,7 +24,7 @@ import {
 } from "../../keys/rotation.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 
-export interface ExchangeOptions extends SocketWish {
+export interface ExchangeOptions extends NodeWish {
   readonly directory: string;
   readonly output: string;
 }
@@ -44,8 +44,8 @@ class Cluster {
     this.nodes = nodes;
   }
 
-  static async reach(wish: SocketWish): Promise<Cluster> {
-    const client = new ControlClient(await findSocket(wish));
+  static async reach(wish: NodeWish): Promise<Cluster> {
+    const client = await clientFor(wish);
     const { nodes } = await client.status();
     return new Cluster(
       client,
