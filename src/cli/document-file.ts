@@ -1,7 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { type InvalidDocument, readDocument, type ValidDocument } from "../contract/read-document.ts";
+import { documentFiles } from "../keys/document-files.ts";
 
 export const defaultDocumentPath = "/etc/tocha/cluster.yaml";
 
@@ -27,7 +29,7 @@ export function readDocumentFile(path: string): DocumentFile {
     });
   }
   const text = bytes.toString("utf8");
-  return { ...readDocument(text, path), text };
+  return { ...readDocument(text, path, documentFiles(dirname(path))), text };
 }
 
 function unreadable(path: string, error: unknown): Problem {
@@ -54,18 +56,21 @@ function unreadable(path: string, error: unknown): Problem {
 export class DocumentProblems extends Error {
   readonly problems: readonly [Problem, ...Problem[]];
   readonly text: string;
+  /** Of the document: problems may be in files that it names. */
+  readonly file: string;
 
-  constructor(problems: readonly [Problem, ...Problem[]], text: string) {
+  constructor(problems: readonly [Problem, ...Problem[]], text: string, file: string) {
     super(problems[0].message);
     this.name = "DocumentProblems";
     this.problems = problems;
     this.text = text;
+    this.file = file;
   }
 }
 
 /** The document of a file, for commands that need a valid one. */
 export function requireDocument(path: string): ValidDocument {
   const { text, ...result } = readDocumentFile(path);
-  if (result.document === undefined) throw new DocumentProblems(result.problems, text);
+  if (result.document === undefined) throw new DocumentProblems(result.problems, text, path);
   return result;
 }

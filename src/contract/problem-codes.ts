@@ -60,6 +60,18 @@ export const problemCodes = {
   "bad-nat-target": "A rule translates to something that cannot be translated to.",
   "overlapping-sources": "A rule never matches because an earlier one matches first.",
   "prefix-on-link": "A prefix for translation lies on the link itself, where nobody would answer for it.",
+  // Firewall, sets and routes.
+  "bad-port": "A text is neither a port nor a range of ports.",
+  "bad-rate": "A text is not a rate, such as 100/s or 10/m.",
+  "bad-set-element": "A set holds something that it cannot hold.",
+  "bad-set-file": "The file of a set is missing, may not be read, or is too long.",
+  "empty-set": "A set holds nothing.",
+  "unknown-set": "A name is not that of a set.",
+  "wrong-set-kind": "A set of ports stands where addresses must stand, or the other way round.",
+  "bad-rule": "The parts of a firewall rule do not go together.",
+  "bad-route": "The router of a route cannot be reached, or the route has none.",
+  "duplicate-route": "A node has two routes to one network with the same metric.",
+  "route-covers-sync": "A route leads the packets between the nodes another way.",
   // Between the nodes.
   "sync-interface-virtual": "The interface between the nodes carries virtual addresses.",
   "sync-network-mismatch": "The nodes cannot reach each other on the interface between them.",
@@ -69,6 +81,9 @@ export const problemCodes = {
   "duplicate-port": "Two services use the same port.",
   // Good to know: the document is valid.
   "masquerade-not-kept": "Connections behind a masquerade rule do not survive a takeover.",
+  "rule-never-matches": "A rule of the firewall has nothing left to match: an earlier one takes it all.",
+  "management-locked-out": "The firewall lets nobody administer the gateways.",
+  "timeout-below-rfc": "A timeout of the kernel is shorter than an RFC on NAT asks for.",
   // Plans: between two documents that are each valid.
   "plan-removes-active": "A change would remove a node that is active.",
   "plan-cuts-sync": "A change would move all nodes away at once from where they speak to each other.",
@@ -161,6 +176,7 @@ export const problemCodes = {
   "no-real-time": "The failover role runs without real-time priority.",
   "gateway-not-loaded": "The rules or kernel settings of a node could not be set.",
   "gateway-changed": "Somebody changed the rules that tocha had loaded; they were loaded again.",
+  "route-not-set": "A static route of the document is not in the kernel of a node.",
   // The lab.
   "lab-busy": "Another command is changing the lab.",
   "lab-command": "A command that the lab needs failed.",

@@ -16,7 +16,7 @@ function main(): void {
       node: { type: "string" },
       "run-dir": { type: "string" },
       "state-dir": { type: "string" },
-      "log-level": { type: "string", default: "info" },
+      "log-level": { type: "string" },
     },
   });
   const { config, node } = values;
@@ -25,14 +25,14 @@ function main(): void {
   const runDirectory = resolve(values["run-dir"] ?? join("/run/tocha", node));
   const stateDirectory = resolve(values["state-dir"] ?? join("/var/lib/tocha", node));
   const level = values["log-level"];
-  if (!isLogLevel(level))
+  if (level !== undefined && !isLogLevel(level))
     fail([{ code: "usage", message: `--log-level is error, warning, info or debug, not ${level}` }]);
   mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
   refuseSecond(runDirectory);
 
-  const log = new Log(node, level);
   const takenBack = new AppliedDocument(stateDirectory).goBack();
   const settings = readSettings({ configFile: resolve(config), node, runDirectory, stateDirectory });
+  const log = new Log(node, level ?? settings.document.logging.level);
   const supervisor = new Supervisor({ settings, log });
   log.write(
     "supervisor",

@@ -140,7 +140,11 @@ export class Supervisor {
   #start(worker: WorkerProcess): void {
     const { role } = worker;
     worker.start();
-    this.#deliver({ to: role, from: "supervisor", message: { kind: "settings", settings: this.#settings } });
+    this.#deliver({
+      to: role,
+      from: "supervisor",
+      message: { kind: "settings", settings: settingsFor(role, this.#settings) },
+    });
     this.#broadcast({ kind: "role-started", role }, role);
     worker.beat(performance.now());
   }
@@ -304,4 +308,9 @@ function addressesOf({ groups }: NodeSettings): ReadonlyMap<string, VirtualAddre
 
 function sleep(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
+
+/** Sets may be large, and only control loads them: the failover role has little memory. */
+function settingsFor(role: RoleName, settings: NodeSettings): NodeSettings {
+  return role === "control" ? settings : { ...settings, document: { ...settings.document, sets: {} } };
 }

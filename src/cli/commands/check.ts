@@ -22,7 +22,7 @@ export function check(file: string, { output }: { output: string }): ExitStatus 
   const errorPaper = paperOf(process.stderr);
   const show =
     (severity: "error" | "notice") => (problem: (typeof problems)[number] | (typeof notices)[number]) =>
-      problemText(problem, errorPaper, { source: text, severity });
+      problemText(problem, errorPaper, { source: problem.file === file ? text : undefined, severity });
   if (document === undefined) {
     process.stderr.write(`${problems.map(show("error")).join("\n")}\n`);
     process.stderr.write(`${file}: ${problems.length === 1 ? "1 problem" : `${problems.length} problems`}\n`);

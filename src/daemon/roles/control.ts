@@ -19,6 +19,7 @@ import { OperationDispatch, type OperationHandlers } from "../drivers/operation-
 import { askPeer, type PeerAnswer, type PeerQuestion } from "../drivers/peer-client.ts";
 import { replicationCheck } from "../drivers/replication-check.ts";
 import { SCRAPE_REPORTS, Scrapes } from "../drivers/scrapes.ts";
+import { StaticRoutes } from "../drivers/static-routes.ts";
 import { readKernel } from "../kernel-figures.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import { composeNodeStatus, unreachableNode } from "../node-status.ts";
@@ -52,6 +53,7 @@ class ControlRole {
   readonly #checks: HealthChecks;
   readonly #maintenance: NodeMaintenance;
   readonly #wishes: NodeWishes;
+  readonly #routes: StaticRoutes;
   readonly #activeGroups = new Set<string>();
   #scrapes: Scrapes;
   readonly #config: ConfigAnswers;
@@ -108,6 +110,7 @@ class ControlRole {
     });
     if (settings.metrics !== undefined)
       new MetricsServer(settings.metrics, () => this.#scrapes.answer(), onError);
+    this.#routes = new StaticRoutes(settings, log);
     const dispatch = new OperationDispatch(this.#handlers());
     const handle: ControlHandler = (request) => dispatch.handle(request);
     listenLocally(join(settings.runDirectory, "control.sock"), handle, onError);
@@ -135,6 +138,7 @@ class ControlRole {
     const failures = await this.#gateway.apply(next);
     if (failures.length > 0) return failures;
     this.#settings = next;
+    this.#routes.change(next.document);
     this.#scrapes = this.#newScrapes();
     const restart = workerRoles.filter((role) => parts.has(role) || parts.has("keys"));
     const message = { kind: "reconfigure", settings: next, restart } as const;
@@ -227,7 +231,7 @@ class ControlRole {
         failover?.groups.map(({ name, view }) => [name, view.activeNode]) ?? [],
       ),
       nodes: nodes.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)),
-      reported: this.#gateway.problems,
+      reported: [...this.#gateway.problems, ...this.#routes.problems()],
     });
   }
 
