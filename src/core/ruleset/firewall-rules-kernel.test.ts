@@ -24,7 +24,7 @@ function having(text: string): ClusterDocument {
     goodDocument.replace("replication:", () => `${text}\nreplication:`),
     "cluster.yaml",
   );
-  assert.ok(document, JSON.stringify(problems));
+  assert.ok(document, JSON.stringify(problems.slice(0, 3)));
   return document;
 }
 
@@ -138,7 +138,7 @@ firewall: { forward: { rules: [{ id: a, from: "@many", action: drop }] } }`);
       (_, index) =>
         `{ id: r${index}, from: 10.${index >> 8}.${index & 255}.0/24, protocol: tcp, ports: ${1 + index}, action: accept }`,
     );
-    const listing = loaded(`firewall: { forward: { default: drop, rules: [\n${rules.join(",\n")}] } }`);
+    const listing = loaded(`firewall: { forward: { default: drop, rules: [${rules.join(", ")}] } }`);
     assert.equal(chainOf(listing, "firewall-forward").length, 1 + 1_024 + 2);
   });
 });
