@@ -8,6 +8,7 @@ import {
   mergeIpRanges,
   parseIpRange,
   rangesContain,
+  rangesHaveFamily,
 } from "./ip-range.ts";
 
 function ranges(...texts: string[]): IpRange[] {
@@ -65,6 +66,17 @@ describe("address ranges", () => {
     assert.equal(rangesContain(outer, []), true);
     assert.equal(rangesContain([], mergeIpRanges(ranges("::1"))), false);
     assert.equal(rangesContain(everyIp, outer), true);
+    const has = (...texts: string[]) =>
+      [4, 6].map((family) => rangesHaveFamily(mergeIpRanges(ranges(...texts)), family === 4 ? 4 : 6));
+    assert.deepEqual(
+      [has(), has("::1"), has("10.0.0.1"), has("::1", "10.0.0.1")],
+      [
+        [false, false],
+        [false, true],
+        [true, false],
+        [true, true],
+      ],
+    );
   });
 
   it("merge any lists to disjoint ones with the same addresses", () => {

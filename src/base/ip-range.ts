@@ -67,6 +67,11 @@ export function rangesContain(outer: readonly IpRange[], inner: readonly IpRange
   });
 }
 
+/** Whether there are addresses of a family in a list as mergeIpRanges gives it. */
+export function rangesHaveFamily(ranges: readonly IpRange[], family: IpFamily): boolean {
+  return (family === 4 ? ranges[0] : ranges.at(-1))?.family === family;
+}
+
 /** All addresses of both families. */
 export const everyIp: readonly IpRange[] = [
   { family: 4, first: 0n, last: (1n << 32n) - 1n },

@@ -14,7 +14,7 @@ import {
 } from "./firewall-schema.ts";
 import type { DocumentPath } from "./located-yaml.ts";
 import { setNameOf } from "./match-scalars.ts";
-import { hasPorts, type RuleScope, ruleScope, scopeCovers, scopeFamilies } from "./rule-scope.ts";
+import { hasPorts, type RuleScope, RuleScopes, scopeCovers, scopeFamilies } from "./rule-scope.ts";
 import type { SetKind } from "./set-file.ts";
 import { itemPath, type Understood, understoodItems, valueAt } from "./understood.ts";
 import { hintFor, knownInterfaces, unknownInterface } from "./unknown-name.ts";
@@ -26,13 +26,14 @@ export function checkFirewall(root: unknown, facts: DocumentFacts, sets: SetFact
   const rules = rulesOf(root);
   const all = firewallChainNames.flatMap((name) => rules[name]);
   const interfaces = knownInterfaces(facts);
+  const scopes = new RuleScopes(sets.contents);
   return [
     ...checkIds(all),
     ...all.flatMap((rule) => [
       ...checkInterfaces(root, rule, interfaces),
       ...checkSetNames(root, rule.value, rule.path, sets),
       ...checkParts(root, rule),
-      ...checkFamilies(rule, sets),
+      ...checkFamilies(rule, scopes),
     ]),
     ...checkManagement(root, interfaces, sets),
   ];
@@ -41,9 +42,10 @@ export function checkFirewall(root: unknown, facts: DocumentFacts, sets: SetFact
 /** What is allowed, but surely not meant. */
 export function firewallNotices(root: unknown, sets: SetFacts): Finding[] {
   const rules = rulesOf(root);
+  const scopes = new RuleScopes(sets.contents);
   return [
-    ...firewallChainNames.flatMap((name) => checkCovered(rules[name], sets)),
-    ...checkLockout(root, rules.input, sets),
+    ...firewallChainNames.flatMap((name) => checkCovered(rules[name], scopes)),
+    ...checkLockout(root, rules.input, scopes),
   ];
 }
 
@@ -148,8 +150,8 @@ function checkParts(root: unknown, { value: rule, path }: Understood<FirewallRul
 }
 
 /** A rule for both IPv4 and IPv6 at once never matches. */
-function checkFamilies({ value: rule, path }: Understood<FirewallRule>, { contents }: SetFacts): Finding[] {
-  const scope = ruleScope(rule, contents);
+function checkFamilies({ value: rule, path }: Understood<FirewallRule>, scopes: RuleScopes): Finding[] {
+  const scope = scopes.of(rule);
   // What a set lacks, its notice says.
   if (scope === undefined || isEmpty(scope.from) || isEmpty(scope.to)) return [];
   if (scopeFamilies({ ...scope, types: undefined }).length > 0) return [];
@@ -184,10 +186,11 @@ function checkManagement(
 }
 
 /** Every rule takes all that it matches, whatever it does with it: what an earlier one matches, no later one sees. */
-function checkCovered(rules: readonly Understood<FirewallRule>[], { contents }: SetFacts): Finding[] {
+function checkCovered(rules: readonly Understood<FirewallRule>[], scopes: RuleScopes): Finding[] {
   const earlier: { readonly id: string; readonly scope: RuleScope }[] = [];
-  return rules.flatMap(({ value: { id, ...rule }, path }): Finding[] => {
-    const scope = ruleScope({ id, ...rule }, contents);
+  return rules.flatMap(({ value: rule, path }): Finding[] => {
+    const { id } = rule;
+    const scope = scopes.of(rule);
     if (scope === undefined || isEmpty(scope.from) || isEmpty(scope.to)) return [];
     const covering = earlier.find((one) => scopeCovers(one.scope, scope));
     if (covering === undefined) {
@@ -210,13 +213,13 @@ const SSH = 22;
 function checkLockout(
   root: unknown,
   rules: readonly Understood<FirewallRule>[],
-  { contents }: SetFacts,
+  scopes: RuleScopes,
 ): Finding[] {
   const input = valueAt(root, ["firewall", "input"]);
   if (input === undefined || valueAt(root, ["management"]) !== undefined) return [];
   const isDropping = valueAt(root, ["firewall", "input", "default"]) === "drop";
   for (const { value: rule, path } of rules) {
-    const scope = ruleScope(rule, contents);
+    const scope = scopes.of(rule);
     if (scope === undefined || !meetsSsh(scope)) continue;
     if (rule.action === "accept") return [];
     const { from, to, in: interfaces } = scope;

@@ -1,4 +1,11 @@
-import { everyIp, type IpRange, mergeIpRanges, parseIpRange, rangesContain } from "../base/ip-range.ts";
+import {
+  everyIp,
+  type IpRange,
+  mergeIpRanges,
+  parseIpRange,
+  rangesContain,
+  rangesHaveFamily,
+} from "../base/ip-range.ts";
 import {
   everyPort,
   mergePortRanges,
@@ -27,34 +34,47 @@ interface AddressScope {
   readonly ranges: readonly IpRange[];
 }
 
-/** @returns undefined where a set is not known */
-export function ruleScope(rule: FirewallRule, sets: ReadonlyMap<string, SetContents>): RuleScope | undefined {
-  const names = [rule.from, rule.to, rule.ports, rule.sourcePorts].flatMap((list) => list ?? []);
-  if (names.some((text) => setNameOf(text) !== undefined && !sets.has(setNameOf(text) ?? "")))
-    return undefined;
-  const setOf = (list: readonly string[] | undefined) => (list === undefined ? undefined : new Set(list));
-  return {
-    in: setOf(rule.in),
-    out: setOf(rule.out),
-    protocols: setOf(rule.protocol),
-    types: setOf(rule.types),
-    from: addressScope(rule.from, sets),
-    to: addressScope(rule.to, sets),
-    ports: portScope(rule.ports, sets),
-    sourcePorts: portScope(rule.sourcePorts, sets),
-  };
-}
+/** Works out scopes; lists that many rules have in common are worked out once. */
+export class RuleScopes {
+  readonly #sets: ReadonlyMap<string, SetContents>;
+  readonly #addresses = new Map<string, AddressScope>();
 
-function addressScope(
-  texts: readonly string[] | undefined,
-  sets: ReadonlyMap<string, SetContents>,
-): AddressScope | undefined {
-  if (texts === undefined) return undefined;
-  const ranges = texts.flatMap((text) => {
-    const set = setNameOf(text);
-    return set === undefined ? (parseIpRange(text) ?? []) : (sets.get(set)?.addresses ?? []);
-  });
-  return { texts: new Set(texts), ranges: mergeIpRanges(ranges) };
+  constructor(sets: ReadonlyMap<string, SetContents>) {
+    this.#sets = sets;
+  }
+
+  /** @returns undefined where a set is not known */
+  of(rule: FirewallRule): RuleScope | undefined {
+    const names = [rule.from, rule.to, rule.ports, rule.sourcePorts]
+      .flatMap((list) => list ?? [])
+      .flatMap((text) => setNameOf(text) ?? []);
+    if (names.some((name) => !this.#sets.has(name))) return undefined;
+    const setOf = (list: readonly string[] | undefined) => (list === undefined ? undefined : new Set(list));
+    return {
+      in: setOf(rule.in),
+      out: setOf(rule.out),
+      protocols: setOf(rule.protocol),
+      types: setOf(rule.types),
+      from: this.#addressScope(rule.from),
+      to: this.#addressScope(rule.to),
+      ports: portScope(rule.ports, this.#sets),
+      sourcePorts: portScope(rule.sourcePorts, this.#sets),
+    };
+  }
+
+  #addressScope(texts: readonly string[] | undefined): AddressScope | undefined {
+    if (texts === undefined) return undefined;
+    const key = texts.join();
+    const known = this.#addresses.get(key);
+    if (known !== undefined) return known;
+    const ranges = texts.flatMap((text) => {
+      const set = setNameOf(text);
+      return set === undefined ? (parseIpRange(text) ?? []) : (this.#sets.get(set)?.addresses ?? []);
+    });
+    const scope = { texts: new Set(texts), ranges: mergeIpRanges(ranges) };
+    this.#addresses.set(key, scope);
+    return scope;
+  }
 }
 
 function portScope(
@@ -117,7 +137,7 @@ export type Family = 4 | 6;
 export function scopeFamilies({ from, to, protocols, types }: RuleScope): readonly Family[] {
   return ([4, 6] as const).filter((family) => {
     const hasSome = (scope: AddressScope | undefined) =>
-      scope === undefined || scope.ranges.some((one) => one.family === family);
+      scope === undefined || rangesHaveFamily(scope.ranges, family);
     return hasSome(from) && hasSome(to) && protocolsOf(protocols, types, family) !== "none";
   });
 }

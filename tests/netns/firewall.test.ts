@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { documentPath } from "../../src/lab/lab-folder.ts";
 import { powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { startNode } from "../../src/lab/node-process.ts";
+import { outsiderMark } from "../../src/lab/process-table.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import { STREAM_PORT } from "../../src/lab/traffic/stream-plan.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
@@ -22,20 +24,27 @@ const port = { open: 7_101, fromFile: 7_102, rejected: 7_103, dropped: 7_104, sh
 const bounded = { connections: 7_106, sourceLimit: 7_107, limit: 7_108 } as const;
 const UNNAMED = 7_109;
 const MANAGEMENT = 7_022;
+const LOG_GROUP = 5;
 
 const families = [
   { name: "IPv4", server: "192.0.2.9", own: "10.1.0.%", client: "10.1.0.10", other: "10.1.0.11" },
   { name: "IPv6", server: "2001:db8::9", own: "fd00:1::%", client: "fd00:1::10", other: "fd00:1::11" },
 ] as const;
 
+/** No two of them touch: none can be joined with another. */
+const manyNetworks = Array.from({ length: 10_000 }, (_, index) => `11.${index >> 8}.${index & 255}.0/25`);
+
 const firewall = `sets:
   servers: { elements: [192.0.2.0/28, 192.0.2.16-192.0.2.31, "2001:db8::/64"] }
+  many: { file: many.txt }
   ports: { kind: ports, elements: [${port.open}], file: open-ports.txt }
+logging: { firewall: { prefix: "fw ", group: ${LOG_GROUP} } }
 management: { interfaces: lan, from: [10.1.0.10, "fd00:1::10"], ports: [${MANAGEMENT}] }
 firewall:
   forward:
     default: drop
     rules:
+      - { id: many, to: "@many", action: drop }
       - { id: streams, protocol: tcp, ports: ${STREAM_PORT}, action: accept }
       - { id: rejected, protocol: [tcp, udp], ports: ${port.rejected}, action: reject, log: true }
       - { id: dropped, in: lan, protocol: [tcp, udp], ports: ${port.dropped}, action: drop }
@@ -58,7 +67,7 @@ let server: NamespaceAgent;
 let gateways: readonly NamespaceAgent[] = [];
 
 before(async () => {
-  await requireNamespaces(["conntrack", "nft"]);
+  await requireNamespaces(["conntrack", "nft", "tcpdump"]);
   lab = await TestLab.up("fw", {}, { daemons: false });
   const path = documentPath(lab.name);
   writeFileSync(
@@ -66,6 +75,7 @@ before(async () => {
     readFileSync(path, "utf8").replace("replication:", () => `${firewall}replication:`),
   );
   writeFileSync(join(dirname(path), "open-ports.txt"), `# further ports\n${port.fromFile} # the last one\n`);
+  writeFileSync(join(dirname(path), "many.txt"), manyNetworks.map((network) => `${network}\n`).join(""));
   client = new NamespaceAgent(lab.namespace("lan"));
   server = new NamespaceAgent(lab.namespace("wan"));
   for (const one of [...Object.values(port), ...Object.values(bounded), UNNAMED])
@@ -155,6 +165,45 @@ for (const { name, server: host, own, client: self, other } of families) {
     }
   });
 }
+
+test("a set of ten thousand networks is in the kernel of both nodes", async () => {
+  for (const node of [active, standby]) {
+    const text = await runCommand("ip", [
+      ...["netns", "exec", lab.namespace(node), "nft", "-j", "list", "set", "inet", "tocha", "many-v4"],
+    ]);
+    assert.equal(text.match(/"prefix"/g)?.length, manyNetworks.length, node);
+  }
+});
+
+test("what a rule logs comes with its id", async () => {
+  // The file's packets (DLT_NFLOG) have the prefix in them.
+  const dump = spawn(
+    "ip",
+    [
+      ...["netns", "exec", lab.namespace(active)],
+      ...["tcpdump", "--immediate-mode", "-U", "-i", `nflog:${LOG_GROUP}`, "-w", "-"],
+    ],
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, [outsiderMark]: "1" } },
+  );
+  let said = "";
+  let captured = "";
+  dump.stderr.on("data", (bytes: Buffer) => {
+    said += bytes.toString();
+  });
+  dump.stdout.on("data", (bytes: Buffer) => {
+    captured += bytes.toString("latin1");
+  });
+  try {
+    await waitFor("tcpdump to listen", () => said.includes("listening on"), { explain: () => said });
+    const [{ server: host }] = families;
+    assert.equal(await ask("tcp", host, port.open), "answered");
+    assert.match(await ask("tcp", host, port.rejected), /ECONNREFUSED/);
+    await waitFor("the line", () => captured.includes("fw rejected: "), { explain: () => said });
+    assert.equal(captured.match(/fw [a-z-]+: /g)?.length, 1, "nothing else is logged");
+  } finally {
+    dump.kill("SIGKILL");
+  }
+});
 
 test("a source may have so many connections at once, and again when one of them has ended", async () => {
   const [{ server: host, client: self, other }] = families;

@@ -1,5 +1,5 @@
 import { formatDurationMs } from "../../base/duration.ts";
-import { groupsOf } from "../../contract/cluster-document.ts";
+import { type ClusterDocument, groupsOf } from "../../contract/cluster-document.ts";
 import { documentRevision } from "../../contract/document-revision.ts";
 import { readDocumentFile } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
@@ -38,7 +38,22 @@ export function check(file: string, { output }: { output: string }): ExitStatus 
     `${paper.paint("green", "ok")}  ${file} is valid: revision ${revision}\n` +
       `    cluster ${document.cluster}, nodes ${Object.keys(document.nodes).join(", ")}\n` +
       groups.join("") +
-      `    ${document.nat.source.length} source translation${document.nat.source.length === 1 ? "" : "s"}\n`,
+      `    ${document.nat.source.length} source translation${document.nat.source.length === 1 ? "" : "s"}\n` +
+      filterLine(document),
   );
   return exitStatus.ok;
+}
+
+/** What there is of firewall, sets and routes; empty where there is nothing. */
+function filterLine({ firewall, sets, routes }: ClusterDocument): string {
+  const rules = (firewall?.forward?.rules.length ?? 0) + (firewall?.input?.rules.length ?? 0);
+  const counts = [
+    [rules, "firewall rule"],
+    [Object.keys(sets).length, "set"],
+    [routes.length, "static route"],
+  ] as const;
+  const parts = counts.flatMap(([count, what]) =>
+    count === 0 ? [] : [`${count} ${what}${count === 1 ? "" : "s"}`],
+  );
+  return parts.length === 0 ? "" : `    ${parts.join(", ")}\n`;
 }

@@ -1,4 +1,10 @@
-import { formatIpRange, type IpRange, mergeIpRanges, parseIpRange } from "../../base/ip-range.ts";
+import {
+  formatIpRange,
+  type IpRange,
+  mergeIpRanges,
+  parseIpRange,
+  rangesHaveFamily,
+} from "../../base/ip-range.ts";
 import { formatPortRange, mergePortRanges, parsePortRange } from "../../base/port-range.ts";
 import type { ClusterNode } from "../../contract/cluster-document.ts";
 import { type FirewallRule, icmpTypes, icmpv6Types } from "../../contract/firewall-schema.ts";
@@ -71,7 +77,7 @@ function addressMatches(
   ).map(formatIpRange);
   // The kernel knows no prefix of no bits as a match: it is the family itself.
   const everything = literal.some((text) => text.endsWith("/0"));
-  const named = setNames(texts).filter((name) => sets.get(name)?.addresses.some(isOfFamily) === true);
+  const named = setNames(texts).filter((name) => rangesHaveFamily(sets.get(name)?.addresses ?? [], family));
   return [
     ...(literal.length === 0
       ? []

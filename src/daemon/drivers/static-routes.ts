@@ -19,13 +19,16 @@ const ROUTE_PROTOCOL = 116;
 const EVENTS_MS = 250;
 /** Somebody may have removed a route of ours without a change of links. */
 const COMPARE_MS = 10_000;
+/** While a route cannot be set: its router's network may come any time. */
+const RETRY_MS = 1_000;
 
 /** Keeps the static routes of the document in the kernel: again after a link was down, and none that the document has lost. */
 export class StaticRoutes {
   readonly #node: string;
   readonly #log: (level: LogLevel, text: string) => void;
   readonly #route = new RouteSocket();
-  readonly #events = new NetworkEvents();
+  /** Not of added addresses: the lifetimes of virtual ones are renewed all the time. */
+  readonly #events = new NetworkEvents({ added: "link-scope" });
   #wanted: readonly NodeRoute[];
   /** Addresses of the node itself: what comes and goes with a role changes no route. */
   #own: ReadonlySet<string>;
@@ -63,7 +66,8 @@ export class StaticRoutes {
   }
 
   #look(): void {
-    let isDue = performance.now() - this.#comparedMs >= COMPARE_MS;
+    const afterMs = this.#missing.size > 0 ? RETRY_MS : COMPARE_MS;
+    let isDue = performance.now() - this.#comparedMs >= afterMs;
     for (let events = this.#events.read(); events.length > 0; events = this.#events.read())
       if (events.some((event) => this.#concerns(event))) isDue = true;
     if (isDue) this.#compare();
