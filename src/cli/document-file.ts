@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Problem, ProblemError } from "../base/problem.ts";
+import { withFileCopies } from "../contract/file-copies.ts";
 import { type InvalidDocument, readDocument, type ValidDocument } from "../contract/read-document.ts";
 import { documentFiles } from "../keys/document-files.ts";
 
@@ -10,6 +11,8 @@ export const defaultDocumentPath = "/etc/tocha/cluster.yaml";
 export type DocumentFile = (ValidDocument | InvalidDocument) & {
   /** The text, for messages that show a line of it. */
   readonly text: string;
+  /** The text with copies of the files that it names: what is handed to nodes. */
+  readonly whole: string;
 };
 
 /** Reads and checks a cluster document. Throws ProblemError when the file itself cannot be read. */
@@ -29,7 +32,10 @@ export function readDocumentFile(path: string): DocumentFile {
     });
   }
   const text = bytes.toString("utf8");
-  return { ...readDocument(text, path, documentFiles(dirname(path))), text };
+  const files = documentFiles(dirname(path));
+  const read = readDocument(text, path, files);
+  const whole = read.document === undefined ? text : withFileCopies(text, read.document, files);
+  return { ...read, text, whole };
 }
 
 function unreadable(path: string, error: unknown): Problem {
@@ -70,7 +76,7 @@ export class DocumentProblems extends Error {
 
 /** The document of a file, for commands that need a valid one. */
 export function requireDocument(path: string): ValidDocument {
-  const { text, ...result } = readDocumentFile(path);
+  const { text, whole: _whole, ...result } = readDocumentFile(path);
   if (result.document === undefined) throw new DocumentProblems(result.problems, text, path);
   return result;
 }

@@ -10,6 +10,7 @@ import { checkRoutes } from "./document-route-rules.ts";
 import { checkSets, setNotices, withSetContents } from "./document-set-rules.ts";
 import { checkShape } from "./document-shape.ts";
 import { timeoutNotices } from "./document-timeout-rules.ts";
+import { readFileOrCopy, splitFileCopies } from "./file-copies.ts";
 import { type Finding, formatPath } from "./finding.ts";
 import { type LocatedYaml, type Position, readLocatedYaml } from "./located-yaml.ts";
 import type { ReadFile } from "./set-file.ts";
@@ -34,14 +35,16 @@ export interface InvalidDocument {
  * Total: any text gives a document or problems. Where the YAML itself is broken only that is reported, for
  * nothing else can be known.
  *
- * @param readFile reads the files that the document names (`sets.NAME.file`); they are a part of the document that comes out
+ * @param readFile reads the files that the document names (`sets.NAME.file`); without it, or where one is not there, its copy in the
+ *   text counts (file-copies.ts). What they hold is a part of the document that comes out.
  */
 export function readDocument(
   text: string,
   file: string,
-  readFile: ReadFile = noFiles,
+  readFile?: ReadFile,
 ): ValidDocument | InvalidDocument {
-  const yaml = readLocatedYaml(text);
+  const { own, copies } = splitFileCopies(text);
+  const yaml = readLocatedYaml(own);
   const faults = yaml.faults.map(({ code, message, hint, line, column, path }): Problem => {
     return {
       code,
@@ -62,7 +65,7 @@ export function readDocument(
   }
   const shape = checkShape(yaml.value);
   const facts = documentFacts(yaml.value);
-  const sets = checkSets(yaml.value, readFile);
+  const sets = checkSets(yaml.value, readFileOrCopy(copies, readFile));
   const findings = [
     ...shape.findings,
     ...checkNodes(facts),
@@ -84,8 +87,6 @@ export function readDocument(
   ].map((finding) => locate(finding, yaml, file));
   return { document: withSetContents(shape.document, sets.facts), problems: [], notices };
 }
-
-const noFiles: ReadFile = () => ({ failed: "files are not read here" });
 
 function locate(finding: Finding, yaml: LocatedYaml, file: string): Problem {
   const { line, column }: Position =

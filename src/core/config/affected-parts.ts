@@ -8,6 +8,7 @@ import { canonicalJson } from "../../contract/document-revision.ts";
 import { pulsePaths } from "../../contract/pulse-paths.ts";
 import { gatewaySysctls } from "../gateway-sysctls.ts";
 import { gatewayRuleset } from "../ruleset/gateway-rules.ts";
+import { nodeRoutes } from "../static-routes.ts";
 
 /**
  * The parts of a running node that a change can touch.
@@ -55,8 +56,7 @@ export function affectedParts(
 const readBy: Readonly<Record<AffectedPart, (document: ClusterDocument, node: string) => unknown>> = {
   rules: (document, node) => gatewayRuleset(document, node),
   sysctls: (document, node) => gatewaySysctls(document, node).map(({ name, value }) => ({ name, value })),
-  // A route that names no interface takes the one whose network has its next router.
-  routes: (document, node) => withInterfaces(partOf(document, "routes"), document, node),
+  routes: (document, node) => nodeRoutes(document, node),
   control: (document, node) => ({
     cluster: document.cluster,
     sync: syncOf(document),

@@ -35,7 +35,7 @@ function loaded(text: string): string {
   nft(["-f", "-"], rules);
   nft(["-f", "-"], rules);
   const listing = nft(["list", "ruleset"]);
-  const comments = (all: string) => all.match(/ comment "/g)?.length;
+  const comments = (all: string) => all.match(/\S comment "/g)?.length;
   assert.equal(comments(listing), comments(rules), "every rule is there, once");
   return listing;
 }

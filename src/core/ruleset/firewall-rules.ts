@@ -119,7 +119,7 @@ function stepsOf(
   if (connections !== undefined)
     for (const words of families) {
       const set = name("connections", words);
-      sets.push(sourceSet(set, words, []));
+      sets.push(sourceSet(set, words, [`comment "${connections} at once"`]));
       bound(
         `add @${set} { ${source(words)} ct count over ${connections} }`,
         "too many connections of one source",
@@ -129,7 +129,8 @@ function stepsOf(
     for (const words of families) {
       const set = name("sources", words);
       // A source that was silent for that long has its whole allowance again.
-      sets.push(sourceSet(set, words, [`timeout ${2 * periodSeconds[sourceLimit.per]}s`]));
+      const timeout = `timeout ${2 * periodSeconds[sourceLimit.per]}s`;
+      sets.push(sourceSet(set, words, [timeout, `comment "${rateText(sourceLimit)}"`]));
       bound(
         `update @${set} { ${source(words)} limit rate over ${rateText(sourceLimit)} }`,
         "too many in a time from one source",
@@ -150,8 +151,13 @@ function rateText({ count, per }: Rate): string {
 /** So many sources are told apart at the same time; further ones are not bounded. */
 const SOURCES_MAX = 65_536;
 
+/**
+ * @param more among it the bound as a comment: the elements carry it, so the set of another bound must be another set, which the
+ *   difference of rule sets sees by this
+ */
 function sourceSet(name: string, { type }: FamilyWords, more: readonly string[]): NamedSet {
-  const flags = more.length === 0 ? "flags dynamic" : "flags dynamic,timeout";
+  const expires = more.some((statement) => statement.startsWith("timeout"));
+  const flags = expires ? "flags dynamic,timeout" : "flags dynamic";
   return { kind: "set", name, header: [`type ${type}`, `size ${SOURCES_MAX}`, flags, ...more], elements: [] };
 }
 

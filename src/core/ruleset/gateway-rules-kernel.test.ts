@@ -56,7 +56,7 @@ describe("gateway rules in the kernel", () => {
         inside(gateway, "nft", ["-f", "-"], rules);
         inside(gateway, "nft", ["-f", "-"], rules);
         const loaded = inside(gateway, "nft", ["list", "ruleset"]);
-        const count = (text: string) => text.match(/ comment "/g)?.length;
+        const count = (text: string) => text.match(/\S comment "/g)?.length;
         assert.equal(count(loaded), count(rules), "every rule is there, once");
       }
       inside(gateway, "nft", ["-f", "-"], renderGatewayRulesRemoval());
