@@ -39,6 +39,7 @@ fi
 # systemd for systemd-analyze only: without what it recommends it does not become the machine's init.
 bash scripts/install.sh nftables iproute2 conntrack git keepalived frr ndisc6 tcpdump vsftpd coturn etcd-server openssl curl systemd zsh fish mandoc groff-base
 run "units and kernel layer" "$cores" "src/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
+run "documents at random" "$cores" tests/property/*.test.ts
 run "simulations" "$cores" tests/sim/*.test.ts
 run "fuzz, short" "$cores" tests/fuzz/*.test.ts
 # These tests wait for most of their time, for timers and for daemons that start. Each has namespaces of its own.

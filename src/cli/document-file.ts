@@ -1,7 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { type Problem, ProblemError } from "../base/problem.ts";
+import { withFileCopies } from "../contract/file-copies.ts";
 import { type InvalidDocument, readDocument, type ValidDocument } from "../contract/read-document.ts";
+import { documentFiles } from "../keys/document-files.ts";
 import { DocumentProblems } from "./document-problems.ts";
 
 export { DocumentProblems, defaultDocumentPath } from "./document-problems.ts";
@@ -9,6 +12,8 @@ export { DocumentProblems, defaultDocumentPath } from "./document-problems.ts";
 export type DocumentFile = (ValidDocument | InvalidDocument) & {
   /** The text, for messages that show a line of it. */
   readonly text: string;
+  /** The text with copies of the files that it names: what is handed to nodes. */
+  readonly whole: string;
 };
 
 /** Reads and checks a cluster document. Throws ProblemError when the file itself cannot be read. */
@@ -28,7 +33,10 @@ export function readDocumentFile(path: string): DocumentFile {
     });
   }
   const text = bytes.toString("utf8");
-  return { ...readDocument(text, path), text };
+  const files = documentFiles(dirname(path));
+  const read = readDocument(text, path, files);
+  const whole = read.document === undefined ? text : withFileCopies(text, read.document, files);
+  return { ...read, text, whole };
 }
 
 function unreadable(path: string, error: unknown): Problem {
@@ -53,7 +61,7 @@ function unreadable(path: string, error: unknown): Problem {
 
 /** The document of a file, for commands that need a valid one. */
 export function requireDocument(path: string): ValidDocument {
-  const { text, ...result } = readDocumentFile(path);
-  if (result.document === undefined) throw new DocumentProblems(result.problems, text);
+  const { text, whole: _whole, ...result } = readDocumentFile(path);
+  if (result.document === undefined) throw new DocumentProblems(result.problems, text, path);
   return result;
 }

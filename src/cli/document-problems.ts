@@ -8,11 +8,14 @@ export const defaultDocumentPath = "/etc/tocha/cluster.yaml";
 export class DocumentProblems extends Error {
   readonly problems: readonly [Problem, ...Problem[]];
   readonly text: string;
+  /** Of the document: problems may be in files that it names. */
+  readonly file: string;
 
-  constructor(problems: readonly [Problem, ...Problem[]], text: string) {
+  constructor(problems: readonly [Problem, ...Problem[]], text: string, file: string) {
     super(problems[0].message);
     this.name = "DocumentProblems";
     this.problems = problems;
     this.text = text;
+    this.file = file;
   }
 }

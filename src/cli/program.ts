@@ -160,9 +160,12 @@ function runCommand(): Command {
     .option("--run-dir <dir>", "where sockets go (default: /run/tocha/NODE)")
     .option("--state-dir <dir>", "where lasting state goes (default: /var/lib/tocha/NODE)")
     .addOption(
-      new Option("--log-level <level>", "how much to log")
-        .choices(["error", "warning", "info", "debug"])
-        .default("info"),
+      new Option("--log-level <level>", "how much to log (default: as the document says)").choices([
+        "error",
+        "warning",
+        "info",
+        "debug",
+      ]),
     )
     .addHelpText(
       "after",
@@ -277,7 +280,7 @@ function report(error: unknown, json: boolean): number {
     return reportProblems([usageProblem(error)], { json, status: exitStatus.badInput });
   }
   if (error instanceof DocumentProblems) {
-    return reportProblems(error.problems, { json, status: exitStatus.badInput, source: error.text });
+    return reportProblems(error.problems, { json, status: exitStatus.badInput, document: error });
   }
   if (error instanceof ProblemError)
     return reportProblems([error.problem], { json, status: exitStatusOf(error.problem) });
@@ -300,13 +303,19 @@ function usageProblem(error: CommanderError): Problem {
 
 export function reportProblems(
   problems: readonly Problem[],
-  { json, status, source }: { json: boolean; status: ExitStatus; source?: string },
+  {
+    json,
+    status,
+    document,
+  }: { json: boolean; status: ExitStatus; document?: { text: string; file: string } },
 ): ExitStatus {
   if (json) {
     process.stdout.write(`${JSON.stringify({ ok: false, problems })}\n`);
   } else {
     const paper = paperOf(process.stderr);
-    process.stderr.write(problems.map((problem) => problemText(problem, paper, { source })).join("\n"));
+    const sourceOf = ({ file }: Problem) => (file === document?.file ? document?.text : undefined);
+    const texts = problems.map((problem) => problemText(problem, paper, { source: sourceOf(problem) }));
+    process.stderr.write(texts.join("\n"));
   }
   return status;
 }

@@ -12,8 +12,13 @@ import {
   nameOf,
   optionalDuration,
 } from "./document-scalars.ts";
+import { firewall, management } from "./firewall-schema.ts";
 import { routerAdvertisements, unicastPeers } from "./group-router-schema.ts";
+import { logging } from "./logging-schema.ts";
 import { nat, routedNetworks } from "./nat-schema.ts";
+import { routes } from "./routes-schema.ts";
+import { sets } from "./sets-schema.ts";
+import { timeouts } from "./timeouts-schema.ts";
 
 /**
  * The cluster document: the one source for its TypeScript type, its validation, and its JSON Schema
@@ -159,6 +164,12 @@ export const clusterDocumentSchema = z
       .record(nameOf("a group"), group)
       .meta({ description: "The failover groups by name, 1 to 8: each has an active node of its own." }),
     nat: nat.prefault({}),
+    sets,
+    firewall,
+    management,
+    routes,
+    timeouts,
+    logging,
     replication,
     pulses: z
       .strictObject({

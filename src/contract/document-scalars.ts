@@ -19,7 +19,15 @@ import type { ProblemCode } from "./problem-codes.ts";
  */
 
 /** What a text stands for, where a wrong type deserves a better answer than "not a text". */
-export type ScalarKind = "duration" | "address" | "network" | "networks" | "pool" | "ports" | "name";
+export type ScalarKind =
+  | "duration"
+  | "address"
+  | "network"
+  | "networks"
+  | "pool"
+  | "ports"
+  | "name"
+  | "element";
 export const scalarKinds = z.registry<{ kind: ScalarKind }>();
 
 /** Goes into the issue of a check of ours and comes out as the problem. */
@@ -28,7 +36,7 @@ export interface ScalarFault {
   readonly hint: string;
 }
 
-function refuse(context: z.RefinementCtx<string>, message: string, fault: ScalarFault): never {
+export function refuse(context: z.RefinementCtx<string>, message: string, fault: ScalarFault): never {
   context.issues.push({ code: "custom", message, params: { ...fault }, input: context.value });
   return z.NEVER;
 }

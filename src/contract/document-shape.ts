@@ -4,6 +4,7 @@ import { type ClusterDocument, clusterDocumentSchema } from "./cluster-document.
 import { clip, type ScalarKind, scalarKinds } from "./document-scalars.ts";
 import { type Finding, formatPath } from "./finding.ts";
 import type { DocumentPath } from "./located-yaml.ts";
+import { listWords } from "./one-or-many.ts";
 import { type ProblemCode, problemCodes } from "./problem-codes.ts";
 
 /** Checks keys, types and ranges against the schema, and says what is wrong in words for people. */
@@ -41,13 +42,16 @@ function findingsOf(issue: Issue, prefix: DocumentPath, root: unknown): Finding[
         .flatMap((inner) => findingsOf(inner, path, root))
         .map((one) => ({ ...one, on: "key" }));
     case "invalid_union": {
-      // One or a list of them: only the branch of the kind that was written is of interest.
+      // One thing or a list of them: only the branch of the kind that was written is of interest.
       const branch = issue.errors.find(
         (errors) => !errors.some((error) => error.code === "invalid_type" && error.path.length === 0),
       );
       if (branch !== undefined) return branch.flatMap((inner) => findingsOf(inner, path, root));
+      const words = listWords.get(schemaAt(path) ?? clusterDocumentSchema)?.words;
       return [
-        given === undefined ? missingKey(path) : wrongType(path, given, kindWords(path, "of another kind")),
+        given === undefined
+          ? missingKey(path)
+          : wrongType(path, given, words ?? kindWords(path, "of another kind")),
       ];
     }
     case "invalid_type":
@@ -161,6 +165,7 @@ function kindWords(path: DocumentPath, expected: string): string {
   if (kind === "networks") return "a network or a list of networks";
   if (kind === "pool") return "an address, a range of addresses, or a list of such";
   if (kind === "ports") return "a port or a range of ports";
+  if (kind === "element") return "a text or a number";
   const words: Record<string, string> = {
     string: "a text",
     number: "a number",
@@ -207,14 +212,14 @@ function rawSchemaAt(path: DocumentPath): z.core.$ZodType | undefined {
     if (bare instanceof z.ZodObject) schema = bare.shape[String(step)];
     else if (bare instanceof z.ZodRecord) schema = bare.valueType;
     else if (bare instanceof z.ZodArray) schema = bare.element;
-    else if (bare instanceof z.ZodUnion) schema = itemsOf(bare);
+    else if (bare instanceof z.ZodUnion) schema = itemOf(bare);
     else return undefined;
   }
   return schema;
 }
 
-/** The items of a union that is one or a list of them. */
-function itemsOf(union: z.ZodUnion): z.core.$ZodType | undefined {
+/** The items of a union: it is one thing, or a list of them. */
+function itemOf(union: z.ZodUnion): z.core.$ZodType | undefined {
   return union.options.flatMap((option) => (option instanceof z.ZodArray ? [option.element] : [])).at(0);
 }
 

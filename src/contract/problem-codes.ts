@@ -66,6 +66,18 @@ export const problemCodes = {
   "pool-too-small": "A pool has too few addresses for the port blocks of all subscribers.",
   "duplicate-forward": "Two port forwards are for the same address, port and sources.",
   "forward-in-pool": "A port forward takes ports that belong to subscribers.",
+  // Firewall, sets and routes.
+  "bad-port": "A text is neither a port nor a range of ports.",
+  "bad-rate": "A text is not a rate, such as 100/s or 10/m.",
+  "bad-set-element": "A set holds something that it cannot hold.",
+  "bad-set-file": "The file of a set is missing, may not be read, or is too long.",
+  "empty-set": "A set holds nothing.",
+  "unknown-set": "A name is not that of a set.",
+  "wrong-set-kind": "A set of ports stands where addresses must stand, or the other way round.",
+  "bad-rule": "The parts of a firewall rule do not go together.",
+  "bad-route": "The router of a route cannot be reached, or the route has none.",
+  "duplicate-route": "A node has two routes to one network with the same metric.",
+  "route-covers-sync": "A route leads the packets between the nodes another way.",
   // Between the nodes.
   "sync-interface-virtual": "The interface between the nodes carries virtual addresses.",
   "sync-network-mismatch": "The nodes cannot reach each other on the interface between them.",
@@ -79,6 +91,8 @@ export const problemCodes = {
   "masquerade-not-kept": "Connections behind a masquerade rule do not survive a takeover.",
   "rule-never-matches": "A rule never matches, because one that comes before it does.",
   "unknown-inside-host": "The target of a port forward lies in no network that the document names.",
+  "management-locked-out": "The firewall lets nobody administer the gateways.",
+  "timeout-below-rfc": "A timeout of the kernel is shorter than an RFC on NAT asks for.",
   // Plans: between two documents that are each valid.
   "plan-removes-active": "A change would remove a node that is active.",
   "plan-cuts-sync": "A change would move all nodes away at once from where they speak to each other.",
@@ -219,6 +233,7 @@ export const problemCodes = {
   "authority-expires": "The authority that has signed a node's certificate ends soon, or has ended.",
   "keys-differ": "A node has not got the last letter of the authority yet.",
   "rotation-unfinished": "Nodes accept old and new keys: their exchange is not complete.",
+  "route-not-set": "A static route of the document is not in the kernel of a node.",
   // The lab.
   "lab-busy": "Another command is changing the lab.",
   "lab-command": "A command that the lab needs failed.",

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import type { Problem } from "../base/problem.ts";
+import { documentFiles } from "../keys/document-files.ts";
 import { badDocuments, goodDocument } from "./bad-documents.test-data.ts";
+import { badFirewallDocuments } from "./bad-firewall-documents.test-data.ts";
 import { badRouterDocuments } from "./bad-router-documents.test-data.ts";
 import { documentRevision } from "./document-revision.ts";
 import { problemCodes } from "./problem-codes.ts";
@@ -88,13 +91,17 @@ describe("readDocument, a good document", () => {
     const folder = new URL("../../examples/", import.meta.url);
     const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
     assert.ok(files.length >= 4);
-    for (const file of files)
-      assert.deepEqual(problemsOf(readFileSync(new URL(file, folder), "utf8")), [], file);
+    const readFile = documentFiles(fileURLToPath(folder));
+    for (const file of files) {
+      const { problems } = readDocument(readFileSync(new URL(file, folder), "utf8"), file, readFile);
+      assert.deepEqual(problems, [], file);
+    }
   });
 });
 
 describe("readDocument, a bad document", () => {
-  for (const { name, replace, by, code, path, says } of [...badDocuments, ...badRouterDocuments]) {
+  const all = [...badDocuments, ...badRouterDocuments, ...badFirewallDocuments];
+  for (const { name, replace, by, code, path, says } of all) {
     it(name, () => {
       if (replace !== undefined) assert.ok(goodDocument.includes(replace), "the good document has the place");
       const marked = replace === undefined ? by : goodDocument.replace(replace, () => by);

@@ -2,13 +2,19 @@ import type { Problem } from "../base/problem.ts";
 import type { ClusterDocument } from "./cluster-document.ts";
 import { checkChecks } from "./document-check-rules.ts";
 import { documentFacts } from "./document-facts.ts";
+import { checkFirewall, firewallNotices } from "./document-firewall-rules.ts";
 import { checkGroup } from "./document-group-rules.ts";
 import { natFacts } from "./document-nat-facts.ts";
 import { checkNat, natNotices } from "./document-nat-rules.ts";
 import { checkNodes } from "./document-node-rules.ts";
+import { checkRoutes } from "./document-route-rules.ts";
+import { checkSets, setNotices, withSetContents } from "./document-set-rules.ts";
 import { checkShape } from "./document-shape.ts";
+import { timeoutNotices } from "./document-timeout-rules.ts";
+import { readFileOrCopy, splitFileCopies } from "./file-copies.ts";
 import { type Finding, formatPath } from "./finding.ts";
 import { type LocatedYaml, type Position, readLocatedYaml } from "./located-yaml.ts";
+import type { ReadFile } from "./set-file.ts";
 
 export interface ValidDocument {
   readonly document: ClusterDocument;
@@ -19,7 +25,7 @@ export interface ValidDocument {
 
 export interface InvalidDocument {
   readonly document?: undefined;
-  /** At least one, in the order of the text. */
+  /** At least one, in the order of the text; those in other files that the text names come with a `file` of their own. */
   readonly problems: readonly [Problem, ...Problem[]];
   readonly notices: readonly [];
 }
@@ -29,9 +35,17 @@ export interface InvalidDocument {
  *
  * Total: any text gives a document or problems. Where the YAML itself is broken only that is reported, for
  * nothing else can be known.
+ *
+ * @param readFile reads the files that the document names (`sets.NAME.file`); without it, or where one is not there, its copy in the
+ *   text counts (file-copies.ts). What they hold is a part of the document that comes out.
  */
-export function readDocument(text: string, file: string): ValidDocument | InvalidDocument {
-  const yaml = readLocatedYaml(text);
+export function readDocument(
+  text: string,
+  file: string,
+  readFile?: ReadFile,
+): ValidDocument | InvalidDocument {
+  const { own, copies } = splitFileCopies(text);
+  const yaml = readLocatedYaml(own);
   const faults = yaml.faults.map(({ code, message, hint, line, column, path }): Problem => {
     return {
       code,
@@ -53,17 +67,27 @@ export function readDocument(text: string, file: string): ValidDocument | Invali
   const shape = checkShape(yaml.value);
   const facts = documentFacts(yaml.value);
   const nat = natFacts(yaml.value);
+  const sets = checkSets(yaml.value, readFileOrCopy(copies, readFile));
   const findings = [
     ...shape.findings,
     ...checkNodes(facts),
     ...checkGroup(facts),
     ...checkChecks(facts),
     ...checkNat(facts, nat),
+    ...sets.findings,
+    ...checkFirewall(yaml.value, facts, sets.facts),
+    ...checkRoutes(yaml.value, facts),
   ];
   const problems = [...faults, ...findings.map((finding) => locate(finding, yaml, file))];
-  if (shape.document === undefined || problems.length > 0) return invalid(problems);
-  const notices = natNotices(facts, nat).map((finding) => locate(finding, yaml, file));
-  return { document: shape.document, problems: [], notices };
+  if (shape.document === undefined || problems.length + sets.problems.length > 0)
+    return invalid(problems, sets.problems);
+  const notices = [
+    ...natNotices(facts, nat),
+    ...setNotices(sets.facts),
+    ...firewallNotices(yaml.value, sets.facts),
+    ...timeoutNotices(yaml.value),
+  ].map((finding) => locate(finding, yaml, file));
+  return { document: withSetContents(shape.document, sets.facts), problems: [], notices };
 }
 
 function locate(finding: Finding, yaml: LocatedYaml, file: string): Problem {
@@ -74,8 +98,9 @@ function locate(finding: Finding, yaml: LocatedYaml, file: string): Problem {
   return { code, message, hint, file, line, column, ...(path === "" ? {} : { path }) };
 }
 
-function invalid(problems: readonly Problem[]): InvalidDocument {
-  const [first, ...rest] = [...problems].sort((a, b) => order(a) - order(b)).slice(0, maxProblems);
+function invalid(problems: readonly Problem[], inOtherFiles: readonly Problem[] = []): InvalidDocument {
+  const sorted = [...problems].sort((a, b) => order(a) - order(b));
+  const [first, ...rest] = [...sorted, ...inOtherFiles].slice(0, maxProblems);
   if (first === undefined) throw new Error("an invalid document has a problem");
   return { problems: [first, ...rest], notices: [] };
 }

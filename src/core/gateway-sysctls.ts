@@ -1,4 +1,5 @@
 import { type ClusterDocument, virtualAddressesOf } from "../contract/cluster-document.ts";
+import { type KernelTimeout, kernelTimeouts, timeoutNames } from "../contract/timeouts-schema.ts";
 
 /** A kernel setting that a node needs, and why. */
 export interface Sysctl {
@@ -25,7 +26,7 @@ export function gatewaySysctls(document: ClusterDocument, node: string): readonl
     ...devices.flatMap(deviceSysctls),
     ...(hasHairpin ? ["all", ...devices].map(noRedirects) : []),
     ...tracking,
-    ...timeouts,
+    ...timeoutSysctls(document),
   ];
 }
 
@@ -103,23 +104,19 @@ const tracking: readonly Sysctl[] = [
   },
 ];
 
-/** Seconds. Linux's defaults are shorter than what the RFCs on NAT behaviour ask for. */
-const timeouts: readonly Sysctl[] = [
-  {
-    name: `${conntrack}_udp_timeout`,
-    value: 120,
-    why: "RFC 4787 REQ-5: a UDP mapping lives 2 minutes or longer.",
-  },
-  { name: `${conntrack}_udp_timeout_stream`, value: 300, why: "RFC 4787 REQ-5 recommends 5 minutes." },
-  {
-    name: `${conntrack}_icmp_timeout`,
-    value: 60,
-    why: "RFC 5508 REQ-2: an ICMP query mapping lives 60 seconds or longer.",
-  },
-  { name: `${conntrack}_icmpv6_timeout`, value: 60, why: "The same for ICMPv6." },
-  ...["syn_sent", "syn_recv", "fin_wait", "close_wait", "last_ack", "time_wait"].map((state) => ({
-    name: `${conntrack}_tcp_timeout_${state}`,
-    value: 240,
-    why: "RFC 5382 REQ-5: a TCP connection that opens or closes keeps its mapping for 4 minutes or longer.",
-  })),
-];
+/** In seconds: what the document says, or else tocha's default; where there is neither, the kernel's own stays. */
+function timeoutSysctls({ timeouts }: ClusterDocument): readonly Sysctl[] {
+  return timeoutNames.flatMap((name): Sysctl[] => {
+    const { sysctl, defaultSeconds, why = "" }: KernelTimeout = kernelTimeouts[name];
+    const said = timeouts[name];
+    const value = said === undefined ? defaultSeconds : said / 1_000;
+    if (value === undefined) return [];
+    return [
+      {
+        name: `${conntrack}_${sysctl}`,
+        value,
+        why: said === undefined ? why : `The document says so: timeouts.${name}.`,
+      },
+    ];
+  });
+}

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { ProblemError } from "../base/problem.ts";
 import { readDocument } from "../contract/read-document.ts";
 import { examine } from "../core/doctor/examine.ts";
+import { documentFiles } from "../keys/document-files.ts";
 import { readNodeKeys } from "../keys/read-keys.ts";
 import { missingFlowKinds } from "../linux/conntrack-kinds.ts";
 import { KernelError } from "../linux/kernel-error.ts";
@@ -43,7 +44,7 @@ function settingsWithoutKeys(
   file: string,
   place: { readonly node: string; readonly runDirectory: string; readonly stateDirectory: string },
 ): NodeSettings {
-  const read = readDocument(readFileSync(file, "utf8"), file);
+  const read = readDocument(readFileSync(file, "utf8"), file, documentFiles(dirname(file)));
   if (read.document === undefined) fail(read.problems);
   const { document } = read;
   const documentDirectory = dirname(file);

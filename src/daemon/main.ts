@@ -16,7 +16,7 @@ function main(): void {
       node: { type: "string" },
       "run-dir": { type: "string" },
       "state-dir": { type: "string" },
-      "log-level": { type: "string", default: "info" },
+      "log-level": { type: "string" },
     },
   });
   const { config, node } = values;
@@ -25,18 +25,18 @@ function main(): void {
   const runDirectory = resolve(values["run-dir"] ?? join("/run/tocha", node));
   const stateDirectory = resolve(values["state-dir"] ?? join("/var/lib/tocha", node));
   const level = values["log-level"];
-  if (!isLogLevel(level))
+  if (level !== undefined && !isLogLevel(level))
     fail([{ code: "usage", message: `--log-level is error, warning, info or debug, not ${level}` }]);
   // Both here: the control role changes its mask for new files for a moment, and has no right to go past a wrong one.
   for (const directory of [runDirectory, stateDirectory])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   refuseSecond(runDirectory);
 
-  const log = new Log(node, level);
   const takenBack = new AppliedDocument(stateDirectory).goBack();
   const settings = readSettings({ configFile: resolve(config), node, runDirectory, stateDirectory });
   const started = documentToRun(stateDirectory, settings.configFile)?.text ?? "";
   writeFileSync(join(runDirectory, startedFileName), started, { mode: 0o600 });
+  const log = new Log(node, level ?? settings.document.logging.level);
   const supervisor = new Supervisor({ settings, log });
   log.write(
     "supervisor",

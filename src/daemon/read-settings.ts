@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { type Problem, ProblemError } from "../base/problem.ts";
 import { readDocument } from "../contract/read-document.ts";
+import { documentFiles } from "../keys/document-files.ts";
 import { readNodeKeys } from "../keys/read-keys.ts";
 import { deviceIndex } from "../linux/libc.ts";
 import { type DocumentToRun, documentToRun } from "../store/applied-document.ts";
@@ -38,7 +39,8 @@ export function readSettings(place: NodePlace): NodeSettings {
 /** What a document says for a node of this machine, and its keys. @returns what is wrong with it otherwise */
 export function settingsOf({ text, file }: DocumentToRun, place: NodePlace): NodeSettings | Problem[] {
   const { node, configFile } = place;
-  const read = readDocument(text, file);
+  // An applied text brings the files that it names: this machine's may differ.
+  const read = readDocument(text, file, file === configFile ? documentFiles(dirname(file)) : undefined);
   if (read.document === undefined) return [...read.problems];
   const { document } = read;
   const own = document.nodes[node];

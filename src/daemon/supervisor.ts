@@ -179,7 +179,7 @@ export class Supervisor {
 
   /** The api role gets only what it needs: it must not know the keys of the cluster. */
   #settingsFor(role: WorkerRole): RoleMessage | undefined {
-    if (role !== "api") return { kind: "settings", settings: this.#settings };
+    if (role !== "api") return { kind: "settings", settings: settingsFor(role, this.#settings) };
     try {
       return { kind: "api-settings", settings: apiSettings(this.#settings) };
     } catch (error) {
@@ -354,4 +354,9 @@ function addressesOf({ groups }: NodeSettings): ReadonlyMap<string, VirtualAddre
 
 function sleep(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
+
+/** Sets may be large, and only control loads them: the failover role has little memory. */
+function settingsFor(role: RoleName, settings: NodeSettings): NodeSettings {
+  return role === "control" ? settings : { ...settings, document: { ...settings.document, sets: {} } };
 }

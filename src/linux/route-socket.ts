@@ -23,6 +23,7 @@ import {
   RTNLGRP_LINK,
   writeAddAddress,
   writeAddMacvlan,
+  writeAddNewRoute,
   writeAddRoute,
   writeAddressDump,
   writeDeleteAddress,
@@ -73,6 +74,11 @@ export class RouteSocket {
     return this.#each([change], writeAddRoute);
   }
 
+  /** Adds a route where there is none to its network with its metric; else that is a refusal (EEXIST). */
+  addNewRoute(change: RouteChange): Refusal[] {
+    return this.#each([change], writeAddNewRoute);
+  }
+
   deleteRoute(change: RouteChange): Refusal[] {
     return this.#each([change], writeDeleteRoute);
   }
@@ -102,9 +108,10 @@ export class RouteSocket {
     return decodeAll(this.#socket.dump(this.#writer.written()).map(decodeAddress));
   }
 
-  routes(family: 4 | 6): RouteState[] {
+  /** @param protocol only the routes that it has set; default: all */
+  routes(family: 4 | 6, protocol = 0): RouteState[] {
     this.#writer.reset();
-    writeRouteDump(this.#writer, family);
+    writeRouteDump(this.#writer, family, protocol);
     return decodeAll(this.#socket.dump(this.#writer.written()).map(decodeRoute));
   }
 

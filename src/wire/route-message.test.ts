@@ -15,9 +15,11 @@ import {
   RTM_NEWADDR,
   RTM_NEWLINK,
   writeAddAddress,
+  writeAddNewRoute,
   writeAddRoute,
   writeDeleteAddress,
   writeDeleteRoute,
+  writeRouteDump,
   writeSetLink,
 } from "./route-message.ts";
 
@@ -147,8 +149,17 @@ describe("rtnetlink requests", () => {
     };
     for (const write of [writeAddRoute, writeDeleteRoute]) {
       const decoded = decodeRoute(written((writer) => write(writer, change, 1)));
-      assert.deepEqual(decoded, { ...change, table: 254 });
+      assert.deepEqual(decoded, { ...change, table: 254, protocol: 4, metric: 0 });
     }
+    const own = { ...change, protocol: 116, metric: 77 };
+    const added = written((writer) => writeAddNewRoute(writer, own, 1));
+    assert.deepEqual(decodeRoute(added), { ...own, table: 254 });
+    assert.equal(added.flags, 0x601); // NLM_F_REQUEST | NLM_F_EXCL | NLM_F_CREATE
+  });
+
+  it("asks for the routes of one protocol", () => {
+    const { payload } = written((writer) => writeRouteDump(writer, 6, 116));
+    assert.deepEqual(payload, Uint8Array.of(10, 0, 0, 0, 0, 116, 0, 0, 0, 0, 0, 0));
   });
 
   it("touches nothing but the one flag of a link", () => {

@@ -45,6 +45,7 @@ const IFA_FLAGS = 8;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
+const RTA_PRIORITY = 6;
 const RTA_TABLE = 15;
 
 const AF_INET = 2;
@@ -77,6 +78,10 @@ export interface RouteState {
   readonly gateway: IpAddress | undefined;
   readonly deviceIndex: number | undefined;
   readonly table: number;
+  /** Who has set it (rtm_protocol). */
+  readonly protocol: number;
+  /** Of several routes to one network that with the lowest counts; 0 where the kernel does not say. */
+  readonly metric: number;
 }
 
 /** struct ifinfomsg: family, pad, type u16, index i32, flags u32, change u32; then attributes. */
@@ -122,6 +127,8 @@ export function decodeRoute(message: NetlinkMessage): RouteState | DecodeError {
     gateway: attributes.get(RTA_GATEWAY)?.slice(),
     deviceIndex: hostU32(attributes.get(RTA_OIF)),
     table: hostU32(attributes.get(RTA_TABLE)) ?? payload[4] ?? 0,
+    protocol: payload[5] ?? 0,
+    metric: hostU32(attributes.get(RTA_PRIORITY)) ?? 0,
   };
 }
 
@@ -176,15 +183,24 @@ export interface RouteChange {
   readonly prefixLength: number;
   readonly gateway?: IpAddress;
   readonly deviceIndex?: number;
+  /** Default: that of routes that an administrator sets. */
+  readonly protocol?: number;
+  /** Default: the kernel's, 0 for IPv4 and 1024 for IPv6. */
+  readonly metric?: number;
 }
 
-const RT_TABLE_MAIN = 254;
+export const RT_TABLE_MAIN = 254;
 const RTPROT_STATIC = 4;
 const RTN_UNICAST = 1;
 const RT_SCOPE_LINK = 253;
 
 export function writeAddRoute(writer: NetlinkWriter, change: RouteChange, sequence: number): void {
   writeRoute(writer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, change, sequence);
+}
+
+/** Adds a route, unless there is one to the network with the same metric, whoever has set it: then the kernel refuses (EEXIST). */
+export function writeAddNewRoute(writer: NetlinkWriter, change: RouteChange, sequence: number): void {
+  writeRoute(writer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, change, sequence);
 }
 
 export function writeDeleteRoute(writer: NetlinkWriter, change: RouteChange, sequence: number): void {
@@ -201,11 +217,13 @@ function writeRoute(
   const family = change.destination.length === 4 ? AF_INET : AF_INET6;
   const scope = change.gateway === undefined && family === AF_INET ? RT_SCOPE_LINK : 0;
   writer.begin(type, NLM_F_REQUEST | flags, sequence);
-  writer.raw(family, change.prefixLength, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST);
+  const protocol = change.protocol ?? RTPROT_STATIC;
+  writer.raw(family, change.prefixLength, 0, 0, RT_TABLE_MAIN, protocol, scope, RTN_UNICAST);
   writer.rawU32(0);
   writer.attributeBytes(RTA_DST, change.destination);
   if (change.gateway !== undefined) writer.attributeBytes(RTA_GATEWAY, change.gateway);
   if (change.deviceIndex !== undefined) writer.attributeHostU32(RTA_OIF, change.deviceIndex);
+  if (change.metric !== undefined) writer.attributeHostU32(RTA_PRIORITY, change.metric);
   writer.end();
 }
 
@@ -222,10 +240,11 @@ export function writeAddressDump(writer: NetlinkWriter): void {
   writer.end();
 }
 
-export function writeRouteDump(writer: NetlinkWriter, family: 4 | 6): void {
+/** @param protocol only the routes that this one has set; a kernel that checks requests strictly sends no others */
+export function writeRouteDump(writer: NetlinkWriter, family: 4 | 6, protocol = 0): void {
   writer.begin(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, 1);
   writer.raw(family === 4 ? AF_INET : AF_INET6, 0, 0, 0);
-  writer.rawU32(0);
+  writer.raw(0, protocol, 0, 0);
   writer.rawU32(0);
   writer.end();
 }

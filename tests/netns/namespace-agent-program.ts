@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
+import { pingProbe } from "../../src/daemon/drivers/ping-probe.ts";
 import { nodeDnsName } from "../../src/keys/read-keys.ts";
 import { PacketSocket } from "../../src/linux/packet-socket.ts";
 import type { AgentAnswer, AgentAnswers, AgentCommand } from "./namespace-commands.ts";
@@ -28,6 +29,8 @@ function carryOut(command: AgentCommand): Promise<AgentAnswer> {
       return serve(command);
     case "ask":
       return command.protocol === "tcp" ? askTcp(command) : askUdp(command);
+    case "ping":
+      return ping(command);
     case "capture":
       return Promise.resolve(capture(command));
     case "captured":
@@ -100,6 +103,11 @@ function askUdp({ host, port, localAddress, localPort }: Command<"ask">): Promis
     socket.on("message", (bytes) => finish({ seen: bytes.toString() }));
     socket.bind(localPort ?? 0, localAddress, () => socket.send("word", port, host));
   });
+}
+
+async function ping({ device, host }: Command<"ping">): Promise<AgentAnswers["ping"]> {
+  const probe = pingProbe({ device, source: undefined, target: host, timeoutMs: ANSWER_LIMIT_MS });
+  return { answered: (await probe()).good };
 }
 
 function capture({ device }: Command<"capture">): AgentAnswers["capture"] {

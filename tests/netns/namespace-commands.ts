@@ -13,6 +13,8 @@ export type AgentCommand =
       /** Leave the connection open: until the agent is closed. */
       readonly keep?: boolean;
     }
+  /** One ICMP echo. @returns whether it was answered within two seconds */
+  | { readonly do: "ping"; readonly device: string; readonly host: string }
   /** Begins to keep all frames that pass a device. */
   | { readonly do: "capture"; readonly device: string }
   /** @returns the frames that were kept, and forgets them */
@@ -48,6 +50,7 @@ export type AgentCommand =
 export interface AgentAnswers {
   readonly serve: { readonly listening: true };
   readonly ask: { readonly seen: string } | { readonly failed: string };
+  readonly ping: { readonly answered: boolean };
   readonly capture: { readonly capturing: true };
   readonly captured: { readonly frames: readonly string[] };
   readonly "send-frames": { readonly sent: number };

@@ -24,7 +24,7 @@ export function check(file: string, { output }: { output: string }): ExitStatus 
   const errorPaper = paperOf(process.stderr);
   const show =
     (severity: "error" | "notice") => (problem: (typeof problems)[number] | (typeof notices)[number]) =>
-      problemText(problem, errorPaper, { source: text, severity });
+      problemText(problem, errorPaper, { source: problem.file === file ? text : undefined, severity });
   if (document === undefined) {
     process.stderr.write(`${problems.map(show("error")).join("\n")}\n`);
     process.stderr.write(`${file}: ${problems.length === 1 ? "1 problem" : `${problems.length} problems`}\n`);
@@ -41,7 +41,8 @@ export function check(file: string, { output }: { output: string }): ExitStatus 
       `    cluster ${document.cluster}, nodes ${Object.keys(document.nodes).join(", ")}\n` +
       groups.join("") +
       `    ${translationsText(document)}\n` +
-      document.nat.cgnat.map((rule) => `    ${rule.id}: ${portBlocksText(portBlocksOf(rule))}\n`).join(""),
+      document.nat.cgnat.map((rule) => `    ${rule.id}: ${portBlocksText(portBlocksOf(rule))}\n`).join("") +
+      filterLine(document),
   );
   return exitStatus.ok;
 }
@@ -54,4 +55,18 @@ function translationsText({ nat }: ClusterDocument): string {
     ...(forward.length > 0 ? [count(forward.length, "port forward")] : []),
     ...(oneToOne.length > 0 ? [`${oneToOne.length} one to one`] : []),
   ].join(", ");
+}
+
+/** What there is of firewall, sets and routes; empty where there is nothing. */
+function filterLine({ firewall, sets, routes }: ClusterDocument): string {
+  const rules = (firewall?.forward?.rules.length ?? 0) + (firewall?.input?.rules.length ?? 0);
+  const counts = [
+    [rules, "firewall rule"],
+    [Object.keys(sets).length, "set"],
+    [routes.length, "static route"],
+  ] as const;
+  const parts = counts.flatMap(([count, what]) =>
+    count === 0 ? [] : [`${count} ${what}${count === 1 ? "" : "s"}`],
+  );
+  return parts.length === 0 ? "" : `    ${parts.join(", ")}\n`;
 }

@@ -39,9 +39,9 @@ export interface ApplyOptions extends ConfigOptions {
 
 /** Makes the document of a file apply on the whole cluster. */
 export async function configApply(file: string, options: ApplyOptions): Promise<ExitStatus> {
-  const { text, ...read } = readDocumentFile(file);
-  if (read.document === undefined) throw new DocumentProblems(read.problems, text);
-  return await applyText(text, options);
+  const { text, whole, ...read } = readDocumentFile(file);
+  if (read.document === undefined) throw new DocumentProblems(read.problems, text, file);
+  return await applyText(whole, options);
 }
 
 /** Makes the document of an older revision apply again. */

@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { ProblemError } from "../../base/problem.ts";
 import { readDocument } from "../../contract/read-document.ts";
 import { planChange } from "../../core/config/plan.ts";
+import { documentFiles } from "../../keys/document-files.ts";
 import { readDocumentFile } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { problemText } from "../problem-text.ts";
@@ -58,13 +59,13 @@ function edit(copy: string): void {
 
 /** Shows what is wrong, or what it would change. @returns whether it is valid */
 function look(file: string, { before, after }: { readonly before: string; readonly after: string }): boolean {
-  const { document, problems } = readDocument(after, file);
+  const { document, problems } = readDocument(after, file, documentFiles(dirname(file)));
   if (document === undefined) {
     const paper = paperOf(process.stderr);
     process.stderr.write(problems.map((one) => problemText(one, paper, { source: after })).join("\n"));
     return false;
   }
-  const old = readDocument(before, file).document;
+  const old = readDocument(before, file, documentFiles(dirname(file))).document;
   const plan = planChange({
     before: old && { name: file, text: before, document: old },
     after: { name: `${file} (new)`, text: after, document },

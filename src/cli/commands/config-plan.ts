@@ -37,9 +37,10 @@ async function planAgainstRunning(after: PlannedDocument, wish: NodeWish): Promi
 
 /** A valid document out of a file. */
 function plannedFile(path: string): PlannedDocument {
-  const { text, document, problems } = readDocumentFile(path);
-  if (document === undefined) throw new DocumentProblems(problems, text);
-  return { name: path, text, document };
+  const { text, whole, document, problems } = readDocumentFile(path);
+  if (document === undefined) throw new DocumentProblems(problems, text, path);
+  // With the files that it names, as it would be applied.
+  return { name: path, text: whole, document };
 }
 
 /** An empty file, such as /dev/null, stands for a cluster that has no document yet. */

@@ -1,9 +1,11 @@
+import { dirname } from "node:path";
 import { parse, YAMLParseError } from "yaml";
 import { ProblemError } from "../../base/problem.ts";
 import { readDocument } from "../../contract/read-document.ts";
 import { type DocumentEdit, editDocument } from "../../core/config/edit-document.ts";
 import { parseEditPath } from "../../core/config/edit-path.ts";
 import { planChange } from "../../core/config/plan.ts";
+import { documentFiles } from "../../keys/document-files.ts";
 import { DocumentProblems, readDocumentFile } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { paperOf } from "../terminal.ts";
@@ -44,10 +46,10 @@ export function writeDocument(
   },
 ): void {
   const { before, after, dryRun, output } = options;
-  const { document, problems } = readDocument(after, file);
-  if (document === undefined) throw new DocumentProblems(problems, after);
+  const { document, problems } = readDocument(after, file, documentFiles(dirname(file)));
+  if (document === undefined) throw new DocumentProblems(problems, after, file);
   // What was not valid has nothing that a change could be told by: the texts are compared alone.
-  const old = readDocument(before, file).document;
+  const old = readDocument(before, file, documentFiles(dirname(file))).document;
   const plan = planChange({
     before: old && { name: file, text: before, document: old },
     after: { name: `${file} (new)`, text: after, document },

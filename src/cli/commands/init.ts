@@ -70,7 +70,7 @@ export async function init(options: InitOptions): Promise<ExitStatus> {
   }
   const text = draftText(draft);
   const read = readDocument(text, config);
-  if (read.document === undefined) throw new DocumentProblems(read.problems, text);
+  if (read.document === undefined) throw new DocumentProblems(read.problems, text, config);
   const written = await initKeys(keys, draft.node);
   mkdirSync(dirname(config), { recursive: true });
   writeFileSync(config, text, { flag: "wx", mode: 0o644 });

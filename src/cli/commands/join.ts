@@ -45,7 +45,7 @@ export async function join(address: string, tokenText: string, options: JoinOpti
     devices: chosenDevices(options.interface),
   });
   const read = readDocument(joined.document, config);
-  if (read.document === undefined) throw new DocumentProblems(read.problems, joined.document);
+  if (read.document === undefined) throw new DocumentProblems(read.problems, joined.document, config);
   const directory = resolve(dirname(config), read.document.keys.directory);
   const own = nodeKeyFileNames(node);
   const written = writeNew(directory, {

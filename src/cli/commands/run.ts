@@ -16,7 +16,7 @@ export interface RunOptions {
   readonly node?: string;
   readonly runDir?: string;
   readonly stateDir?: string;
-  readonly logLevel: string;
+  readonly logLevel?: string;
 }
 
 /** The supervisor does little and starts the roles: a small heap is enough. */
@@ -43,7 +43,7 @@ export function run(options: RunOptions): ExitStatus {
     ...["--node", node.name],
     ...["--run-dir", resolve(options.runDir ?? `/run/tocha/${node.name}`)],
     ...["--state-dir", stateDirectory],
-    ...["--log-level", options.logLevel],
+    ...(options.logLevel === undefined ? [] : ["--log-level", options.logLevel]),
   ];
   if (process.execve === undefined) throw new Error("this Node.js has no process.execve");
   // The same process number goes on as the daemon: whoever started us supervises the daemon itself.
@@ -55,6 +55,6 @@ function documentOf(stateDirectory: string, config: string): ClusterDocument {
   const applied = documentToRun(stateDirectory, config);
   if (applied === undefined || applied.file === config) return requireDocument(config).document;
   const read = readDocument(applied.text, applied.file);
-  if (read.document === undefined) throw new DocumentProblems(read.problems, applied.text);
+  if (read.document === undefined) throw new DocumentProblems(read.problems, applied.text, applied.file);
   return read.document;
 }

@@ -92,7 +92,7 @@ async function admit(
   }
   // Read now: people may have changed it while the token was waited for.
   const file = readDocumentFile(options.config);
-  if (file.document === undefined) throw new DocumentProblems(file.problems, file.text);
+  if (file.document === undefined) throw new DocumentProblems(file.problems, file.text, options.config);
   const text = withNode(file.text, file.document, request, options.for === request.node);
   const certificate = await issueForRequest(keysDirectory, request.node, request.request);
   const keys = readNodeKeys(keysDirectory, node);

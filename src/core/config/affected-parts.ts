@@ -8,6 +8,7 @@ import { canonicalJson } from "../../contract/document-revision.ts";
 import { pulsePaths } from "../../contract/pulse-paths.ts";
 import { gatewaySysctls } from "../gateway-sysctls.ts";
 import { gatewayRuleset } from "../ruleset/gateway-rules.ts";
+import { nodeRoutes } from "../static-routes.ts";
 
 /**
  * The parts of a running node that a change can touch.
@@ -55,8 +56,7 @@ export function affectedParts(
 const readBy: Readonly<Record<AffectedPart, (document: ClusterDocument, node: string) => unknown>> = {
   rules: (document, node) => gatewayRuleset(document, node),
   sysctls: (document, node) => gatewaySysctls(document, node).map(({ name, value }) => ({ name, value })),
-  // A route that names no interface takes the one whose network has its next router.
-  routes: (document, node) => withInterfaces(partOf(document, "routes"), document, node),
+  routes: (document, node) => nodeRoutes(document, node),
   control: (document, node) => ({
     cluster: document.cluster,
     sync: syncOf(document),
@@ -129,12 +129,6 @@ const readBy: Readonly<Record<AffectedPart, (document: ClusterDocument, node: st
 function partOf(whole: unknown, name: string): unknown {
   if (typeof whole !== "object" || whole === null) return undefined;
   return Object.entries(whole).find(([key]) => key === name)?.[1];
-}
-
-/** What depends on where a node's own addresses are, if it is there at all. */
-function withInterfaces(part: unknown, document: ClusterDocument, node: string): unknown {
-  const isThere = part !== undefined && !(Array.isArray(part) && part.length === 0);
-  return isThere ? { part, interfaces: document.nodes[node]?.interfaces } : undefined;
 }
 
 /** Each node's interface between the nodes; the first address counts. */

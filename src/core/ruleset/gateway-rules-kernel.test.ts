@@ -4,10 +4,12 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { goodDocument } from "../../contract/bad-documents.test-data.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import { goodNatDocument } from "../../contract/nat-documents.test-data.ts";
 import { readDocument } from "../../contract/read-document.ts";
+import { documentFiles } from "../../keys/document-files.ts";
 import { gatewaySysctls, sysctlPath } from "../gateway-sysctls.ts";
 import { liveness } from "../liveness.ts";
 import { renderGatewayRules, renderGatewayRulesRemoval } from "./gateway-rules.ts";
@@ -27,10 +29,12 @@ function inside(namespace: string, command: string, args: readonly string[], inp
 }
 
 function documentOf(text: string): ClusterDocument {
-  const { document } = readDocument(text, "cluster.yaml");
+  const { document } = readDocument(text, "cluster.yaml", documentFiles(fileURLToPath(examples)));
   assert.ok(document);
   return document;
 }
+
+const examples = new URL("../../../examples/", import.meta.url);
 
 before(() => {
   assert.equal(process.geteuid?.(), 0, "this test needs root: run it with sudo");
@@ -46,10 +50,9 @@ after(() => {
 });
 
 describe("gateway rules in the kernel", () => {
-  const folder = new URL("../../../examples/", import.meta.url);
-  for (const file of readdirSync(folder).filter((name) => name.endsWith(".yaml"))) {
+  for (const file of readdirSync(examples).filter((name) => name.endsWith(".yaml"))) {
     it(`are accepted for every node of examples/${file}, again and again, and can be removed`, () => {
-      const document = documentOf(readFileSync(new URL(file, folder), "utf8"));
+      const document = documentOf(readFileSync(new URL(file, examples), "utf8"));
       for (const node of Object.keys(document.nodes)) {
         const rules = renderGatewayRules(document, node);
         inside(gateway, "nft", ["-c", "-f", "-"], rules);

@@ -3,11 +3,13 @@ import { type ClusterDocument, virtualAddressesOf } from "../../contract/cluster
 import { pulsePaths } from "../../contract/pulse-paths.ts";
 import { liveness } from "../liveness.ts";
 import { acceptModeRules } from "./accept-mode-rules.ts";
+import { firewallRuleset } from "./firewall-rules.ts";
 import { eventRules, type Helper, helperObjects, helperRules } from "./gateway-event-rules.ts";
 import { natChains, natSets, routedRules } from "./nat-rules.ts";
 import { isFamily, set } from "./nft-words.ts";
 import type { Chain, NamedSet, Rule, Ruleset, Table } from "./ruleset.ts";
 import { removalText, rulesetText } from "./ruleset-text.ts";
+import { documentSets } from "./set-rules.ts";
 
 const table = "tocha";
 
@@ -55,8 +57,10 @@ export function gatewayRuleset(
     helpers.length > 0
       ? [chain("helpers", "filter hook prerouting priority mangle", helperRules(helpers))]
       : [];
+  const controlIn = controlRules(document, node, "in");
+  const firewall = firewallRuleset(document, node, controlIn);
   const chains = [
-    chain("control-in", "filter hook prerouting priority raw", controlRules(document, node, "in")),
+    chain("control-in", "filter hook prerouting priority raw", controlIn),
     chain("control-out", "filter hook output priority raw", controlRules(document, node, "out")),
     ...helping,
     chain("forwarded", "filter hook forward priority filter", [
@@ -71,11 +75,17 @@ export function gatewayRuleset(
     ]),
     chain("own-out", "filter hook output priority filter", ownOutRules(document)),
     ...natChains(document, own),
+    ...firewall.chains,
   ];
   const inet: Table = {
     ...{ family: "inet", name: table, chains },
     objects: helperObjects(helpers),
-    sets: [...virtualAddressSets(document), ...natSets(document)],
+    sets: [
+      ...virtualAddressSets(document),
+      ...natSets(document),
+      ...documentSets(document),
+      ...firewall.sets,
+    ],
   };
   return { tables: [inet, arpTable(document)] };
 }

@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Problem, ProblemError } from "../../base/problem.ts";
 import type { Config, ConfigState, PrepareRequest } from "../../contract/config-operations.ts";
 import type { Revision, RevisionEntry } from "../../contract/config-revision.ts";
 import { documentRevision } from "../../contract/document-revision.ts";
+import { withFileCopies } from "../../contract/file-copies.ts";
 import { readDocument } from "../../contract/read-document.ts";
+import { documentFiles } from "../../keys/document-files.ts";
 import { AppliedDocument, type PendingChange, startedFileName } from "../../store/applied-document.ts";
 import { readIfThere, writeDurably } from "../../store/durable-file.ts";
 import { RevisionStore } from "../../store/revision-store.ts";
@@ -360,12 +362,18 @@ export class NodeConfig {
     }
   }
 
+  /** The file that the node was started with, and what it names: all that another node needs to run the same. */
+  #fileText(): string {
+    const { configFile, document } = this.#settings;
+    return withFileCopies(readFileSync(configFile, "utf8"), document, documentFiles(dirname(configFile)));
+  }
+
   #fileDiffers(): string | null {
     const { configFile } = this.#settings;
     const applied = this.#applied.text();
     if (applied === undefined) return null;
     try {
-      return readFileSync(configFile, "utf8") === applied ? null : configFile;
+      return this.#fileText() === applied ? null : configFile;
     } catch {
       return null;
     }

@@ -22,6 +22,7 @@ import { OperationDispatch, type OperationHandlers } from "../drivers/operation-
 import { askPeer, type PeerAnswer, type PeerQuestion } from "../drivers/peer-client.ts";
 import { replicationCheck } from "../drivers/replication-check.ts";
 import { SCRAPE_REPORTS, Scrapes } from "../drivers/scrapes.ts";
+import { StaticRoutes } from "../drivers/static-routes.ts";
 import type { SupportText } from "../drivers/support-files.ts";
 import { readKernel } from "../kernel-figures.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
@@ -59,6 +60,7 @@ class ControlRole {
   readonly #maintenance: NodeMaintenance;
   readonly #wishes: NodeWishes;
   readonly #doctor: DoctorAnswers;
+  readonly #routes: StaticRoutes;
   readonly #activeGroups = new Set<string>();
   #scrapes: Scrapes;
   readonly #config: ConfigAnswers;
@@ -134,6 +136,7 @@ class ControlRole {
     });
     if (settings.metrics !== undefined)
       new MetricsServer(settings.metrics, () => this.#scrapes.answer(), onError);
+    this.#routes = new StaticRoutes(settings, log);
     const dispatch = new OperationDispatch({
       ...{ node: settings.node, handlers: this.#handlers(), keyed: this.#access.keyed },
       onChange: (entry) => this.#access.changed(entry),
@@ -166,6 +169,7 @@ class ControlRole {
     const failures = await this.#gateway.apply(next);
     if (failures.length > 0) return failures;
     this.#settings = next;
+    this.#routes.change(next.document);
     this.#scrapes = this.#newScrapes();
     const restart = workerRoles.filter((role) => parts.has(role) || parts.has("keys"));
     const message = { kind: "reconfigure", settings: next, restart } as const;
@@ -279,7 +283,7 @@ class ControlRole {
         failover?.groups.map(({ name, view }) => [name, view.activeNode]) ?? [],
       ),
       nodes: nodes.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)),
-      reported: this.#gateway.problems,
+      reported: [...this.#gateway.problems, ...this.#routes.problems()],
     });
   }
 
