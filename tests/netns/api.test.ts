@@ -230,6 +230,7 @@ test("10,000 malformed requests leave the daemon and the gateway as they were", 
       status.processes.map(({ role, pid }) => [role, Number.parseInt(statusOf(pid)["VmRSS"] ?? "0", 10)]),
     );
   const before = await lab.status("gw1");
+  assert.equal(before.role, "active");
   const memoryBefore = memory(before);
   const usersBefore = await onConsole("gw1", ["user", "list", "-o", "json"]);
   const auditBefore = await onConsole("gw1", ["audit", "--limit", "1", "-o", "json"]);
@@ -253,7 +254,8 @@ test("10,000 malformed requests leave the daemon and the gateway as they were", 
   const identity = ({ processes }: NodeStatus) =>
     processes.map(({ role, pid, restarts, hangs }) => ({ role, pid, restarts, hangs }));
   assert.deepEqual(identity(now), identity(before));
-  assert.deepEqual([now.role, now.groups.map(({ role }) => role)], ["active", ["active"]]);
+  const story = `gw1:\n${lab.log("gw1").slice(-3_000)}\ngw2:\n${lab.log("gw2").slice(-3_000)}`;
+  assert.deepEqual([now.role, now.groups.map(({ role }) => role)], ["active", ["active"]], story);
   const memoryNow = memory(now);
   t.diagnostic(`KiB: ${JSON.stringify(memoryBefore)} -> ${JSON.stringify(memoryNow)}`);
   for (const [role, kib] of Object.entries(memoryNow))
