@@ -36,6 +36,8 @@ export interface Operation {
   readonly version?: "read" | "write" | "write-required";
   /** Whether it changes anything: it is written into the audit log. Default: every method but GET. */
   readonly changes?: boolean;
+  /** Bodies that change nothing all the same, such as a question of what would happen. */
+  readonly onlyAsks?: (body: unknown) => boolean;
   /** Keys of the body that the audit log must not show. */
   readonly secrets?: readonly string[];
 }
@@ -45,8 +47,16 @@ export function operation<const T extends Operation>(one: T): T {
   return one;
 }
 
-export function changesSomething({ method, changes }: Operation): boolean {
+/** @param body of one request; without it, whether any may */
+export function changesSomething({ method, changes, onlyAsks }: Operation, body?: unknown): boolean {
+  if (body !== undefined && onlyAsks?.(body) === true) return false;
   return changes ?? method !== "GET";
+}
+
+/** Whether a body has this value under this key. */
+export function says(key: string, value: unknown): (body: unknown) => boolean {
+  return (body) =>
+    typeof body === "object" && body !== null && Object.hasOwn(body, key) && Reflect.get(body, key) === value;
 }
 
 /** Whether a user of this role may ask for it; undefined: somebody without a token. */

@@ -30,7 +30,7 @@ import { clockSchema, nodeFactsSchema } from "./doctor-facts.ts";
 import { historyItemSchema, historyQuerySchema, historySchema } from "./failover-history.ts";
 import { foreseenSwitchoverSchema, whySchema } from "./failover-why.ts";
 import { keysAnswerSchema, keysRequestSchema } from "./key-exchange.ts";
-import { type Operation, operation } from "./operation.ts";
+import { type Operation, operation, says } from "./operation.ts";
 import {
   clusterStatusSchema,
   nodeStatusSchema,
@@ -88,7 +88,7 @@ export const operations = {
   switchover: operation({
     ...{ method: "POST", path: "/v1/switchover", least: "operator", peers: true },
     summary: "Hands the addresses of a group over to another node; with dryRun, only says what would happen.",
-    ...{ body: switchoverRequestSchema, bodyOptional: true },
+    ...{ body: switchoverRequestSchema, bodyOptional: true, onlyAsks: says("dryRun", true) },
     answer: { kind: "json", schema: z.union([foreseenSwitchoverSchema, switchoverAnswerSchema]) },
   }),
   "failover.history": operation({
@@ -150,6 +150,7 @@ export const operations = {
     ...{ method: "POST", path: "/v1/config/apply", least: "admin", version: "write" },
     summary:
       "Makes a document apply on all nodes that answer, or on none; it is taken back unless it is confirmed.",
+    onlyAsks: says("do", "tell"),
     body: applyRequestSchema,
     answer: { kind: "json", schema: applyAnswerSchema },
   }),

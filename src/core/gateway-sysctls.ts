@@ -19,24 +19,7 @@ export function gatewaySysctls(document: ClusterDocument, node: string): readonl
     const device = interfaces[role]?.device;
     return device === undefined ? [] : [device];
   });
-  const { forward, oneToOne } = document.nat;
-  const hasHairpin = [...forward, ...oneToOne].some(({ hairpin }) => hairpin);
-  return [
-    ...forwarding,
-    ...devices.flatMap(deviceSysctls),
-    ...(hasHairpin ? ["all", ...devices].map(noRedirects) : []),
-    ...tracking,
-    ...timeoutSysctls(document),
-  ];
-}
-
-/** The kernel sends them where either of the two settings says so: that of all devices, or that of one. */
-function noRedirects(device: string): Sysctl {
-  return {
-    name: `net.ipv4.conf.${device.replaceAll(".", "/")}.send_redirects`,
-    value: 0,
-    why: "Where hosts behind the gateway reach each other by outside addresses (hairpin): a redirect would lead them past the gateway, which nobody would translate for any more.",
-  };
+  return [...forwarding, ...devices.flatMap(deviceSysctls), ...tracking, ...timeoutSysctls(document)];
 }
 
 /** The file of a setting under /proc/sys. */

@@ -190,6 +190,15 @@ describe("changes", () => {
     assert.equal(statSync(join(api.folder, "audit.jsonl")).mode & 0o777, 0o600);
   });
 
+  it("that are only asked about are not written down", async () => {
+    const body = { reason: "what if", dryRun: true };
+    const asked = { method: "POST", path: "/v1/switchover", token: api.tokenFor("operator"), body };
+    assert.equal((await api.ask(asked)).status, 200);
+    assert.deepEqual(api.changes, []);
+    assert.equal((await api.ask({ ...asked, body: { ...body, dryRun: false } })).status, 200);
+    assert.equal(api.changes.length, 1);
+  });
+
   it("that control itself refuses are written down as well", async () => {
     const token = api.tokenFor("viewer");
     const answer = await api.askControl({

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { controlSocket, documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
 import { startNode, stopNode } from "../../src/lab/node-process.ts";
 import { sendSignal } from "../../src/lab/process-table.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
@@ -10,6 +14,7 @@ import { waitFor } from "./namespace-waiting.ts";
 
 // The rules of a node stay what they are: over restarts, and when somebody else takes them away.
 
+const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
 const SERVICE_PORT = 7_007;
 const server4 = "192.0.2.9";
 const virtual4 = "192.0.2.1";
@@ -99,6 +104,24 @@ for (const { what, restart } of restarts) {
     await lab.waitUntilWellOn(active);
   });
 }
+
+test("a rule is added on the running cluster: all others stay, with their counters", async () => {
+  assert.deepEqual(await ask(), { seen: virtual4 });
+  const [rulesBefore, countBefore] = [await rules(active), await translated(active)];
+  const file = join(nodeFolder(lab.name, active), "changed.yaml");
+  const added = "    - { id: further, from: 198.18.0.0/24, out: wan, to: masquerade }\n";
+  const text = readFileSync(documentPath(lab.name), "utf8").replace("  source:\n", `  source:\n${added}`);
+  writeFileSync(file, text);
+  await runCommand(launcher, ["config", "apply", file, "--socket", controlSocket(lab.name, active)]);
+  const now = (await rules(active)).split("\n");
+  assert.equal(now.filter((line) => line.includes('comment "further"')).length, 1);
+  assert.deepEqual(
+    now.filter((line) => !line.includes('comment "further"')),
+    rulesBefore.split("\n"),
+  );
+  assert.ok((await translated(active)) >= countBefore);
+  assert.match(lab.log(active), /rules: 1 rule added$/m);
+});
 
 test("a gateway whose rules somebody flushed has them again by itself, and says so", async () => {
   const code = "gateway-changed";

@@ -4,7 +4,6 @@ import { describe, it } from "node:test";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import { goodNatDocument } from "../../contract/nat-documents.test-data.ts";
 import { readDocument } from "../../contract/read-document.ts";
-import { gatewaySysctls } from "../gateway-sysctls.ts";
 import { gatewayRuleset } from "./gateway-rules.ts";
 import { rulesetText, ruleText } from "./ruleset-text.ts";
 
@@ -78,13 +77,6 @@ describe("rules of translation", () => {
     );
     for (const line of rulesOf(off, "translate-destination")) assert.match(line, /^iifname "eth1" /);
     assert.ok(!rulesOf(off, "translate-source").some((line) => line.includes("ct original")));
-    const redirects = (document: ClusterDocument) =>
-      gatewaySysctls(document, "gw1").filter(({ name }) => name.endsWith("send_redirects"));
-    assert.deepEqual(redirects(off), []);
-    assert.deepEqual(
-      redirects(documentOf(goodNatDocument)).map(({ name, value }) => `${name}=${value}`),
-      ["all", "eth0", "eth1"].map((device) => `net.ipv4.conf.${device}.send_redirects=0`),
-    );
   });
 
   it("make the maps of subscribers anew where they follow from something else, and leave them alone otherwise", () => {

@@ -14,8 +14,8 @@ const REPAIR_TOLD_MS = 300_000;
 
 export interface GatewayKeeperOptions {
   readonly settings: NodeSettings;
-  /** What comes before the first load; it may change the settings by `apply`. */
-  readonly first: Promise<void>;
+  /** What comes between the first load and readiness; it may change the settings by `apply`. */
+  readonly first: () => Promise<void>;
   /** Called once, when rules and sysctls are in the kernel for the first time. */
   readonly onReady: () => void;
   readonly log: (level: "info" | "warning" | "error", text: string) => void;
@@ -36,6 +36,8 @@ export class GatewayKeeper {
   readonly #generation = new RulesGeneration();
   #settings: NodeSettings;
   #failures: readonly string[] = [];
+  #isLoaded = false;
+  #isFirstOver = false;
   #isReady = false;
   /** When the rules were last seen to be ours. */
   #seenGeneration: number | undefined;
@@ -94,7 +96,11 @@ export class GatewayKeeper {
   }
 
   async #keep(): Promise<void> {
-    await this.#options.first;
+    // Rules come first of all: what the nodes say to each other must not be tracked.
+    await this.#alone(() => this.#step());
+    await this.#options.first();
+    this.#isFirstOver = true;
+    this.#becomeReady();
     for (;;) {
       await this.#alone(() => this.#step());
       const delayMs = this.#failures.length > 0 ? RETRY_MS : LOOK_MS;
@@ -103,7 +109,7 @@ export class GatewayKeeper {
   }
 
   async #step(): Promise<void> {
-    if (!this.#isReady || this.#failures.length > 0) {
+    if (!this.#isLoaded || this.#failures.length > 0) {
       this.#loaded(await this.#load(this.#settings));
       return;
     }
@@ -130,13 +136,18 @@ export class GatewayKeeper {
 
   #loaded(failures: readonly string[]): void {
     this.#failures = failures;
-    const { log, onReady } = this.#options;
+    const { log } = this.#options;
     for (const failure of failures) log("error", failure);
     if (failures.length > 0) return;
     log("info", "rules and sysctls are in the kernel");
-    if (this.#isReady) return;
+    this.#isLoaded = true;
+    this.#becomeReady();
+  }
+
+  #becomeReady(): void {
+    if (this.#isReady || !this.#isLoaded || !this.#isFirstOver) return;
     this.#isReady = true;
-    onReady();
+    this.#options.onReady();
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {

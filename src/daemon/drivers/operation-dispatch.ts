@@ -69,7 +69,7 @@ export class OperationDispatch {
     if ("allowed" in match) throw new ProblemError(unknownOperation(request, match.allowed));
     const { id, parameters } = match;
     const operation: Operation = operations[id];
-    const isChange = changesSomething(operation);
+    const isChange = changesSomething(operation, body);
     try {
       refuseStranger(operation, caller);
       if (operation.version === "write-required" && ifMatch === undefined)

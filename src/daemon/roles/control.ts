@@ -143,12 +143,15 @@ class ControlRole {
     });
     const handle: ControlHandler = (request) => dispatch.handle(request);
     listenLocally(join(settings.runDirectory, "control.sock"), handle, onError);
-    listenForPeers(settings, this.#keys.ring, handle, onError);
     this.#access.listen(handle);
     this.#gateway = new GatewayKeeper({
       ...{ settings, log },
-      // What another node knows of the document counts before this one takes part.
-      first: this.#config.firstLook(),
+      // Questions of the nodes are not to be tracked, so they wait for the rules. What another node knows of the document counts
+      // before this one takes part.
+      first: () => {
+        listenForPeers(settings, this.#keys.ring, handle, onError);
+        return this.#config.firstLook();
+      },
       onReady: () => channel.send("failover", { kind: "gateway-ready" }),
     });
   }

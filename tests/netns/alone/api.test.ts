@@ -4,17 +4,17 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ControlClient } from "../../src/client/control-client.ts";
-import type { NodeStatus } from "../../src/contract/status.ts";
-import { controlSocket, documentPath, labFolder, nodeFolder } from "../../src/lab/lab-folder.ts";
-import { nodeNames } from "../../src/lab/lab-plan.ts";
-import { startNode } from "../../src/lab/node-process.ts";
-import { sendSignal } from "../../src/lab/process-table.ts";
-import { type CommandResult, runCommand, tryCommand } from "../../src/lab/run-command.ts";
-import type { ApiFuzzOptions, ApiFuzzResult } from "./api-fuzz-program.ts";
-import { TestLab } from "./daemon-node.ts";
-import { requireNamespaces } from "./namespace-preconditions.ts";
-import { waitFor } from "./namespace-waiting.ts";
+import { ControlClient } from "../../../src/client/control-client.ts";
+import type { NodeStatus } from "../../../src/contract/status.ts";
+import { controlSocket, documentPath, labFolder, nodeFolder } from "../../../src/lab/lab-folder.ts";
+import { nodeNames } from "../../../src/lab/lab-plan.ts";
+import { startNode } from "../../../src/lab/node-process.ts";
+import { sendSignal } from "../../../src/lab/process-table.ts";
+import { type CommandResult, runCommand, tryCommand } from "../../../src/lab/run-command.ts";
+import type { ApiFuzzOptions, ApiFuzzResult } from "../api-fuzz-program.ts";
+import { TestLab } from "../daemon-node.ts";
+import { requireNamespaces } from "../namespace-preconditions.ts";
+import { waitFor } from "../namespace-waiting.ts";
 
 // The API of real nodes, asked by a host in the LAN: over curl, and over the command line.
 
@@ -24,9 +24,9 @@ const MALFORMED_REQUESTS = 10_000;
 /** Resident memory of a process that has stood 10,000 malformed requests: what it may have more than before. */
 const GROWTH_KIB_MAX = 96 << 10;
 const password = "correct horse battery";
-const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
-const nodeScript = fileURLToPath(new URL("../../scripts/node.sh", import.meta.url));
-const fuzzProgram = fileURLToPath(new URL("./api-fuzz-program.ts", import.meta.url));
+const launcher = fileURLToPath(new URL("../../../bin/tocha", import.meta.url));
+const nodeScript = fileURLToPath(new URL("../../../scripts/node.sh", import.meta.url));
+const fuzzProgram = fileURLToPath(new URL("../api-fuzz-program.ts", import.meta.url));
 
 let lab: TestLab;
 /** Tokens by role, on the first node. */
@@ -230,6 +230,7 @@ test("10,000 malformed requests leave the daemon and the gateway as they were", 
       status.processes.map(({ role, pid }) => [role, Number.parseInt(statusOf(pid)["VmRSS"] ?? "0", 10)]),
     );
   const before = await lab.status("gw1");
+  assert.equal(before.role, "active");
   const memoryBefore = memory(before);
   const usersBefore = await onConsole("gw1", ["user", "list", "-o", "json"]);
   const auditBefore = await onConsole("gw1", ["audit", "--limit", "1", "-o", "json"]);
@@ -253,7 +254,8 @@ test("10,000 malformed requests leave the daemon and the gateway as they were", 
   const identity = ({ processes }: NodeStatus) =>
     processes.map(({ role, pid, restarts, hangs }) => ({ role, pid, restarts, hangs }));
   assert.deepEqual(identity(now), identity(before));
-  assert.deepEqual([now.role, now.groups.map(({ role }) => role)], ["active", ["active"]]);
+  const story = `gw1:\n${lab.log("gw1").slice(-3_000)}\ngw2:\n${lab.log("gw2").slice(-3_000)}`;
+  assert.deepEqual([now.role, now.groups.map(({ role }) => role)], ["active", ["active"]], story);
   const memoryNow = memory(now);
   t.diagnostic(`KiB: ${JSON.stringify(memoryBefore)} -> ${JSON.stringify(memoryNow)}`);
   for (const [role, kib] of Object.entries(memoryNow))
