@@ -131,12 +131,9 @@ export const management = z
     from: oneOrMany(addressMatch, ADDRESSES)
       .optional()
       .meta({ description: "The networks that they come from. Default: anywhere." }),
-    ports: z
-      .array(z.int().min(1).max(65_535))
-      .min(1)
-      .max(16)
-      .default([22])
-      .meta({ description: "The TCP ports that they use. Default [22], SSH." }),
+    ports: z.array(z.int().min(1).max(65_535)).min(1).max(16).default([22]).meta({
+      description: "The TCP ports that they use, beside that of the API. Default [22], SSH.",
+    }),
   })
   .optional()
   .meta({

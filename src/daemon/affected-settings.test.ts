@@ -28,11 +28,13 @@ const taken = {
     hasHelpers: document.nat.helpers.length > 0,
     interface: document.replication.interface,
   }),
-  supervisor: ({ groups }) =>
-    groups.map(({ name, intervalMs, faces }) => ({
+  supervisor: ({ groups, document }) => ({
+    logLevel: document.logging.level,
+    groups: groups.map(({ name, intervalMs, faces }) => ({
       ...{ name, intervalMs },
       faces: faces.map(({ device, virtualAddresses }) => ({ device, virtualAddresses })),
     })),
+  }),
   keys: ({ keysDirectory }) => keysDirectory,
 } as const satisfies Partial<Record<AffectedPart, (settings: NodeSettings) => unknown>>;
 

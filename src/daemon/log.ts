@@ -8,13 +8,19 @@ const severity = { error: 3, warning: 4, info: 6, debug: 7 } as const satisfies 
 /** One line a message on standard output: for journald with its severity, otherwise with a time stamp. Never waits. */
 export class Log {
   readonly #node: string;
-  readonly #most: number;
+  readonly #isFixed: boolean;
+  #most: number;
   readonly #journald = isJournal(1);
   readonly #output: LogOutput;
 
-  constructor(node: string, level: LogLevel) {
+  /** @param fixed the level that the command line says: the document's does not count then */
+  constructor(
+    node: string,
+    { fixed, level }: { readonly fixed: LogLevel | undefined; readonly level: LogLevel },
+  ) {
     this.#node = node;
-    this.#most = severity[level];
+    this.#isFixed = fixed !== undefined;
+    this.#most = severity[fixed ?? level];
     this.#output = new LogOutput((count) =>
       this.#line(
         "supervisor",
@@ -22,6 +28,11 @@ export class Log {
         `${count} lines of this log were dropped: nobody read them in time`,
       ),
     );
+  }
+
+  /** The document says another level now. */
+  follow(level: LogLevel): void {
+    if (!this.#isFixed) this.#most = severity[level];
   }
 
   /** Lines that were given up because nobody read them in time. */

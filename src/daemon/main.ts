@@ -36,7 +36,7 @@ function main(): void {
   const settings = readSettings({ configFile: resolve(config), node, runDirectory, stateDirectory });
   const started = documentToRun(stateDirectory, settings.configFile)?.text ?? "";
   writeFileSync(join(runDirectory, startedFileName), started, { mode: 0o600 });
-  const log = new Log(node, level ?? settings.document.logging.level);
+  const log = new Log(node, { fixed: level, level: settings.document.logging.level });
   const supervisor = new Supervisor({ settings, log });
   log.write(
     "supervisor",

@@ -104,6 +104,7 @@ export class Supervisor {
    */
   async #reconfigure(settings: NodeSettings, restart: readonly WorkerRole[]): Promise<void> {
     this.#settings = settings;
+    this.#log.follow(settings.document.logging.level);
     for (const worker of this.#workers) worker.settings = settings;
     for (const role of ["failover", "replicator"] as const) {
       if (restart.includes(role)) await this.#renew(role);

@@ -13,7 +13,7 @@ const { values } = parseArgs({
 const { config = "", node = "", "run-dir": runDirectory = "", "state-dir": stateDirectory = "" } = values;
 const supervisor = new Supervisor({
   settings: readSettings({ configFile: config, node, runDirectory, stateDirectory }),
-  log: new Log(node, "info"),
+  log: new Log(node, { fixed: "info", level: "info" }),
   // In MiB; Node.js alone has more when it has loaded the first modules.
   runtimeOptions: { replicator: ["--max-old-space-size=3", "--max-semi-space-size=1"] },
 });

@@ -4,6 +4,7 @@ import { formatDurationMs, parseDurationMs } from "../../base/duration.ts";
 import { ProblemError } from "../../base/problem.ts";
 import { addNode } from "../../contract/add-node.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
+import { splitFileCopies } from "../../contract/file-copies.ts";
 import { JoinDesk } from "../../keys/join-desk.ts";
 import type { JoinAnswer, JoinRequest } from "../../keys/join-messages.ts";
 import { formatToken, makeToken } from "../../keys/join-token.ts";
@@ -93,10 +94,14 @@ async function admit(
   // Read now: people may have changed it while the token was waited for.
   const file = readDocumentFile(options.config);
   if (file.document === undefined) throw new DocumentProblems(file.problems, file.text, options.config);
-  const text = withNode(file.text, file.document, request, options.for === request.node);
+  // The other machine has none of the files that the document names: it gets copies.
+  const text = withNode(file.whole, file.document, request, options.for === request.node);
   const certificate = await issueForRequest(keysDirectory, request.node, request.request);
   const keys = readNodeKeys(keysDirectory, node);
-  if (text !== file.text) replaceFile(resolve(options.config), text, statSync(options.config).mode & 0o777);
+  if (text !== file.whole) {
+    const own = file.whole === file.text ? text : splitFileCopies(text).own;
+    replaceFile(resolve(options.config), own, statSync(options.config).mode & 0o777);
+  }
   return {
     ...{ ok: true, cluster: file.document.cluster, node: request.node, certificate, document: text },
     authorities: keys.caCertificate,

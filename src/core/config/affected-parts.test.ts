@@ -60,7 +60,7 @@ describe("affectedParts", () => {
     [
       "a device of one node",
       [{ path: ["nodes", "gw1", "interfaces", "lan", "device"], value: "eth9" }],
-      "gw1: rules sysctls control failover supervisor; gw2: ",
+      "gw1: rules sysctls routes control failover supervisor; gw2: ",
     ],
     [
       "an own address, by which the other node knows a peer",
@@ -86,14 +86,21 @@ describe("affectedParts", () => {
     ["the port of pulses", [{ path: ["pulses", "port"], value: 7_850 }], "rules failover"],
     ["the arbiter's lease", [{ path: ["arbiter", "leaseTtl"], value: "9s" }], "control"],
     ["no arbiter", [{ path: ["arbiter"] }], "control failover"],
-    ["metrics", [{ path: ["metrics", "port"], value: 9_999 }], "control"],
+    // The firewall lets those in who ask for metrics.
+    ["metrics", [{ path: ["metrics", "port"], value: 9_999 }], "rules control"],
+    ["a route", [{ path: ["routes", 0, "via"], value: "10.1.0.8" }], "gw1: routes; gw2: "],
+    ["a file of a set", [{ path: ["sets", "listed", "file"], value: "other.txt" }], "rules"],
+    ["a rule of the firewall", [{ path: ["firewall", "input", "rules", 0, "limit"], value: "7/s" }], "rules"],
+    ["a timeout", [{ path: ["timeouts", "udp"], value: "7m" }], "sysctls"],
+    ["how much is logged", [{ path: ["logging", "level"], value: "debug" }], "supervisor"],
     ["keys", [{ path: ["keys", "directory"], value: "/srv/keys" }], "control replicator failover keys api"],
   ];
   for (const [name, edits, expected] of rows) it(name, () => assert.equal(parts(...edits), expected));
 
   it("sees every change of any one key, save what no running part reads", () => {
     const unread = singleChanges.filter((edit) => parts(edit) === "").map(({ path }) => path.join("."));
-    // Where the history is sent is read when there is something to send; a further address beside the one that the nodes speak by.
-    assert.deepEqual(unread, ["history.remote", "nodes.gw2.interfaces.sync.addresses"]);
+    // A route's interface where its router says it too; where the history is sent, which is read when there is something to send; a
+    // further address beside the one that the nodes speak by.
+    assert.deepEqual(unread, ["routes.0.interface", "history.remote", "nodes.gw2.interfaces.sync.addresses"]);
   });
 });

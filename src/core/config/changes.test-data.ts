@@ -1,6 +1,7 @@
 import { parseDocument } from "yaml";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import { readDocument } from "../../contract/read-document.ts";
+import type { ReadFile } from "../../contract/set-file.ts";
 
 /** A document in which everything is said that a document can say. */
 export const wholeDocument = `cluster: campus
@@ -82,11 +83,86 @@ arbiter:
   keyFile: arbiter.key
   userFile: arbiter.user
   leaseTtl: 6s
+sets:
+  staff: { kind: addresses, elements: [10.1.0.0/25] }
+  web: { kind: ports, elements: [80, 443] }
+  listed: { file: listed.txt }
+firewall:
+  forward:
+    default: accept
+    rules:
+      - { id: far, from: 10.1.0.64/26, to: 198.51.100.0/24, in: lan, out: wan, protocol: udp, ports: 53, sourcePorts: 1024-65535, log: true, limit: 100/s, sourceLimit: 10/s, connections: 50, action: accept }
+      - { id: echo, to: 198.51.100.7, protocol: icmp, types: echo-request, action: drop }
+  input:
+    default: accept
+    rules:
+      - { id: near, from: 10.1.0.64/26, to: 10.1.0.1, in: lan, protocol: udp, ports: 53, sourcePorts: 1024-65535, log: true, limit: 100/s, sourceLimit: 10/s, connections: 50, action: accept }
+      - { id: ping, from: 10.9.0.0/24, protocol: icmp, types: echo-request, action: accept }
+management: { interfaces: [mgmt], from: [10.9.0.0/24], ports: [22] }
+routes:
+  - { id: far, to: 198.18.0.0/24, via: 10.1.0.9, interface: lan, metric: 10, nodes: [gw1] }
+timeouts: { tcpEstablished: 3h, udp: 6m }
+logging: { level: info, firewall: { prefix: "fw ", group: 5, rate: 10/s } }
 history: { remote: /srv/backup/tocha.git }
 keys: { directory: /etc/tocha/keys }
 `;
 
 type Path = readonly (string | number)[];
+
+/** What every kind of rule of the firewall has, with another value. */
+const ruleValues = {
+  id: "other",
+  from: "10.1.0.96/27",
+  in: "mgmt",
+  protocol: "tcp",
+  ports: 54,
+  sourcePorts: "2048-65535",
+  log: false,
+  limit: "200/s",
+  sourceLimit: "20/s",
+  connections: 60,
+} as const;
+
+const timeoutNames = [
+  ...["generic", "gre", "greStream", "icmp", "icmpv6", "tcpCloseWait", "tcpEstablished", "tcpFinWait"],
+  ...["tcpLastAck", "tcpSynRecv", "tcpSynSent", "tcpTimeWait", "tcpUnacknowledged", "udp", "udpStream"],
+] as const;
+
+/** Of the firewall and what goes with it. */
+function filterChanges(): Edit[] {
+  const rule = (chain: string, key: string, place = 0): Path => ["firewall", chain, "rules", place, key];
+  return [
+    ...["forward", "input"].flatMap((chain) => [
+      { path: ["firewall", chain, "default"], value: "drop" },
+      ...Object.entries(ruleValues).map(([key, value]) => ({ path: rule(chain, key), value })),
+      { path: rule(chain, "to"), value: chain === "input" ? "10.1.0.3" : "198.51.100.0/25" },
+      { path: rule(chain, "types", 1), value: "timestamp-request" },
+      { path: rule(chain, "action", 1), value: "reject" },
+    ]),
+    { path: rule("forward", "out"), value: "mgmt" },
+    { path: ["sets", "staff", "elements"], value: ["10.1.0.0/26"] },
+    {
+      path: ["sets", "web", "kind"],
+      value: "addresses",
+      also: { path: ["sets", "web", "elements"], value: ["10.1.0.9"] },
+    },
+    { path: ["sets", "listed", "file"], value: "other.txt" },
+    { path: ["management", "interfaces"], value: ["lan"] },
+    { path: ["management", "from"], value: ["10.9.0.0/25"] },
+    { path: ["management", "ports"], value: [22, 443] },
+    { path: ["routes", 0, "id"], value: "farther" },
+    { path: ["routes", 0, "to"], value: "198.18.1.0/24" },
+    { path: ["routes", 0, "via"], value: "10.1.0.8" },
+    { path: ["routes", 0, "interface"], value: undefined },
+    { path: ["routes", 0, "metric"], value: 20 },
+    { path: ["routes", 0, "nodes"], value: ["gw1", "gw2"] },
+    ...timeoutNames.map((name) => ({ path: ["timeouts", name], value: "601s" })),
+    { path: ["logging", "level"], value: "debug" },
+    { path: ["logging", "firewall", "prefix"], value: "gw " },
+    { path: ["logging", "firewall", "group"], value: 6 },
+    { path: ["logging", "firewall", "rate"], value: "20/s" },
+  ];
+}
 
 /** One change of the text; without a value the key is taken away. */
 export interface Edit {
@@ -107,8 +183,11 @@ export function edited(text: string, ...edits: readonly Edit[]): string {
   return yaml.toString();
 }
 
+/** Files of sets: another name, another content. */
+export const readList: ReadFile = (name) => ({ name, text: `198.51.100.${name.length}\n` });
+
 export function parsed(text: string): ClusterDocument {
-  const { document, problems } = readDocument(text, "cluster.yaml");
+  const { document, problems } = readDocument(text, "cluster.yaml", readList);
   if (document === undefined) throw new Error(problems.map(({ message }) => message).join("; "));
   return document;
 }
@@ -127,6 +206,7 @@ const own = (node: string, name: string, key: string): Path => ["nodes", node, "
 /** A change of every key that a document can have, each by itself and to another valid value. */
 export const singleChanges: readonly Edit[] = [
   { path: ["cluster"], value: "other" },
+  ...filterChanges(),
   { path: ["history", "remote"], value: "ssh://git@backup.example/tocha.git" },
   { path: own("gw1", "lan", "device"), value: "eth9" },
   { path: own("gw1", "mgmt", "device"), value: "eth9" },

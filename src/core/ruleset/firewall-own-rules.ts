@@ -25,11 +25,23 @@ export function beforeInputRules(
   ];
 }
 
-/** What passes behind them: rules of the document can forbid it, its default does not. */
-export function afterInputRules({ metrics }: ClusterDocument, { node }: MatchPlace): readonly Rule[] {
-  if (metrics === undefined) return [];
-  const device = node.interfaces[metrics.interface]?.device ?? "";
-  return [accept(`iifname "${device}" tcp dport ${metrics.port}`, "metrics", "counter accept")];
+/**
+ * What passes behind them: rules of the document can forbid it, its default does not. The document says itself that nodes shall
+ * listen there.
+ */
+export function afterInputRules(
+  { metrics, api, management }: ClusterDocument,
+  { node }: MatchPlace,
+): readonly Rule[] {
+  // Where it is said who administers, nobody else has to.
+  const services = [
+    ...(metrics === undefined ? [] : [{ ...metrics, name: "metrics" }]),
+    ...(api === undefined || management !== undefined ? [] : [{ ...api, name: "API" }]),
+  ];
+  return services.map(({ interface: role, port, name }) => {
+    const device = node.interfaces[role]?.device ?? "";
+    return accept(`iifname "${device}" tcp dport ${port}`, name, "counter accept");
+  });
 }
 
 function accept(match: string, comment: string, verdict = "accept"): Rule {
@@ -58,8 +70,8 @@ const addressConfiguration: readonly Rule[] = [
   accept("ip6 saddr fe80::/10 udp sport 547 udp dport 546", "DHCPv6 for the node itself"),
 ];
 
-/** Against locking oneself out. */
-function managementRules({ management }: ClusterDocument, place: MatchPlace): readonly Rule[] {
+/** Against locking oneself out. The API is reached as SSH is. */
+function managementRules({ management, api }: ClusterDocument, place: MatchPlace): readonly Rule[] {
   if (management === undefined) return [];
   const { interfaces, from, ports } = management;
   const matches = matchesOf(
@@ -67,7 +79,7 @@ function managementRules({ management }: ClusterDocument, place: MatchPlace): re
       ...(interfaces === undefined ? {} : { in: interfaces }),
       ...(from === undefined ? {} : { from }),
       protocol: ["tcp"],
-      ports: ports.map(String),
+      ports: [...ports, ...(api === undefined ? [] : [api.port])].map(String),
     },
     place,
   );

@@ -162,6 +162,19 @@ firewall: { input: { default: drop, rules: [{ id: no-metrics, from: "@guests", a
     assert.ok(at("ct state invalid") < at("@guests"));
   });
 
+  it("lets those in who ask the API, as administrators, or else behind the rules", () => {
+    const api = "api: { interface: lan, port: 7900 }\n";
+    const drop = "firewall: { input: { default: drop } }";
+    const said = having(`${api}management: { interfaces: sync }\n${drop}`);
+    const input = chainOf(said, "firewall-input") ?? [];
+    assert.ok(input.includes('iifname "eth2" tcp dport { 22, 7900 } counter accept'), input.join("\n"));
+    assert.deepEqual(input.slice(-2), ["ct state invalid counter drop", "counter drop"]);
+    assert.deepEqual(chainOf(having(`${api}${drop}`), "firewall-input")?.slice(-2), [
+      'iifname "eth0" tcp dport 7900 counter accept',
+      "counter drop",
+    ]);
+  });
+
   it("lets metrics in behind the rules, which can forbid it", () => {
     assert.deepEqual(rules.slice(at("@guests")), [
       "ip saddr @guests-v4 counter drop",
