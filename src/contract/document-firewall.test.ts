@@ -179,6 +179,21 @@ describe("timeouts", () => {
   });
 });
 
+describe("routes beside the network between the nodes", () => {
+  const codes = (to: string) =>
+    read(`routes: [{ id: a, to: ${to}, via: 10.1.0.254 }]`).problems.map(({ code }) => code);
+
+  it("may be wider than it: the narrower network goes first", () => {
+    for (const to of ["10.255.0.0/16", "10.0.0.0/8", "0.0.0.0/0", "10.255.1.0/24"])
+      assert.deepEqual(codes(to), [], to);
+  });
+
+  it("may not be as narrow", () => {
+    for (const to of ["10.255.0.0/24", "10.255.0.128/25", "10.255.0.2/32"])
+      assert.deepEqual(codes(to), ["route-covers-sync"], to);
+  });
+});
+
 describe("a document without a firewall", () => {
   it("has none, and the defaults of logging", () => {
     const { document } = valid("");
