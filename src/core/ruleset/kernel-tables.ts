@@ -114,10 +114,28 @@ function readItem(tables: Map<string, OpenTable>, kind: string, value: unknown):
 function elementsOf(set: unknown): Pick<KernelSet, "elements" | "digest"> {
   const flags = field(set, "flags");
   const changesByItself = (flag: unknown) => flag === "dynamic" || flag === "timeout";
-  if (Array.isArray(flags) && flags.some(changesByItself)) return { elements: undefined, digest: 0 };
+  if ([flags].flat().some(changesByItself)) return { elements: undefined, digest: 0 };
   const elements = field(set, "elem");
   if (!Array.isArray(elements)) return { elements: 0, digest: 0 };
   return { elements: elements.length, digest: elements.reduce((sum, one) => (sum + digestOf(one)) >>> 0, 0) };
+}
+
+/**
+ * The tables without the elements that packets add and remove, by what was loaded: nft 1.0.6 leaves the flag `dynamic` out of its JSON.
+ */
+export function withoutPacketElements(
+  kernel: readonly KernelTable[],
+  ruleset: Ruleset,
+): readonly KernelTable[] {
+  return kernel.map((table) => {
+    const loaded = ruleset.tables.find((one) => tableTitle(one) === tableTitle(table));
+    const isDynamic = ({ name }: KernelSet) =>
+      loaded?.sets
+        .find((set) => set.name === name)
+        ?.header.some((line) => /^flags\b.*\bdynamic\b/.test(line));
+    const sets = table.sets.map((set) => (isDynamic(set) ? { ...set, elements: undefined, digest: 0 } : set));
+    return { ...table, sets };
+  });
 }
 
 /** What packets count: of counters, quotas and `last`. */

@@ -96,6 +96,28 @@ describe("RulesLoader", () => {
     }
   });
 
+  it("takes what packets add to a set for no change", async () => {
+    const [table, ...others] = rules([1]).tables;
+    assert.ok(table);
+    for (const header of [["flags dynamic"], ["flags dynamic,timeout", "timeout 60s"]]) {
+      const seen = {
+        kind: "set",
+        name: "seen",
+        header: ["type ipv4_addr", ...header],
+        elements: [],
+      } as const;
+      const ruleset: Ruleset = { tables: [{ ...table, sets: [...table.sets, seen] }, ...others] };
+      assert.equal(await loader().load(ruleset), undefined);
+      // As a packet does: nft makes no difference between elements of the two.
+      nft("add", "element", "inet", "tocha", "seen", "{ 192.0.2.1 }");
+      assert.match(nft("list", "set", "inet", "tocha", "seen"), /192\.0\.2\.1/);
+      assert.equal(await loader().look(), undefined);
+      said = [];
+      await loader().load(ruleset);
+      assert.deepEqual(said, ["info: rules: nothing to change"]);
+    }
+  });
+
   const changes: readonly (readonly [string, readonly string[], RegExp])[] = [
     ["flushes everything", ["flush", "ruleset"], /table inet tocha cannot be listed/],
     ["deletes one table", ["delete", "table", "arp", "tocha"], /table arp tocha cannot be listed/],

@@ -5,6 +5,7 @@ import {
   differenceOfTables,
   type KernelTable,
   readKernelTables,
+  withoutPacketElements,
 } from "../../core/ruleset/kernel-tables.ts";
 import { type Ruleset, tableTitle } from "../../core/ruleset/ruleset.ts";
 import { rulesetDifference } from "../../core/ruleset/ruleset-difference.ts";
@@ -111,9 +112,9 @@ function wholeText(wanted: Ruleset, loaded: Ruleset | undefined): string {
 }
 
 /** What the kernel holds of the tables of a rule set; in words, why that cannot be told: above all, that one is not there. */
-async function listTables({ tables }: Ruleset): Promise<readonly KernelTable[] | string> {
+async function listTables(ruleset: Ruleset): Promise<readonly KernelTable[] | string> {
   const found: KernelTable[] = [];
-  for (const { family, name } of tables) {
+  for (const { family, name } of ruleset.tables) {
     const { failure, output } = await runNft(["--json", "--handle", "list", "table", family, name]);
     if (failure !== undefined) return `table ${family} ${name} cannot be listed: ${failure}`;
     const read = readKernelTables(output);
@@ -121,5 +122,5 @@ async function listTables({ tables }: Ruleset): Promise<readonly KernelTable[] |
       return `nft's list of table ${family} ${name} cannot be read: ${read.reason}`;
     found.push(...read);
   }
-  return found;
+  return withoutPacketElements(found, ruleset);
 }
