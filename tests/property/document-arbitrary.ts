@@ -24,6 +24,7 @@ const frame = {
       virtualRouterId: 51,
       priorities: { gw1: 110, gw2: 100 },
       addresses: { lan: ["10.1.0.1/24", "fd00:1::1/64"], wan: ["192.0.2.1/24", "2001:db8::1/64"] },
+      routedNetworks: { wan: ["198.18.16.0/20", "198.18.32.0/24"] },
     },
   },
   replication: { interface: "sync" },
@@ -211,8 +212,101 @@ const logging = fc.record(
   { requiredKeys: [] },
 );
 
+/** So many of each, with places of their own, so that no two of them overlap. */
+const few = fc.array(fc.nat(255), { maxLength: 3 });
+
+const sources = few.chain((list) =>
+  fc.tuple(
+    ...list.map((number, index) =>
+      fc.oneof(
+        fc.record(
+          {
+            from: fc.constant(`10.${64 + index}.${number}.0/24`),
+            to: fc.constantFrom("192.0.2.1", "masquerade", "198.18.32.10-198.18.32.40", [
+              "198.18.32.10-198.18.32.40",
+              "198.18.32.50",
+              "192.0.2.1",
+            ]),
+            ports: fc.constantFrom("1024-65535", "2000-3000"),
+          },
+          { requiredKeys: ["from", "to"] },
+        ),
+        fc.record({
+          from: fc.constant(`fd00:${64 + index}::/64`),
+          to: fc.constantFrom("2001:db8::1", "masquerade"),
+        }),
+      ),
+    ),
+  ),
+);
+
+const forwards = few.chain((list) =>
+  fc.tuple(
+    ...list.map((number, index) =>
+      fc.record(
+        {
+          protocol: fc.constantFrom("tcp", "udp", "both"),
+          address: fc.constantFrom("192.0.2.1", "198.18.32.60"),
+          port: fc.constantFrom(
+            1_000 * (index + 1) + number,
+            `${1_000 * (index + 1)}-${1_000 * (index + 1) + number}`,
+          ),
+          target: fc.constant(`10.1.0.${20 + index}`),
+          targetPort: port.filter((one) => one < 60_000),
+          from: oneOrSome(fc.constantFrom("198.51.100.0/24", "203.0.113.0/24"), 2),
+          hairpin: fc.boolean(),
+        },
+        { requiredKeys: ["protocol", "address", "port", "target"] },
+      ),
+    ),
+  ),
+);
+
+const oneToOnes = few.map((list) =>
+  list.map((number, index) => ({
+    inside: `10.1.0.${100 + 30 * index + (number % 30)}`,
+    outside: `198.18.32.${100 + 30 * index + (number % 30)}`,
+  })),
+);
+
+const blocks = fc.array(fc.integer({ min: 100, max: 4_000 }), { maxLength: 2 }).map((list) =>
+  list.map((portsPerSubscriber, index) => ({
+    subscribers: `100.64.${index}.0/26`,
+    pool: `198.18.${16 + index}.0/28`,
+    portsPerSubscriber,
+  })),
+);
+
+function named(prefix: string, list: readonly object[], more: object): object[] {
+  return list.map((one, index) => ({ id: `${prefix}${index}`, ...one, ...more }));
+}
+
+const nat = fc
+  .record({
+    sources,
+    forwards,
+    oneToOnes,
+    blocks,
+    helpers: fc.subarray(["ftp", "tftp", "sip", "pptp", "irc", "h323"]),
+  })
+  .map((drawn) => ({
+    source: named("source", drawn.sources, { out: "wan" }),
+    forward: named("forward", drawn.forwards, {}),
+    oneToOne: named("one", drawn.oneToOnes, { out: "wan" }),
+    cgnat: named("block", drawn.blocks, { out: "wan" }),
+    helpers: drawn.helpers,
+  }));
+
 /** By the key of the document. */
-export const documentParts = { sets, firewall, management, routes: routeList, timeouts, logging } as const;
+export const documentParts = {
+  sets,
+  firewall,
+  management,
+  routes: routeList,
+  timeouts,
+  logging,
+  nat,
+} as const;
 
 /** The keys of a rule: a new one that is never drawn would be tested by nothing. */
 export const ruleKeys: readonly string[] = Object.keys(forwardRule.shape);

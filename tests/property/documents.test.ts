@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
 import { readDocument } from "../../src/contract/read-document.ts";
+import { type PlannedDocument, planChange } from "../../src/core/config/plan.ts";
 import { gatewaySysctls } from "../../src/core/gateway-sysctls.ts";
 import { renderGatewayRules } from "../../src/core/ruleset/gateway-rules.ts";
 import { nodeRoutes } from "../../src/core/static-routes.ts";
@@ -32,14 +33,24 @@ function refusal(rules: string): string {
 }
 
 describe("any document that validates", () => {
-  it("can be rendered for every node, and nft accepts it", () => {
+  it("can be planned and rendered for every node, and nft accepts it", () => {
     let valid = 0;
+    let before: PlannedDocument | undefined;
     const seen = new Set<string>();
     fc.assert(
       fc.property(documentArbitrary(), (text) => {
         const { document } = readDocument(text, "cluster.yaml");
         if (document === undefined) return;
         valid++;
+        const after = { name: `document ${valid}`, text, document };
+        // From nothing, then from one to another.
+        const plan = planChange({ before, after });
+        assert.equal(plan.changes > 0, plan.revision !== plan.revisionBefore);
+        for (const { steps } of plan.nodes)
+          for (const { sentence } of steps) assert.doesNotMatch(sentence, /undefined|\[object|NaN/);
+        before = after;
+        for (const kind of ["source", "forward", "oneToOne", "cgnat", "helpers"] as const)
+          if (document.nat[kind].length > 0) seen.add(`nat.${kind}`);
         for (const rule of [
           ...(document.firewall?.forward?.rules ?? []),
           ...(document.firewall?.input?.rules ?? []),
@@ -55,9 +66,11 @@ describe("any document that validates", () => {
     );
     assert.ok(valid > RUNS / 2, `only ${valid} of ${RUNS} documents were valid: the test would show nothing`);
     assert.deepEqual(
-      ruleKeys.filter((key) => !seen.has(key)),
+      [...ruleKeys, "nat.source", "nat.forward", "nat.oneToOne", "nat.cgnat", "nat.helpers"].filter(
+        (key) => !seen.has(key),
+      ),
       [],
-      "keys of rules that no document had",
+      "what no document had",
     );
   });
 
