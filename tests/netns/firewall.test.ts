@@ -23,6 +23,8 @@ const CONNECTIONS = 30;
 const port = { open: 7_101, fromFile: 7_102, rejected: 7_103, dropped: 7_104, shared: 7_105 } as const;
 const bounded = { connections: 7_106, sourceLimit: 7_107, limit: 7_108 } as const;
 const UNNAMED = 7_109;
+/** Outside, and at the host behind. */
+const forwarded = { outside: 7_110, inside: 7_111 } as const;
 const MANAGEMENT = 7_022;
 const LOG_GROUP = 5;
 
@@ -59,6 +61,8 @@ firewall:
       - { id: shared, in: lan, protocol: tcp, ports: ${port.shared}, action: accept }
 `;
 
+const portForward = `{ id: inward, protocol: tcp, address: 192.0.2.1, port: ${forwarded.outside}, target: 10.1.0.10, targetPort: ${forwarded.inside} }`;
+
 let lab: TestLab;
 let active: string;
 let standby: string;
@@ -70,16 +74,17 @@ before(async () => {
   await requireNamespaces(["conntrack", "nft", "tcpdump"]);
   lab = await TestLab.up("fw", {}, { daemons: false });
   const path = documentPath(lab.name);
-  writeFileSync(
-    path,
-    readFileSync(path, "utf8").replace("replication:", () => `${firewall}replication:`),
-  );
+  const text = readFileSync(path, "utf8")
+    .replace("replication:", () => `${firewall}replication:`)
+    .replace("nat:\n", () => `nat:\n  forward: [${portForward}]\n`);
+  writeFileSync(path, text);
   writeFileSync(join(dirname(path), "open-ports.txt"), `# further ports\n${port.fromFile} # the last one\n`);
   writeFileSync(join(dirname(path), "many.txt"), manyNetworks.map((network) => `${network}\n`).join(""));
   client = new NamespaceAgent(lab.namespace("lan"));
   server = new NamespaceAgent(lab.namespace("wan"));
   for (const one of [...Object.values(port), ...Object.values(bounded), UNNAMED])
     await server.request({ do: "serve", port: one });
+  await client.request({ do: "serve", port: forwarded.inside });
   await client.request({ do: "capture", device: "eth0" });
   for (const node of ["gw1", "gw2"]) await startNode(lab.name, node);
   ({ active, standby } = await lab.rolesWhenWell());
@@ -165,6 +170,21 @@ for (const { name, server: host, own, client: self, other } of families) {
     }
   });
 }
+
+test("a port forward needs no rule, and opens nothing else of its host", async () => {
+  const answer = await server.request({
+    ...{ do: "ask", protocol: "tcp", host: "192.0.2.1", port: forwarded.outside },
+  });
+  assert.ok("seen" in answer, JSON.stringify(answer));
+  assert.equal(await counted(active, "port forward inward"), 1);
+  // The same host and port, not by way of the forward: routed through the gateway.
+  await runCommand("ip", ["-n", lab.namespace("wan"), "route", "add", "10.1.0.10", "via", "192.0.2.1"]);
+  const direct = await server.request({
+    ...{ do: "ask", protocol: "tcp", host: "10.1.0.10", port: forwarded.inside },
+  });
+  assert.deepEqual(direct, { failed: "no answer" });
+  await runCommand("ip", ["-n", lab.namespace("wan"), "route", "del", "10.1.0.10"]);
+});
 
 test("a set of ten thousand networks is in the kernel of both nodes", async () => {
   for (const node of [active, standby]) {

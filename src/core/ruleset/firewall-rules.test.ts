@@ -57,7 +57,33 @@ describe("firewall rules", () => {
     assert.deepEqual(chainOf(one, "firewall-input"), undefined);
     assert.deepEqual(chainOf(one, "firewall-forward"), [
       "ct state established,related accept",
-      "ct status dnat counter accept",
+      "counter drop",
+    ]);
+  });
+
+  it("let port forwards pass behind them, and nothing of what is translated one to one", () => {
+    const forwards = `nat:
+  forward:
+    - { id: web, protocol: tcp, address: 192.0.2.1, port: 443, target: 10.1.0.20, targetPort: 8443 }
+    - { id: six, protocol: both, address: "2001:db8::1", port: 8000-8009, target: "fd00:1::20", targetPort: 9000 }
+  oneToOne:
+    - { id: mail, inside: 10.1.0.25, outside: 198.18.0.25, out: wan }
+  source:`;
+    const text = goodDocument
+      .replace("nat:\n  source:", forwards)
+      .replace(
+        "    addresses:\n      lan: [10.1.0.1",
+        "    routedNetworks: { wan: [198.18.0.0/24] }\n    addresses:\n      lan: [10.1.0.1",
+      )
+      .replace(
+        "replication:",
+        `firewall: { forward: { default: drop, rules: [{ id: a, from: 10.9.0.0/16, action: drop }] } }\nreplication:`,
+      );
+    assert.deepEqual(chainOf(documentOf(text), "firewall-forward"), [
+      "ct state established,related accept",
+      "ip saddr 10.9.0.0/16 counter drop",
+      "ct status dnat ip daddr 10.1.0.20 tcp dport 8443 counter accept",
+      "ct status dnat ip6 daddr fd00:1::20 meta l4proto { tcp, udp } th dport 9000-9009 counter accept",
       "counter drop",
     ]);
   });

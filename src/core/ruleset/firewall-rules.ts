@@ -5,6 +5,7 @@ import {
   firewallChainNames,
 } from "../../contract/firewall-schema.ts";
 import type { Rate } from "../../contract/match-scalars.ts";
+import { formatPortRange, validPortRange } from "../../contract/nat-schema.ts";
 import { type Match, type MatchPlace, matchesOf } from "./firewall-matches.ts";
 import { afterInputRules, beforeInputRules } from "./firewall-own-rules.ts";
 import type { Chain, NamedSet, Rule } from "./ruleset.ts";
@@ -45,7 +46,7 @@ export function firewallRuleset(
       ...(isInput ? beforeInputRules(document, place, clusterRules) : []),
       ...rendered.flatMap(({ rules }) => rules),
       ...(isInput ? afterInputRules(document, place) : []),
-      ...(chain.default === "accept" ? [] : [...(isInput ? [] : [portForwards]), rest(name)]),
+      ...(chain.default === "accept" ? [] : [...(isInput ? [] : portForwards(document)), rest(name)]),
     ];
     return {
       chains: [
@@ -64,12 +65,24 @@ const established: Rule = {
   comment: "belongs to an accepted connection",
 };
 
-/** A port forward of the document is a wish to let that in. Rules before it can forbid it. */
-const portForwards: Rule = {
-  match: "ct status dnat",
-  verdict: "counter accept",
-  comment: "forwarded to a host by address translation",
-};
+/**
+ * A port forward of the document is a wish to let that in. Rules before it can forbid it. Addresses that are translated one to one are
+ * none: that says nothing of ports.
+ */
+function portForwards({ nat }: ClusterDocument): Rule[] {
+  return nat.forward.map(({ id, protocol, port, target, targetPort }) => {
+    const { first, last } = validPortRange(port);
+    const begin = targetPort ?? first;
+    const ports = formatPortRange({ first: begin, last: begin + last - first });
+    const header = protocol === "both" ? "meta l4proto { tcp, udp } th" : protocol;
+    const keyword = target.includes(":") ? "ip6" : "ip";
+    return {
+      match: `ct status dnat ${keyword} daddr ${target} ${header} dport ${ports}`,
+      verdict: "counter accept",
+      comment: `port forward ${id}`,
+    };
+  });
+}
 
 function rest(name: FirewallChainName): Rule {
   return { match: "", verdict: "counter drop", comment: `default of firewall.${name}` };
