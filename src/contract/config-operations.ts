@@ -124,10 +124,8 @@ export const afterAnswerSchema = z.looseObject({
 export type ChangeView = z.output<typeof changeViewSchema>;
 export type ConfigState = z.output<typeof configStateSchema>;
 export type Config = z.output<typeof configSchema>;
-export type ApplyRequest = z.input<typeof applyRequestSchema>;
 /** With whoever it is by. */
 export type ApplyWish = z.output<typeof applyRequestSchema> & { readonly author: string };
 export type ApplyAnswer = z.output<typeof applyAnswerSchema>;
 export type TransactionAnswer = z.output<typeof transactionAnswerSchema>;
 export type PrepareRequest = z.output<typeof prepareRequestSchema>;
-export type ConfigHistory = z.output<typeof configHistorySchema>;

@@ -79,9 +79,7 @@ export const sessionSchema = z.object({
 
 export const doneSchema = z.object({ ok: z.literal(true) });
 
-export type User = z.output<typeof userSchema>;
 export type UserList = z.output<typeof userListSchema>;
-export type UserToken = z.output<typeof tokenSchema>;
 export type UserAdd = z.output<typeof userAddSchema>;
 export type TokenAdd = z.output<typeof tokenAddSchema>;
 export type SessionOpened = z.output<typeof sessionOpenedSchema>;

@@ -5,7 +5,6 @@ import { signedLetterSchema } from "./key-letter.ts";
 
 /** By ALPN: the next version of this protocol has another name. */
 export const JOIN_PROTOCOL = "tocha-join/1";
-export const JOIN_PORT = 7_847;
 
 /** A request has the addresses of a machine; an answer has the document. */
 export const REQUEST_BYTES_MAX = 64 << 10;
@@ -51,6 +50,5 @@ export const joinRefusalSchema = z.strictObject({
   problem: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }),
 });
 
-export type MachineInterface = z.output<typeof machineInterface>;
 export type JoinRequest = z.output<typeof joinRequestSchema>;
 export type JoinAnswer = z.output<typeof joinAnswerSchema>;

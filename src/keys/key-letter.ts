@@ -16,9 +16,6 @@ export const revokedSchema = z.strictObject({
   at: z.string().max(40),
 });
 
-/** A certificate that nobody accepts any more. */
-export type Revoked = z.output<typeof revokedSchema>;
-
 /** A letter of the authority to all nodes: what they shall trust from now on. */
 export const letterSchema = z.strictObject({
   kind: z.literal("tocha key letter 1"),

@@ -112,11 +112,6 @@ export class RevisionStore {
     return await this.#read(ids.slice(0, place).reverse().slice(0, limit));
   }
 
-  /** Whether the revision is here, applied or not. */
-  async has(id: string): Promise<boolean> {
-    return (await this.#git.ask(["cat-file", "-e", `${id}^{commit}`])).status === 0;
-  }
-
   /** Checks every object and the whole chain. @returns how many revisions there are @throws ProblemError when anything is wrong */
   async verify(): Promise<number> {
     await this.#git.run(["fsck", "--full", "--strict", "--no-dangling", "--no-progress"]);

@@ -13,6 +13,7 @@ import { cut, mend, powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
 import { waitFor } from "./namespace-waiting.ts";
+import { assertAllGoOn } from "./streams-go-on.ts";
 
 const CONNECTIONS = 40;
 const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
@@ -99,19 +100,6 @@ async function numberOn(node: string): Promise<number | undefined> {
   }
 }
 
-async function assertAllGoOn(): Promise<void> {
-  await streams.mark();
-  const report = await waitFor(
-    "every connection to go on",
-    async () => {
-      const now = await streams.report();
-      return now.survived === CONNECTIONS ? now : undefined;
-    },
-    { limitMs: 20_000, explain: () => lab.log("gw1") + lab.log("gw2") },
-  );
-  assert.deepEqual([report.lost, report.corrupted, report.brokenEver], [0, 0, 0]);
-}
-
 async function pids(node: string): Promise<readonly (readonly [string, number])[]> {
   return (await lab.status(node)).processes.map(({ role, pid }) => [role, pid] as const);
 }
@@ -131,7 +119,7 @@ test("a rule is changed on both nodes, by one command, and nothing else is touch
   assert.deepEqual([await pids("gw1"), await pids("gw2")], before);
   assert.equal((await lab.seenBy("gw1"))?.activeNode, "gw1");
   assert.equal((await lab.seenBy("gw2"))?.verdict, "ok");
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
 test("both nodes have the same history, with who and why", async () => {
@@ -178,7 +166,7 @@ test("what nobody confirms is taken back, and everybody is told", async () => {
     assert.equal(await numberOn(node), 2);
     assert.match(lab.log(node), /revision 3 of .* was taken back: nobody confirmed it in time/);
   }
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
 test("it can be taken back at once, and kept by hand, on any node", async () => {
@@ -226,7 +214,7 @@ test("a node that was away catches up before it takes part", async () => {
   await lab.waitUntilWell();
   assert.equal(await numberOn("gw2"), 6);
   assert.match(rules("gw2"), /fourth/);
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
 test("a virtual address more: roles start again one after the other, and no connection is lost", async () => {
@@ -238,7 +226,7 @@ test("a virtual address more: roles start again one after the other, and no conn
   const { activeNode } = await lab.waitUntilWell();
   assert.match(addressOn(activeNode ?? ""), /192\.0\.2\.77/);
   for (const node of ["gw1", "gw2"]) assert.equal(await numberOn(node), 7);
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
 test("a remote repository gets every revision; one that cannot be reached is told of", async () => {

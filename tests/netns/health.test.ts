@@ -11,6 +11,7 @@ import { runCommand } from "../../src/lab/run-command.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
 import { waitFor } from "./namespace-waiting.ts";
+import { assertAllGoOn } from "./streams-go-on.ts";
 
 const CONNECTIONS = 40;
 const [server4 = "", server6 = ""] = labAddresses.server.map(bareAddress);
@@ -95,19 +96,6 @@ async function untilActive(node: Node): Promise<ClusterStatus> {
   });
 }
 
-async function assertAllGoOn(): Promise<void> {
-  await streams.mark();
-  const report = await waitFor(
-    "every connection to go on",
-    async () => {
-      const now = await streams.report();
-      return now.survived === CONNECTIONS ? now : undefined;
-    },
-    { limitMs: 20_000, explain: () => lab.log("gw1") + lab.log("gw2") },
-  );
-  assert.deepEqual([report.lost, report.corrupted, report.brokenEver], [0, 0, 0]);
-}
-
 test("every kind of check is ok on the active and on the standby, which ask from their own addresses", async () => {
   const names = ["upstream", "upstream6", "host", "host6", "link", "table", "load"];
   for (const name of names) await untilStates(name, ["ok", "ok"]);
@@ -150,7 +138,7 @@ test("a target that both have lost moves nothing, and status says what fails whe
   assert.deepEqual([(await lab.seenBy("gw1"))?.activeNode, takeovers()], ["gw1", before]);
   await deafTo();
   await untilStates("upstream", ["ok", "ok"]);
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
   assert.equal(takeovers(), before);
 });
 
@@ -162,7 +150,7 @@ test("a target that only the active has lost moves the group, with the cause, an
     gw1.cause,
     /^it handed over to gw2: check upstream failed: no answer from 192\.0\.2\.9 for [0-9.]+ s$/,
   );
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
   await deafTo();
   await untilStates("upstream", ["ok", "ok"]);
   await lab.waitUntilWell();
@@ -196,5 +184,5 @@ test("a target that comes and goes is held down, and the role does not follow it
   assert.ok((held?.flaps ?? 0) >= 1, JSON.stringify(held));
   assert.equal(takeovers(), before + 1, "gw2 handed over once");
   await untilStates("upstream", ["ok", "ok"]);
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
 });

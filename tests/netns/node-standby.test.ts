@@ -10,7 +10,7 @@ import { controlSocket } from "../../src/lab/lab-folder.ts";
 import { cut, mend, powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
-import { waitFor } from "./namespace-waiting.ts";
+import { assertAllGoOn } from "./streams-go-on.ts";
 
 const CONNECTIONS = 40;
 const LIMIT_MS = 60_000;
@@ -48,19 +48,6 @@ function nodeOf(status: ClusterStatus | undefined, name: string) {
   return status?.nodes.find((node) => node.name === name);
 }
 
-async function assertAllGoOn(): Promise<void> {
-  await streams.mark();
-  const report = await waitFor(
-    "every connection to go on",
-    async () => {
-      const now = await streams.report();
-      return now.survived === CONNECTIONS ? now : undefined;
-    },
-    { limitMs: 20_000, explain: () => lab.log("gw1") + lab.log("gw2") },
-  );
-  assert.deepEqual([report.lost, report.corrupted, report.brokenEver], [0, 0, 0]);
-}
-
 test("the active is set aside, asked of the other node: it hands over, and everybody sees why it is out", async () => {
   const { status, out, err } = tocha("gw2", "node", "standby", "gw1", "--reason", "new power supply");
   assert.deepEqual([status, err], [0, ""]);
@@ -78,7 +65,7 @@ test("the active is set aside, asked of the other node: it hands over, and every
   const text = tocha("gw2", "status");
   assert.equal(text.status, 1);
   assert.match(text.out, /^gw1 +standby .*\n +set aside/m);
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
 test("nothing is handed to it, not by a switchover, and the other cannot be set aside as well", async () => {
@@ -110,7 +97,7 @@ test("by force the last node is set aside too, and goes on serving, for nobody e
   assert.equal(back.status, 0, back.err);
   assert.match(back.out, /gw2 takes part again\. It was set aside since .*: both$/m);
   assert.equal(tocha("gw1", "node", "resume", "gw2").status, 1);
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
 test("it is still set aside when its power was off, and takes over only when nobody else is left", async () => {
@@ -123,11 +110,11 @@ test("it is still set aside when its power was off, and takes over only when nob
   assert.equal((await lab.seenBy("gw1"))?.activeNode, "gw2");
   await powerOff(lab.name, "gw2");
   await until("gw1 serves in need", ({ activeNode }) => activeNode === "gw1");
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
   await powerOn(lab.name, "gw2");
   const status = await until("gw2 has the role again", ({ activeNode }) => activeNode === "gw2");
   assert.match(nodeOf(status, "gw1")?.cause ?? "", /^it handed over to gw2: gw1 is set aside by/);
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
 test("each role may die: what was set aside stays it", async () => {
@@ -167,7 +154,7 @@ test("resumed, it takes part as before, and takes nothing back without preemptio
   const { out } = tocha("gw1", "switchover", "--to", to);
   assert.match(out, new RegExp(`^ok {2}${to} takes over from ${from}\\.$`, "m"));
   assert.equal((await lab.waitUntilWell()).activeNode, to);
-  await assertAllGoOn();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
 test("a node that cannot be reached cannot be set aside, and that is said", async () => {

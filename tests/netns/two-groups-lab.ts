@@ -1,10 +1,7 @@
-import assert from "node:assert/strict";
 import type { ClusterStatus } from "../../src/contract/status.ts";
 import { waitForCluster } from "../../src/lab/cluster-view.ts";
 import { bareAddress, labAddresses } from "../../src/lab/lab-plan.ts";
-import type { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
-import { waitFor } from "./namespace-waiting.ts";
 
 // Two failover groups, so that both nodes work at once: each protects the other.
 
@@ -32,18 +29,4 @@ export async function untilActive(lab: TestLab, places: Places): Promise<Cluster
       nodes.every(({ reachable, replication }) => reachable && replication.complete),
     { limitMs: LIMIT_MS, until: `all is well, with ${JSON.stringify(places)}` },
   );
-}
-
-/** Every byte of every connection comes through, from now on. */
-export async function assertAllGoOn(lab: TestLab, traffic: StreamTraffic): Promise<void> {
-  await traffic.mark();
-  const report = await waitFor(
-    "every connection to go on",
-    async () => {
-      const now = await traffic.report();
-      return now.survived === CONNECTIONS ? now : undefined;
-    },
-    { limitMs: 20_000, explain: () => lab.log("gw1") + lab.log("gw2") },
-  );
-  assert.deepEqual([report.lost, report.corrupted, report.brokenEver], [0, 0, 0]);
 }

@@ -7,8 +7,9 @@ import { powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import type { TestLab } from "./daemon-node.ts";
 import { waitFor } from "./namespace-waiting.ts";
+import { assertAllGoOn } from "./streams-go-on.ts";
 import { assertTablesEqual } from "./table-equality.ts";
-import { assertAllGoOn, CONNECTIONS, HOME, labOfTwoGroups, untilActive } from "./two-groups-lab.ts";
+import { CONNECTIONS, HOME, labOfTwoGroups, untilActive } from "./two-groups-lab.ts";
 
 let lab: TestLab;
 let streams: StreamTraffic;
@@ -37,10 +38,10 @@ test("a group that is handed over takes its flows along; the other stays", async
     status?.groups.map(({ activeNode }) => activeNode),
     ["gw2", "gw2"],
   );
-  await assertAllGoOn(lab, streams);
+  await assertAllGoOn(lab, streams, CONNECTIONS);
   // It prefers gw1, which has preemption on, and gets it back when gw1 has every connection.
   await untilActive(lab, HOME);
-  await assertAllGoOn(lab, streams);
+  await assertAllGoOn(lab, streams, CONNECTIONS);
   await assertTablesEqual(lab, "gw1", "gw2");
 });
 
@@ -61,10 +62,10 @@ for (const [dead, survivor] of [
       },
       { explain: () => lab.log(survivor) },
     );
-    await assertAllGoOn(lab, streams);
+    await assertAllGoOn(lab, streams, CONNECTIONS);
     await powerOn(lab.name, dead);
     await untilActive(lab, HOME);
-    await assertAllGoOn(lab, streams);
+    await assertAllGoOn(lab, streams, CONNECTIONS);
     await assertTablesEqual(lab, "gw1", "gw2");
   });
 }

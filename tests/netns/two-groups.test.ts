@@ -7,16 +7,9 @@ import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import type { TestLab } from "./daemon-node.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { waitFor } from "./namespace-waiting.ts";
+import { assertAllGoOn } from "./streams-go-on.ts";
 import { assertTablesEqual, mirrored } from "./table-equality.ts";
-import {
-  assertAllGoOn,
-  CONNECTIONS,
-  HOME,
-  labOfTwoGroups,
-  SERVER,
-  SWEEP_MS,
-  untilActive,
-} from "./two-groups-lab.ts";
+import { CONNECTIONS, HOME, labOfTwoGroups, SERVER, SWEEP_MS, untilActive } from "./two-groups-lab.ts";
 
 const SERVICE_PORT = 7_200;
 /** Longer than a heartbeat and a coalescing turn; short against a sweep. */
@@ -51,7 +44,7 @@ async function injected(node: string): Promise<number> {
 }
 
 test("both nodes work at once, each with its own public address, and each holds the flows of both", async () => {
-  await assertAllGoOn(lab, streams);
+  await assertAllGoOn(lab, streams, CONNECTIONS);
   const { sources } = await streams.report();
   for (const address of ["192.0.2.1", "192.0.2.100"])
     assert.ok(sources.includes(address), `the server sees ${address} among ${sources.join(", ")}`);

@@ -13,7 +13,8 @@ import { TestLab } from "./daemon-node.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { waitFor } from "./namespace-waiting.ts";
-import { assertAllGoOn, CONNECTIONS } from "./two-groups-lab.ts";
+import { assertAllGoOn } from "./streams-go-on.ts";
+import { CONNECTIONS } from "./two-groups-lab.ts";
 
 // Two nodes with one hardware address for their virtual addresses: connections go on at another node, and the neighbours
 // have nothing to learn.
@@ -88,19 +89,19 @@ test("only the active takes the frames of the virtual router to itself", async (
   await lab.waitForNode(standby, "active", ({ role }) => role === "active");
   await waitFor("the devices of the standby to be down", async () => (await devicesUp(active)) === 0);
   assert.equal(await devicesUp(standby), 4);
-  await assertAllGoOn(lab, streams);
+  await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
 test("hosts know the virtual addresses by the hardware address of the virtual router, and connections go on", async () => {
   const { active, standby } = await lab.rolesWhenWell();
   await assertServed();
-  await assertAllGoOn(lab, streams);
+  await assertAllGoOn(lab, streams, CONNECTIONS);
   assert.deepEqual([await devicesUp(active), await devicesUp(standby)], [4, 0]);
 
   await powerOff(lab.name, active);
   await lab.waitForNode(standby, "active", ({ role }) => role === "active");
   await assertServed();
-  await assertAllGoOn(lab, streams);
+  await assertAllGoOn(lab, streams, CONNECTIONS);
   for (const [address, mac] of Object.entries(MACS)) assert.deepEqual(macsOf(address), [mac], neighbours);
 });
 

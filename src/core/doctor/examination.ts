@@ -51,10 +51,3 @@ export function finding(
 ): DoctorFinding {
   return { node, severity, code, ...parts };
 }
-
-/** The virtual addresses of all groups on one interface, without their prefix lengths. */
-export function virtualAddressesOn({ groups }: ClusterDocument, name: string): string[] {
-  return Object.values(groups)
-    .flatMap(({ addresses }) => addresses[name] ?? [])
-    .map((text) => text.split("/")[0] ?? text);
-}

@@ -86,9 +86,8 @@ export class ClusterConfig {
     const here = [...states.keys()];
     const prepared = await this.#onEach(here, async (name) => {
       const missing = await this.#missingOn(name, states, revisions);
-      const request: PrepareRequest = {
-        ...{ transaction, coordinator: node.settings.node, revisions: missing, confirmMs },
-      };
+      const coordinator = node.settings.node;
+      const request: PrepareRequest = { transaction, coordinator, revisions: missing, confirmMs };
       await this.#step(name, "prepare", request, PREPARE_LIMIT_MS, () => node.prepare(request));
     });
     await this.#giveUpAfter(transaction, here, prepared);
@@ -233,16 +232,16 @@ export class ClusterConfig {
     nodes: readonly string[],
     { before, after }: Parameters<typeof makeOrder>[0],
   ): Promise<Map<string, Problem>> {
-    const { status } = await this.#activity();
     const own = this.#options.node.settings.node;
-    const order = makeOrder({ before, after }, { nodes, active: status, carrying: own });
+    const active = await this.#activeNodes();
+    const order = makeOrder({ before, after }, { nodes, active, carrying: own });
     for (const turn of order) {
       const failures = await this.#onEach(turn.nodes, (name) =>
         this.#step(name, "make", { transaction }, MAKE_LIMIT_MS, () => this.#options.node.make(transaction)),
       );
       if (failures.size > 0) return failures;
       // This node comes last, and its control role may be about to start again: the answer must be out by then.
-      const others = turn.nodes.filter((name) => name !== this.#options.node.settings.node);
+      const others = turn.nodes.filter((name) => name !== own);
       if (turn.waits && others.length > 0) {
         const late = await this.#untilReady(others);
         if (late !== undefined) return new Map([[others[0] ?? "", late]]);
@@ -251,9 +250,9 @@ export class ClusterConfig {
     return new Map();
   }
 
-  async #activity(): Promise<{ readonly status: ReadonlySet<string> }> {
+  async #activeNodes(): Promise<ReadonlySet<string>> {
     const { nodes } = await this.#options.status();
-    return { status: new Set(nodes.filter(({ role }) => role === "active").map(({ name }) => name)) };
+    return new Set(nodes.filter(({ role }) => role === "active").map(({ name }) => name));
   }
 
   /** Until the nodes take part again, with every connection. @returns what is missing when the time is over */
@@ -263,8 +262,7 @@ export class ClusterConfig {
       const { nodes } = await this.#options.status();
       const late = nodes.filter(
         ({ name, role, replication }) =>
-          names.includes(name) &&
-          !(role === "active" || (role === "standby" && (replication?.complete ?? false))),
+          names.includes(name) && !(role === "active" || (role === "standby" && replication.complete)),
       );
       if (late.length === 0) return undefined;
       if (performance.now() > endMs) {
@@ -293,7 +291,7 @@ export class ClusterConfig {
 
   async #giveUp(transaction: string, nodes: readonly string[]): Promise<Map<string, Problem>> {
     const failed = new Map<string, Problem>();
-    const active = (await this.#activity()).status;
+    const active = await this.#activeNodes();
     // One after the other, the active ones last: roles may be started again by it.
     const order = [...nodes].sort((a, b) => Number(active.has(a)) - Number(active.has(b)));
     for (const name of order) {

@@ -40,10 +40,7 @@ export class ConfigAnswers {
       ({ node }) => {
         this.#node = node;
       },
-      () => {},
-    );
-    this.#parts.catch((error: Error) =>
-      options.log("error", `the configuration's history: ${error.message}`),
+      (error: Error) => options.log("error", `the configuration's history: ${error.message}`),
     );
   }
 
@@ -52,12 +49,12 @@ export class ConfigAnswers {
     const parts = await this.#parts.catch(() => undefined);
     if (parts === undefined) return;
     const heard = await parts.cluster.compare(FIRST_LOOK_MS);
-    void this.#lookOn(parts, heard);
+    void this.#lookOn(parts.cluster, heard);
     setInterval(() => void this.#remote.follow(parts.node), REMOTE_LOOK_MS);
   }
 
   /** Until every node was heard once, more often. */
-  async #lookOn({ cluster }: { readonly cluster: ClusterConfig }, heard: boolean): Promise<void> {
+  async #lookOn(cluster: ClusterConfig, heard: boolean): Promise<void> {
     for (let all = heard; ; ) {
       await new Promise((resolve) => setTimeout(resolve, all ? LOOK_MS : SOON_MS));
       const now = await cluster.compare(LOOK_MS / 2).catch(() => false);

@@ -20,6 +20,7 @@ import { ProbeTraffic } from "../../../src/lab/traffic/probe-traffic.ts";
 import { StreamTraffic } from "../../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "../daemon-node.ts";
 import { waitFor } from "../namespace-waiting.ts";
+import { assertAllGoOn } from "../streams-go-on.ts";
 
 const CONNECTIONS = 300;
 const APPLIES = Number(process.env["TOCHA_APPLIES"] ?? 30);
@@ -103,19 +104,6 @@ function history(node: string): string[] {
   return git("log", "--format=%H").trim().split("\n");
 }
 
-async function assertNothingIsLost(): Promise<void> {
-  await streams.mark();
-  const report = await waitFor(
-    "every connection to go on",
-    async () => {
-      const now = await streams.report();
-      return now.survived === CONNECTIONS ? now : undefined;
-    },
-    { limitMs: 30_000, explain: () => lab.log("gw1") + lab.log("gw2") },
-  );
-  assert.deepEqual([report.lost, report.corrupted, report.brokenEver], [0, 0, 0]);
-}
-
 test(`${APPLIES} applies and rollbacks in a row lose no connection`, async (context) => {
   const base = await textOf("gw1");
   for (let i = 1; i <= APPLIES; i++) {
@@ -129,7 +117,7 @@ test(`${APPLIES} applies and rollbacks in a row lose no connection`, async (cont
   assert.equal(head?.number, APPLIES + 1);
   assert.deepEqual(history("gw1"), history("gw2"));
   assert.equal((await lab.seenBy("gw1"))?.activeNode, "gw1");
-  await assertNothingIsLost();
+  await assertAllGoOn(lab, streams, CONNECTIONS);
   context.diagnostic(JSON.stringify(await probe.report()));
 });
 
@@ -159,7 +147,7 @@ test(`the power of a node is cut in ${CUTS} further applies: one revision, the o
     if (status === 0) assert.equal(one, after, story);
     if (one === after) made++;
     assert.deepEqual(history("gw1"), history("gw2"), story);
-    await assertNothingIsLost();
+    await assertAllGoOn(lab, streams, CONNECTIONS);
   }
   context.diagnostic(`${made} of ${CUTS} were made`);
 });
