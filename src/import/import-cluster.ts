@@ -3,6 +3,7 @@ import { formatIp, formatNetwork, parseIp } from "../base/ip.ts";
 import type { Problem } from "../base/problem.ts";
 import { readDocument } from "../contract/read-document.ts";
 import type { AddressTools } from "./assemble-addresses.ts";
+import { assembleForwards } from "./assemble-forwards.ts";
 import { assembleGroups, type DocumentGroup } from "./assemble-groups.ts";
 import { Interfaces, type InterfaceWishes, SYNC } from "./assemble-interfaces.ts";
 import { assembleTranslations } from "./assemble-translations.ts";
@@ -46,15 +47,15 @@ export function importCluster(wish: ImportWish): ImportResult {
       option: "the keepalived.conf of a node, as --node NAME=FILE",
     });
   }
-  const source = assembleTranslations(nodes, rolesOfVirtual(groups), tools);
+  const virtual = rolesOfVirtual(groups);
+  const source = assembleTranslations(nodes, virtual, tools);
+  const forward = assembleForwards(nodes, virtual, tools);
   const helpers = [...new Set(nodes.flatMap((node) => node.helpers))].sort();
   const document = {
     cluster: wish.cluster,
     nodes: documentNodes(nodes, tools),
     groups,
-    ...(source.length + helpers.length === 0
-      ? {}
-      : { nat: { ...(helpers.length > 0 ? { helpers } : {}), ...(source.length > 0 ? { source } : {}) } }),
+    ...natOf({ helpers, forward, source }),
     replication: { interface: SYNC },
   };
   const facts = { remarks: remarks.list, missing: distinct(missing) };
@@ -62,6 +63,12 @@ export function importCluster(wish: ImportWish): ImportResult {
   const text = stringify(document, { lineWidth: 0, flowCollectionPadding: false });
   const { problems, notices } = readDocument(text, "the imported document");
   return { ...facts, text, problems, notices };
+}
+
+/** What is empty is left out, as somebody would who writes it. */
+function natOf(lists: Readonly<Record<string, readonly unknown[]>>): { readonly nat?: unknown } {
+  const said = Object.entries(lists).filter(([, list]) => list.length > 0);
+  return said.length === 0 ? {} : { nat: Object.fromEntries(said) };
 }
 
 function documentNodes(nodes: readonly NodeConfig[], { interfaces, missing }: AddressTools): unknown {

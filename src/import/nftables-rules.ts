@@ -1,5 +1,5 @@
 import type { SourceFile } from "./block-file.ts";
-import { natHints, type SourceTranslation } from "./nat-facts.ts";
+import { type NatRules, natHints, type PortForward, type SourceTranslation } from "./nat-facts.ts";
 import {
   type NftablesOptions,
   type NftChain,
@@ -7,18 +7,32 @@ import {
   type NftWord,
   readNftables,
 } from "./nftables-file.ts";
+import { readNftForward } from "./nftables-forward.ts";
 import type { Remarks } from "./remark.ts";
 
-/** The source translations of a file; every other rule becomes a remark. */
-export function readNftablesTranslations(
-  source: SourceFile,
-  options: NftablesOptions,
-): readonly SourceTranslation[] {
-  return readNftables(source, options).flatMap((chain) => {
+/** The translations and forwards of a file; every other rule becomes a remark. */
+export function readNftablesRules(source: SourceFile, options: NftablesOptions): NatRules {
+  const chains = readNftables(source, options);
+  const translations = chains.flatMap((chain) => {
     if (chain.policy === "drop")
       options.remarks.lost(chain.at, `the chain "${chain.name}" drops what no rule accepts`, natHints.filter);
     return chain.rules.flatMap((rule) => translationOf(rule, chain, options.remarks));
   });
+  const forwards = chains
+    .filter(isForwards)
+    .flatMap((chain) => chain.rules.flatMap((rule) => forwardOf(rule, options.remarks)));
+  return { translations, forwards };
+}
+
+function isForwards({ type, hook }: NftChain): boolean {
+  return type === "nat" && hook === "prerouting";
+}
+
+function forwardOf({ at, words }: NftRule, remarks: Remarks): PortForward[] {
+  const read = readNftForward(words);
+  if (typeof read !== "string") return [{ at, ...read }];
+  remarks.lost(at, read, natHints.forward);
+  return [];
 }
 
 function translationOf(rule: NftRule, chain: NftChain, remarks: Remarks): SourceTranslation[] {
@@ -34,6 +48,7 @@ function translationOf(rule: NftRule, chain: NftChain, remarks: Remarks): Source
     const family = read.family ?? (chain.family === "ip" ? 4 : chain.family === "ip6" ? 6 : undefined);
     return [{ at, from: read.from, family, device: read.device, to: read.to, name: read.name }];
   }
+  if (isForwards(chain)) return [];
   const isForward = words.includes("dnat") || words.includes("redirect");
   const what = isForward ? "port forwards are" : `a rule of the chain "${chain.name}" is`;
   remarks.lost(at, `${what} not carried over`, isForward ? natHints.forward : natHints.filter);

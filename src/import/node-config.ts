@@ -1,10 +1,10 @@
 import type { SourceFile } from "./block-file.ts";
 import { configKind } from "./config-kind.ts";
 import { readConntrackd, type SyncLink } from "./conntrackd-facts.ts";
-import { readIptablesTranslations } from "./iptables-rules.ts";
+import { readIptablesRules } from "./iptables-rules.ts";
 import { type KeepalivedFacts, readKeepalived } from "./keepalived-facts.ts";
-import type { SourceTranslation } from "./nat-facts.ts";
-import { readNftablesTranslations } from "./nftables-rules.ts";
+import type { NatRules, PortForward, SourceTranslation } from "./nat-facts.ts";
+import { readNftablesRules } from "./nftables-rules.ts";
 import type { Remarks } from "./remark.ts";
 
 /** The files of one node. */
@@ -22,6 +22,7 @@ export interface NodeConfig {
   readonly links: readonly SyncLink[];
   readonly helpers: readonly string[];
   readonly translations: readonly SourceTranslation[];
+  readonly forwards: readonly PortForward[];
 }
 
 export interface ReadNodeOptions {
@@ -35,7 +36,7 @@ export function readNode({ name, configId = name, files }: NodeFiles, options: R
   const keepalived: KeepalivedFacts[] = [];
   const links: SyncLink[] = [];
   const helpers = new Set<string>();
-  const translations: SourceTranslation[] = [];
+  const rules: NatRules[] = [];
   for (const source of files) {
     switch (configKind(source.text)) {
       case "keepalived":
@@ -48,15 +49,22 @@ export function readNode({ name, configId = name, files }: NodeFiles, options: R
         break;
       }
       case "nftables":
-        translations.push(...readNftablesTranslations(source, { remarks, include }));
+        rules.push(readNftablesRules(source, { remarks, include }));
         break;
       case "iptables":
-        translations.push(...readIptablesTranslations(source, remarks));
+        rules.push(readIptablesRules(source, remarks));
         break;
       case undefined:
     }
   }
-  return { name, keepalived: together(keepalived), links, helpers: [...helpers], translations };
+  return {
+    name,
+    keepalived: together(keepalived),
+    links,
+    helpers: [...helpers],
+    translations: rules.flatMap((one) => one.translations),
+    forwards: rules.flatMap((one) => one.forwards),
+  };
 }
 
 function together(all: readonly KeepalivedFacts[]): KeepalivedFacts {
