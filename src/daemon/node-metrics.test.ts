@@ -234,6 +234,19 @@ describe("renderNodeMetrics", () => {
     );
   });
 
+  it("says when the certificates end, and which letter the node has taken", async () => {
+    const keys = {
+      ...{ serial: "ab", letter: 4, authorities: 1, clusterKeys: 1 },
+      ...{ expires: "2028-08-01T00:00:00.000Z", authorityExpires: "2036-08-01T00:00:00.000Z" },
+    };
+    const found = (await lines(source({ keys }))).filter((line) => /^tocha_(certificate|keys)/.test(line));
+    assert.deepEqual(found, [
+      'tocha_certificate_expires_timestamp_seconds{certificate="node"} 1848700800',
+      'tocha_certificate_expires_timestamp_seconds{certificate="authority"} 2101161600',
+      "tocha_keys_letter 4",
+    ]);
+  });
+
   it("is described in the guide, metric for metric, with the same kind", async () => {
     const streams = [stream("to", { sweeps, pass: { what: "compare", seen: 5, total: 20 } })];
     const replicated = replicator({ diverged: 3, streams });
