@@ -22,6 +22,10 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
     const { cliBench } = await import("./cli/cli-bench.ts");
     await cliBench(args);
   },
+  config: async () => {
+    const { configBench } = await import("./cli/config-bench.ts");
+    await configBench(args);
+  },
 };
 
 const bench = benches[name ?? ""];
