@@ -11,7 +11,10 @@ import { measured, runsAsked, sayMachine, sayTimes } from "./command-times.ts";
 /** Of a small change on two nodes, until it is confirmed on both (docs/benchmarks.md). */
 const APPLY_MS_MAX = 1_000;
 const WELL_LIMIT_MS = 60_000;
-const RULE = "    - { id: bench, from: 198.18.0.0/24, out: wan, to: masquerade }\n";
+/** The same where the document has 1,000 rules of a firewall and 10,000 elements of sets. */
+const LARGE_APPLY_MS_MAX = 2_000;
+const RULES = 1_000;
+const ELEMENTS = 10_000;
 
 /** How long `tocha config apply` takes for one rule more or less, in a cluster of two nodes that serve. Needs root. */
 export async function configBench(args: readonly string[]): Promise<void> {
@@ -25,24 +28,50 @@ export async function configBench(args: readonly string[]): Promise<void> {
     });
     const socketOf = (node: string) => controlSocket(settings.name, node);
     const { text } = await new ControlClient(socketOf(activeNode ?? "")).ask("config");
-    const documents = [text.replace("  source:\n", `  source:\n${RULE}`), text];
-    const files = documents.map((document, number) => {
-      const file = join(folder, `${number}.yaml`);
-      writeFileSync(file, document);
-      return file;
-    });
     sayMachine(runs);
-    let changes = 0;
-    for (const node of nodeNames(settings)) {
-      const asked = ["--socket", socketOf(node)];
+    /** Two documents by turns: each run changes one rule. */
+    const say = (what: string, node: string, pair: readonly [string, string], limitMs: number) => {
       const role = node === activeNode ? "active" : "standby";
-      const apply = () => ["config", "apply", files[changes++ % files.length] ?? "", ...asked];
-      sayTimes(`config apply, asked of the ${role}`, measured(runs, apply), APPLY_MS_MAX);
-      const status = () => ["status", ...asked];
-      sayTimes(`status, asked of the ${role}`, measured(runs, status));
+      let changes = 0;
+      const apply = () => {
+        const file = join(folder, "document.yaml");
+        writeFileSync(file, pair[changes++ % 2] ?? "");
+        return ["config", "apply", file, "--socket", socketOf(node)];
+      };
+      sayTimes(`config apply, ${what}, asked of the ${role}`, measured(runs, apply), limitMs);
+    };
+    for (const node of nodeNames(settings)) {
+      say("one rule", node, [withRule(text, node), text], APPLY_MS_MAX);
+      const status = measured(runs, () => ["status", "--socket", socketOf(node)]);
+      sayTimes(`status, asked of the ${node === activeNode ? "active" : "standby"}`, status);
     }
+    const large = text + largeFirewall();
+    for (const node of nodeNames(settings))
+      say(`one of ${RULES} rules`, node, [large, withRule(large, node)], LARGE_APPLY_MS_MAX);
   } finally {
     await labDown(settings.name);
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function withRule(text: string, id: string): string {
+  const rule = `    - { id: ${id}, from: 198.18.0.0/24, out: wan, to: masquerade }\n`;
+  return text.replace("  source:\n", `  source:\n${rule}`);
+}
+
+function largeFirewall(): string {
+  const elements = Array.from(
+    { length: ELEMENTS },
+    (_, i) => `10.${100 + (i >> 14)}.${(i >> 6) & 0xff}.${(i & 63) * 4}`,
+  );
+  const rules = Array.from(
+    { length: RULES },
+    (_, i) =>
+      `      - { id: r${i}, to: 198.19.${i >> 8}.${i & 0xff}, protocol: tcp, ports: 443, action: drop }`,
+  );
+  return [
+    ...["sets:", `  listed: { elements: [${elements.join(", ")}] }`, "firewall:", "  forward:", "    rules:"],
+    "      - { id: listed, to: '@listed', action: drop }",
+    ...[...rules, ""],
+  ].join("\n");
 }
