@@ -43,6 +43,7 @@ export class GatewayKeeper {
   #seenGeneration: number | undefined;
   #nextListMs = 0;
   #lastRepair: Repair | undefined;
+  readonly #tried = Promise.withResolvers<void>();
   /** Loads, checks and looks go one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -54,6 +55,11 @@ export class GatewayKeeper {
 
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** Settled when the rules have been loaded, or refused, for the first time. */
+  get tried(): Promise<void> {
+    return this.#tried.promise;
   }
 
   /**
@@ -98,6 +104,7 @@ export class GatewayKeeper {
   async #keep(): Promise<void> {
     // Rules come first of all: what the nodes say to each other must not be tracked.
     await this.#alone(() => this.#step());
+    this.#tried.resolve();
     await this.#options.first();
     this.#isFirstOver = true;
     this.#becomeReady();

@@ -319,8 +319,10 @@ class ControlRole {
     }
   }
 
-  #askPeer(question: Omit<PeerQuestion, "settings" | "ring">): Promise<PeerAnswer> {
-    return askPeer({ settings: this.#settings, ring: this.#keys.ring, ...question });
+  async #askPeer(question: Omit<PeerQuestion, "settings" | "ring">): Promise<PeerAnswer> {
+    // Without the rules the question would be tracked.
+    await this.#gateway.tried;
+    return await askPeer({ settings: this.#settings, ring: this.#keys.ring, ...question });
   }
 }
 
