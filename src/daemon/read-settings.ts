@@ -6,6 +6,7 @@ import { readNodeKeys } from "../keys/read-keys.ts";
 import { deviceIndex } from "../linux/libc.ts";
 import { type DocumentToRun, documentToRun } from "../store/applied-document.ts";
 import { keysDirectory, type NodeSettings, nodeSettings } from "./node-settings.ts";
+import { readDocumentOnce } from "./read-document-once.ts";
 
 /** The exit status for a wrong document, wrong keys, or wrong arguments. */
 const EXIT_BAD_INPUT = 2;
@@ -40,7 +41,10 @@ export function readSettings(place: NodePlace): NodeSettings {
 export function settingsOf({ text, file }: DocumentToRun, place: NodePlace): NodeSettings | Problem[] {
   const { node, configFile } = place;
   // An applied text brings the files that it names: this machine's may differ.
-  const read = readDocument(text, file, file === configFile ? documentFiles(dirname(file)) : undefined);
+  const read =
+    file === configFile
+      ? readDocument(text, file, documentFiles(dirname(file)))
+      : readDocumentOnce(text, file);
   if (read.document === undefined) return [...read.problems];
   const { document } = read;
   const own = document.nodes[node];

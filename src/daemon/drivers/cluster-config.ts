@@ -9,12 +9,12 @@ import type {
 } from "../../contract/config-operations.ts";
 import type { Plan } from "../../contract/config-plan.ts";
 import type { Revision, RevisionEntry } from "../../contract/config-revision.ts";
-import { readDocument } from "../../contract/read-document.ts";
 import type { ClusterStatus } from "../../contract/status.ts";
 import { affectedParts } from "../../core/config/affected-parts.ts";
 import { makeOrder } from "../../core/config/make-order.ts";
 import { planChange } from "../../core/config/plan.ts";
 import { planSentences } from "../../core/config/plan-sentences.ts";
+import { readDocumentOnce } from "../read-document-once.ts";
 import { ConfigPeers, type ConfigPeersOptions, wentApart } from "./config-peers.ts";
 import { busy, newTransaction } from "./pending-changes.ts";
 
@@ -71,7 +71,7 @@ export class ClusterConfig {
 
   async #apply(wish: ApplyWish): Promise<ApplyAnswer> {
     const { node } = this.#options;
-    const after = readDocument(wish.text, "the document");
+    const after = readDocumentOnce(wish.text, "the document");
     if (after.document === undefined) throw new ProblemError(wrongDocument(after.problems));
     const states = await this.#peers.states();
     await this.#peers.follow(states);

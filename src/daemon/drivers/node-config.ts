@@ -6,12 +6,12 @@ import type { Config, ConfigState, PrepareRequest } from "../../contract/config-
 import type { Revision, RevisionEntry } from "../../contract/config-revision.ts";
 import { documentRevision } from "../../contract/document-revision.ts";
 import { withFileCopies } from "../../contract/file-copies.ts";
-import { readDocument } from "../../contract/read-document.ts";
 import { documentFiles } from "../../keys/document-files.ts";
 import { AppliedDocument, type PendingChange, startedFileName } from "../../store/applied-document.ts";
 import { readIfThere, writeDurably } from "../../store/durable-file.ts";
 import { RevisionStore } from "../../store/revision-store.ts";
 import type { NodeSettings } from "../node-settings.ts";
+import { readDocumentOnce } from "../read-document-once.ts";
 import { settingsOf } from "../read-settings.ts";
 import type { LogLevel } from "../role-message.ts";
 import { busy, gone, newTransaction, outOfStep, viewOf } from "./pending-changes.ts";
@@ -315,7 +315,7 @@ export class NodeConfig {
     }
     if (this.#head !== undefined || trusted) return;
     // The first revision is the document before the first change: that must be what runs here.
-    const read = readDocument(first.text, "revision 1");
+    const read = readDocumentOnce(first.text, "revision 1");
     if (read.document === undefined || documentRevision(read.document) !== this.#settings.revision) {
       throw new ProblemError({
         code: "revision-differs",
