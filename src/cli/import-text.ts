@@ -5,6 +5,7 @@ import { problemText } from "./problem-text.ts";
 import { indent, type Paper, type Style, wrap } from "./terminal.ts";
 
 const labels: Readonly<Record<RemarkKind, { readonly word: string; readonly colour: Style }>> = {
+  opened: { word: "LETS MORE THROUGH", colour: "red" },
   lost: { word: "not carried over", colour: "red" },
   changed: { word: "changed", colour: "yellow" },
   needless: { word: "not needed", colour: "dim" },
@@ -46,7 +47,12 @@ function missingText({ missing }: ImportResult, paper: Paper): string {
 
 function summary({ remarks, text, problems, missing }: ImportResult, paper: Paper): string {
   const count = (kind: RemarkKind) => remarks.filter((one) => one.kind === kind).length;
-  const lines = `${counted(count("lost"), "line")} not carried over, ${count("changed")} changed, ${count("needless")} not needed`;
+  const opened = count("opened");
+  const open =
+    opened === 0
+      ? ""
+      : `${paper.paint("red", `${counted(opened, "line")} let more through in the document than before`)}, `;
+  const lines = `${open}${counted(count("lost"), "line")} not carried over, ${count("changed")} changed, ${count("needless")} not needed`;
   if (missing.length > 0)
     return `\n${paper.paint("red", "no document yet")}: ${counted(missing.length, "fact")} missing; ${lines}.\n`;
   if (text === undefined || problems.length > 0)

@@ -134,6 +134,16 @@ nat:
       from: 10.5.0.0/24
       out: wan
       to: masquerade
+firewall:
+  input:
+    default: drop
+    rules:
+      - id: input-1
+        protocol: tcp
+        ports:
+          - 22
+          - 80
+        action: accept
 replication:
   interface: sync
 `,
@@ -162,9 +172,9 @@ replication:
       "gw1/conntrackd.conf:22 needless LockFile /var/lock/conntrack.lock",
       "gw1/conntrackd.conf:23 needless UNIX {",
       "gw1/conntrackd.conf:26 lost Filter From Kernelspace {",
-      "nftables.conf:9 lost chain input {",
-      "nftables.conf:11 lost iif lo accept",
-      "nftables.conf:12 lost tcp dport { 22, 80 } accept",
+      "nftables.conf:9 opened chain input {",
+      "nftables.conf:9 changed chain input {",
+      "nftables.conf:11 needless iif lo accept",
       "nftables.conf:25 lost iifname $wan tcp dport 80 dnat to 10.1.0.80",
       'nftables.conf:30 changed ip saddr $guests oifname "eth1" snat to 192.0.2.10 random',
       'nftables.conf:31 lost oifname "eth1" ip saddr 10.4.0.0/24 ip daddr != 10.0.0.0/8 masquerade',
@@ -200,11 +210,11 @@ replication:
     });
     assert.match(
       text ?? "",
-      / {2}forward:\n {4}- id: forward-1\n {6}protocol: tcp\n {6}address: 192\.0\.2\.1\n {6}port: 443\n {6}target: 10\.1\.0\.80\n {6}hairpin: false\n {4}- id: forward-2\n[\s\S]*port: 8000-8010\n {6}target: 10\.1\.0\.80\n {6}hairpin: false\n {2}source:\n {4}- id: staff-out\n {6}from: 10\.1\.0\.0\/24\n {6}out: wan\n {6}to: 192\.0\.2\.1\n {4}- id: wan-2\n {6}from:\n {8}- 10\.2\.0\.0\/24\n {8}- 10\.3\.0\.0\/24\n {6}out: wan\n {6}to: masquerade\nreplication/,
+      / {2}forward:\n {4}- id: forward-1\n {6}protocol: tcp\n {6}address: 192\.0\.2\.1\n {6}port: 443\n {6}target: 10\.1\.0\.80\n {6}hairpin: false\n {4}- id: forward-2\n[\s\S]*port: 8000-8010\n {6}target: 10\.1\.0\.80\n {6}hairpin: false\n {2}source:\n {4}- id: staff-out\n {6}from: 10\.1\.0\.0\/24\n {6}out: wan\n {6}to: 192\.0\.2\.1\n {4}- id: wan-2\n {6}from:\n {8}- 10\.2\.0\.0\/24\n {8}- 10\.3\.0\.0\/24\n {6}out: wan\n {6}to: masquerade\nfirewall:\n {2}input:\n {4}default: drop\n {4}rules:\n {6}- id: ipv6-is-not-filtered\n {8}from: ::\/0\n {8}action: accept\nreplication/,
     );
     assert.deepEqual(
       remarks.filter(({ file }) => file === "rules").map(({ line, kind }) => `${line} ${kind}`),
-      ["7 changed", "8 lost", "11 lost", "13 lost"],
+      ["7 changed", "8 lost", "11 opened", "11 changed", "11 changed", "13 needless"],
     );
   });
 });

@@ -3,6 +3,7 @@ import { formatIp, formatNetwork, parseIp } from "../base/ip.ts";
 import type { Problem } from "../base/problem.ts";
 import { readDocument } from "../contract/read-document.ts";
 import type { AddressTools } from "./assemble-addresses.ts";
+import { assembleFirewall } from "./assemble-firewall.ts";
 import { assembleForwards } from "./assemble-forwards.ts";
 import { assembleGroups, type DocumentGroup } from "./assemble-groups.ts";
 import { Interfaces, type InterfaceWishes, SYNC } from "./assemble-interfaces.ts";
@@ -50,12 +51,16 @@ export function importCluster(wish: ImportWish): ImportResult {
   const virtual = rolesOfVirtual(groups);
   const source = assembleTranslations(nodes, virtual, tools);
   const forward = assembleForwards(nodes, virtual, tools);
+  const { sets, firewall, logging } = assembleFirewall(nodes, forward.length > 0, tools);
   const helpers = [...new Set(nodes.flatMap((node) => node.helpers))].sort();
   const document = {
     cluster: wish.cluster,
     nodes: documentNodes(nodes, tools),
     groups,
     ...natOf({ helpers, forward, source }),
+    ...(sets === undefined ? {} : { sets }),
+    ...(firewall === undefined ? {} : { firewall }),
+    ...(logging === undefined ? {} : { logging }),
     replication: { interface: SYNC },
   };
   const facts = { remarks: remarks.list, missing: distinct(missing) };

@@ -1,4 +1,5 @@
 import { parseIp } from "../base/ip.ts";
+import type { FilterChain } from "./filter-facts.ts";
 import type { Place } from "./remark.ts";
 
 /** A source translation, of nftables or of iptables. */
@@ -32,10 +33,11 @@ export interface PortForward {
   readonly name: string | undefined;
 }
 
-/** What the files of one program say of translation. */
+/** What the files of one program say of translation and filtering. */
 export interface NatRules {
   readonly translations: readonly SourceTranslation[];
   readonly forwards: readonly PortForward[];
+  readonly filters: readonly FilterChain[];
 }
 
 /** `10.1.0.80`, `10.1.0.80:8443`, `[fd00::1]:443`; undefined for everything else, such as ranges. */

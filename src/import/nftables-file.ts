@@ -1,5 +1,8 @@
 import type { SourceFile } from "./block-file.ts";
-import { type NftToken, nftTokens } from "./nftables-tokens.ts";
+import { NftDefinitions } from "./nftables-definitions.ts";
+import { type NftItem, nftItems } from "./nftables-items.ts";
+import { addSetLine, type NftSet, newSet } from "./nftables-sets.ts";
+import type { NftToken } from "./nftables-tokens.ts";
 import type { Place, Remarks } from "./remark.ts";
 
 // The text of nftables: tables with chains of rules, named sets, definitions, includes.
@@ -9,7 +12,10 @@ export type NftWord = string | readonly string[];
 
 export interface NftRule {
   readonly at: Place;
+  /** Named sets and definitions are filled in. */
   readonly words: readonly NftWord[];
+  /** Definitions are filled in; named sets are not. */
+  readonly tokens: readonly NftToken[];
 }
 
 export interface NftChain {
@@ -20,8 +26,15 @@ export interface NftChain {
   /** Of base chains: `nat`, `filter`, `route`. */
   type: string | undefined;
   hook: string | undefined;
+  /** As written: a number, a name, or a name with a distance. */
+  priority: string;
   policy: string | undefined;
   readonly rules: NftRule[];
+}
+
+export interface NftTables {
+  readonly chains: readonly NftChain[];
+  readonly sets: readonly NftSet[];
 }
 
 export interface NftablesOptions {
@@ -29,31 +42,22 @@ export interface NftablesOptions {
   readonly include: (pattern: string, from: string) => readonly SourceFile[];
 }
 
-/** A statement, or a block with its head. */
-interface Item {
-  readonly at: Place;
-  readonly words: readonly NftToken[];
-  readonly block?: readonly Item[];
-}
-
-type Context = "file" | "table" | "chain" | "other";
-
-const DEPTH_MAX = 16;
 const INCLUDES_MAX = 64;
 const families = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
+const removals = ["flush", "delete", "destroy", "reset"];
 
-/** Reads the chains of a file with all that it includes. Total: what is not understood becomes a remark. */
-export function readNftables(source: SourceFile, options: NftablesOptions): readonly NftChain[] {
+/** Reads the chains and sets of a file with all that it includes. Total: what is not understood becomes a remark. */
+export function readNftables(source: SourceFile, options: NftablesOptions): NftTables {
   const reader = new NftReader(options);
   reader.file(source, 0);
-  return reader.chains;
+  return reader;
 }
 
-class NftReader {
+class NftReader implements NftTables {
   readonly chains: NftChain[] = [];
+  readonly sets: NftSet[] = [];
   readonly #options: NftablesOptions;
-  readonly #definitions = new Map<string, readonly NftToken[]>();
-  readonly #sets = new Map<string, readonly string[]>();
+  readonly #definitions = new NftDefinitions();
   #includes = 0;
 
   constructor(options: NftablesOptions) {
@@ -61,33 +65,44 @@ class NftReader {
   }
 
   file(source: SourceFile, depth: number): void {
-    const items = new ItemParser(nftTokens(source), source).items("file", 0);
-    for (const item of items) this.#fileItem(item, source.file, depth);
+    for (const item of nftItems(source)) this.#fileItem(item, source.file, depth);
   }
 
-  #fileItem(item: Item, file: string, depth: number): void {
+  #fileItem(item: NftItem, file: string, depth: number): void {
     const { at, words, block } = item;
     const texts = words.map((word) => word.text);
     const [verb = ""] = texts;
     const [what, ...rest] = ["add", "create", "insert"].includes(verb) ? texts.slice(1) : texts;
-    if (verb === "define") {
-      if (texts[2] === "=") this.#definitions.set(texts[1] ?? "", words.slice(3));
-    } else if (verb === "include") {
+    const [family, table, name] = familyAnd(rest);
+    if (this.#define(item)) return;
+    if (verb === "include") {
       this.#include(texts[1] ?? "", at, file, depth);
+    } else if (removals.includes(verb)) {
+      this.#remove(at, texts.slice(1));
     } else if (what === "table") {
-      const [family, name] = familyAnd(rest);
-      for (const inner of block ?? []) this.#tableItem(inner, family, name);
+      for (const inner of block ?? []) this.#tableItem(inner, family, table);
     } else if (what === "chain") {
-      const [family, table, name] = familyAnd(rest);
       const chain = this.#chain(at, family, table, name);
       for (const inner of block ?? []) this.#chainItem(inner, chain);
     } else if (what === "rule") {
-      const [family, table, name] = familyAnd(rest);
       const skipped = words.length - rest.length + (families.includes(rest[0] ?? "") ? 3 : 2);
-      this.#rule(at, words.slice(skipped), this.#chain(at, family, table, name));
-    } else if (!["flush", "delete", "destroy"].includes(verb)) {
+      this.#rule(at, words.slice(skipped), this.#chain(at, family, table, name), verb === "insert");
+    } else if (what === "set") {
+      this.#setLines(this.#set(at, family, table, name), block);
+    } else if (what === "element") {
+      const elements = words.flatMap((word) => this.#definitions.resolve([word])[0]?.elements ?? []);
+      this.#set(at, family, table, name).elements.push(...elements);
+    } else {
       this.#options.remarks.lost(at, "tocha import does not know this statement of nftables");
     }
+  }
+
+  #define({ at, words }: NftItem): boolean {
+    const [verb, name, sign] = words.map((word) => word.text);
+    if (verb !== "define" && verb !== "redefine") return false;
+    if (sign === "=") this.#definitions.define(name ?? "", words.slice(3));
+    else this.#options.remarks.lost(at, "a definition is written define NAME = VALUE");
+    return true;
   }
 
   #include(pattern: string, at: Place, file: string, depth: number): void {
@@ -103,23 +118,31 @@ class NftReader {
     for (const one of found) this.file(one, depth + 1);
   }
 
-  #tableItem(item: Item, family: string, table: string): void {
+  /** `flush ruleset` and the like: what stood before is gone. */
+  #remove(at: Place, [what = "", ...rest]: readonly string[]): void {
+    const [family, table, name] = familyAnd(rest);
+    const isOf = (one: { readonly family: string; readonly table: string }) =>
+      what === "ruleset" || (one.family === family && one.table === table);
+    if (what === "ruleset" || what === "table") {
+      for (const chain of this.chains) if (isOf(chain)) chain.rules.length = 0;
+    } else if (what === "chain") {
+      for (const chain of this.chains) if (isOf(chain) && chain.name === name) chain.rules.length = 0;
+    } else if (what === "set") {
+      for (const set of this.sets) if (isOf(set) && set.name === name) set.elements.length = 0;
+    } else {
+      this.#options.remarks.lost(at, `it is not known which "${what.slice(0, 20)}" is meant`);
+    }
+  }
+
+  #tableItem(item: NftItem, family: string, table: string): void {
     const [what = "", name = ""] = item.words.map((word) => word.text);
+    if (this.#define(item)) return;
     if (what === "chain") {
       const chain = this.#chain(item.at, family, table, name);
       for (const inner of item.block ?? []) this.#chainItem(inner, chain);
     } else if (what === "set") {
-      for (const { words } of item.block ?? []) {
-        if (words[0]?.text === "elements")
-          this.#sets.set(
-            name,
-            words
-              .slice(2)
-              .flatMap((word) => this.#filled(word))
-              .flat(),
-          );
-      }
-    } else {
+      this.#setLines(this.#set(item.at, family, table, name), item.block);
+    } else if (what !== "comment") {
       const hint = "Tocha's own tables stand beside those of others: load it from a file of its own.";
       this.#options.remarks.lost(item.at, `a "${what.slice(0, 20)}" of nftables is not carried over`, hint);
     }
@@ -132,43 +155,58 @@ class NftReader {
     if (known !== undefined) return known;
     const chain: NftChain = {
       ...{ at, family, table, name },
-      ...{ type: undefined, hook: undefined, policy: undefined, rules: [] },
+      ...{ type: undefined, hook: undefined, priority: "0", policy: undefined, rules: [] },
     };
     this.chains.push(chain);
     return chain;
   }
 
-  #chainItem({ at, words }: Item, chain: NftChain): void {
-    const texts = words.map((word) => word.text);
+  #set(at: Place, family: string, table: string, name: string): NftSet {
+    const known = this.sets.find((one) => one.family === family && one.table === table && one.name === name);
+    if (known !== undefined) return known;
+    const set = newSet({ at, family, table, name });
+    this.sets.push(set);
+    return set;
+  }
+
+  #setLines(set: NftSet, block: readonly NftItem[] | undefined): void {
+    for (const { words } of block ?? []) addSetLine(set, this.#definitions.resolve(words));
+  }
+
+  #chainItem(item: NftItem, chain: NftChain): void {
+    const texts = item.words.map((word) => word.text);
     if (texts[0] === "type") {
+      const after = (key: string) => (texts.includes(key) ? texts.slice(texts.indexOf(key) + 1) : []);
       chain.type = texts[1];
-      const hook = texts.indexOf("hook");
-      chain.hook = hook < 0 ? undefined : texts[hook + 1];
+      chain.hook = after("hook")[0];
+      chain.priority = after("priority").join(" ");
     } else if (texts[0] === "policy") {
       chain.policy = texts[1];
-    } else if (texts[0] !== "comment" || texts.length > 2) {
-      this.#rule(at, words, chain);
+    } else if (!this.#define(item) && (texts[0] !== "comment" || texts.length > 2)) {
+      this.#rule(item.at, item.words, chain, false);
     }
   }
 
-  #rule(at: Place, words: readonly NftToken[], chain: NftChain): void {
+  #rule(at: Place, words: readonly NftToken[], chain: NftChain, isFirst: boolean): void {
     if (words.length === 0) return;
-    chain.rules.push({ at, words: words.flatMap((word) => this.#filled(word)) });
+    const tokens = this.#definitions.resolve(words);
+    const rule = { at, tokens, words: tokens.map((token) => this.#filled(token, chain)) };
+    if (isFirst) chain.rules.unshift(rule);
+    else chain.rules.push(rule);
   }
 
-  /** A word with its definition, or its named set, in its place. */
-  #filled(word: NftToken): NftWord[] {
-    if (word.isQuoted) return [word.text];
-    if (word.elements !== undefined) {
-      return [word.elements.flatMap((one) => this.#filled(one).flat()).slice(0, 1_024)];
-    }
-    if (word.text.startsWith("@")) return [this.#sets.get(word.text.slice(1)) ?? word.text];
-    const definition = word.text.startsWith("$") ? this.#definitions.get(word.text.slice(1)) : undefined;
-    if (definition === undefined) return [word.text];
-    // A definition may use another one, but not without end.
-    return definition.map((one) =>
-      one.elements === undefined ? one.text : one.elements.map((element) => element.text),
-    );
+  /** A word with its named set in its place. */
+  #filled(word: NftToken, { family, table }: NftChain): NftWord {
+    if (word.isQuoted) return word.text;
+    const set = word.text.startsWith("@")
+      ? this.sets.find(
+          (one) => one.name === word.text.slice(1) && one.family === family && one.table === table,
+        )
+      : undefined;
+    const elements = word.elements ?? set?.elements;
+    return elements === undefined
+      ? word.text
+      : elements.slice(0, 1_024).flatMap((one) => one.map(({ text }) => text));
   }
 }
 
@@ -176,78 +214,4 @@ class NftReader {
 function familyAnd(words: readonly string[]): [string, string, string] {
   const [first = "", second = "", third = ""] = words;
   return families.includes(first) ? [first, second, third] : ["ip", first, second];
-}
-
-/** Tokens to statements and blocks. */
-class ItemParser {
-  readonly #tokens: readonly NftToken[];
-  readonly #lines: readonly string[];
-  readonly #file: string;
-  #next = 0;
-
-  constructor(tokens: readonly NftToken[], { file, text }: SourceFile) {
-    this.#tokens = tokens;
-    this.#file = file;
-    this.#lines = text.split("\n");
-  }
-
-  /** Up to the brace that closes, or the end. */
-  items(context: Context, depth: number): Item[] {
-    const items: Item[] = [];
-    let words: NftToken[] = [];
-    const place = (token: NftToken | undefined): Place => {
-      const line = token?.line ?? 1;
-      return { file: this.#file, line, text: (this.#lines[line - 1] ?? "").trim().slice(0, 200) };
-    };
-    const end = () => {
-      if (words[0] !== undefined) items.push({ at: place(words[0]), words });
-      words = [];
-    };
-    for (let token = this.#take(); token !== undefined; token = this.#take()) {
-      if (token.isQuoted || !["{", "}", ";", "\n"].includes(token.text)) {
-        words.push(token);
-      } else if (token.text === "}") {
-        end();
-        if (depth > 0) return items;
-      } else if (token.text !== "{") {
-        end();
-      } else if (opensBlock(words, context) && depth < DEPTH_MAX) {
-        const block = this.items(contextOf(words), depth + 1);
-        items.push({ at: place(words[0] ?? token), words, block });
-        words = [];
-      } else {
-        words.push({ ...token, text: "{}", elements: this.#elements() });
-      }
-    }
-    end();
-    return items;
-  }
-
-  /** The elements of a set up to its closing brace; sets within it are flattened. */
-  #elements(): NftToken[] {
-    const elements: NftToken[] = [];
-    let depth = 1;
-    for (let token = this.#take(); token !== undefined; token = this.#take()) {
-      if (!token.isQuoted && token.text === "{") depth++;
-      else if (!token.isQuoted && token.text === "}") depth--;
-      else if (token.isQuoted || ![",", "\n", ";"].includes(token.text)) elements.push(token);
-      if (depth === 0) break;
-    }
-    return elements;
-  }
-
-  #take(): NftToken | undefined {
-    return this.#tokens[this.#next++];
-  }
-}
-
-function opensBlock(words: readonly NftToken[], context: Context): boolean {
-  if (context !== "file" && context !== "table") return false;
-  return !words.some((word) => word.text === "=") && words[1]?.text !== "rule";
-}
-
-function contextOf(words: readonly NftToken[]): Context {
-  const [first, second] = words.map((word) => word.text);
-  const what = ["add", "create", "insert"].includes(first ?? "") ? second : first;
-  return what === "table" || what === "chain" ? what : "other";
 }

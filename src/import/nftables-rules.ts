@@ -1,4 +1,5 @@
 import type { SourceFile } from "./block-file.ts";
+import type { FilterChain } from "./filter-facts.ts";
 import { type NatRules, natHints, type PortForward, type SourceTranslation } from "./nat-facts.ts";
 import {
   type NftablesOptions,
@@ -7,21 +8,56 @@ import {
   type NftWord,
   readNftables,
 } from "./nftables-file.ts";
+import { readNftFilter } from "./nftables-filter.ts";
 import { readNftForward } from "./nftables-forward.ts";
+import { NftSetTerms } from "./nftables-terms.ts";
 import type { Remarks } from "./remark.ts";
 
-/** The translations and forwards of a file; every other rule becomes a remark. */
+/** The translations, forwards and filters of a file; what it is of another kind becomes a remark. */
 export function readNftablesRules(source: SourceFile, options: NftablesOptions): NatRules {
-  const chains = readNftables(source, options);
-  const translations = chains.flatMap((chain) => {
+  const { chains, sets } = readNftables(source, options);
+  const terms = new NftSetTerms(sets, options.remarks);
+  const nat = chains.filter((chain) => chain.type === "nat");
+  const translations = nat.flatMap((chain) => {
     if (chain.policy === "drop")
-      options.remarks.lost(chain.at, `the chain "${chain.name}" drops what no rule accepts`, natHints.filter);
+      options.remarks.opened(
+        chain.at,
+        `the chain "${chain.name}" drops what no rule accepts`,
+        natHints.filter,
+      );
     return chain.rules.flatMap((rule) => translationOf(rule, chain, options.remarks));
   });
-  const forwards = chains
+  const forwards = nat
     .filter(isForwards)
     .flatMap((chain) => chain.rules.flatMap((rule) => forwardOf(rule, options.remarks)));
-  return { translations, forwards };
+  const filters = chains.flatMap((chain) => (chain.type === "nat" ? [] : [filterChain(chain, terms)]));
+  return { translations, forwards, filters };
+}
+
+function filterChain(chain: NftChain, sets: NftSetTerms): FilterChain {
+  const { at, family, table, name, hook, policy } = chain;
+  return {
+    ...{ at, name, hook, table: `${family} ${table}`, priority: priorityOf(chain.priority) },
+    family: family === "ip" ? 4 : family === "ip6" ? 6 : undefined,
+    policy: policy === "drop" ? "drop" : "accept",
+    isFilter: ["ip", "ip6", "inet"].includes(family) && (chain.type ?? "filter") === "filter",
+    rules: chain.rules.map((rule) => ({
+      at: rule.at,
+      read: (devices) => readNftFilter(rule, { chain, sets, devices }),
+    })),
+  };
+}
+
+/** Names of priorities (nft(8), CHAINS). */
+const priorities: Readonly<Record<string, number>> = {
+  ...{ raw: -300, mangle: -150, dstnat: -100, filter: 0, security: 50, srcnat: 100 },
+};
+
+/** `0`, `-150`, `filter`, `filter + 10`. */
+function priorityOf(text: string): number {
+  const [, name = "", distance = "0"] = /^([a-z]*) *([+-]? *[0-9]*)$/.exec(text) ?? [];
+  const base = Object.hasOwn(priorities, name) ? (priorities[name] ?? 0) : 0;
+  return base + (Number(distance.replace(/ /g, "")) || 0);
 }
 
 function isForwards({ type, hook }: NftChain): boolean {
@@ -37,7 +73,7 @@ function forwardOf({ at, words }: NftRule, remarks: Remarks): PortForward[] {
 
 function translationOf(rule: NftRule, chain: NftChain, remarks: Remarks): SourceTranslation[] {
   const { at, words } = rule;
-  if (chain.type === "nat" && chain.hook === "postrouting") {
+  if (chain.hook === "postrouting") {
     const read = new RuleReader(words).read();
     if (typeof read === "string") {
       remarks.lost(at, read, natHints.filter);
@@ -48,10 +84,8 @@ function translationOf(rule: NftRule, chain: NftChain, remarks: Remarks): Source
     const family = read.family ?? (chain.family === "ip" ? 4 : chain.family === "ip6" ? 6 : undefined);
     return [{ at, from: read.from, family, device: read.device, to: read.to, name: read.name }];
   }
-  if (isForwards(chain)) return [];
-  const isForward = words.includes("dnat") || words.includes("redirect");
-  const what = isForward ? "port forwards are" : `a rule of the chain "${chain.name}" is`;
-  remarks.lost(at, `${what} not carried over`, isForward ? natHints.forward : natHints.filter);
+  if (!isForwards(chain))
+    remarks.lost(at, `a rule of the chain "${chain.name}" is not carried over`, natHints.forward);
   return [];
 }
 

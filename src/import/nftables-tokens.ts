@@ -5,8 +5,8 @@ export interface NftToken {
   /** From 1. */
   readonly line: number;
   readonly isQuoted: boolean;
-  /** Of a set in braces, once it has been read. */
-  readonly elements?: readonly NftToken[];
+  /** Of a set in braces, once it has been read: between its commas. */
+  readonly elements?: readonly (readonly NftToken[])[];
 }
 
 /** A rule set with tens of thousands of elements is possible; beyond this a text is a mistake or an attack. */

@@ -1,6 +1,7 @@
 import type { SourceFile } from "./block-file.ts";
 import { configKind } from "./config-kind.ts";
 import { readConntrackd, type SyncLink } from "./conntrackd-facts.ts";
+import type { FilterChain } from "./filter-facts.ts";
 import { readIptablesRules } from "./iptables-rules.ts";
 import { type KeepalivedFacts, readKeepalived } from "./keepalived-facts.ts";
 import type { NatRules, PortForward, SourceTranslation } from "./nat-facts.ts";
@@ -23,6 +24,7 @@ export interface NodeConfig {
   readonly helpers: readonly string[];
   readonly translations: readonly SourceTranslation[];
   readonly forwards: readonly PortForward[];
+  readonly filters: readonly FilterChain[];
 }
 
 export interface ReadNodeOptions {
@@ -64,6 +66,7 @@ export function readNode({ name, configId = name, files }: NodeFiles, options: R
     helpers: [...helpers],
     translations: rules.flatMap((one) => one.translations),
     forwards: rules.flatMap((one) => one.forwards),
+    filters: rules.flatMap((one) => one.filters),
   };
 }
 

@@ -1,5 +1,5 @@
 /** What became of a line that does not stand in the document as it was. */
-export const remarkKinds = ["lost", "changed", "needless"] as const;
+export const remarkKinds = ["opened", "lost", "changed", "needless"] as const;
 export type RemarkKind = (typeof remarkKinds)[number];
 
 /** A line of a configuration that was not carried over, or not as it was. */
@@ -9,7 +9,7 @@ export interface Remark {
   readonly line: number;
   /** The line itself, without secrets. */
   readonly text: string;
-  /** lost: it is not in the document; changed: it is, but differently; needless: tocha does it without being told. */
+  /** opened: the document lets more through than this line did; lost: it is not in the document; changed: it is, but differently; needless: tocha does it without being told. */
   readonly kind: RemarkKind;
   readonly why: string;
   /** What to do now. */
@@ -30,6 +30,10 @@ export const REMARKS_MAX = 5_000;
 export class Remarks {
   readonly #list: Remark[] = [];
   readonly #seen = new Set<string>();
+
+  opened({ file, line, text }: Place, why: string, hint: string): void {
+    this.#add({ file, line, text, kind: "opened", why, hint });
+  }
 
   lost({ file, line, text }: Place, why: string, hint?: string): void {
     this.#add({ file, line, text, kind: "lost", why, ...(hint === undefined ? {} : { hint }) });
