@@ -1,18 +1,31 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { formatIp, validIp } from "./ip.ts";
 import {
+  everyIp,
   firstOutside,
+  formatIpEnds,
   formatIpRange,
   type IpRange,
-  ipAfter,
+  ipInRange,
+  mergeIpRanges,
+  otherRanges,
   overlappingPairs,
   parseIpRange,
-  placesAfter,
+  placeInRange,
   rangeContains,
+  rangeOfIp,
   rangeOverlap,
   rangeSize,
+  rangesContain,
+  rangesHaveFamily,
+  rangesOverlap,
 } from "./ip-range.ts";
+
+function ranges(...texts: string[]): IpRange[] {
+  return texts.map(range);
+}
 
 function range(text: string): IpRange {
   const parsed = parseIpRange(text);
@@ -33,7 +46,7 @@ describe("ranges of addresses", () => {
       ["2001:db8::/64", "2001:db8::-2001:db8::ffff:ffff:ffff:ffff", 2 ** 64],
     ];
     for (const [text, canonical, size] of texts) {
-      assert.equal(formatIpRange(range(text)), canonical);
+      assert.equal(formatIpEnds(range(text)), canonical);
       assert.equal(rangeSize(range(text)), size);
     }
     for (const bad of ["", "-", "192.0.2.1-", "192.0.2.20-192.0.2.10", "192.0.2.1-::1", "1-2", "::1-::2-::3"])
@@ -73,7 +86,114 @@ describe("ranges of addresses", () => {
   });
 
   it("count places", () => {
-    assert.equal(formatIp(ipAfter(validIp("192.0.2.250"), 10)), "192.0.3.4");
-    assert.equal(placesAfter(validIp("192.0.2.250"), validIp("192.0.3.4")), 10);
+    const pool = range("192.0.2.250-192.0.3.4");
+    assert.equal(formatIp(ipInRange(pool, 10)), "192.0.3.4");
+    assert.equal(placeInRange(pool, validIp("192.0.3.4")), 10);
+    for (const outside of ["192.0.3.5", "192.0.2.249", "::c000:2fa"])
+      assert.equal(placeInRange(pool, validIp(outside)), undefined);
+    const wide = range("2001:db8::/64");
+    assert.equal(formatIp(ipInRange(wide, 0x1_0000_0001)), "2001:db8::1:0:1");
+    assert.equal(placeInRange(wide, validIp("2001:db8::1:0:1")), 0x1_0000_0001);
+    assert.equal(
+      formatIpRange(rangeOfIp(validIp("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"))),
+      "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    );
+  });
+
+  it("read addresses, networks and ranges, and are written as short as can be", () => {
+    const texts = [
+      ["10.0.0.7", "10.0.0.7"],
+      ["10.0.0.7/32", "10.0.0.7"],
+      ["10.0.0.7/24", "10.0.0.0/24"],
+      ["10.0.0.0-10.0.0.255", "10.0.0.0/24"],
+      ["10.0.0.1-10.0.0.9", "10.0.0.1-10.0.0.9"],
+      ["10.0.0.5-10.0.0.5", "10.0.0.5"],
+      ["0.0.0.0/0", "0.0.0.0/0"],
+      ["::/0", "::/0"],
+      ["2001:db8::1-2001:db8::3", "2001:db8::1-2001:db8::3"],
+      ["2001:db8::/128", "2001:db8::"],
+      ["2001:db8::-2001:db8::ffff", "2001:db8::/112"],
+    ] as const;
+    for (const [text, written] of texts) assert.deepEqual(ranges(text).map(formatIpRange), [written]);
+  });
+
+  it("refuse what is no range", () => {
+    for (const text of [
+      "",
+      "-",
+      "10.0.0.9-10.0.0.1",
+      "10.0.0.1-::1",
+      "1-2-3",
+      "10.0.0.0/33",
+      "web",
+      "10.0.0.1-",
+    ])
+      assert.equal(parseIpRange(text), undefined, text);
+  });
+
+  it("merge what overlaps or touches, and keep the families apart", () => {
+    const merged = mergeIpRanges(
+      ranges("::/1", "10.0.0.128/25", "10.0.0.0/25", "10.0.0.7", "255.255.255.255", "8000::/1", "10.0.1.1"),
+    );
+    assert.deepEqual(merged.map(formatIpRange), ["10.0.0.0/24", "10.0.1.1", "255.255.255.255", "::/0"]);
+  });
+
+  it("tell whether one list holds another", () => {
+    const outer = mergeIpRanges(ranges("10.0.0.0/8", "192.0.2.0/25", "fd00::/8"));
+    assert.equal(rangesContain(outer, mergeIpRanges(ranges("10.9.0.0/16", "fd00:1::1"))), true);
+    assert.equal(rangesContain(outer, mergeIpRanges(ranges("192.0.2.0/24"))), false);
+    assert.equal(rangesContain(outer, mergeIpRanges(ranges("9.255.255.255"))), false);
+    assert.equal(rangesContain(outer, []), true);
+    assert.equal(rangesContain([], mergeIpRanges(ranges("::1"))), false);
+    assert.equal(rangesContain(everyIp, outer), true);
+    const has = (...texts: string[]) =>
+      [4, 6].map((family) => rangesHaveFamily(mergeIpRanges(ranges(...texts)), family === 4 ? 4 : 6));
+    assert.deepEqual(
+      [has(), has("::1"), has("10.0.0.1"), has("::1", "10.0.0.1")],
+      [
+        [false, false],
+        [false, true],
+        [true, false],
+        [true, true],
+      ],
+    );
+  });
+
+  it("merge any lists to disjoint ones with the same addresses", () => {
+    const small = fc.tuple(fc.nat(60), fc.nat(20), fc.constantFrom<4 | 6>(4, 6)).map(
+      ([first, length, family]): IpRange => ({
+        family,
+        first: BigInt(first),
+        last: BigInt(first + length),
+      }),
+    );
+    fc.assert(
+      fc.property(fc.array(small, { maxLength: 12 }), (list) => {
+        const merged = mergeIpRanges(list);
+        for (const family of [4, 6] as const)
+          for (let at = 0n; at < 90n; at++) {
+            const holds = (all: readonly IpRange[]) =>
+              all.filter((one) => one.family === family && one.first <= at && at <= one.last).length;
+            assert.equal(holds(merged), holds(list) > 0 ? 1 : 0);
+          }
+        const some = mergeIpRanges(list.slice(0, 3));
+        assert.ok(rangesContain(merged, some));
+        assert.deepEqual(rangesOverlap(merged, some), some);
+        for (const family of [4, 6] as const) {
+          const others = otherRanges(some, family);
+          const own = some.filter((one) => one.family === family);
+          assert.deepEqual(rangesOverlap(some, others), []);
+          assert.deepEqual(
+            mergeIpRanges([...own, ...others]),
+            everyIp.filter((one) => one.family === family),
+          );
+        }
+        assert.deepEqual(
+          merged.flatMap((one) => parseIpRange(formatIpRange(one)) ?? []),
+          merged,
+        );
+      }),
+      { numRuns: 500, seed: 20_261_126 },
+    );
   });
 });

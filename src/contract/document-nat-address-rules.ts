@@ -1,5 +1,5 @@
 import { formatIp, formatNetwork, type IpAddress, type IpNetwork, ipFamily } from "../base/ip.ts";
-import { firstOutside, formatIpRange, type IpRange, rangeOfNetwork } from "../base/ip-range.ts";
+import { firstOutside, formatIpEnds, type IpRange, rangeOfIp, rangeOfNetwork } from "../base/ip-range.ts";
 import { closestName } from "./closest-name.ts";
 import type { DocumentFacts, Fact } from "./document-facts.ts";
 import type { NatFacts, RoutedFacts } from "./document-nat-facts.ts";
@@ -23,7 +23,7 @@ export function outsideAddresses(facts: DocumentFacts, nat: NatFacts, role?: str
   return {
     virtual: addresses,
     ranges: [
-      ...addresses.map((address) => ({ first: address, last: address })),
+      ...addresses.map(rangeOfIp),
       ...routed.flatMap(({ list }) => list.items.map((fact) => rangeOfNetwork(fact.value))),
     ],
     isComplete:
@@ -47,8 +47,8 @@ export function checkOutside(
   if (!isComplete || (role !== undefined && !isKnownRole(role, facts))) return [];
   const missing = firstOutside(range, ranges);
   if (missing === undefined) return [];
-  const isOne = formatIpRange(range) === formatIp(missing);
-  const of = isOne ? "" : ` of ${formatIpRange(range)}`;
+  const isOne = formatIpEnds(range) === formatIp(missing);
+  const of = isOne ? "" : ` of ${formatIpEnds(range)}`;
   const where = role === undefined ? "" : ` of "${clip(role)}"`;
   const shown = virtual.slice(0, 8).map(formatIp).join(", ");
   const there =

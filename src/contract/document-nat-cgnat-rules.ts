@@ -1,5 +1,5 @@
 import { formatNetwork, type IpNetwork, ipFamily } from "../base/ip.ts";
-import { formatIpRange } from "../base/ip-range.ts";
+import { formatIpEnds } from "../base/ip-range.ts";
 import type { DocumentFacts, Fact } from "./document-facts.ts";
 import { checkOutside } from "./document-nat-address-rules.ts";
 import { blocksOf, type CgnatFacts, type NatFacts } from "./document-nat-facts.ts";
@@ -16,7 +16,7 @@ export function checkCgnat(facts: DocumentFacts, nat: NatFacts): Finding[] {
     ...checkSubscribers(rule, nat.cgnat.slice(0, index)),
     ...checkParts(rule.pool),
     ...rule.pool.flatMap((part): Finding[] => {
-      if (ipFamily(part.value.first) === 6) return [onlyIpv4(formatIpRange(part.value), part.path)];
+      if (part.value.family === 6) return [onlyIpv4(formatIpEnds(part.value), part.path)];
       return rule.out === undefined ? [] : checkOutside(part, rule.out.value, facts, nat);
     }),
     ...checkArithmetic(rule, subscribersOf(nat.cgnat.slice(0, index))),

@@ -193,9 +193,9 @@ export function blocksOf(rule: CgnatFacts): PortBlocks | undefined {
   const ports = [portsPerSubscriber?.value, firstPort?.value];
   if (!ports.every((port) => Number.isInteger(port) && Number(port) >= 1)) return undefined;
   const isOld = [
-    ...subscribers.items.map(({ value }) => value.address),
-    ...pool.map(({ value }) => value.first),
-  ].every((address) => ipFamily(address) === 4);
+    ...subscribers.items.map(({ value }) => ipFamily(value.address)),
+    ...pool.map(({ value }) => value.family),
+  ].every((family) => family === 4);
   const isWhole = subscribers.complete && subscribers.items.length > 0 && rule.isPoolComplete;
   if (!isOld || !isWhole) return undefined;
   return new PortBlocks({

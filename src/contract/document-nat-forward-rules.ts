@@ -1,5 +1,5 @@
 import { equalIp, formatIp, type IpNetwork, ipFamily, networkContains } from "../base/ip.ts";
-import { rangeContains } from "../base/ip-range.ts";
+import { rangeContains, rangeOfIp } from "../base/ip-range.ts";
 import type { DocumentFacts, Fact } from "./document-facts.ts";
 import { checkOutside, outsideAddresses } from "./document-nat-address-rules.ts";
 import { blocksOf, type ForwardFacts, type NatFacts } from "./document-nat-facts.ts";
@@ -46,7 +46,7 @@ function nameOf({ id }: ForwardFacts): string {
 function checkAddress({ address }: ForwardFacts, facts: DocumentFacts, nat: NatFacts): Finding[] {
   if (address === undefined) return [];
   const { value, path } = address;
-  return checkOutside({ value: { first: value, last: value }, path }, undefined, facts, nat);
+  return checkOutside({ value: rangeOfIp(value), path }, undefined, facts, nat);
 }
 
 function checkTarget({ target }: ForwardFacts, facts: DocumentFacts, nat: NatFacts): Finding[] {

@@ -1,6 +1,6 @@
 import { formatNetwork, type IpNetwork, networkContains } from "../base/ip.ts";
 import {
-  formatIpRange,
+  formatIpEnds,
   type IpRange,
   overlappingPairs,
   rangeOfNetwork,
@@ -32,7 +32,7 @@ export function checkPools(nat: NatFacts): Finding[] {
   const uses = [...oneToOneUses(nat), ...blockUses(nat), ...sourceUses(nat)];
   return overlappingPairs(uses, ({ range }) => range.value, mayShare).map(([other, use]): Finding => {
     const shared = rangeOverlap(other.range.value, use.range.value);
-    const text = shared === undefined ? "" : formatIpRange(shared);
+    const text = shared === undefined ? "" : formatIpEnds(shared);
     return {
       code: "overlapping-pools",
       path: use.range.path,
@@ -55,7 +55,7 @@ export function checkParts(pool: readonly Fact<IpRange>[]): Finding[] {
     code: "overlapping-pools",
     path: part.path,
     on: "value",
-    message: `${formatIpRange(part.value)} overlaps ${formatIpRange(earlier.value)} of the same pool`,
+    message: `${formatIpEnds(part.value)} overlaps ${formatIpEnds(earlier.value)} of the same pool`,
     hint: "Name every address of a pool once.",
   }));
 }

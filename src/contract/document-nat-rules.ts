@@ -6,7 +6,7 @@ import {
   networkContains,
   parseNetwork,
 } from "../base/ip.ts";
-import { formatIpRange } from "../base/ip-range.ts";
+import { formatIpEnds } from "../base/ip-range.ts";
 import type { DocumentFacts, Fact, SourceRuleFacts } from "./document-facts.ts";
 import { checkOut, checkOutside, checkRouted, routedOnLink } from "./document-nat-address-rules.ts";
 import { checkCgnat } from "./document-nat-cgnat-rules.ts";
@@ -104,8 +104,8 @@ function within(outer: IpNetwork, inner: IpNetwork): boolean {
 function checkPool(rule: PoolRuleFacts, facts: DocumentFacts, nat: NatFacts): Finding[] {
   const findings = checkParts(rule.pool);
   for (const part of rule.pool) {
-    const text = formatIpRange(part.value);
-    const mixed = familyMismatch(rule, ipFamily(part.value.first), text, part.path);
+    const text = formatIpEnds(part.value);
+    const mixed = familyMismatch(rule, part.value.family, text, part.path);
     if (mixed.length > 0) {
       findings.push(...mixed);
       continue;

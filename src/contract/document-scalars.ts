@@ -10,7 +10,7 @@ import {
   parseIp,
   parseNetwork,
 } from "../base/ip.ts";
-import { formatIpRange, parseIpRange } from "../base/ip-range.ts";
+import { formatIpEnds, parseIpRange } from "../base/ip-range.ts";
 import type { ProblemCode } from "./problem-codes.ts";
 
 /**
@@ -211,7 +211,7 @@ export const translationTarget = z
   .transform((text, context) => {
     if (text === "masquerade") return text;
     const range = text.includes("-") ? parseIpRange(text) : undefined;
-    if (range !== undefined) return formatIpRange(range);
+    if (range !== undefined) return formatIpEnds(range);
     const parsed = parseNetwork(text);
     if (parsed === undefined) {
       return refuse(context, `"${clip(text)}" is not something to translate to`, {

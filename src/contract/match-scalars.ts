@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { formatIpRange, parseIpRange } from "../base/ip-interval.ts";
+import { formatIpRange, parseIpRange } from "../base/ip-range.ts";
 import { formatPortRange, parsePortRange } from "../base/port-range.ts";
 import { clip, refuse, scalarKinds } from "./document-scalars.ts";
 

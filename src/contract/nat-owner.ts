@@ -1,5 +1,5 @@
-import { equalIp, formatIp, type IpAddress, ipFamily, networkContains, validIp } from "../base/ip.ts";
-import { ipAfter, placesAfter, rangeContains } from "../base/ip-range.ts";
+import { equalIp, formatIp, type IpAddress, ipFamily, validIp } from "../base/ip.ts";
+import { ipInRange, placeInRange, rangeContains, rangeOfNetwork } from "../base/ip-range.ts";
 import type { ClusterDocument, ForwardRule } from "./cluster-document.ts";
 import { validPortRange } from "./nat-schema.ts";
 import { portBlocksOf, sourceTarget, validNetwork } from "./nat-targets.ts";
@@ -36,10 +36,10 @@ export function outsideOwners(
       return [{ kind: "forward", rule: rule.id, host: rule.target, port: target, protocol: rule.protocol }];
     }),
     ...nat.oneToOne.flatMap(({ id, inside, outside }): OutsideOwner[] => {
-      const network = validNetwork(outside);
-      if (!networkContains(network, address)) return [];
-      const place = placesAfter(network.address, address);
-      return [{ kind: "one-to-one", rule: id, host: formatIp(ipAfter(validNetwork(inside).address, place)) }];
+      const place = placeInRange(rangeOfNetwork(validNetwork(outside)), address);
+      if (place === undefined) return [];
+      const host = ipInRange(rangeOfNetwork(validNetwork(inside)), place);
+      return [{ kind: "one-to-one", rule: id, host: formatIp(host) }];
     }),
     ...nat.cgnat.flatMap((rule): OutsideOwner[] => {
       const blocks = portBlocksOf(rule);

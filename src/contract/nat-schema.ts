@@ -1,6 +1,5 @@
 import * as z from "zod";
-import { ipFamily } from "../base/ip.ts";
-import { formatIpRange, parseIpRange } from "../base/ip-range.ts";
+import { formatIpEnds, parseIpRange } from "../base/ip-range.ts";
 import { clip, hostAddress, nameOf, network, scalarKinds, translationTarget } from "./document-scalars.ts";
 
 /** Address translation in the document: sources, forwards, 1:1, and port blocks for subscribers (CGNAT). */
@@ -21,8 +20,8 @@ const poolPart = z
   .string()
   .transform((text, context) => {
     const range = parseIpRange(text);
-    const isNetwork6 = text.includes("/") && range !== undefined && ipFamily(range.first) === 6;
-    if (range !== undefined && !isNetwork6) return formatIpRange(range);
+    const isNetwork6 = text.includes("/") && range !== undefined && range.family === 6;
+    if (range !== undefined && !isNetwork6) return formatIpEnds(range);
     context.issues.push({
       code: "custom",
       message: `"${clip(text)}" is no part of a pool`,

@@ -1,5 +1,11 @@
 import { compareIp, type IpNetwork, parseNetwork, validIp } from "../base/ip.ts";
-import { type IpRange, ipAfter, parseIpRange, rangeContains, rangeOfNetwork } from "../base/ip-range.ts";
+import {
+  type IpRange,
+  mergeIpRanges,
+  parseIpRange,
+  rangeContains,
+  rangeOfNetwork,
+} from "../base/ip-range.ts";
 import {
   type CgnatRule,
   type ClusterDocument,
@@ -18,7 +24,7 @@ export type SourceTarget =
 export function sourceTarget({ to }: Pick<SourceRule, "to">): SourceTarget {
   if (to === "masquerade") return { kind: "masquerade" };
   if (typeof to === "string" && to.includes("/")) return { kind: "prefix", network: validNetwork(to) };
-  return { kind: "pool", ranges: joined((typeof to === "string" ? [to] : to).map(validRange)) };
+  return { kind: "pool", ranges: mergeIpRanges((typeof to === "string" ? [to] : to).map(validRange)) };
 }
 
 /** The port blocks of a rule's subscribers. */
@@ -26,7 +32,7 @@ export function portBlocksOf({ subscribers, pool, ...ports }: CgnatRule): PortBl
   return new PortBlocks({
     ...ports,
     subscribers: subscribers.map(validNetwork),
-    pool: joined(pool.map(validRange)),
+    pool: mergeIpRanges(pool.map(validRange)),
   });
 }
 
@@ -72,15 +78,4 @@ function validRange(text: string): IpRange {
   const range = parseIpRange(text);
   if (range === undefined) throw new Error(`not a range: ${text}`);
   return range;
-}
-
-function joined(ranges: readonly IpRange[]): readonly IpRange[] {
-  const out: IpRange[] = [];
-  for (const range of [...ranges].sort((a, b) => compareIp(a.first, b.first))) {
-    const before = out.at(-1);
-    if (before !== undefined && compareIp(ipAfter(before.last, 1), range.first) === 0)
-      out.splice(-1, 1, { first: before.first, last: range.last });
-    else out.push(range);
-  }
-  return out;
 }

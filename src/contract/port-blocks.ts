@@ -1,9 +1,9 @@
-import { compareIp, formatIp, type IpAddress, type IpNetwork } from "../base/ip.ts";
+import { formatIp, type IpAddress, type IpNetwork } from "../base/ip.ts";
 import {
+  compareIpRanges,
   type IpRange,
-  ipAfter,
-  placesAfter,
-  rangeContains,
+  ipInRange,
+  placeInRange,
   rangeOfNetwork,
   rangeSize,
 } from "../base/ip-range.ts";
@@ -89,7 +89,7 @@ export class PortBlocks {
       for (let offset = 0; offset < rangeSize(range); offset++) {
         const block = this.#blockAt(place++);
         if (block === undefined) return;
-        yield { subscriber: ipAfter(range.first, offset), block };
+        yield { subscriber: ipInRange(range, offset), block };
       }
     }
   }
@@ -121,7 +121,7 @@ export function grouped(number: number): string {
 }
 
 function inOrder(ranges: readonly IpRange[]): readonly IpRange[] {
-  return [...ranges].sort((a, b) => compareIp(a.first, b.first));
+  return [...ranges].sort(compareIpRanges);
 }
 
 function total(ranges: readonly IpRange[]): number {
@@ -131,7 +131,8 @@ function total(ranges: readonly IpRange[]): number {
 function placeIn(ranges: readonly IpRange[], address: IpAddress): number | undefined {
   let before = 0;
   for (const range of ranges) {
-    if (rangeContains(range, address)) return before + placesAfter(range.first, address);
+    const place = placeInRange(range, address);
+    if (place !== undefined) return before + place;
     before += rangeSize(range);
   }
   return undefined;
@@ -141,7 +142,7 @@ function addressAt(ranges: readonly IpRange[], place: number): IpAddress | undef
   let rest = place;
   for (const range of ranges) {
     const size = rangeSize(range);
-    if (rest < size) return ipAfter(range.first, rest);
+    if (rest < size) return ipInRange(range, rest);
     rest -= size;
   }
   return undefined;

@@ -5,7 +5,7 @@ import {
   parseIpRange,
   rangesContain,
   rangesHaveFamily,
-} from "../base/ip-interval.ts";
+} from "../base/ip-range.ts";
 import {
   everyPort,
   mergePortRanges,

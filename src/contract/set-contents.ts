@@ -1,4 +1,4 @@
-import { formatIpRange, type IpRange, mergeIpRanges, parseIpRange } from "../base/ip-interval.ts";
+import { formatIpRange, type IpRange, mergeIpRanges, parseIpRange } from "../base/ip-range.ts";
 import { formatPortRange, mergePortRanges, type PortRange, parsePortRange } from "../base/port-range.ts";
 import type { SetKind } from "./set-file.ts";
 

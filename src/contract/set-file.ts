@@ -1,4 +1,4 @@
-import { formatIpRange, parseIpRange } from "../base/ip-interval.ts";
+import { formatIpRange, parseIpRange } from "../base/ip-range.ts";
 import { formatPortRange, parsePortRange } from "../base/port-range.ts";
 import type { Problem } from "../base/problem.ts";
 import { clip } from "./document-scalars.ts";

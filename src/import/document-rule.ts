@@ -1,4 +1,4 @@
-import { formatIpRange, type IpRange } from "../base/ip-interval.ts";
+import { formatIpRange, type IpRange } from "../base/ip-range.ts";
 import { formatPortRange, type PortRange } from "../base/port-range.ts";
 import { SET_ELEMENTS_MAX } from "../contract/sets-schema.ts";
 import { documentName, freeName } from "./config-values.ts";

@@ -1,4 +1,4 @@
-import { type IpRange, mergeIpRanges } from "../base/ip-interval.ts";
+import { type IpRange, otherRanges, rangesOverlap } from "../base/ip-range.ts";
 import { everyPort, mergePortRanges, type PortRange } from "../base/port-range.ts";
 
 // What rules match, as sets that can be cut with each other: a rule that is jumped to matches what both match.
@@ -50,7 +50,7 @@ export function bothMatch(a: FilterMatch, b: FilterMatch): FilterMatch | undefin
       continue;
     }
     if (!both.ranges.some(({ family }) => family === match.family)) return undefined;
-    if (otherAddresses(both.ranges, match.family).ranges.length === 0) delete match[key];
+    if (otherRanges(both.ranges, match.family).length === 0) delete match[key];
   }
   for (const key of ["ports", "sourcePorts"] as const) {
     const [one, other] = [a[key], b[key]];
@@ -64,24 +64,7 @@ export function bothMatch(a: FilterMatch, b: FilterMatch): FilterMatch | undefin
 
 function commonAddresses(a: AddressTerm, b: AddressTerm): AddressTerm {
   if (a === b || (a.set !== undefined && a.set === b.set)) return a;
-  const ranges: IpRange[] = [];
-  // Both are merged and in order: they are gone through side by side.
-  for (let [i, j] = [0, 0]; i < a.ranges.length && j < b.ranges.length; ) {
-    const [one, other] = [a.ranges[i], b.ranges[j]];
-    if (one === undefined || other === undefined) break;
-    if (one.family !== other.family) {
-      if (one.family < other.family) i++;
-      else j++;
-      continue;
-    }
-    const endsFirst = one.last < other.last;
-    const { first } = one.first > other.first ? one : other;
-    const { last } = endsFirst ? one : other;
-    if (first <= last) ranges.push({ family: one.family, first, last });
-    if (endsFirst) i++;
-    else j++;
-  }
-  return { ranges, set: undefined };
+  return { ranges: rangesOverlap(a.ranges, b.ranges), set: undefined };
 }
 
 function commonPorts(a: PortTerm, b: PortTerm): PortTerm {
@@ -93,19 +76,6 @@ function commonPorts(a: PortTerm, b: PortTerm): PortTerm {
     }),
   );
   return { ranges: mergePortRanges(ranges), set: undefined };
-}
-
-/** All addresses of a family but these. */
-export function otherAddresses(ranges: readonly IpRange[], family: 4 | 6): AddressTerm {
-  const end = (1n << (family === 4 ? 32n : 128n)) - 1n;
-  const others: IpRange[] = [];
-  let next = 0n;
-  for (const one of mergeIpRanges(ranges.filter((range) => range.family === family))) {
-    if (one.first > next) others.push({ family, first: next, last: one.first - 1n });
-    next = one.last + 1n;
-  }
-  if (next <= end) others.push({ family, first: next, last: end });
-  return { ranges: others, set: undefined };
 }
 
 /** All ports but these. The document has no port 0. */

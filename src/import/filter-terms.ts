@@ -1,7 +1,7 @@
-import { type IpRange, mergeIpRanges, parseIpRange } from "../base/ip-interval.ts";
+import { type IpRange, mergeIpRanges, otherRanges, parseIpRange } from "../base/ip-range.ts";
 import { mergePortRanges, type PortRange, parsePortRange } from "../base/port-range.ts";
 import type { DeviceRoles } from "./filter-facts.ts";
-import { type AddressTerm, LOOPBACK, otherAddresses, otherPorts, type PortTerm } from "./filter-match.ts";
+import { type AddressTerm, LOOPBACK, otherPorts, type PortTerm } from "./filter-match.ts";
 import { portText } from "./protocol-names.ts";
 
 // What a condition compares with, from the texts of nftables and iptables. Each gives a term, or why there is none.
@@ -19,7 +19,7 @@ export function addressTerm(
     if (range.family !== family) return `"${text.slice(0, 40)}" is not of the rule's family`;
     ranges.push(range);
   }
-  return isExcluded ? otherAddresses(ranges, family) : { ranges: mergeIpRanges(ranges), set: undefined };
+  return { ranges: isExcluded ? otherRanges(ranges, family) : mergeIpRanges(ranges), set: undefined };
 }
 
 /** @param texts ports, by number or by name, or ranges of them */

@@ -1,6 +1,5 @@
-import { mergeIpRanges } from "../base/ip-interval.ts";
-import { mergePortRanges } from "../base/port-range.ts";
-import { type AddressTerm, otherAddresses, otherPorts, type PortTerm } from "./filter-match.ts";
+import { otherRanges } from "../base/ip-range.ts";
+import { type AddressTerm, otherPorts, type PortTerm } from "./filter-match.ts";
 import { addressTerm, portTerm } from "./filter-terms.ts";
 import type { NftSet } from "./nftables-sets.ts";
 import type { NftToken } from "./nftables-tokens.ts";
@@ -59,13 +58,13 @@ export class NftSetTerms {
   addresses(set: NftSet | undefined, family: 4 | 6, isExcluded: boolean): AddressTerm | string {
     const term = this.#once(this.#addresses, set, (texts) => addressTerm(texts, family, false));
     if (typeof term === "string" || !isExcluded) return term;
-    return otherAddresses(mergeIpRanges(term.ranges), family);
+    return { ranges: otherRanges(term.ranges, family), set: undefined };
   }
 
   ports(set: NftSet | undefined, isExcluded: boolean): PortTerm | string {
     const term = this.#once(this.#ports, set, (texts) => portTerm(texts, false));
     if (typeof term === "string" || !isExcluded) return term;
-    return otherPorts(mergePortRanges(term.ranges));
+    return otherPorts(term.ranges);
   }
 
   #once<Term extends AddressTerm | PortTerm>(

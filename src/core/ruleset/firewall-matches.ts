@@ -4,7 +4,7 @@ import {
   mergeIpRanges,
   parseIpRange,
   rangesHaveFamily,
-} from "../../base/ip-interval.ts";
+} from "../../base/ip-range.ts";
 import { formatPortRange, mergePortRanges, parsePortRange } from "../../base/port-range.ts";
 import type { ClusterNode } from "../../contract/cluster-document.ts";
 import { type FirewallRule, icmpTypes, icmpv6Types } from "../../contract/firewall-schema.ts";

@@ -1,5 +1,5 @@
-import { formatIp, type IpAddress } from "../../base/ip.ts";
-import { formatIpRange, placesAfter } from "../../base/ip-range.ts";
+import { formatIp } from "../../base/ip.ts";
+import { formatIpEnds, type IpRange, rangeOfIp } from "../../base/ip-range.ts";
 import type { CgnatRule, ClusterDocument, ClusterNode } from "../../contract/cluster-document.ts";
 import { contentName } from "../../contract/document-revision.ts";
 import { portBlocksOf } from "../../contract/nat-targets.ts";
@@ -46,14 +46,16 @@ function madeOf({ subscribers, pool, portsPerSubscriber, firstPort }: CgnatRule)
 
 /** Subscribers that follow one another share an address, as many as have blocks there: an element for each address, not for each. */
 function sharedAddresses(rule: CgnatRule): string[] {
-  const groups: { first: IpAddress; last: IpAddress; address: string }[] = [];
+  const groups: { subscribers: IpRange; address: string }[] = [];
   for (const { subscriber, block } of portBlocksOf(rule).entries()) {
     const address = formatIp(block.address);
     const group = groups.at(-1);
-    if (group?.address === address && placesAfter(group.last, subscriber) === 1) group.last = subscriber;
-    else groups.push({ first: subscriber, last: subscriber, address });
+    const range = rangeOfIp(subscriber);
+    if (group?.address === address && group.subscribers.last + 1n === range.first)
+      group.subscribers = { ...group.subscribers, last: range.last };
+    else groups.push({ subscribers: range, address });
   }
-  return groups.map(({ address, ...subscribers }) => `${formatIpRange(subscribers)} : ${address}`);
+  return groups.map(({ address, subscribers }) => `${formatIpEnds(subscribers)} : ${address}`);
 }
 
 /** Subscribers leave with the address and the ports of their block. */

@@ -1,4 +1,4 @@
-import { formatIpRange, type IpRange, rangeSize } from "../../base/ip-range.ts";
+import { formatIpEnds, type IpRange, rangeSize } from "../../base/ip-range.ts";
 import type { ClusterDocument, ClusterNode, SourceRule } from "../../contract/cluster-document.ts";
 import { type SourceTarget, sourceTarget } from "../../contract/nat-targets.ts";
 import { isFamily, set, withoutContained } from "./nft-words.ts";
@@ -87,7 +87,7 @@ function parts(target: Exclude<SourceTarget, { kind: "prefix" }>, keyword: "ip" 
 }
 
 function poolText(range: IpRange, keyword: "ip" | "ip6", ports: string): string {
-  const text = formatIpRange(range);
+  const text = formatIpEnds(range);
   if (ports === "" || keyword === "ip") return `${text}${ports}`;
   return `${text
     .split("-")

@@ -1,4 +1,4 @@
-import { formatIpRange } from "../../base/ip-interval.ts";
+import { formatIpRange } from "../../base/ip-range.ts";
 import { formatPortRange } from "../../base/port-range.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import { type SetContents, setContents } from "../../contract/set-contents.ts";
