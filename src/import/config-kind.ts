@@ -1,5 +1,5 @@
 /** Whose configuration a file is. */
-export type ConfigKind = "keepalived" | "conntrackd" | "nftables" | "iptables";
+export type ConfigKind = "keepalived" | "conntrackd" | "nftables" | "iptables" | "routes";
 
 // In this order: the saved rules of iptables may hold nearly anything in comments, and nftables' tables look like blocks.
 const signs: readonly (readonly [ConfigKind, RegExp])[] = [
@@ -12,6 +12,10 @@ const signs: readonly (readonly [ConfigKind, RegExp])[] = [
   [
     "keepalived",
     /^\s*(@\S+\s+)?(global_defs|vrrp_\w+|virtual_server\w*|static_\w+|bfd_instance|include[rmwba]?)\b/m,
+  ],
+  [
+    "routes",
+    /^\s*((sudo\s+)?(\/\S+\/)?ip\s+(-[46]\s+)?r(oute)?\s+(add|replace|append)\s|(default|[0-9a-fA-F.:]+(\/[0-9]+)?)\s+(via|dev)\s)/m,
   ],
 ];
 

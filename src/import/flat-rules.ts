@@ -258,11 +258,15 @@ export class FlatRules {
 
   #notes({ at, notes, bounds, isOver, log }: FilterRule, stops: boolean): void {
     for (const { why, takesLess, takesMore } of notes) {
+      // How a limit answers is not how the rule does that it belongs to.
+      if (isOver && !takesLess && !takesMore) continue;
       if (stops ? takesLess : takesMore) this.#remarks.opened(at, why, filterHints.opened);
       else this.#remarks.changed(at, why);
     }
     if (bounds !== undefined && log === undefined) {
-      const more = isOver ? "" : ", what is beyond is dropped and does not go on to later rules";
+      const more = isOver
+        ? ", what is beyond is dropped without an answer"
+        : ", what is beyond is dropped and does not go on to later rules";
       this.#remarks.changed(
         at,
         `it bounds new connections, and a period's whole allowance may come at once${more}`,

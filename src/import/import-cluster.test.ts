@@ -144,6 +144,11 @@ firewall:
           - 22
           - 80
         action: accept
+routes:
+  - id: default
+    to: 0.0.0.0/0
+    via: 192.0.2.254
+    interface: wan
 replication:
   interface: sync
 `,
@@ -163,7 +168,7 @@ replication:
       "gw1/keepalived.conf:48 needless eth0",
       "gw1/keepalived.conf:54 needless state BACKUP",
       "gw1/keepalived.conf:60 lost authentication {",
-      "gw1/keepalived.conf:69 lost virtual_routes {",
+      "gw1/keepalived.conf:70 changed 0.0.0.0/0 via 192.0.2.254 dev eth1",
       "gw1/conntrackd.conf:2 needless Mode FTFW {",
       "gw1/conntrackd.conf:7 needless IPv4_Destination_Address 10.255.0.2",
       "gw1/conntrackd.conf:8 needless Port 3780",

@@ -7,6 +7,7 @@ import { assembleFirewall } from "./assemble-firewall.ts";
 import { assembleForwards } from "./assemble-forwards.ts";
 import { assembleGroups, type DocumentGroup } from "./assemble-groups.ts";
 import { Interfaces, type InterfaceWishes, SYNC } from "./assemble-interfaces.ts";
+import { assembleRoutes } from "./assemble-routes.ts";
 import { assembleTranslations } from "./assemble-translations.ts";
 import type { SourceFile } from "./block-file.ts";
 import type { MissingFact } from "./missing-fact.ts";
@@ -51,6 +52,7 @@ export function importCluster(wish: ImportWish): ImportResult {
   const virtual = rolesOfVirtual(groups);
   const source = assembleTranslations(nodes, virtual, tools);
   const forward = assembleForwards(nodes, virtual, tools);
+  const routes = assembleRoutes(nodes, virtual, tools);
   const { sets, firewall, logging } = assembleFirewall(nodes, forward.length > 0, tools);
   const helpers = [...new Set(nodes.flatMap((node) => node.helpers))].sort();
   const document = {
@@ -60,6 +62,7 @@ export function importCluster(wish: ImportWish): ImportResult {
     ...natOf({ helpers, forward, source }),
     ...(sets === undefined ? {} : { sets }),
     ...(firewall === undefined ? {} : { firewall }),
+    ...(routes.length === 0 ? {} : { routes }),
     ...(logging === undefined ? {} : { logging }),
     replication: { interface: SYNC },
   };

@@ -5,6 +5,7 @@ import { readInstance, readTrack, type Track, type VrrpInstance } from "./keepal
 import { type InstanceDefaults, isOn, remark } from "./keepalived-keywords.ts";
 import { readTrackScript, type TrackScript } from "./keepalived-script.ts";
 import type { Remarks } from "./remark.ts";
+import { type RouteFact, readRoutes } from "./route-facts.ts";
 
 /** A vrrp_sync_group: instances that move together. */
 export interface SyncGroup {
@@ -20,6 +21,7 @@ export interface KeepalivedFacts {
   readonly instances: readonly VrrpInstance[];
   readonly syncGroups: readonly SyncGroup[];
   readonly scripts: readonly TrackScript[];
+  readonly routes: readonly RouteFact[];
   /** Announcements a second on one interface, at most. */
   readonly announceRate: number | undefined;
 }
@@ -43,6 +45,7 @@ export function readKeepalived(source: SourceFile, options: KeepalivedOptions): 
   const scripts: TrackScript[] = [];
   const syncGroups: SyncGroup[] = [];
   const instances: VrrpInstance[] = [];
+  const routes: RouteFact[] = [];
   for (const statement of statements) {
     switch (statement.name) {
       case "global_defs":
@@ -55,6 +58,9 @@ export function readKeepalived(source: SourceFile, options: KeepalivedOptions): 
       case "vrrp_sync_group":
         syncGroups.push(readSyncGroup(statement, remarks));
         break;
+      case "static_routes":
+        routes.push(...readRoutes(statement, { remarks, isVirtual: false }));
+        break;
       case "vrrp_instance":
         instances.push(readInstance(statement, { defaults, remarks }));
         break;
@@ -62,7 +68,11 @@ export function readKeepalived(source: SourceFile, options: KeepalivedOptions): 
         remark(statement, remarks);
     }
   }
-  return { ...globals, scripts, syncGroups, instances };
+  return {
+    ...globals,
+    ...{ scripts, syncGroups, instances },
+    routes: [...routes, ...instances.flatMap((one) => one.routes)],
+  };
 }
 
 interface Globals {

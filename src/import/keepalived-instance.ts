@@ -4,6 +4,7 @@ import { numberIn, plainAddress, secondsToMs, writtenAddress } from "./config-va
 import { type InstanceDefaults, isOn, remark } from "./keepalived-keywords.ts";
 import { weightOf } from "./keepalived-script.ts";
 import type { Remarks } from "./remark.ts";
+import { type RouteFact, readRoutes } from "./route-facts.ts";
 
 /** A virtual address, and where it goes. */
 export interface VirtualAddress {
@@ -43,6 +44,7 @@ export interface VrrpInstance {
   peers: string[];
   readonly addresses: VirtualAddress[];
   readonly tracks: Track[];
+  readonly routes: RouteFact[];
 }
 
 /** keepalived.conf(5): priority 100 and one second are the defaults. */
@@ -69,6 +71,7 @@ export function readInstance(
     peers: [],
     addresses: [],
     tracks: [],
+    routes: [],
   };
   for (const one of statement.block ?? []) {
     const read = keywords[one.name];
@@ -111,6 +114,9 @@ const keywords: Readonly<Record<string, Read>> = {
   },
   version: (instance, { values }) => {
     instance.version = values[0] === "3" ? 3 : 2;
+  },
+  virtual_routes: (instance, statement, remarks) => {
+    instance.routes.push(...readRoutes(statement, { remarks, isVirtual: true }));
   },
   nopreempt: (instance) => {
     instance.preempt = false;

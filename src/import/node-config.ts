@@ -7,6 +7,7 @@ import { type KeepalivedFacts, readKeepalived } from "./keepalived-facts.ts";
 import type { NatRules, PortForward, SourceTranslation } from "./nat-facts.ts";
 import { readNftablesRules } from "./nftables-rules.ts";
 import type { Remarks } from "./remark.ts";
+import { type RouteFact, readRouteLines } from "./route-facts.ts";
 
 /** The files of one node. */
 export interface NodeFiles {
@@ -25,6 +26,7 @@ export interface NodeConfig {
   readonly translations: readonly SourceTranslation[];
   readonly forwards: readonly PortForward[];
   readonly filters: readonly FilterChain[];
+  readonly routes: readonly RouteFact[];
 }
 
 export interface ReadNodeOptions {
@@ -39,6 +41,7 @@ export function readNode({ name, configId = name, files }: NodeFiles, options: R
   const links: SyncLink[] = [];
   const helpers = new Set<string>();
   const rules: NatRules[] = [];
+  const routes: RouteFact[] = [];
   for (const source of files) {
     switch (configKind(source.text)) {
       case "keepalived":
@@ -56,12 +59,16 @@ export function readNode({ name, configId = name, files }: NodeFiles, options: R
       case "iptables":
         rules.push(readIptablesRules(source, remarks));
         break;
+      case "routes":
+        routes.push(...readRouteLines(source, remarks));
+        break;
       case undefined:
     }
   }
   return {
     name,
     keepalived: together(keepalived),
+    routes: [...keepalived.flatMap((one) => one.routes), ...routes],
     links,
     helpers: [...helpers],
     translations: rules.flatMap((one) => one.translations),
@@ -77,5 +84,6 @@ function together(all: readonly KeepalivedFacts[]): KeepalivedFacts {
     instances: all.flatMap((one) => one.instances),
     syncGroups: all.flatMap((one) => one.syncGroups),
     scripts: all.flatMap((one) => one.scripts),
+    routes: all.flatMap((one) => one.routes),
   };
 }

@@ -6,6 +6,7 @@ import {
   nftablesConf,
   twoNodes,
 } from "../../src/import/configs.test-data.ts";
+import { campusFirewall, iptablesFilter } from "../../src/import/firewall-configs.test-data.ts";
 import { type ImportResult, importCluster } from "../../src/import/import-cluster.ts";
 import { readNode } from "../../src/import/node-config.ts";
 import { REMARKS_MAX, Remarks } from "../../src/import/remark.ts";
@@ -24,6 +25,9 @@ export function importTarget(): FuzzTarget {
       bytes(conntrackdOfNode("10.255.0.1", "10.255.0.2")),
       bytes(nftablesConf),
       bytes(iptablesSave),
+      bytes(campusFirewall),
+      bytes(iptablesFilter),
+      bytes("default via 192.0.2.254 dev eth1\nip -6 route add fd00:9::/64 via fd00:1::fe metric 5\n"),
       bytes("include a\n@gw1 $A=1\nglobal_defs {\n}\n$B=$A\n~SEQ(V, 1, 9) virtual_router_id $V\n"),
     ],
     run: (input, random) => {
@@ -62,7 +66,8 @@ const known = {
 
 function judge({ text, missing, problems, remarks }: ImportResult): string {
   assert.ok(remarks.length <= REMARKS_MAX);
-  for (const { line, text: shown, why } of remarks) {
+  for (const { line, text: shown, why, kind, hint } of remarks) {
+    assert.ok(kind !== "opened" || hint !== undefined, why);
     assert.ok(Number.isInteger(line) && line >= 1);
     assert.ok(shown.length <= 300 && why.length > 0 && why.length < 300);
   }
