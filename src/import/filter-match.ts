@@ -1,4 +1,4 @@
-import { type IpRange, otherRanges, rangesOverlap } from "../base/ip-range.ts";
+import { everyIp, type IpRange, rangesContain, rangesHaveFamily, rangesOverlap } from "../base/ip-range.ts";
 import { everyPort, mergePortRanges, type PortRange } from "../base/port-range.ts";
 
 // What rules match, as sets that can be cut with each other: a rule that is jumped to matches what both match.
@@ -49,8 +49,9 @@ export function bothMatch(a: FilterMatch, b: FilterMatch): FilterMatch | undefin
       if (both?.ranges.length === 0) return undefined;
       continue;
     }
-    if (!both.ranges.some(({ family }) => family === match.family)) return undefined;
-    if (otherRanges(both.ranges, match.family).length === 0) delete match[key];
+    if (!rangesHaveFamily(both.ranges, match.family)) return undefined;
+    const every = everyIp.filter(({ family }) => family === match.family);
+    if (rangesContain(both.ranges, every)) delete match[key];
   }
   for (const key of ["ports", "sourcePorts"] as const) {
     const [one, other] = [a[key], b[key]];

@@ -34,7 +34,18 @@ interface Wish {
   readonly rule: FilterRule | undefined;
   readonly verdict: Action;
   readonly base: number;
+  /** What comes to the base chain. A chain may be gone through several times, each with an entry of its own. */
+  readonly entry: FilterMatch;
   readonly states?: ReadonlySet<string> | undefined;
+}
+
+/** Where answers to connections pass. */
+interface Answers {
+  readonly match: FilterMatch;
+  readonly base: number;
+  readonly entry: FilterMatch;
+  /** Whether all pass that come to the base chain. */
+  readonly isWhole: boolean;
 }
 
 /** A document has at most so many rules in a chain. */
@@ -48,7 +59,7 @@ export class FlatRules {
   readonly #bases: readonly FilterChain[];
   readonly #hook: "forward" | "input";
   readonly #remarks: Remarks;
-  readonly #answers: { readonly match: FilterMatch; readonly base: number }[] = [];
+  readonly #answers: Answers[] = [];
   readonly #lost: { readonly at: Place; readonly why: string; readonly before: number }[] = [];
   readonly #unmatched = new Map<string, Place>();
   /** Lines of which something was said, or that are rules of the document. */
@@ -85,7 +96,7 @@ export class FlatRules {
     return this.#prepared.some((one) => one.rule.isOver && sameMatch(one.match, match));
   }
 
-  #emit({ at, match, rule, verdict, base, states }: Wish): void {
+  #emit({ at, match, rule, verdict, base, entry, states }: Wish): void {
     const stops = verdict !== "accept";
     if (this.isClosed) {
       if (rule !== undefined) this.unmatched(at);
@@ -106,7 +117,7 @@ export class FlatRules {
       ...{ at, match: own, verdict, base, name: rule?.name ?? logs[0]?.name },
       log: rule?.log ?? logs[0]?.log,
       bounds: stops || Object.keys(all).length === 0 ? undefined : all,
-      stopsAnswers: stops && !isNew && rule !== undefined && !this.#answersPass(match, base),
+      stopsAnswers: stops && !isNew && rule !== undefined && !this.#answersPass(match, base, entry),
     });
   }
 
@@ -119,8 +130,8 @@ export class FlatRules {
   }
 
   /** Answers to connections are accepted here. */
-  answers(match: FilterMatch, base: number): void {
-    this.#answers.push({ match, base });
+  answers(match: FilterMatch, base: number, entry: FilterMatch): void {
+    this.#answers.push({ match, base, entry, isWhole: sameMatch(match, entry) });
   }
 
   portForwards(at: Place, isWhole: boolean): void {
@@ -173,8 +184,9 @@ export class FlatRules {
       this.#remarks.opened(at, why, "Add a rule with to: where nobody may connect to them either.");
     }
     if (own.every((one) => one.verdict === "accept")) return;
-    const passing = this.#answers.filter((one) => one.base === base).map(({ match }) => match);
-    if (passing.some((one) => isUnconditional(one))) return;
+    const answers = this.#answers.filter((one) => one.base === base);
+    if (answers.some((one) => one.isWhole || isUnconditional(one.match))) return;
+    const passing = answers.map(({ match }) => match);
     const isWithin = (inner: readonly string[] | undefined, outer: readonly string[] | undefined) =>
       outer === undefined || (inner?.every((role) => outer.includes(role)) ?? false);
     const lacking = own.find(
@@ -192,10 +204,12 @@ export class FlatRules {
     this.#remarks.opened(chain.at, why, filterHints.opened);
   }
 
-  #answersPass({ family }: FilterMatch, base: number): boolean {
+  #answersPass({ family }: FilterMatch, base: number, entry: FilterMatch): boolean {
     const own = this.#bases[base]?.family ?? family;
     return this.#answers.some(
-      (one) => one.base === base && isUnconditional(one.match) && (one.match.family ?? own) === own,
+      (one) =>
+        one.entry === entry &&
+        (one.isWhole || (isUnconditional(one.match) && (one.match.family ?? own) === own)),
     );
   }
 

@@ -22,8 +22,9 @@ interface Spot {
   /** What packets match that come here, by the chains before. */
   readonly match: FilterMatch;
   readonly states: ReadonlySet<string> | undefined;
-  /** The place of the base chain among those of the hook. */
+  /** The place of the base chain among those of the hook, and what comes to it. */
   readonly base: number;
+  readonly entry: FilterMatch;
   readonly isBase: boolean;
   readonly table: string;
   readonly depth: number;
@@ -57,6 +58,12 @@ export class FilterFlattening {
       .toSorted((a, b) => a.priority - b.priority);
     this.flat = new FlatRules(this.#bases, options);
     if (this.#bases.length > 0) this.#base(0, {}, undefined);
+    for (const chain of this.#bases) {
+      if (this.visited.has(chain)) continue;
+      // What the chains before it leave is nothing.
+      this.visited.add(chain);
+      for (const { at } of chain.rules) this.flat.unmatched(at);
+    }
     this.flat.finish();
   }
 
@@ -69,7 +76,8 @@ export class FilterFlattening {
     const chain = this.#bases[index];
     if (chain === undefined) {
       const at = rule?.at ?? this.#bases.at(-1)?.at;
-      if (at !== undefined) this.flat.emit({ at, match, rule, verdict: "accept", base: index - 1 });
+      if (at !== undefined)
+        this.flat.emit({ at, match, rule, verdict: "accept", base: index - 1, entry: match });
       return;
     }
     this.visited.add(chain);
@@ -77,12 +85,19 @@ export class FilterFlattening {
     if (own !== undefined) {
       const { table } = chain;
       this.#body(chain.rules, {
-        ...{ match: own, states: undefined, base: index, isBase: true, table, depth: 0 },
+        ...{ match: own, entry: own, states: undefined, base: index, isBase: true, table, depth: 0 },
       });
       if (chain.policy === "drop")
-        this.flat.emit({ at: chain.at, match: own, rule: undefined, verdict: "drop", base: index });
+        this.flat.emit({
+          at: chain.at,
+          match: own,
+          rule: undefined,
+          verdict: "drop",
+          base: index,
+          entry: own,
+        });
     }
-    if (own !== undefined && chain.policy === "accept") this.flat.answers(own, index);
+    if (own !== undefined && chain.policy === "accept") this.flat.answers(own, index, own);
     if (own === undefined || chain.policy === "accept" || chain.family !== undefined)
       this.#base(index + 1, match, undefined);
   }
@@ -171,7 +186,7 @@ export class FilterFlattening {
     }
     if (verdict.kind === "accept") {
       this.#accept(rule, match, spot);
-      if (spot.states?.has("established") !== false) this.flat.answers(match, spot.base);
+      if (spot.states?.has("established") !== false) this.flat.answers(match, spot.base, spot.entry);
     } else if (verdict.kind === "drop" || verdict.kind === "reject") {
       if (rule.bounds !== undefined)
         this.flat.lost({
@@ -179,7 +194,16 @@ export class FilterFlattening {
           why: "a limit says how much is accepted, not how much is stopped",
           mayStop: true,
         });
-      else this.flat.emit({ at, match, rule, verdict: verdict.kind, base: spot.base, states: spot.states });
+      else
+        this.flat.emit({
+          at,
+          match,
+          rule,
+          verdict: verdict.kind,
+          base: spot.base,
+          entry: spot.entry,
+          states: spot.states,
+        });
     } else return this.#leave(rule, match, spot);
     return undefined;
   }
@@ -225,13 +249,26 @@ export class FilterFlattening {
     }
     // Back in the base chain's end: its policy.
     if (this.#bases[spot.base]?.policy === "drop")
-      this.flat.emit({ at, match, rule, verdict: "drop", base: spot.base, states: spot.states });
+      this.flat.emit({
+        at,
+        match,
+        rule,
+        verdict: "drop",
+        base: spot.base,
+        entry: spot.entry,
+        states: spot.states,
+      });
     else this.#base(spot.base + 1, match, rule);
     return undefined;
   }
 
   /** A rule for what belongs to a connection, or to none: tocha decides that by itself. */
-  #running(rule: FilterRule, match: FilterMatch, states: ReadonlySet<string>, { base, table }: Spot): void {
+  #running(
+    rule: FilterRule,
+    match: FilterMatch,
+    states: ReadonlySet<string>,
+    { base, table, entry }: Spot,
+  ): void {
     const { at, verdict } = rule;
     const isAnswers = states.has("established") || states.has("related");
     const { remarks } = this.#options;
@@ -240,7 +277,7 @@ export class FilterFlattening {
       if (chain !== undefined) this.visited.add(chain);
     }
     if (verdict.kind === "accept" && isAnswers) {
-      this.flat.answers(match, base);
+      this.flat.answers(match, base, entry);
       remarks.needless(at, "what belongs to an accepted connection passes before all rules");
     } else if ((verdict.kind === "drop" || verdict.kind === "reject") && !isAnswers) {
       remarks.needless(at, "tocha drops packets that belong to no connection");

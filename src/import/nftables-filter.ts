@@ -2,7 +2,7 @@ import type { DeviceRoles, FilterFault, FilterRule, FilterVerdict } from "./filt
 import { deviceTerm } from "./filter-terms.ts";
 import type { NftChain, NftRule } from "./nftables-file.ts";
 import { NftMatches } from "./nftables-matches.ts";
-import type { NftSetTerms } from "./nftables-terms.ts";
+import type { NftTerms } from "./nftables-terms.ts";
 import type { NftToken } from "./nftables-tokens.ts";
 import { rateOf } from "./protocol-names.ts";
 
@@ -14,7 +14,7 @@ const verdictWord = /^(accept|drop|jump|goto|return|continue)$/;
 
 export interface NftRuleContext {
   readonly chain: Pick<NftChain, "family" | "table">;
-  readonly sets: NftSetTerms;
+  readonly sets: NftTerms;
   readonly devices: DeviceRoles;
 }
 

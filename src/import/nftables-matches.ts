@@ -1,6 +1,6 @@
 import type { PortTerm } from "./filter-match.ts";
-import { addressTerm, portTerm } from "./filter-terms.ts";
-import { elementTexts, type NftSetTerms, type NftValue } from "./nftables-terms.ts";
+import { portTerm } from "./filter-terms.ts";
+import type { NftTerms, NftValue } from "./nftables-terms.ts";
 import type { NftToken } from "./nftables-tokens.ts";
 import { icmpTypeOf, protocolOf } from "./protocol-names.ts";
 import { RuleParts } from "./rule-parts.ts";
@@ -10,7 +10,7 @@ const portHeaders = ["tcp", "udp", "udplite", "sctp", "dccp", "th"];
 /** Reads the conditions of a rule of nftables, word by word. */
 export class NftMatches {
   readonly parts = new RuleParts();
-  protected readonly sets: NftSetTerms;
+  protected readonly sets: NftTerms;
   protected readonly chain: { readonly family: string; readonly table: string };
   readonly #tokens: readonly NftToken[];
   #next = 0;
@@ -19,7 +19,7 @@ export class NftMatches {
 
   constructor(
     tokens: readonly NftToken[],
-    { sets, family, table }: { readonly sets: NftSetTerms; readonly family: string; readonly table: string },
+    { sets, family, table }: { readonly sets: NftTerms; readonly family: string; readonly table: string },
   ) {
     this.#tokens = tokens;
     this.sets = sets;
@@ -82,11 +82,7 @@ export class NftMatches {
       return `the condition "ip ${field.slice(0, 30)}" is not one of the document's`;
     const value = this.value();
     if (typeof value === "string") return value;
-    const { set, texts, isExcluded } = value;
-    const term =
-      set === undefined
-        ? addressTerm(texts, family, isExcluded)
-        : this.sets.addresses(this.#set(set), family, isExcluded);
+    const term = this.sets.addresses(value, this.#set(value.set), family);
     if (typeof term === "string") return term;
     return this.parts.also(field === "saddr" ? { from: term } : { to: term });
   }
@@ -128,8 +124,7 @@ export class NftMatches {
     }
     const value = this.value();
     if (typeof value === "string") return value;
-    const { set, texts, isExcluded } = value;
-    return set === undefined ? portTerm(texts, isExcluded) : this.sets.ports(this.#set(set), isExcluded);
+    return this.sets.ports(value, this.#set(value.set));
   }
 
   #types(protocol: "icmp" | "icmpv6"): string | undefined {
@@ -178,11 +173,11 @@ export class NftMatches {
     this.skip(1);
     if (token === undefined) return "a condition lacks what it compares with";
     if (token.elements !== undefined) {
-      const texts = elementTexts(token.elements);
-      return typeof texts === "string" ? texts : { texts, set: undefined, isExcluded };
+      const texts = this.sets.written(token.elements);
+      return typeof texts === "string" ? texts : { texts, key: token.elements, set: undefined, isExcluded };
     }
     if (token.text.startsWith("@") && !token.isQuoted)
-      return { texts: [], set: token.text.slice(1), isExcluded };
+      return { texts: [], key: token, set: token.text.slice(1), isExcluded };
     if (token.text.startsWith("$") && !token.isQuoted)
       return `there is no definition of "${token.text.slice(0, 40)}"`;
     const texts = [token.text];
@@ -196,7 +191,7 @@ export class NftMatches {
     }
     if ([".", "&", "|", "^", "and", "or"].includes(this.text()))
       return "the document has no conditions on bits or pairs";
-    return { texts, set: undefined, isExcluded };
+    return { texts, key: token, set: undefined, isExcluded };
   }
 
   /** What a named set holds that the document writes out, such as one of interfaces. */
@@ -204,7 +199,7 @@ export class NftMatches {
     return this.sets.texts(this.#set(name));
   }
 
-  #set(name: string) {
-    return this.sets.find(this.chain.family, this.chain.table, name);
+  #set(name: string | undefined) {
+    return name === undefined ? undefined : this.sets.find(this.chain.family, this.chain.table, name);
   }
 }

@@ -10,13 +10,13 @@ import {
 } from "./nftables-file.ts";
 import { readNftFilter } from "./nftables-filter.ts";
 import { readNftForward } from "./nftables-forward.ts";
-import { NftSetTerms } from "./nftables-terms.ts";
+import { NftTerms } from "./nftables-terms.ts";
 import type { Remarks } from "./remark.ts";
 
 /** The translations, forwards and filters of a file; what it is of another kind becomes a remark. */
 export function readNftablesRules(source: SourceFile, options: NftablesOptions): NatRules {
   const { chains, sets } = readNftables(source, options);
-  const terms = new NftSetTerms(sets, options.remarks);
+  const terms = new NftTerms(sets, options.remarks);
   const nat = chains.filter((chain) => chain.type === "nat");
   const translations = nat.flatMap((chain) => {
     if (chain.policy === "drop")
@@ -34,7 +34,7 @@ export function readNftablesRules(source: SourceFile, options: NftablesOptions):
   return { translations, forwards, filters };
 }
 
-function filterChain(chain: NftChain, sets: NftSetTerms): FilterChain {
+function filterChain(chain: NftChain, sets: NftTerms): FilterChain {
   const { at, family, table, name, hook, policy } = chain;
   return {
     ...{ at, name, hook, table: `${family} ${table}`, priority: priorityOf(chain.priority) },

@@ -8,6 +8,8 @@ import type { Remarks } from "./remark.ts";
 /** The right side of a condition: words, or a named set. */
 export interface NftValue {
   readonly texts: readonly string[];
+  /** What tells one list from another: rules that name one definition share what is worked out of it. */
+  readonly key: object;
   readonly set: string | undefined;
   readonly isExcluded: boolean;
 }
@@ -29,12 +31,13 @@ export function elementTexts(elements: readonly (readonly NftToken[])[]): string
   return texts;
 }
 
-/** The named sets of a file, as terms. Each is worked out once. */
-export class NftSetTerms {
+type Term = AddressTerm | PortTerm;
+
+/** What conditions compare with, as terms. Each is worked out once: thousands of rules may name one large set. */
+export class NftTerms {
   readonly #sets: readonly NftSet[];
   readonly #remarks: Remarks;
-  readonly #addresses = new Map<NftSet, AddressTerm | string>();
-  readonly #ports = new Map<NftSet, PortTerm | string>();
+  readonly #known = new Map<string, WeakMap<object, unknown>>();
 
   constructor(sets: readonly NftSet[], remarks: Remarks) {
     this.#sets = sets;
@@ -55,29 +58,51 @@ export class NftSetTerms {
     return `the set "${set.name.slice(0, 40)}" is not carried over: ${why}`;
   }
 
-  addresses(set: NftSet | undefined, family: 4 | 6, isExcluded: boolean): AddressTerm | string {
-    const term = this.#once(this.#addresses, set, (texts) => addressTerm(texts, family, false));
-    if (typeof term === "string" || !isExcluded) return term;
-    return { ranges: otherRanges(term.ranges, family), set: undefined };
-  }
-
-  ports(set: NftSet | undefined, isExcluded: boolean): PortTerm | string {
-    const term = this.#once(this.#ports, set, (texts) => portTerm(texts, false));
-    if (typeof term === "string" || !isExcluded) return term;
-    return otherPorts(term.ranges);
-  }
-
-  #once<Term extends AddressTerm | PortTerm>(
-    known: Map<NftSet, Term | string>,
+  addresses(
+    { isExcluded, ...value }: NftValue,
     set: NftSet | undefined,
-    read: (texts: readonly string[]) => Term | string,
-  ): Term | string {
-    const before = set === undefined ? undefined : known.get(set);
-    if (before !== undefined) return before;
-    const texts = this.texts(set);
-    const term = typeof texts === "string" ? texts : read(texts);
-    const named = typeof term === "string" || set === undefined ? term : { ...term, set: set.name };
-    if (set !== undefined) known.set(set, named);
-    return named;
+    family: 4 | 6,
+  ): AddressTerm | string {
+    const plain = this.#once(`ip${family}`, value, set, (texts) => addressTerm(texts, family, false));
+    if (!isExcluded || typeof plain === "string") return plain;
+    return this.#derived(`not ip${family}`, plain, () => ({
+      ranges: otherRanges(plain.ranges, family),
+      set: undefined,
+    }));
+  }
+
+  ports({ isExcluded, ...value }: NftValue, set: NftSet | undefined): PortTerm | string {
+    const plain = this.#once("ports", value, set, (texts) => portTerm(texts, false));
+    if (!isExcluded || typeof plain === "string") return plain;
+    return this.#derived("not ports", plain, () => otherPorts(plain.ranges));
+  }
+
+  #once<Kind extends Term>(
+    what: string,
+    { key, texts, set: name }: Omit<NftValue, "isExcluded">,
+    set: NftSet | undefined,
+    read: (texts: readonly string[]) => Kind | string,
+  ): Kind | string {
+    return this.#derived(what, name === undefined ? key : (set ?? key), () => {
+      const all = name === undefined ? texts : this.texts(set);
+      const term = typeof all === "string" ? all : read(all);
+      return typeof term === "string" || name === undefined ? term : { ...term, set: name };
+    });
+  }
+
+  /** The texts of elements in braces. */
+  written(elements: NonNullable<NftToken["elements"]>): readonly string[] | string {
+    return this.#derived("texts", elements, () => elementTexts(elements));
+  }
+
+  #derived<Kind>(what: string, key: object, make: () => Kind): Kind {
+    const known = this.#known.get(what) ?? new WeakMap<object, unknown>();
+    this.#known.set(what, known);
+    const before = known.get(key);
+    // What is kept under a name and a key was made by the same function.
+    if (before !== undefined) return before as Kind;
+    const term = make();
+    known.set(key, term);
+    return term;
   }
 }
