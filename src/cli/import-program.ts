@@ -13,7 +13,10 @@ function repeated(flags: string, description: string): Option {
 export function importCommand(): Command {
   return new Command("import")
     .description("make a cluster document of what keepalived, conntrackd and nftables are told today")
-    .argument("[file...]", "keepalived.conf, conntrackd.conf, nftables.conf, output of iptables-save")
+    .argument(
+      "[file...]",
+      "keepalived.conf, conntrackd.conf, nftables.conf, output of iptables-save or ip route",
+    )
     .addOption(repeated("-n, --node <name=file>", "a file of this node; others are of all nodes"))
     .addOption(repeated("--config-id <name=id>", "what this node's keepalived is started with (-i)"))
     .addOption(repeated("--device <role=device>", "what a device is called; NODE/ROLE=DEVICE: on one node"))
@@ -36,6 +39,7 @@ export function importCommand(): Command {
 Nothing is changed on this machine. Whose a file is, its content tells. Every line that is not carried over, or not
 as it was, is listed on standard error with its file and line, why, and what to do. Facts that no file tells, such
 as a node's own addresses, are asked for, each with the option that says it; no document is written before.
+What the document would let through and the rules of today do not is marked LETS MORE THROUGH: look at these lines first.
 Lines of keepalived.conf that begin with @NAME are for the node of this name (or its --config-id).
 Exit status 0: the document is valid; 2: facts are missing, or a file cannot be read.
 
@@ -46,7 +50,7 @@ Examples:
     --device sync=eth2 --address gw1/sync=10.255.0.1/24 --address gw2/sync=10.255.0.2/24 \\
     --file cluster.yaml
   iptables-save | tocha import keepalived.conf /dev/stdin
-  tocha import keepalived.conf -o json | jq -r '.remarks[] | select(.kind == "lost") | .text'`,
+  tocha import keepalived.conf -o json | jq -r '.remarks[] | select(.kind == "opened") | .text'`,
     )
     .action(
       exits(async (files, options) => {

@@ -3,7 +3,9 @@ import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { campusFirewall } from "../../src/import/firewall-configs.test-data.ts";
+import { readDocument } from "../../src/contract/read-document.ts";
+import { renderGatewayRules } from "../../src/core/ruleset/gateway-rules.ts";
+import { campusFirewall, iptablesFilter } from "../../src/import/firewall-configs.test-data.ts";
 import { documentPath, labFolder } from "../../src/lab/lab-folder.ts";
 import { startNode } from "../../src/lab/node-process.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
@@ -100,7 +102,7 @@ describe("a firewall that is imported", () => {
     return Object.fromEntries(all);
   }
 
-  let before_: Record<string, string> = {};
+  let originally: Record<string, string> = {};
 
   it("the original lets some through and blocks others", async () => {
     writeFileSync(file("nftables.conf"), campusFirewall);
@@ -108,15 +110,15 @@ describe("a firewall that is imported", () => {
       await within("gw1", ["ip", "address", "add", `${address}/24`, "dev", device]);
     await within("gw1", ["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
     await within("gw1", ["nft", "-f", file("nftables.conf")]);
-    before_ = await answers();
-    const count = (fate: RegExp) => Object.values(before_).filter((one) => fate.test(one)).length;
+    originally = await answers();
+    const count = (fate: RegExp) => Object.values(originally).filter((one) => fate.test(one)).length;
     // A comparison of nothing but silence would say nothing.
     assert.ok(
       count(/^sees/) >= 12 && count(/silence/) >= 20 && count(/refused/) >= 3,
-      JSON.stringify(before_),
+      JSON.stringify(originally),
     );
-    assert.equal(before_[`lan ${""} tcp ${server}:80`], `sees ${virtual.wan}`);
-    assert.equal(before_[`wan ${server} tcp ${virtual.wan}:8443`], `sees ${server}`);
+    assert.equal(originally[`lan ${""} tcp ${server}:80`], `sees ${virtual.wan}`);
+    assert.equal(originally[`wan ${server} tcp ${virtual.wan}:8443`], `sees ${server}`);
     await within("gw1", ["nft", "flush", "ruleset"]);
     for (const [device, address] of Object.entries(virtual))
       await within("gw1", ["ip", "address", "del", `${address}/24`, "dev", device]);
@@ -152,6 +154,31 @@ describe("a firewall that is imported", () => {
   it("the gateway with that document answers every question in the same way", async () => {
     for (const node of ["gw1", "gw2"]) await startNode(lab.name, node);
     await lab.waitUntilDaemonsAreWell();
-    assert.deepEqual(await answers(), before_);
+    assert.deepEqual(await answers(), originally);
+  });
+
+  it("what is made of the output of iptables-save is accepted by nft", async () => {
+    writeFileSync(file("iptables.rules"), iptablesFilter);
+    const networks = { lan: "10.1.0", wan: "192.0.2", sync: "10.255.0" };
+    const text = await runCommand(launcher, [
+      ...[
+        "import",
+        "--node",
+        `gw1=${file("keepalived.conf")}`,
+        file("iptables.rules"),
+        "--device",
+        "sync=sync",
+      ],
+      ...Object.entries(networks).flatMap(([role, network]) => ["--address", `gw1/${role}=${network}.2/24`]),
+    ]);
+    const { document } = readDocument(text, "cluster.yaml");
+    assert.ok(document);
+    const rules = renderGatewayRules(document, "gw1");
+    assert.match(rules, /ct count over 3/);
+    writeFileSync(file("rendered.nft"), rules);
+    await within("gw1", ["nft", "-c", "-f", file("rendered.nft")]);
+    // What nft is to refuse it does refuse.
+    writeFileSync(file("rendered.nft"), rules.replace("ct count over 3", "ct count over x"));
+    await assert.rejects(within("gw1", ["nft", "-c", "-f", file("rendered.nft")]));
   });
 });

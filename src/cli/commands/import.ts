@@ -137,7 +137,7 @@ function readSource(file: string): SourceFile {
   throw new ProblemError({
     code: "unreadable-file",
     message: `${file} is no configuration that can be imported`,
-    hint: "keepalived.conf, conntrackd.conf, nftables.conf and the output of iptables-save can be.",
+    hint: "keepalived.conf, conntrackd.conf, nftables.conf, and the output of iptables-save and ip route can be.",
   });
 }
 
