@@ -129,6 +129,18 @@ export class FlatRules {
     else this.#prepared.push({ rule, match });
   }
 
+  /** What a rule accepts goes on to another chain, which decides. */
+  passOn(rule: FilterRule): void {
+    this.#used.add(placeKey(rule.at));
+    this.#notes(rule, false);
+    if (rule.log !== undefined)
+      this.#remarks.lost(
+        rule.at,
+        "another chain decides on what it accepts: that is not logged",
+        filterHints.lost,
+      );
+  }
+
   /** Answers to connections are accepted here. */
   answers(match: FilterMatch, base: number, entry: FilterMatch): void {
     this.#answers.push({ match, base, entry, isWhole: sameMatch(match, entry) });

@@ -209,9 +209,11 @@ export class FilterFlattening {
   }
 
   #accept(rule: FilterRule, match: FilterMatch, spot: Spot): void {
-    if (spot.base === this.#bases.length - 1 || rule.bounds === undefined)
+    const isLast = spot.base === this.#bases.length - 1;
+    if (isLast || rule.bounds === undefined) {
+      if (!isLast) this.flat.passOn(rule);
       this.#base(spot.base + 1, match, rule);
-    else
+    } else
       this.flat.lost({
         at: rule.at,
         why: "it accepts up to a limit, and another chain of this hook decides as well",
