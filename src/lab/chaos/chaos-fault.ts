@@ -20,7 +20,8 @@ export interface ChaosPromise {
   readonly serves: boolean;
   /**
    * How long one address may stand on two nodes. `takeover`: as long as a takeover lasts. `lifetime`: until the kernel
-   * drops addresses that a stopped node does not renew. `fault`: as long as the nodes cannot hear each other.
+   * drops addresses that a stopped node does not renew. `fault`: as long as the nodes cannot hear each other; but no host
+   * hears them both, so two answer no longer than a takeover lasts.
    */
   readonly shared: "takeover" | "lifetime" | "fault";
 }

@@ -66,6 +66,8 @@ describe("the judgement of a fault", () => {
     // Nothing moves, so somebody holds the addresses all the time.
     assert.equal(judge({ ...cut, vacantMs: tooLongMs }, INTERVAL_MS).length, 1);
     assert.equal(judge({ ...cut, sharedMs: tooLongMs + cut.lastsMs }, INTERVAL_MS).length, 1);
+    // No host hears both sides while they are apart.
+    assert.equal(judge({ ...cut, answeredByTwoMs: tooLongMs }, INTERVAL_MS).length, 1);
   });
 
   it("finds the longest times", () => {

@@ -95,6 +95,8 @@ export function judge(episode: ChaosEpisode, intervalMs: number, pulseMs = inter
   const boundMs = takeoverBoundMs(intervalMs) + episode.udpSendGapMs + episode.machineStallMs;
   const sharedBoundMs =
     boundMs + { takeover: 0, lifetime: LIFETIME_MS, fault: episode.lastsMs }[promise.shared];
+  // Nobody hears a node that is cut off: its hosts see two only from the mend on, until the two have heard each other.
+  const answeredBoundMs = promise.shared === "fault" ? boundMs : sharedBoundMs;
   const isVacancyBound = promise.serves || promise.moves === "none";
   const broken = [
     ...(lost > 0 ? [`${lost} connections were lost`] : []),
@@ -106,7 +108,7 @@ export function judge(episode: ChaosEpisode, intervalMs: number, pulseMs = inter
     ...tooLong(isVacancyBound, "no node held all addresses", episode.vacantMs, boundMs),
     ...tooLong(promise.serves, "no probe was answered", episode.udpGapMs, boundMs),
     ...tooLong(true, "an address stood on two nodes", episode.sharedMs, sharedBoundMs),
-    ...tooLong(true, "two nodes answered for an address", episode.answeredByTwoMs, sharedBoundMs),
+    ...tooLong(true, "two nodes answered for an address", episode.answeredByTwoMs, answeredBoundMs),
   ];
   return broken.map((text) => `fault ${episode.number}, ${episode.kind} (${episode.says}): ${text}`);
 }

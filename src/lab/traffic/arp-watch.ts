@@ -7,6 +7,7 @@ import { PacketSocket } from "../../linux/packet-socket.ts";
 import { PollSet } from "../../linux/poll.ts";
 import { decodeArpReply, encodeArpRequest } from "../../wire/arp.ts";
 import { monotonicMs } from "../monotonic-clock.ts";
+import { AnswerOverlap } from "./answer-overlap.ts";
 import { deviceMac } from "./neighbour.ts";
 import { PolledCommands, type WorkerCommand, workerOptions } from "./worker-side.ts";
 
@@ -17,7 +18,7 @@ export interface ArpWatchOptions {
 }
 
 export interface ArpWatchReport {
-  /** How long two machines both answered for the address: from the new one's first answer to the old one's last. */
+  /** The longest time in which two machines both answered for the address. */
   readonly answeredByTwoMs: number;
 }
 
@@ -30,7 +31,7 @@ const options = workerOptions<ArpWatchOptions>();
 const target = validIp(options.target);
 const socket = new PacketSocket({ device: options.device, etherType: ETHERTYPE_ARP });
 const question = encodeArpRequest({ mac: deviceMac(options.device), sender: validIp(options.from), target });
-const answers = new Map<string, { readonly firstMs: number; lastMs: number }>();
+const overlap = new AnswerOverlap();
 const commands = new PolledCommands(answer);
 const poll = new PollSet([commands.fd, socket.fd]);
 const frame = new Uint8Array(2_048);
@@ -42,21 +43,17 @@ for (let askMs = monotonicMs(); ; ) {
   for (let length = socket.receive(frame); length > 0; length = socket.receive(frame)) note(length);
   if (monotonicMs() < askMs) continue;
   socket.send(question);
+  overlap.ask();
   askMs = monotonicMs() + ASK_MS;
 }
 
 function note(length: number): void {
   const reply = decodeArpReply(frame.subarray(0, length));
   if (reply instanceof DecodeError || !equalIp(reply.address, target)) return;
-  const mac = formatMac(reply.mac);
-  const known = answers.get(mac);
-  if (known === undefined) answers.set(mac, { firstMs: monotonicMs(), lastMs: monotonicMs() });
-  else known.lastMs = monotonicMs();
+  overlap.answer(formatMac(reply.mac), monotonicMs());
 }
 
 function answer(command: WorkerCommand): ArpWatchReport {
-  if (command.do === "mark") answers.clear();
-  const [first, ...later] = [...answers.values()].sort((a, b) => a.firstMs - b.firstMs);
-  const overlaps = later.map(({ firstMs }) => (first?.lastMs ?? 0) - firstMs);
-  return { answeredByTwoMs: Math.max(0, ...overlaps) };
+  if (command.do === "mark") overlap.mark();
+  return { answeredByTwoMs: overlap.longestMs };
 }
