@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { ProblemError } from "../../base/problem.ts";
+import { takeoversSince } from "../address-timeline.ts";
 import { AddressWatch } from "../address-watch.ts";
 import { isWell, waitForCluster } from "../cluster-view.ts";
 import { type LabSettings, nodeNames } from "../lab-plan.ts";
+import { monotonicMs } from "../monotonic-clock.ts";
 import { AnswerWatch } from "../traffic/answer-watch.ts";
 import { BackgroundTraffic, connectionCount } from "../traffic/background-traffic.ts";
 import { ProbeTraffic } from "../traffic/probe-traffic.ts";
@@ -58,9 +61,12 @@ export class Stage {
       closers.unshift(() => thing.close());
       return thing;
     };
+    let moved = () => "";
     try {
       const watch = keep(await AddressWatch.start(settings));
       const first = await waitUntilWell(settings, watch, options);
+      const wellMs = monotonicMs();
+      moved = () => movesSince(watch, wellMs);
       log(`${first} is active, all nodes are well`);
       const probe = keep(await ProbeTraffic.start(settings.name));
       const answers = keep(AnswerWatch.start(settings.name));
@@ -77,8 +83,10 @@ export class Stage {
       }
       return new Stage(settings, { watch, streams, probe, answers, background, first: active, flows });
     } catch (error) {
+      // Before all is closed: the watch is one of the things.
+      const cause = withMoves(error, moved());
       for (const close of closers) await close();
-      throw error;
+      throw cause;
     }
   }
 
@@ -121,6 +129,21 @@ export class Stage {
       this.background?.close(),
     ]);
   }
+}
+
+function movesSince(watch: AddressWatch, fromMs: number): string {
+  const moves = takeoversSince(watch.events, { addresses: watch.addresses, fromMs });
+  if (moves.length === 0) return "no node took over meanwhile";
+  return `meanwhile nodes took over ${moves.length} times, the last one was ${moves.at(-1) ?? ""}`;
+}
+
+/**
+ * A handshake that a takeover cuts in half is mirrored nowhere. A client that has had the server's answer does not repeat
+ * it, so the connection never opens: whoever misses some wants to know whether nodes took over.
+ */
+function withMoves(error: unknown, moves: string): unknown {
+  if (!(error instanceof ProblemError) || moves === "") return error;
+  return new ProblemError({ ...error.problem, message: `${error.problem.message}; ${moves}` });
 }
 
 async function waitUntilWell(

@@ -121,13 +121,19 @@ export class StreamTraffic {
       if (waitedMs >= OPEN_WAIT_MS) {
         throw new ProblemError({
           code: "lab-traffic",
-          message: `only ${report.survived} of ${this.#connections} connections could be opened through the gateway`,
+          message: `only ${report.survived} of ${this.#connections} connections could be opened through the gateway${reasonsText(report.reasons)}`,
           hint: "tocha lab status shows the nodes; the logs are in the lab's folder.",
         });
       }
       await sleep(POLL_MS, undefined, { signal });
     }
   }
+}
+
+/** Those that neither end misses have not reached the server: they are in no reason. */
+function reasonsText(reasons: StreamReport["reasons"]): string {
+  const parts = Object.entries(reasons).map(([reason, count]) => `${reason} ${count}`);
+  return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
 }
 
 /** A connection is well only if both ends say so; one that the server never heard of has not been opened. */
