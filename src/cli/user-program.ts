@@ -6,7 +6,7 @@ import { exits, outputOption, socketOptions } from "./command-options.ts";
 /** `tocha user` and its subcommands, and `tocha audit`: what can be said, and the help. */
 export function userCommand(): Command {
   return new Command("user")
-    .description("say who may use the API of this node, and what they may do there")
+    .description("say who may use the API of the cluster, and what they may do there")
     .helpCommand(false)
     .addHelpText(
       "after",

@@ -1,9 +1,11 @@
+import { accessAnswerSchema, accessRequestSchema } from "./access-records.ts";
 import { auditQuerySchema, auditSchema } from "./audit.ts";
 import { nodeEventSchema, readySchema, requestRecordSchema } from "./node-events.ts";
 import { type Operation, operation } from "./operation.ts";
 import {
   doneSchema,
   firstCodeSchema,
+  sessionFirstOpenedSchema,
   sessionFirstSchema,
   sessionOpenedSchema,
   sessionOpenSchema,
@@ -14,6 +16,7 @@ import {
   userAddSchema,
   userListSchema,
   userPasswordSchema,
+  usersChangedSchema,
 } from "./users.ts";
 
 /** The part of the table that is about the API itself: who may use it, what was done, what happens. */
@@ -22,7 +25,7 @@ export const accessOperations = {
     ...{ method: "POST", path: "/v1/session/first", least: "anyone" },
     summary: "Makes the first administrator, by the one-time code that the console gave.",
     ...{ body: sessionFirstSchema, secrets: ["code", "password"] },
-    answer: { kind: "json", schema: sessionOpenedSchema },
+    answer: { kind: "json", schema: sessionFirstOpenedSchema },
   }),
   "session.open": operation({
     ...{ method: "POST", path: "/v1/session", least: "anyone" },
@@ -44,7 +47,7 @@ export const accessOperations = {
     ...{ method: "PUT", path: "/v1/session/password", least: "viewer" },
     summary: "Changes the password of whoever asks, and ends the user's sessions.",
     ...{ body: sessionPasswordSchema, secrets: ["old", "password"] },
-    answer: { kind: "json", schema: doneSchema },
+    answer: { kind: "json", schema: usersChangedSchema },
   }),
   "users.list": operation({
     ...{ method: "GET", path: "/v1/users", least: "admin", version: "read" },
@@ -55,18 +58,18 @@ export const accessOperations = {
     ...{ method: "POST", path: "/v1/users", least: "admin", version: "write" },
     summary: "Adds a user.",
     ...{ body: userAddSchema, secrets: ["password"] },
-    answer: { kind: "json", schema: doneSchema },
+    answer: { kind: "json", schema: usersChangedSchema },
   }),
   "users.remove": operation({
     ...{ method: "DELETE", path: "/v1/users/{name}", least: "admin", version: "write" },
     summary: "Removes a user with all tokens and sessions.",
-    answer: { kind: "json", schema: doneSchema },
+    answer: { kind: "json", schema: usersChangedSchema },
   }),
   "users.password": operation({
     ...{ method: "PUT", path: "/v1/users/{name}/password", least: "admin", version: "write" },
     summary: "Sets the password of a user, and ends the user's sessions.",
     ...{ body: userPasswordSchema, secrets: ["password"] },
-    answer: { kind: "json", schema: doneSchema },
+    answer: { kind: "json", schema: usersChangedSchema },
   }),
   "tokens.add": operation({
     ...{ method: "POST", path: "/v1/users/{name}/tokens", least: "admin", version: "write" },
@@ -77,12 +80,18 @@ export const accessOperations = {
   "tokens.remove": operation({
     ...{ method: "DELETE", path: "/v1/users/{name}/tokens/{id}", least: "admin", version: "write" },
     summary: "Makes a token invalid.",
-    answer: { kind: "json", schema: doneSchema },
+    answer: { kind: "json", schema: usersChangedSchema },
   }),
   "users.first-code": operation({
     ...{ method: "POST", path: "/v1/users/first-code", least: "admin", console: true },
     summary: "Gives a one-time code for the first administrator.",
     answer: { kind: "json", schema: firstCodeSchema },
+  }),
+  "node.access": operation({
+    ...{ method: "POST", path: "/v1/node/access", least: "admin", peers: true, console: true },
+    summary: "Between nodes: tells, gives or takes users and sessions.",
+    ...{ body: accessRequestSchema, changes: false },
+    answer: { kind: "json", schema: accessAnswerSchema },
   }),
   "audit.list": operation({
     ...{ method: "GET", path: "/v1/audit", least: "admin" },

@@ -7,7 +7,7 @@ export const PASSWORD_LENGTH_MIN = 12;
 const PASSWORD_LENGTH_MAX = 200;
 const TOKEN_DAYS_MAX = 3_650;
 
-const userName = z
+export const userName = z
   .string()
   .regex(/^[a-z][a-z0-9._-]{0,31}$/, "small letters, digits, and . _ - after a letter");
 const role = z.enum(userRoles);
@@ -15,6 +15,9 @@ const role = z.enum(userRoles);
 const password = z.string().min(PASSWORD_LENGTH_MIN).max(PASSWORD_LENGTH_MAX);
 /** ISO 8601, UTC. */
 const time = z.string();
+
+/** Nodes that did not answer and do not have the change yet: they get it when they are back. */
+const missingNodes = z.array(z.string());
 
 const tokenSchema = z.object({
   id: z.string(),
@@ -53,7 +56,12 @@ export const tokenAddSchema = z.strictObject({
 });
 
 /** The only time that the token is shown: the node keeps a digest. */
-export const tokenAddedSchema = z.object({ id: z.string(), token: z.string(), expires: time.nullable() });
+export const tokenAddedSchema = z.object({
+  id: z.string(),
+  token: z.string(),
+  expires: time.nullable(),
+  missing: missingNodes,
+});
 
 export const firstCodeSchema = z.object({ code: z.string(), expires: time });
 export const sessionFirstSchema = z.strictObject({
@@ -77,10 +85,16 @@ export const sessionSchema = z.object({
   expires: time.nullable(),
 });
 
+/** The first admin is a user as well. */
+export const sessionFirstOpenedSchema = sessionOpenedSchema.extend({ missing: missingNodes });
+/** A change of users is answered when all nodes that can be reached have it. */
+export const usersChangedSchema = z.object({ ok: z.literal(true), missing: missingNodes });
 export const doneSchema = z.object({ ok: z.literal(true) });
 
 export type UserList = z.output<typeof userListSchema>;
 export type UserAdd = z.output<typeof userAddSchema>;
 export type TokenAdd = z.output<typeof tokenAddSchema>;
+export type SessionFirst = z.output<typeof sessionFirstSchema>;
+export type SessionWish = z.output<typeof sessionOpenSchema>;
 export type SessionOpened = z.output<typeof sessionOpenedSchema>;
 export type Session = z.output<typeof sessionSchema>;

@@ -8,7 +8,9 @@ import { ControlLink } from "../api/control-link.ts";
 import type { AuditEntry } from "../contract/audit.ts";
 import type { UserRole } from "../contract/operation.ts";
 import { type OperationId, operations } from "../contract/operations.ts";
+import { userAdded } from "../core/access/user-records.ts";
 import { AccessControl } from "./drivers/access-control.ts";
+import { AccessPeers } from "./drivers/access-peers.ts";
 import { AuditLog } from "./drivers/audit-log.ts";
 import { type ControlHandler, listenForApi } from "./drivers/control-server.ts";
 import { KeyedRequests } from "./drivers/keyed-requests.ts";
@@ -66,7 +68,12 @@ export class ApiUnderTest {
     const own: Partial<OperationHandlers> = {
       "operations.read": ({ caller, parameters }) => keyed.read(callerName(caller), parameters["id"] ?? ""),
     };
-    const users = new UserAnswers({ store: api.store, access: api.access, audit }).handlers();
+    const { store, access } = api;
+    const peers = new AccessPeers({
+      ...{ store, sessions: access.sessions, peers: [], log: () => {}, now: () => api.nowMs },
+      ask: () => Promise.reject(new Error("there are no others")),
+    });
+    const users = new UserAnswers({ store, access, audit, peers }).handlers();
     const handlers = Object.fromEntries(
       Object.keys(operations).map((id) => {
         const handler = { ...users, ...own, ...given }[id as OperationId] as
@@ -121,8 +128,9 @@ export class ApiUnderTest {
     const token = `token-of-${name}`;
     const created = new Date().toISOString();
     const kept = { id: name, label: "", digest: digestOf(token), role, created, expires: null };
-    const others = this.store.read().filter((user) => user.name !== name);
-    this.store.write([...others, { name, role, created, password: null, tokens: [kept] }]);
+    const part = { role, created, password: null, passwordChange: 1, tokens: [kept], removedTokens: [] };
+    const known = this.store.records().find((record) => record.name === name);
+    this.store.merge([userAdded(known, name, part)]);
     return token;
   }
 

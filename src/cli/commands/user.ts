@@ -43,11 +43,13 @@ export async function addUser(
   const client = await clientFor(wish);
   const password = wantsPassword ? { password: await readNewPassword(passwordFile) } : {};
   const answer = await client.ask("users.add", { body: { name, role, ...password } });
+  tellMissing(answer.missing);
   return write(output, answer, ok(`${name} is ${role} now.`));
 }
 
 export async function removeUser(name: string, { output, ...wish }: OutputOptions): Promise<ExitStatus> {
   const answer = await (await clientFor(wish)).ask("users.remove", { parameters: { name } });
+  tellMissing(answer.missing);
   return write(output, answer, ok(`${name} is gone, with all tokens and sessions.`));
 }
 
@@ -58,6 +60,7 @@ export async function setPassword(
   const client = await clientFor(wish);
   const body = { password: await readNewPassword(passwordFile) };
   const answer = await client.ask("users.password", { parameters: { name }, body });
+  tellMissing(answer.missing);
   return write(output, answer, ok(`${name} has a new password; all sessions of ${name} have ended.`));
 }
 
@@ -77,6 +80,7 @@ export async function addToken(
     ...(days === undefined ? {} : { days: wholeNumber("--days", days) }),
   };
   const answer = await (await clientFor(wish)).ask("tokens.add", { parameters: { name }, body });
+  tellMissing(answer.missing);
   // The token alone, so that it can go into a file.
   return write(output, answer, `${answer.token}\n`);
 }
@@ -87,6 +91,7 @@ export async function removeToken(
   { output, ...wish }: OutputOptions,
 ): Promise<ExitStatus> {
   const answer = await (await clientFor(wish)).ask("tokens.remove", { parameters: { name, id } });
+  tellMissing(answer.missing);
   return write(output, answer, ok(`the token ${id} of ${name} is not valid any more.`));
 }
 
@@ -142,6 +147,13 @@ function table([titles = [], ...rows]: readonly (readonly string[])[]): string {
 function wholeNumber(option: string, text: string): number {
   if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text);
   throw new ProblemError({ code: "bad-usage", message: `${option} ${text} is not a whole number from 1 on` });
+}
+
+/** Beside the answer, which may go into a file. */
+function tellMissing(nodes: readonly string[]): void {
+  if (nodes.length === 0) return;
+  const hint = "each of them takes it from the others when it is back";
+  process.stderr.write(`warning: not on ${nodes.join(", ")} yet: ${hint}.\n`);
 }
 
 function ok(text: string): string {

@@ -1,9 +1,11 @@
 import { randomInt } from "node:crypto";
 import { addressKey } from "../../base/address-key.ts";
 import { type Problem, ProblemError } from "../../base/problem.ts";
+import type { UserPart } from "../../contract/access-records.ts";
 import { type UserRole, userRoles } from "../../contract/operation.ts";
 import type { SessionOpened } from "../../contract/users.ts";
 import { LoginThrottle } from "../../core/access/login-throttle.ts";
+import { userAdded } from "../../core/access/user-records.ts";
 import { checkPassword, hashPassword } from "./password-hash.ts";
 import { digestOf, Sessions } from "./sessions.ts";
 import type { KeptUser, UserStore } from "./user-store.ts";
@@ -29,7 +31,6 @@ export class AccessControl {
   readonly #throttle = new LoginThrottle();
   readonly #lastUses = new Map<string, string>();
   readonly sessions: Sessions;
-  #firstCode: { readonly digest: string; readonly untilMs: number } | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
@@ -51,6 +52,8 @@ export class AccessControl {
       const { name, role } = user;
       if (session !== undefined) {
         if (session.name !== name) continue;
+        // Another password, or another user of the same name: the session has ended.
+        if (session.life !== user.life || session.passwordChange !== user.passwordChange) return undefined;
         return { name, role, kind: "session", expires: new Date(session.untilMs).toISOString() };
       }
       const kept = user.tokens.find((one) => one.digest === digest);
@@ -83,7 +86,7 @@ export class AccessControl {
       Array.from({ length: 4 }, () => CODE_LETTERS[randomInt(CODE_LETTERS.length)]).join("");
     const code = [group(), group(), group()].join("-");
     const untilMs = this.#now() + FIRST_CODE_MS;
-    this.#firstCode = { digest: digestOf(code), untilMs };
+    this.#replaceFirstCode(digestOf(code), untilMs);
     return { code, expires: new Date(untilMs).toISOString() };
   }
 
@@ -93,17 +96,21 @@ export class AccessControl {
     address: string,
   ): Promise<SessionOpened> {
     const user = await this.#tried(address, name, async () => {
-      const known = this.#firstCode;
+      const known = this.sessions.firstCode;
       const given = digestOf(code.trim().toUpperCase());
       if (known === undefined || known.untilMs <= this.#now() || known.digest !== given) return undefined;
       this.#refuseSecondFirst();
-      const added: KeptUser = {
-        ...{ name, role: "admin", tokens: [], password: await hashPassword(password) },
-        created: new Date(this.#now()).toISOString(),
+      const part: UserPart = {
+        ...{ role: "admin", created: new Date(this.#now()).toISOString() },
+        ...{ password: await hashPassword(password), passwordChange: 1, tokens: [], removedTokens: [] },
       };
-      this.#store.write([...this.#store.read().filter((one) => one.name !== name), added]);
-      this.#firstCode = undefined;
-      return added;
+      // Another one may have come from another node while the password was hashed.
+      this.#refuseSecondFirst();
+      const before = this.#store.records().find((one) => one.name === name);
+      const record = userAdded(before, name, part);
+      this.#store.merge([record]);
+      this.#replaceFirstCode(null, this.#now());
+      return { name, life: record.life, ...part };
     });
     return this.#open(user);
   }
@@ -116,8 +123,18 @@ export class AccessControl {
     });
   }
 
+  /** @returns false for what is not the token of a session */
+  closeSession(token: string): boolean {
+    return this.sessions.close(this.#now(), digestOf(token));
+  }
+
   async hash(password: string): Promise<string> {
     return await this.#inTurn(() => hashPassword(password));
+  }
+
+  #replaceFirstCode(digest: string | null, untilMs: number): void {
+    const number = (this.sessions.firstCode?.number ?? 0) + 1;
+    this.sessions.merge(this.#now(), [], { number, digest, untilMs });
   }
 
   #refuseSecondFirst(): void {
@@ -129,8 +146,9 @@ export class AccessControl {
     });
   }
 
-  #open({ name, role }: KeptUser): SessionOpened {
-    const { token, untilMs } = this.sessions.open(this.#now(), name);
+  #open(user: KeptUser): SessionOpened {
+    const { name, role } = user;
+    const { token, untilMs } = this.sessions.open(this.#now(), user);
     return { token, name, role, expires: new Date(untilMs).toISOString() };
   }
 

@@ -1,17 +1,21 @@
 import { join } from "node:path";
 import type { AuditEntry } from "../../contract/audit.ts";
 import type { HistoryEntry } from "../../contract/failover-history.ts";
+import { operations } from "../../contract/operations.ts";
 import type { ClusterStatus, NodeStatus } from "../../contract/status.ts";
 import { isNodeReady } from "../../core/status/node-ready.ts";
 import { API_SOCKET } from "../api-folder.ts";
-import type { NodeSettings } from "../node-settings.ts";
+import type { NodeSettings, PeerSettings } from "../node-settings.ts";
+import type { LogLevel } from "../role-message.ts";
 import { AccessControl } from "./access-control.ts";
+import { AccessPeers } from "./access-peers.ts";
 import { AuditLog } from "./audit-log.ts";
 import { StatusAnswer } from "./control-answer.ts";
 import { type ControlHandler, listenForApi } from "./control-server.ts";
 import { KeyedRequests } from "./keyed-requests.ts";
 import { NodeEvents } from "./node-events.ts";
 import { callerName, type OperationHandlers } from "./operation-dispatch.ts";
+import type { PeerAnswer } from "./peer-client.ts";
 import { Sessions } from "./sessions.ts";
 import { UserAnswers } from "./user-answers.ts";
 import { UserFile } from "./user-store.ts";
@@ -20,6 +24,14 @@ export interface NodeAccessOptions {
   readonly settings: NodeSettings;
   readonly clusterStatus: () => Promise<ClusterStatus>;
   readonly nodeStatus: () => Promise<NodeStatus>;
+  readonly askPeer: (question: {
+    readonly peer: PeerSettings;
+    readonly method: "POST";
+    readonly path: string;
+    readonly body: unknown;
+    readonly limitMs: number;
+  }) => Promise<PeerAnswer>;
+  readonly log: (level: LogLevel, text: string) => void;
   readonly onError: (text: string) => void;
 }
 
@@ -30,6 +42,7 @@ export class NodeAccess {
   readonly #audit: AuditLog;
   readonly #events: NodeEvents;
   readonly #users: UserAnswers;
+  readonly #peers: AccessPeers;
   readonly keyed = new KeyedRequests();
 
   constructor(options: NodeAccessOptions) {
@@ -40,13 +53,24 @@ export class NodeAccess {
     this.#access = new AccessControl(store, { sessions });
     this.#audit = new AuditLog(settings.stateDirectory, onError);
     this.#events = new NodeEvents(options.clusterStatus);
-    this.#users = new UserAnswers({ store, access: this.#access, audit: this.#audit });
+    const { path } = operations["node.access"];
+    this.#peers = new AccessPeers({
+      ...{ peers: settings.peers, store, sessions, log: options.log },
+      ask: (peer, body, limitMs) => options.askPeer({ peer, method: "POST", path, body, limitMs }),
+    });
+    this.#users = new UserAnswers({
+      ...{ store, access: this.#access, audit: this.#audit, peers: this.#peers },
+    });
   }
 
   handlers() {
     return {
       ...this.#users.handlers(),
-      events: ({ lastEventId }) => this.#events.stream(lastEventId),
+      events: ({ lastEventId, caller }) =>
+        this.#events.stream(lastEventId, () => {
+          const user = caller.kind === "api" ? caller.user : undefined;
+          return user === undefined || this.#access.owner(user.token) !== undefined;
+        }),
       "operations.read": ({ caller, parameters }) =>
         this.keyed.read(callerName(caller), parameters["id"] ?? ""),
       health: () => ({ ok: true }),
@@ -54,9 +78,14 @@ export class NodeAccess {
     } satisfies Partial<OperationHandlers>;
   }
 
-  /** Where the document has an API: answers the process that serves it. */
-  listen(handle: ControlHandler): void {
+  /**
+   * Follows the users of the other nodes. Where the document has an API: answers the process that serves it, once a user that was
+   * removed while this node was away is known to be removed.
+   */
+  async listen(handle: ControlHandler): Promise<void> {
     const { settings, onError } = this.#options;
+    this.#peers.start();
+    await this.#peers.look();
     if (settings.api === undefined) return;
     listenForApi(join(settings.runDirectory, API_SOCKET), {
       ...{ handle, onError },

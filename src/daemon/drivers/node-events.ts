@@ -42,12 +42,18 @@ export class NodeEvents {
     this.#add("change", { who, operation, result });
   }
 
-  /** @param lastEventId what the reader has seen last, if anything */
-  stream(lastEventId: string | undefined): StreamAnswer {
-    return new StreamAnswer("text/event-stream", this.#pieces(lastEventId));
+  /**
+   * @param lastEventId what the reader has seen last, if anything
+   * @param mayGoOn whether the reader still may read: it ends before the next piece when not
+   */
+  stream(lastEventId: string | undefined, mayGoOn: () => boolean = () => true): StreamAnswer {
+    return new StreamAnswer("text/event-stream", this.#pieces(lastEventId, mayGoOn));
   }
 
-  async *#pieces(lastEventId: string | undefined): AsyncGenerator<string, void, void> {
+  async *#pieces(
+    lastEventId: string | undefined,
+    mayGoOn: () => boolean,
+  ): AsyncGenerator<string, void, void> {
     if (this.#readers >= READERS_MAX)
       throw new ProblemError({
         code: "too-many-requests",
@@ -58,12 +64,12 @@ export class NodeEvents {
       let number =
         lastEventId === undefined ? this.#ring.lastNumber : (this.#ring.numberOf(lastEventId) ?? -1);
       yield ": tocha\n\n"; // At once: the reader sees that it is connected.
-      for (;;) {
+      while (mayGoOn()) {
         const events = number < 0 ? undefined : this.#ring.after(number);
         number = this.#ring.lastNumber;
         if (events === undefined) yield eventText({ id: this.#ring.idOf(number), event: "gap", data: {} });
         else if (events.length > 0) yield events.map(eventText).join("");
-        else if (!(await this.#next())) yield ": \n\n";
+        else if (!(await this.#next()) && mayGoOn()) yield ": \n\n";
       }
     } finally {
       this.#readers--;

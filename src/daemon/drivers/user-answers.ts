@@ -1,17 +1,35 @@
 import { randomBytes } from "node:crypto";
 import { ProblemError } from "../../base/problem.ts";
+import { NAMES_MAX, type TokenRecord, type UserRecord } from "../../contract/access-records.ts";
 import type { Audit } from "../../contract/audit.ts";
 import { AUDIT_LIMIT_DEFAULT, AUDIT_LIMIT_MAX } from "../../contract/query-words.ts";
-import type { Session, SessionOpened, TokenAdd, UserAdd, UserList } from "../../contract/users.ts";
+import type {
+  Session,
+  SessionFirst,
+  SessionOpened,
+  SessionWish,
+  TokenAdd,
+  UserAdd,
+  UserList,
+} from "../../contract/users.ts";
+import {
+  passwordSet,
+  tokenAdded,
+  tokenRemoved,
+  userAdded,
+  userRemoved,
+} from "../../core/access/user-records.ts";
 import type { AccessControl } from "./access-control.ts";
+import type { AccessPeers } from "./access-peers.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { VersionedAnswer } from "./control-answer.ts";
 import { type OperationCall, type OperationHandlers, requireVersion } from "./operation-dispatch.ts";
 import { digestOf, newSecret } from "./sessions.ts";
-import type { KeptToken, KeptUser, UserStore } from "./user-store.ts";
+import type { KeptUser, UserStore } from "./user-store.ts";
 
 const USERS_MAX = 1_000;
 const TOKENS_MAX = 100;
+const REMOVED_TOKENS_MAX = 1_000;
 const DAY_MS = 86_400_000;
 
 const done = { ok: true } as const;
@@ -21,6 +39,7 @@ type AccessHandlers = Pick<
   | `session.${"first" | "open" | "read" | "close" | "password"}`
   | `users.${"list" | "add" | "remove" | "password" | "first-code"}`
   | `tokens.${"add" | "remove"}`
+  | "node.access"
   | "audit.list"
 >;
 
@@ -29,22 +48,24 @@ export class UserAnswers {
   readonly #store: UserStore;
   readonly #access: AccessControl;
   readonly #audit: AuditLog;
+  readonly #peers: AccessPeers;
 
   constructor(options: {
     readonly store: UserStore;
     readonly access: AccessControl;
     readonly audit: AuditLog;
+    readonly peers: AccessPeers;
   }) {
     this.#store = options.store;
     this.#access = options.access;
     this.#audit = options.audit;
+    this.#peers = options.peers;
   }
 
   handlers(): AccessHandlers {
     return {
-      "session.first": ({ body, caller }) => this.#access.exchangeFirstCode(body, addressOf(caller)),
-      "session.open": ({ body, caller }): Promise<SessionOpened> =>
-        this.#access.logIn(body.name, body.password, addressOf(caller)),
+      "session.first": (call) => this.#first(call),
+      "session.open": (call) => this.#open(call),
       "session.read": (call) => sessionOf(call),
       "session.close": (call) => this.#close(call),
       "session.password": (call) => this.#changeOwn(call),
@@ -52,7 +73,8 @@ export class UserAnswers {
       "users.add": (call) => this.#add(call),
       "users.remove": (call) => this.#remove(call),
       "users.password": (call) => this.#setPassword(call),
-      "users.first-code": () => this.#access.newFirstCode(),
+      "users.first-code": () => this.#firstCode(),
+      "node.access": ({ body }) => this.#peers.carryOut(body),
       "tokens.add": (call) => this.#addToken(call),
       "tokens.remove": (call) => this.#removeToken(call),
       "audit.list": ({ query }) => this.#last(query),
@@ -71,6 +93,26 @@ export class UserAnswers {
     };
   }
 
+  /** The code may have been used on another node, and there may be an admin there. */
+  async #first({ body, caller }: OperationCall<SessionFirst>) {
+    await this.#peers.look();
+    const opened = await this.#access.exchangeFirstCode(body, addressOf(caller));
+    return { ...opened, missing: await this.#peers.share([opened.name]) };
+  }
+
+  async #firstCode() {
+    await this.#peers.look();
+    const code = this.#access.newFirstCode();
+    await this.#peers.share();
+    return code;
+  }
+
+  async #open({ body, caller }: OperationCall<SessionWish>): Promise<SessionOpened> {
+    const opened = await this.#access.logIn(body.name, body.password, addressOf(caller));
+    await this.#peers.share();
+    return opened;
+  }
+
   async #add(call: OperationCall<UserAdd>) {
     const { name, role, password } = call.body;
     const hash = password === undefined ? null : await this.#access.hash(password);
@@ -79,28 +121,32 @@ export class UserAnswers {
       throw new ProblemError({ code: "user-exists", message: `there is a user ${name} already` });
     if (users.length >= USERS_MAX) throw tooMany("users");
     const created = new Date().toISOString();
-    this.#store.write([...users, { name, role, created, password: hash, tokens: [] }]);
-    return done;
+    const part = { role, created, password: hash, passwordChange: 1, tokens: [], removedTokens: [] };
+    const known = this.#store.records();
+    if (known.length >= NAMES_MAX) throw tooMany("users, with those that were removed");
+    return await this.#changed(
+      userAdded(
+        known.find((one) => one.name === name),
+        name,
+        part,
+      ),
+    );
   }
 
-  #remove(call: OperationCall) {
+  async #remove(call: OperationCall) {
     const users = this.#current(call);
     const user = find(users, call);
     const rest = users.filter((one) => one !== user);
     // Over the API nobody would be left who could let others in; root on the console still can.
     if (call.caller.kind === "api" && !rest.some(({ role }) => role === "admin"))
       throw new ProblemError({ code: "last-admin", message: `${user.name} is the last administrator` });
-    this.#store.write(rest);
-    this.#access.sessions.closeAllOf(user.name);
-    return done;
+    return await this.#changed(userRemoved(recordOf(user)));
   }
 
   async #setPassword(call: OperationCall<{ readonly password: string }>) {
     const hash = await this.#access.hash(call.body.password);
     const user = find(this.#current(call), call);
-    this.#replace({ ...user, password: hash });
-    this.#access.sessions.closeAllOf(user.name);
-    return done;
+    return await this.#changed({ ...recordOf(user), user: passwordSet(user, hash) });
   }
 
   async #changeOwn(call: OperationCall<{ readonly old: string; readonly password: string }>) {
@@ -109,40 +155,41 @@ export class UserAnswers {
     return await this.#setPassword({ ...call, body: call.body, parameters: { name } });
   }
 
-  #close({ caller }: OperationCall) {
+  async #close({ caller }: OperationCall) {
     const token = caller.kind === "api" ? caller.user?.token : undefined;
-    if (token === undefined || !this.#access.sessions.close(digestOf(token)))
+    if (token === undefined || !this.#access.closeSession(token))
       throw new ProblemError({
         code: "no-such-entry",
         message: "the request does not come with the token of a session",
         hint: "Tokens of programs are removed with tocha user token remove.",
       });
+    await this.#peers.share();
     return done;
   }
 
-  #addToken(call: OperationCall<TokenAdd>) {
+  async #addToken(call: OperationCall<TokenAdd>) {
     const user = find(this.#current(call), call);
     if (user.tokens.length >= TOKENS_MAX) throw tooMany(`tokens of ${user.name}`);
+    if (user.removedTokens.length >= REMOVED_TOKENS_MAX)
+      throw tooMany(`removed tokens of ${user.name}: remove the user, and add it again`);
     const token = newSecret("token");
     const now = Date.now();
     const { label, role = user.role, days } = call.body;
     const expires = days === undefined ? null : new Date(now + days * DAY_MS).toISOString();
-    const kept: KeptToken = {
+    const kept: TokenRecord = {
       ...{ id: randomBytes(6).toString("hex"), label, role, expires },
       ...{ digest: digestOf(token), created: new Date(now).toISOString() },
     };
-    this.#replace({ ...user, tokens: [...user.tokens, kept] });
-    return { id: kept.id, token, expires };
+    const { missing } = await this.#changed({ ...recordOf(user), user: tokenAdded(user, kept) });
+    return { id: kept.id, token, expires, missing };
   }
 
-  #removeToken(call: OperationCall) {
+  async #removeToken(call: OperationCall) {
     const user = find(this.#current(call), call);
-    const id = call.parameters["id"];
-    const tokens = user.tokens.filter((token) => token.id !== id);
-    if (tokens.length === user.tokens.length)
+    const id = call.parameters["id"] ?? "";
+    if (!user.tokens.some((token) => token.id === id))
       throw new ProblemError({ code: "no-such-token", message: `${user.name} has no token ${id}` });
-    this.#replace({ ...user, tokens });
-    return done;
+    return await this.#changed({ ...recordOf(user), user: tokenRemoved(user, id) });
   }
 
   #last(query: URLSearchParams): Audit {
@@ -161,9 +208,15 @@ export class UserAnswers {
     return this.#store.read();
   }
 
-  #replace(changed: KeptUser): void {
-    this.#store.write(this.#store.read().map((user) => (user.name === changed.name ? changed : user)));
+  /** On the disk of this node first, then on the others. */
+  async #changed(record: UserRecord) {
+    this.#store.merge([record]);
+    return { ...done, missing: await this.#peers.share([record.name]) };
   }
+}
+
+function recordOf({ name, life, ...user }: KeptUser): UserRecord {
+  return { name, life, user };
 }
 
 function sessionOf({ caller }: OperationCall): Session {

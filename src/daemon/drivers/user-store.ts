@@ -3,46 +3,40 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { ProblemError } from "../../base/problem.ts";
-import { userRoles } from "../../contract/operation.ts";
+import { type UserPart, type UserRecord, userRecordSchema } from "../../contract/access-records.ts";
+import { mergeUsers } from "../../core/access/user-records.ts";
 import { writeDurably } from "./durable-file.ts";
 
-const keptTokenSchema = z.object({
-  id: z.string(),
-  label: z.string(),
-  /** SHA-256 of the token, hexadecimal. The token itself is 256 random bits, so that no slow hash is needed. */
-  digest: z.string(),
-  role: z.enum(userRoles),
-  created: z.string(),
-  expires: z.string().nullable(),
-});
+const fileSchema = z.object({ users: z.array(userRecordSchema) });
 
-const keptUserSchema = z.object({
-  name: z.string(),
-  role: z.enum(userRoles),
-  created: z.string(),
-  /** As of password-hash.ts; null: only tokens. */
-  password: z.string().nullable(),
-  tokens: z.array(keptTokenSchema),
-});
-
-const keptUsersSchema = z.object({ users: z.array(keptUserSchema) });
-
-export type KeptToken = z.output<typeof keptTokenSchema>;
-export type KeptUser = z.output<typeof keptUserSchema>;
+/** A user that there is, and the life of the name. */
+export interface KeptUser extends UserPart {
+  readonly name: string;
+  readonly life: number;
+}
 
 /** Where the users are kept. */
 export interface UserStore {
-  /** @throws ProblemError when they cannot be read: then nobody is let in, and nothing is written over them */
+  /** The users that there are. @throws ProblemError when they cannot be read: then nobody is let in, and nothing is written over them */
   read(): readonly KeptUser[];
-  write(users: readonly KeptUser[]): void;
-  /** Another one after every change. */
+  /** Also of the removed ones, in the order of their names. */
+  records(): readonly UserRecord[];
+  /** Puts the records of a change, or of another node, together with those that there are. */
+  merge(records: readonly UserRecord[]): void;
+  /** Another one after every change, and the same on all nodes that have the same users. */
   version(): string;
+}
+
+interface Known {
+  readonly text: string;
+  readonly records: readonly UserRecord[];
+  readonly users: readonly KeptUser[];
 }
 
 /** users.json in the state folder, for root alone. */
 export class UserFile implements UserStore {
   readonly #path: string;
-  #known: { readonly text: string; readonly users: readonly KeptUser[] } | undefined;
+  #known: Known | undefined;
 
   constructor(stateDirectory: string) {
     this.#path = join(stateDirectory, "users.json");
@@ -52,36 +46,47 @@ export class UserFile implements UserStore {
     return this.#load().users;
   }
 
-  write(users: readonly KeptUser[]): void {
-    const text = `${JSON.stringify({ users }, null, 2)}\n`;
-    writeDurably(this.#path, text);
-    this.#known = { text, users };
+  records(): readonly UserRecord[] {
+    return this.#load().records;
+  }
+
+  merge(records: readonly UserRecord[]): void {
+    const before = this.#load();
+    const merged = mergeUsers(before.records, records);
+    // What outgrows the bounds could not be read again.
+    const after = known(textOf(fileSchema.parse({ users: merged }).users));
+    if (after.text === before.text) return;
+    writeDurably(this.#path, after.text);
+    this.#known = after;
   }
 
   version(): string {
     return createHash("sha256").update(this.#load().text).digest("hex").slice(0, 16);
   }
 
-  #load(): { readonly text: string; readonly users: readonly KeptUser[] } {
+  #load(): Known {
     this.#known ??= this.#readFile();
     return this.#known;
   }
 
-  #readFile(): { readonly text: string; readonly users: readonly KeptUser[] } {
-    let text: string;
+  #readFile(): Known {
     try {
-      text = readFileSync(this.#path, "utf8");
+      return known(readFileSync(this.#path, "utf8"));
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT")
-        return { text: "", users: [] };
-      throw unreadable(this.#path, error);
-    }
-    try {
-      return { text, users: keptUsersSchema.parse(JSON.parse(text)).users };
-    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return known(textOf([]));
       throw unreadable(this.#path, error);
     }
   }
+}
+
+function textOf(users: readonly UserRecord[]): string {
+  return `${JSON.stringify({ users }, null, 2)}\n`;
+}
+
+function known(text: string): Known {
+  const records = fileSchema.parse(JSON.parse(text)).users;
+  const users = records.flatMap(({ name, life, user }) => (user === null ? [] : [{ name, life, ...user }]));
+  return { text, records, users };
 }
 
 function unreadable(path: string, error: unknown): ProblemError {
@@ -89,6 +94,6 @@ function unreadable(path: string, error: unknown): ProblemError {
   return new ProblemError({
     code: "users-unreadable",
     message: `${path} cannot be read: ${reason}`,
-    hint: "Bring the file back from a copy, or move it away and begin with tocha user first-code.",
+    hint: "Move the file away: the node takes the users of the other nodes. Without them, bring it back from a copy.",
   });
 }

@@ -87,6 +87,8 @@ class ControlRole {
         clusterStatus: () => this.#clusterStatus(),
         nodeStatus: () => this.#nodeStatus(),
       },
+      askPeer: (question) => this.#askPeer(question),
+      log: (level, text) => channel.log(level, text),
     });
     const onEntry = (entry: HistoryEntry) => this.#access.transition(entry);
     this.#history = new NodeHistory({ settings, onError, askPeer, onEntry });
@@ -143,7 +145,6 @@ class ControlRole {
     });
     const handle: ControlHandler = (request) => dispatch.handle(request);
     listenLocally(join(settings.runDirectory, "control.sock"), handle, onError);
-    this.#access.listen(handle);
     this.#gateway = new GatewayKeeper({
       ...{ settings, log },
       // Questions of the nodes are not to be tracked, so they wait for the rules. What another node knows of the document counts
@@ -154,6 +155,7 @@ class ControlRole {
       },
       onReady: () => channel.send("failover", { kind: "gateway-ready" }),
     });
+    void this.#access.listen(handle);
   }
 
   #newScrapes(): Scrapes {
