@@ -33,7 +33,7 @@ export type RoleMessage =
   | { readonly kind: "reconfigured"; readonly request: number }
   /** supervisor → failover, which is not started again: the document that the node runs has another name. */
   | { readonly kind: "revision"; readonly revision: string }
-  /** supervisor → api, first of all: no more than it needs. */
+  /** supervisor → api, first of all, and when its keys have changed: no more than it needs. */
   | { readonly kind: "api-settings"; readonly settings: ApiSettings }
   /** supervisor → the others: this role has started (again) and knows nothing of your state. */
   | { readonly kind: "role-started"; readonly role: WorkerRole }
@@ -57,7 +57,7 @@ export type RoleMessage =
   | { readonly kind: "gateway-ready" }
   /** control → failover: what the checks of the group have come to. */
   | { readonly kind: "checks"; readonly group: string; readonly checks: readonly CheckVerdict[] }
-  /** control → replicator: read the keys again. */
+  /** control → replicator, supervisor: read the keys again; the supervisor hands the API's on. */
   | { readonly kind: "keys-changed" }
   /** control → failover: the keys of pulses, hexadecimal; the first is used for what is sent. */
   | { readonly kind: "pulse-keys"; readonly keys: readonly string[] }

@@ -190,6 +190,12 @@ export class Supervisor {
     }
   }
 
+  #renewApiKeys(): void {
+    if (!this.#worker("api").isRunning || this.#settings.api === undefined) return;
+    const message = this.#settingsFor("api");
+    if (message !== undefined) this.#deliver({ to: "api", from: "supervisor", message });
+  }
+
   /** Every second: does every role still answer? */
   #beat(): void {
     if (this.#stopping) return;
@@ -308,6 +314,9 @@ export class Supervisor {
         break;
       case "stopped":
         this.#onStopped?.();
+        break;
+      case "keys-changed":
+        this.#renewApiKeys();
         break;
       case "reconfigure": {
         const { request, settings, restart } = message;

@@ -47,6 +47,7 @@ export class KeyExchange {
     this.ring = new KeyRing(settings);
     this.ring.onChange(() => {
       options.send("replicator", { kind: "keys-changed" });
+      options.send("supervisor", { kind: "keys-changed" });
       this.tellFailover();
       this.#inUse = options.failoverHeard();
     });

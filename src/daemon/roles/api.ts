@@ -23,13 +23,13 @@ function becomeUnprivileged(): void {
   setuid(uid);
 }
 
-async function serve(settings: ApiSettings): Promise<void> {
+async function serve(settings: ApiSettings): Promise<(keys: ApiSettings) => void> {
   const app = await buildApi({
     ...{ table: operations, link: new ControlLink(API_SOCKET_INSIDE), version },
     requestsPerSecond: settings.requestsPerSecond,
     onDefect: (text) => channel.log("error", `a request ended with a defect: ${text}`),
   });
-  listenForUsers(
+  return listenForUsers(
     settings,
     (request, response) => app.routing(request, response),
     (text) => channel.log("error", text),
@@ -45,6 +45,11 @@ try {
   process.exit(1);
 }
 
+let serving: Promise<(keys: ApiSettings) => void> | undefined;
 const channel = new RoleChannel("api", ({ message }) => {
-  if (message.kind === "api-settings") void serve(message.settings);
+  if (message.kind !== "api-settings") return;
+  const { settings } = message;
+  // What comes later than the first are exchanged keys: with other settings the role is started again.
+  if (serving === undefined) serving = serve(settings);
+  else void serving.then((renew) => renew(settings));
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { cpSync, readFileSync } from "node:fs";
+import { appendFileSync, cpSync, readFileSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
 import { ControlClient } from "../../../src/client/control-client.ts";
 import type { ClusterStatus, NodeStatus } from "../../../src/contract/status.ts";
@@ -15,6 +15,7 @@ import { waitFor } from "../namespace-waiting.ts";
 // Keys that are renewed, exchanged and refused while three nodes run, with connections through them.
 
 const CONNECTIONS = 20;
+const API_PORT = 7_847;
 const nodes = ["gw1", "gw2", "gw3"];
 
 let lab: TestLab;
@@ -36,7 +37,8 @@ before(async () => {
   }
   // The one that joined last has the whole document.
   const whole = machine("gw3").path("/etc/tocha/cluster.yaml");
-  cpSync(whole, machine("gw2").path("/etc/tocha/cluster.yaml"));
+  appendFileSync(whole, "api: { interface: lan }\n");
+  for (const name of ["gw1", "gw2"]) cpSync(whole, machine(name).path("/etc/tocha/cluster.yaml"));
   for (const name of nodes) start(name);
   ({ active } = await waitUntilWell());
   streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
@@ -96,7 +98,8 @@ const serialOnDisk = (name: string) => new X509Certificate(keyFile(name, `${name
 
 /** What a node's listener shows to one that connects from another node: nothing but its certificate is looked at. */
 async function shownBy(name: string, from: string, port: number): Promise<string> {
-  const address = `10.255.0.${name.slice(2)}:${port}`;
+  const number = Number(name.slice(2));
+  const address = port === API_PORT ? `10.1.0.${1 + number}:${port}` : `10.255.0.${number}:${port}`;
   const command = `openssl s_client -connect ${address} -servername ${name}.tocha </dev/null 2>/dev/null | openssl x509 -noout -serial`;
   const text = await runCommand("ip", ["netns", "exec", lab.namespace(from), "sh", "-c", command]);
   return text.trim().replace("serial=", "");
@@ -125,7 +128,7 @@ test("a renewed certificate is shown to new connections at once, and the streams
   assert.match(text, /gw2 has a new certificate, good until 20/);
   const now = serialOnDisk("gw2");
   assert.notEqual(now, before);
-  for (const port of [7_844, 7_846])
+  for (const port of [7_844, 7_846, API_PORT])
     await waitFor(
       "the new certificate to be shown",
       async () => (await shownBy("gw2", "gw1", port)) === now,
