@@ -87,17 +87,19 @@ function listenOnSocket(options: {
   rmSync(path, { force: true });
   const server = createHttpServer(listener(handle, identify));
   server.requestTimeout = REQUEST_LIMIT_MS;
-  // The mask is set while the socket file is made: it is never open to others, not even for a moment.
-  const mask = process.umask(0o177);
   server.on("error", (error) => {
-    process.umask(mask);
     onError(`cannot listen on ${path}: ${error.message}`);
     setTimeout(() => listenOnSocket(options), LISTEN_RETRY_MS);
   });
-  server.listen(path, () => {
+  server.once("listening", () => chmodSync(path, mode));
+  // The mask is set while the socket file is made: it is never open to others, not even for a moment. It is made before listen()
+  // returns; a git that is started after that must not make folders that nobody can enter.
+  const mask = process.umask(0o177);
+  try {
+    server.listen(path);
+  } finally {
     process.umask(mask);
-    chmodSync(path, mode);
-  });
+  }
   return server;
 }
 
