@@ -22,7 +22,7 @@ const runtimeOptions = {
   failover: ["--max-old-space-size=48", "--max-semi-space-size=1", "--single-threaded-gc"],
   replicator: ["--max-old-space-size=512"],
   control: ["--max-old-space-size=128", "--max-semi-space-size=2"],
-  api: ["--max-old-space-size=128", "--max-semi-space-size=2"],
+  api: ["--max-old-space-size=128", "--max-semi-space-size=1"],
 } as const satisfies Record<WorkerRole, readonly string[]>;
 
 /**

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { buildApi } from "../../api/api-app.ts";
 import { ControlLink } from "../../api/control-link.ts";
 import { operations } from "../../contract/operations.ts";
@@ -36,7 +37,9 @@ async function serve(settings: ApiSettings): Promise<(keys: ApiSettings) => void
   );
 }
 
-// All code is loaded by now, from wherever only root may read it; nothing that anybody has said was read yet.
+// All code is loaded by now, from wherever only root may read it; nothing that anybody has said was read yet. Its compiled form is
+// kept for the next start, which then takes less memory: the plain user cannot write it.
+flushCompileCache();
 try {
   becomeUnprivileged();
 } catch (error) {
