@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { matchOperation, mayAsk, type Operation, parameterNames, pathOf, userRoles } from "./operation.ts";
+import {
+  changesSomething,
+  matchOperation,
+  mayAsk,
+  type Operation,
+  parameterNames,
+  pathOf,
+  userRoles,
+} from "./operation.ts";
 import { operations } from "./operations.ts";
 
 const table: Readonly<Record<string, Operation>> = operations;
@@ -27,5 +35,16 @@ describe("operations", () => {
     assert.deepEqual(asked({ ...status, least: "admin" }), ["admin"]);
     assert.deepEqual(asked({ ...status, least: "anyone" }), [undefined, "viewer", "operator", "admin"]);
     assert.deepEqual(asked({ ...status, console: true }), []);
+  });
+
+  it("change nothing where nodes only ask each other: the audit log would be full of it", () => {
+    const { "node.keys": keys, "node.access": access } = operations;
+    const changes = (what: string) => changesSomething(keys, { node: "gw1", do: what });
+    assert.deepEqual(["tell", "give"].filter(changes), []);
+    assert.deepEqual(
+      ["request", "install", "take"].filter((what) => !changes(what)),
+      [],
+    );
+    assert.equal(changesSomething(access, { do: "tell" }), false);
   });
 });

@@ -83,6 +83,8 @@ export const operations = {
     summary:
       "Exchanges the keys of a node, as the authority says; the cluster's secrets go from node to node by it.",
     ...{ body: keysRequestSchema, secrets: ["letter"] },
+    // Nodes ask each other every minute.
+    onlyAsks: (body) => says("do", "tell")(body) || says("do", "give")(body),
     answer: { kind: "json", schema: keysAnswerSchema },
   }),
   switchover: operation({
