@@ -133,10 +133,10 @@ describe("planHazards warns", () => {
       { path: [...main, "addresses", "lan"], value: ["10.8.0.1/24"] },
     ];
     const cut = "plan-cuts-caller";
-    assert.ok(codes(renumbered, { callerAddress: "10.1.0.77" }).warned.includes(cut));
-    assert.ok(!codes(renumbered, { callerAddress: "10.255.0.77" }).warned.includes(cut));
+    assert.ok(codes(renumbered, { caller: { by: "ssh", address: "10.1.0.77" } }).warned.includes(cut));
+    assert.ok(!codes(renumbered, { caller: { by: "ssh", address: "10.255.0.77" } }).warned.includes(cut));
     // From further away nothing is known.
-    assert.ok(!codes(renumbered, { callerAddress: "198.51.100.7" }).warned.includes(cut));
+    assert.ok(!codes(renumbered, { caller: { by: "ssh", address: "198.51.100.7" } }).warned.includes(cut));
     assert.ok(!codes(renumbered).warned.includes(cut));
   });
 

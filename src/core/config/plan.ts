@@ -1,3 +1,4 @@
+import type { CallerWay } from "../../contract/caller-way.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import {
   type NodePlan,
@@ -33,8 +34,8 @@ export interface PlanOptions {
   readonly activeNodes?: ActiveNodes | undefined;
   /** The node that would carry the change out; absent where that is not known. */
   readonly carrying?: string | undefined;
-  /** Where the one who asks comes from, by IP; absent on the node itself. */
-  readonly callerAddress?: string | undefined;
+  /** Where the one who asks comes from; absent on the node itself. */
+  readonly caller?: CallerWay | undefined;
 }
 
 /** What it would do to each node, its connections and its role, if `after` became the cluster's document. */
@@ -63,7 +64,7 @@ export function planChange(options: PlanOptions): Plan {
     : roleMoves({ before, after, restarting, activeNodes, carrying: options.carrying });
   const hazards = isFirst
     ? { warnings: [], refusals: [] }
-    : planHazards({ before, after, activeNodes, callerAddress: options.callerAddress });
+    : planHazards({ before, after, activeNodes, caller: options.caller, carrying: options.carrying });
   const plan = {
     revisionBefore: isFirst ? null : documentRevision(before),
     revision: documentRevision(after),
