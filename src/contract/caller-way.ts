@@ -1,15 +1,17 @@
+import * as z from "zod";
 import { formatIp, parseIp } from "../base/ip.ts";
 
 /** Where somebody who asks for a change comes from: a change must not cut off the one who would have to take it back. */
-export interface CallerWay {
-  readonly by: "ssh" | "api";
+export const callerWaySchema = z.object({
+  by: z.enum(["ssh", "api"]),
   /** As the node sees it. */
-  readonly address: string;
+  address: z.string(),
   /** The address of the node, or of a group, that it came to; absent where that is not known. */
-  readonly to?: string;
+  to: z.string().optional(),
   /** The TCP port that it came to; absent over the API, where the document says it. */
-  readonly port?: number;
-}
+  port: z.number().optional(),
+});
+export type CallerWay = z.output<typeof callerWaySchema>;
 
 /** Reads SSH_CONNECTION, "CLIENT PORT SERVER PORT" (sshd(8), environment); anything else is undefined. */
 export function parseSshConnection(text: string): CallerWay | undefined {

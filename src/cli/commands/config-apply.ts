@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../base/problem.ts";
 import { author } from "../../client/author.ts";
 import { clientFor, type NodeWish } from "../../client/client-for.ts";
+import { sshCaller } from "../../client/ssh-caller.ts";
 import {
   type ApplyAnswer,
   CONFIRM_SECONDS,
@@ -80,12 +81,12 @@ async function applyText(text: string, options: ApplyOptions): Promise<ExitStatu
 }
 
 async function showWhatChanges(text: string, wish: NodeWish): Promise<void> {
-  const { document: before, activeNodes, node } = await readRunning(wish);
+  const { document: before, activeNodes, node, caller } = await readRunning(wish);
   const { document } = readDocument(text, "wished");
   if (document === undefined) return;
   const after = { name: "wished", text, document };
   process.stdout.write(
-    `${planText(planChange({ before, after, activeNodes, carrying: node }), paperOf(process.stdout))}\n`,
+    `${planText(planChange({ before, after, activeNodes, carrying: node, caller }), paperOf(process.stdout))}\n`,
   );
 }
 
@@ -171,6 +172,9 @@ function takenBack({ number, confirmSeconds }: ApplyAnswer, { output }: ApplyOpt
 /** Whether somebody presses Enter in time: who can, has not been cut off. */
 async function pressed(limitSeconds: number): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
+  // What is open passes the firewall as before.
+  if (sshCaller() !== undefined)
+    process.stdout.write("This connection goes on in any case: open a second one first.\n");
   const signal = AbortSignal.timeout(limitSeconds * 1_000);
   try {
     await lines.question("Press Enter to keep it, Ctrl-C to leave it to the clock. ", { signal });

@@ -31,8 +31,8 @@ export async function configPlan(
 }
 
 async function planAgainstRunning(after: PlannedDocument, wish: NodeWish): Promise<Plan> {
-  const { document, activeNodes, node } = await readRunning(wish);
-  return planChange({ before: document, after, activeNodes, carrying: node });
+  const { document, activeNodes, node, caller } = await readRunning(wish);
+  return planChange({ before: document, after, activeNodes, carrying: node, caller });
 }
 
 /** A valid document out of a file. */
