@@ -25,7 +25,7 @@ export async function readRunning(wish: NodeWish): Promise<RunningCluster> {
     client.ask("session.read"),
   ]);
   const name = "running";
-  const { document, problems } = readDocument(text, name);
+  const { document, problems, notices } = readDocument(text, name);
   if (document === undefined) {
     throw new ProblemError({
       code: "bad-answer",
@@ -34,7 +34,7 @@ export async function readRunning(wish: NodeWish): Promise<RunningCluster> {
     });
   }
   return {
-    document: { name, text, document },
+    document: { name, text, document, notices },
     ...{ node, caller: from },
     activeNodes: Object.fromEntries(groups.map((group) => [group.name, group.activeNode])),
   };

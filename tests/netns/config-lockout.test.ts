@@ -111,8 +111,14 @@ test("the same change is accepted from where it cuts nobody off", async () => {
 test("forced, it cuts the caller off, who cannot confirm it: both nodes go back by themselves", async () => {
   const file = writeChange();
   const applied = tocha("config", "apply", file, "--force", "--yes", "--confirm-within", "15");
+  let ended: CommandResult | undefined;
+  void applied.then((result) => {
+    ended = result;
+  });
   for (const node of ["gw1", "gw2"])
-    await waitFor(`${node} to have the rule`, async () => /no-caller/.test(await firewallOn(node)));
+    await waitFor(`${node} to have the rule`, async () => /no-caller/.test(await firewallOn(node)), {
+      explain: () => JSON.stringify(ended),
+    });
   // The caller is really outside now; others are not.
   const cutOff = await tocha("status", "-o", "json");
   assert.equal(cutOff.status, 69, cutOff.stderr);

@@ -82,9 +82,9 @@ async function applyText(text: string, options: ApplyOptions): Promise<ExitStatu
 
 async function showWhatChanges(text: string, wish: NodeWish): Promise<void> {
   const { document: before, activeNodes, node, caller } = await readRunning(wish);
-  const { document } = readDocument(text, "wished");
+  const { document, notices } = readDocument(text, "wished");
   if (document === undefined) return;
-  const after = { name: "wished", text, document };
+  const after = { name: "wished", text, document, notices };
   process.stdout.write(
     `${planText(planChange({ before, after, activeNodes, carrying: node, caller }), paperOf(process.stdout))}\n`,
   );

@@ -1,3 +1,4 @@
+import type { Problem } from "../../base/problem.ts";
 import type { CallerWay } from "../../contract/caller-way.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import {
@@ -24,6 +25,8 @@ export interface PlannedDocument {
   readonly text: string;
   /** Valid. */
   readonly document: ClusterDocument;
+  /** What is good to know of it; a plan tells what is new. */
+  readonly notices?: readonly Problem[];
 }
 
 export interface PlanOptions {
@@ -69,13 +72,27 @@ export function planChange(options: PlanOptions): Plan {
     revisionBefore: isFirst ? null : documentRevision(before),
     revision: documentRevision(after),
     changes: said.length,
-    ...{ nodes, groups, ...hazards },
+    ...{ nodes, groups },
+    refusals: hazards.refusals,
+    warnings: [...hazards.warnings, ...newNotices(options)],
     difference: textDifference(
       { name: options.before?.name ?? "/dev/null", text: options.before?.text ?? "" },
       options.after,
     ),
   };
   return { summary: summaryOf(plan), ...plan };
+}
+
+/** What is new about the document itself, such as a rule that never matches. Where it stands in the text does not matter. */
+function newNotices({ before, after }: PlanOptions): Problem[] {
+  const known = new Set((before?.notices ?? []).map(({ code, message }) => `${code} ${message}`));
+  return (after.notices ?? [])
+    .filter(({ code, message }) => !known.has(`${code} ${message}`))
+    .map(({ code, message, hint, path }) => ({
+      ...{ code, message },
+      ...(hint === undefined ? {} : { hint }),
+      ...(path === undefined ? {} : { path }),
+    }));
 }
 
 /** A node that comes or goes brings its priorities along. */

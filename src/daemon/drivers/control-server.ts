@@ -52,8 +52,8 @@ export interface ControlRequest {
 export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
 
 /** HTTP on a UNIX socket that only its owner may open: the console. */
-export function listenLocally(path: string, handle: ControlHandler, onError: (text: string) => void): void {
-  listenOnSocket({ path, mode: 0o600, identify: consoleCaller, handle, onError });
+export function listenLocally(path: string, handle: ControlHandler, onError: (text: string) => void): Server {
+  return listenOnSocket({ path, mode: 0o600, identify: consoleCaller, handle, onError });
 }
 
 /**
@@ -90,17 +90,18 @@ function listenOnSocket(options: {
   rmSync(path, { force: true });
   const server = createHttpServer(listener(handle, identify));
   server.requestTimeout = REQUEST_LIMIT_MS;
-  // The mask is set while the socket file is made: it is never open to others, not even for a moment.
-  const mask = process.umask(0o177);
   server.on("error", (error) => {
-    process.umask(mask);
     onError(`cannot listen on ${path}: ${error.message}`);
     setTimeout(() => listenOnSocket(options), LISTEN_RETRY_MS);
   });
-  server.listen(path, () => {
+  // The mask is set while the socket file is made: it is never open to others, not even for a moment. listen() makes it before it
+  // returns; were the mask kept for longer, programs started meanwhile, git above all, would make folders that nobody may enter.
+  const mask = process.umask(0o177);
+  try {
+    server.listen(path, () => chmodSync(path, mode));
+  } finally {
     process.umask(mask);
-    chmodSync(path, mode);
-  });
+  }
   return server;
 }
 
