@@ -100,7 +100,7 @@ export const problemCodes = {
   "plan-cuts-caller": "A change would, or may, cut off the one who asks for it.",
   "plan-cuts-management": "After a change, some or all who administer the gateways would not reach them.",
   "plan-cuts-api": "After a change, some or all who ask the API would not reach it.",
-  "plan-cuts-peers": "A static route would lead VRRP and pulses away from the other routers.",
+  "plan-cuts-peers": "A static route would lead VRRP or pulses to the other routers over a router.",
   "plan-streams-pause": "While a change is carried out, new connections are not mirrored.",
   "plan-own-addresses": "A node must have its own addresses before a change.",
   "plan-address-moves": "A virtual address moves from one group to another.",

@@ -175,7 +175,10 @@ function isNear(text: string, address: IpAddress): boolean {
 /** The answers go another way. */
 function routeHazard(standing: Standing): Hazards {
   const { before, after, caller, node, address } = standing;
-  const [old, now] = [before, after].map((document) => wayBack(document, node, address));
+  // The API answers by the device of its interface alone.
+  const role = caller.by === "api" ? before.api?.interface : undefined;
+  const bound = role === undefined ? undefined : before.nodes[node]?.interfaces[role]?.device;
+  const [old, now] = [before, after].map((document) => wayBack(document, { node, address, bound }));
   if (isSameWay(old, now)) return nothing;
   const who = `${caller.address}, which asks this over ${access(standing)}`;
   if (now?.route !== undefined) {

@@ -6,7 +6,7 @@ import { pulsePaths } from "../../contract/pulse-paths.ts";
 import { accessHazards } from "./access-hazards.ts";
 import { callerHazard } from "./caller-hazard.ts";
 import { listText } from "./change-words.ts";
-import { peerRouteHazard } from "./peer-route-hazard.ts";
+import { peerRouteHazards } from "./peer-route-hazards.ts";
 import type { ActiveNodes } from "./role-moves.ts";
 
 export interface HazardOptions {
@@ -25,18 +25,20 @@ export function planHazards(options: HazardOptions): {
 } {
   const caller = callerHazard(options);
   const access = accessHazards(options);
+  const peers = peerRouteHazards(options);
   return {
     refusals: [
       ...caller.refusals,
       ...access.refusals,
       ...removedActive(options),
       ...syncCut(options),
-      ...peerRouteHazard(options),
+      ...peers.refusals,
       ...deafNodes(options),
     ],
     warnings: [
       ...caller.warnings,
       ...access.warnings,
+      ...peers.warnings,
       ...pausedStreams(options),
       ...ownAddressesToSet(options),
       ...movedAddresses(options),

@@ -155,6 +155,7 @@ describe("a plan refuses to cut off the caller", () => {
       { to: "10.0.0.0/8" },
       { to: "10.9.0.128/28" },
       { to: "10.9.0.0/28", nodes: ["gw2"] },
+      { to: "10.9.0.0/24" },
       { to: "10.9.0.0/24", metric: 10 },
     ])
       assert.deepEqual(cuts([route(value)], { caller: overMgmt }), none, JSON.stringify(value));
@@ -198,6 +199,14 @@ describe("a plan refuses to cut off the caller", () => {
       none,
     );
     assert.equal(cuts([rule("drop the caller")], { caller: overApi }, text).refused.length, 1);
+    // It answers by its own interface alone.
+    const branch = (via: string): Edit => ({
+      path: ["routes"],
+      value: [{ id: "b", to: "10.1.0.64/26", via }],
+    });
+    assert.deepEqual(cuts([branch("10.9.0.254")], { caller: overApi }, text), none);
+    assert.equal(cuts([branch("10.1.0.254")], { caller: overApi }, text).refused.length, 1);
+    assert.equal(cuts([branch("10.9.0.254")], { caller: lan }, text).refused.length, 1);
     assert.deepEqual(cuts([rule("drop ssh of lan")], { caller: overApi }, text).refused, []);
   });
 });
@@ -275,32 +284,44 @@ describe("a plan refuses to lock everybody out", () => {
   });
 });
 
-describe("a plan refuses a route that comes between the nodes", () => {
+describe("a plan tells of a route that comes between the nodes", () => {
   const route = (to: string, via = "192.0.2.254"): Edit => ({
     path: ["routes"],
     value: [{ id: "branch", to, via }],
   });
+  const peers: Edit = {
+    path: [...main, "unicastPeers"],
+    value: { wan: ["192.0.2.2", "192.0.2.3", "192.0.2.99"] },
+  };
 
-  it("on the interfaces with virtual addresses", () => {
-    assert.deepEqual(cuts([route("192.0.2.3/32")]).refused, [
-      "plan-cuts-peers: the route branch leads what gw1 sends to 192.0.2.3, gw2 on wan, over the router 192.0.2.254: VRRP and pulses would not arrive there",
+  it("and refuses it where VRRP goes to single routers, whoever they are", () => {
+    assert.deepEqual(cuts([peers, route("192.0.2.3/32")]).refused, [
+      "plan-cuts-peers: the route branch leads what gw1 sends to 192.0.2.3, gw2 on wan, over the router 192.0.2.254: VRRP, which takes nothing that was routed, would not arrive",
     ]);
-    assert.equal(cuts([route("192.0.2.0/29")]).refused.length, 2);
-    assert.deepEqual(cuts([route("192.0.0.0/16"), route("192.0.2.128/25")]), none);
-  });
-
-  it("and other routers that are listed", () => {
-    const peers: Edit = {
-      path: [...main, "unicastPeers"],
-      value: { wan: ["192.0.2.2", "192.0.2.3", "192.0.2.99"] },
-    };
+    assert.equal(cuts([peers, route("192.0.2.0/29")]).refused.length, 2);
     assert.match(
       cuts([peers, route("192.0.2.99/32")]).refused.join("\n"),
       /^plan-cuts-peers: .* gw1 sends to 192\.0\.2\.99, a VRRP router on wan, .*\n.* gw2 sends to 192\.0\.2\.99/,
     );
   });
 
-  it("but not one that is there already", () => {
+  it("and warns of it where only pulses take it", () => {
+    assert.deepEqual(cuts([route("192.0.2.3/32")]), {
+      refused: [],
+      warned: [
+        "plan-cuts-peers: the route branch leads what gw1 sends to 192.0.2.3, gw2 on wan, over the router 192.0.2.254: pulses would depend on it",
+      ],
+    });
+  });
+
+  it("but not where it is wider, for others, over another interface, or there already", () => {
+    for (const edit of [
+      route("192.0.0.0/16"),
+      route("192.0.2.0/24"),
+      route("192.0.2.128/25"),
+      route("192.0.2.3/32", "10.1.0.254"),
+    ])
+      assert.deepEqual(cuts([peers, edit]), none);
     const text = having("routes: [{ id: branch, to: 192.0.2.3/32, via: 192.0.2.254 }]");
     assert.deepEqual(cuts([{ path: ["nat", "source", 1] }], {}, text), none);
   });

@@ -22,10 +22,24 @@ interface Way extends WayBack {
  */
 const metrics = { 4: { connected: 0, routed: 0 }, 6: { connected: 256, routed: 1_024 } } as const;
 
-/** The longest prefix counts, then the lowest metric, as in the kernel. Undefined: a route that is none of the document's. */
-export function wayBack(document: ClusterDocument, node: string, address: IpAddress): WayBack | undefined {
-  const ways = [...routedWays(document, node, address), ...connectedWays(document, node, address)];
-  const [best] = ways.sort((a, b) => b.prefixLength - a.prefixLength || a.metric - b.metric);
+/**
+ * The longest prefix counts, then the lowest metric, as in the kernel; a route that is there keeps another one like it out. Undefined:
+ * a route that is none of the document's.
+ *
+ * @param bound the device of a socket that sends by it alone, whatever routes there are over others
+ */
+export function wayBack(
+  document: ClusterDocument,
+  {
+    node,
+    address,
+    bound,
+  }: { readonly node: string; readonly address: IpAddress; readonly bound?: string | undefined },
+): WayBack | undefined {
+  const ways = [...connectedWays(document, node, address), ...routedWays(document, node, address)];
+  const [best] = ways
+    .filter(({ device }) => bound === undefined || device === bound)
+    .sort((a, b) => b.prefixLength - a.prefixLength || a.metric - b.metric);
   if (best === undefined) return undefined;
   const { metric: _metric, prefixLength: _length, ...way } = best;
   return way;
