@@ -71,7 +71,7 @@ async function applyText(text: string, options: ApplyOptions): Promise<ExitStatu
   if (options.output === "text") process.stdout.write(madeText(answer));
   if (!options.confirm) return told(answer, undefined, options);
   const isAsked = process.stdin.isTTY && process.stdout.isTTY && options.yes !== true;
-  if (isAsked && !(await pressed(confirmSeconds))) return takenBack(answer, options);
+  if (isAsked && !(await pressed(confirmSeconds, options))) return takenBack(answer, options);
   const { transaction } = answer;
   if (answer.startsAgain) await sleep(STARTS_AGAIN_MS);
   const settled = await whenItAnswers(() =>
@@ -170,10 +170,10 @@ function takenBack({ number, confirmSeconds }: ApplyAnswer, { output }: ApplyOpt
 }
 
 /** Whether somebody presses Enter in time: who can, has not been cut off. */
-async function pressed(limitSeconds: number): Promise<boolean> {
+async function pressed(limitSeconds: number, { url = process.env["TOCHA_URL"] }: NodeWish): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
-  // What is open passes the firewall as before.
-  if (sshCaller() !== undefined)
+  // What is open passes the firewall as before; over the API each question is a connection of its own.
+  if ((url ?? "") === "" && sshCaller() !== undefined)
     process.stdout.write("This connection goes on in any case: open a second one first.\n");
   const signal = AbortSignal.timeout(limitSeconds * 1_000);
   try {

@@ -82,9 +82,23 @@ function apiHazard(options: Options): Hazards {
     const message = `the API would be served on ${after.api.interface}, port ${after.api.port}, instead of ${api.interface}, port ${api.port}`;
     return warned(message, "Tell those who ask it: commands with --url, monitoring, scripts.");
   }
+  const elsewhere = movedApi(options, api.interface);
+  if (elsewhere.length > 0) {
+    const message = `the API of ${listText(elsewhere)} would be served at other addresses of ${api.interface}`;
+    return warned(message, "Tell those who ask it: commands with --url, monitoring, scripts.");
+  }
   const { parts } = lostAccess(options, reach);
   if (parts.length === 0) return { refusals: [], warnings: [] };
   return warned(`${listText(parts)} would no longer reach the API`, "Commands on the nodes go on working.");
+}
+
+/** The nodes of whose addresses there none stays. */
+function movedApi({ before, after }: Options, role: string): string[] {
+  return Object.entries(before.nodes).flatMap(([node, { interfaces }]) => {
+    const now = after.nodes[node]?.interfaces[role];
+    const stays = interfaces[role]?.addresses.some((one) => now?.addresses.includes(one) === true);
+    return now === undefined || stays === true ? [] : [node];
+  });
 }
 
 function refused(code: string, message: string, path: string, hint: string): Hazards {

@@ -3,6 +3,7 @@ import { type IpRange, parseIpRange, rangesContain } from "../../base/ip-interva
 import { portsContain } from "../../base/port-range.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import type { FirewallRule } from "../../contract/firewall-schema.ts";
+import { setNameOf } from "../../contract/match-scalars.ts";
 import { type RuleScope, RuleScopes } from "../../contract/rule-scope.ts";
 import { setsOf } from "../ruleset/set-rules.ts";
 
@@ -34,39 +35,15 @@ export class InputFirewall {
   readonly #closed: readonly string[];
 
   constructor(document: ClusterDocument) {
-    const scopes = new RuleScopes(setsOf(document));
-    const step = (parts: Omit<FirewallRule, "log">, verdict: Step["verdict"], id?: string): Step[] => {
-      const scope = scopes.of({ ...parts, log: false });
-      return scope === undefined ? [] : [{ scope, verdict, ...(id === undefined ? {} : { id }) }];
-    };
-    const { firewall, management, api } = document;
-    const input = firewall?.input;
-    const accepted = { id: "", action: "accept", protocol: ["tcp" as const] } as const;
-    const administering =
-      management === undefined
-        ? []
-        : step(
-            {
-              ...accepted,
-              protocol: [...accepted.protocol],
-              in: management.interfaces,
-              from: management.from,
-              ports: [...management.ports, ...(api === undefined ? [] : [api.port])].map(String),
-            },
-            "passes",
-          );
-    const served =
-      api === undefined || management !== undefined
-        ? []
-        : step(
-            { ...accepted, protocol: [...accepted.protocol], in: [api.interface], ports: [String(api.port)] },
-            "passes",
-          );
-    const rules = (input?.rules ?? []).flatMap((rule) =>
-      step(rule, rule.action === "accept" ? "passes" : "dropped", rule.id),
-    );
-    this.#steps = input === undefined ? [] : [...administering, ...rules, ...served];
-    this.#default = input?.default === "drop" ? "dropped" : "passes";
+    const rules = ownRules(document);
+    const scopes = new RuleScopes(setsOf({ ...document, sets: setsNamedBy(rules, document) }));
+    this.#steps = rules.flatMap(({ rule, isOfDocument }): Step[] => {
+      const scope = scopes.of(rule);
+      if (scope === undefined) return [];
+      const verdict = rule.action === "accept" ? "passes" : "dropped";
+      return [{ scope, verdict, ...(isOfDocument ? { id: rule.id } : {}) }];
+    });
+    this.#default = document.firewall?.input?.default === "drop" ? "dropped" : "passes";
     this.#closed = Object.values(document.groups)
       .filter(({ acceptMode }) => !acceptMode)
       .flatMap(({ addresses }) => Object.values(addresses).flat())
@@ -99,6 +76,51 @@ export class InputFirewall {
       .filter(({ scope }) => ports.some((port) => isForPort(scope, port)))
       .flatMap(({ scope }) => scope.from?.ranges ?? []);
   }
+}
+
+interface InputRule {
+  readonly rule: FirewallRule;
+  /** Else it is one that tocha makes. */
+  readonly isOfDocument: boolean;
+}
+
+/** Everything that counts for TCP to a gateway, in its order; nothing where the document filters nothing. */
+function ownRules({ firewall, management, api }: ClusterDocument): InputRule[] {
+  if (firewall?.input === undefined) return [];
+  const accept = (parts: Partial<FirewallRule>): InputRule => ({
+    rule: { id: "", action: "accept", log: false, protocol: ["tcp"], ...parts },
+    isOfDocument: false,
+  });
+  const apiPorts = api === undefined ? [] : [api.port];
+  return [
+    ...(management === undefined
+      ? []
+      : [
+          accept({
+            in: management.interfaces,
+            from: management.from,
+            ports: [...management.ports, ...apiPorts].map(String),
+          }),
+        ]),
+    ...firewall.input.rules.map((rule) => ({ rule, isOfDocument: true })),
+    ...(api === undefined || management !== undefined
+      ? []
+      : [accept({ in: [api.interface], ports: apiPorts.map(String) })]),
+  ];
+}
+
+/** Sets may be large, and most are for what goes through. */
+function setsNamedBy(
+  rules: readonly InputRule[],
+  { sets }: Pick<ClusterDocument, "sets">,
+): ClusterDocument["sets"] {
+  const names = new Set(
+    rules
+      .flatMap(({ rule }) => [rule.from, rule.to, rule.ports, rule.sourcePorts])
+      .flatMap((texts) => texts ?? [])
+      .flatMap((text) => setNameOf(text) ?? []),
+  );
+  return Object.fromEntries(Object.entries(sets).filter(([name]) => names.has(name)));
 }
 
 function isForPort({ protocols, ports }: RuleScope, port: number): boolean {

@@ -277,6 +277,13 @@ describe("a plan refuses to lock everybody out", () => {
     assert.deepEqual(cuts([{ path: ["api"] }], {}, text).warned, [
       "plan-cuts-api: the API would no longer be served: whoever asks over HTTPS gets no answer",
     ]);
+    const renumbered: Edit = {
+      path: ["nodes", "gw2", "interfaces", "lan", "addresses"],
+      value: ["10.1.0.9/24"],
+    };
+    assert.deepEqual(cuts([renumbered], {}, text).warned, [
+      "plan-cuts-api: the API of gw2 would be served at other addresses of lan",
+    ]);
     const some = { id: "no-guests", from: "10.1.0.128/25", action: "drop" };
     assert.deepEqual(cuts([{ path: ["firewall"], value: { input: { rules: [some] } } }], {}, text).warned, [
       "plan-cuts-api: 10.1.0.128/25 on lan would no longer reach the API",

@@ -171,9 +171,11 @@ export class ClusterConfig {
       carrying: settings.node,
       caller,
     });
-    const [refusal] = plan.refusals;
+    const [refusal, ...others] = plan.refusals;
     if (refusal === undefined || force) return plan;
-    const { code, message, hint } = refusal;
+    const { code, hint } = refusal;
+    const more = others.length === 0 ? "" : ` (and ${others.length} more: tocha config plan)`;
+    const message = `${refusal.message}${more}`;
     const forced = "With --force it is made all the same.";
     throw new ProblemError({ code, message, hint: hint === undefined ? forced : `${hint} ${forced}` });
   }
