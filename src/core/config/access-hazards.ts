@@ -14,8 +14,11 @@ interface Options {
 
 /** Where nothing is said, gateways are administered over SSH. */
 const SSH = 22;
-/** So many networks of rules and sets are told apart, those of management first: beyond them only the first address counts. */
-const NAMED_MAX = 1_000;
+/**
+ * So many networks of rules and sets of one document are told apart: those that are new or gone come first, then whoever is let in.
+ * With more of them, some that are cut off may go untold; that nobody gets in any more is still seen.
+ */
+const NAMED_MAX = 250;
 /** More of them nobody reads. */
 const SHOWN_MAX = 3;
 
@@ -171,8 +174,18 @@ function partsOf(
       ),
     ),
   );
-  const named = firewalls.flatMap((firewall) => firewall.sources(ports));
-  return dividedAt([...networks, ...named.slice(0, NAMED_MAX)]);
+  const lists = firewalls.map((firewall) =>
+    firewall
+      .sources(ports)
+      .map(({ range, verdict }) => ({ range, key: `${verdict} ${formatIpRange(range)}` })),
+  );
+  const named = lists.flatMap((list, index) => {
+    const others = new Set(lists[1 - index]?.map(({ key }) => key));
+    const isNew = ({ key }: { readonly key: string }) => !others.has(key);
+    const inOrder = [...list.filter(isNew), ...list.filter((one) => !isNew(one))];
+    return inOrder.slice(0, NAMED_MAX).map(({ range }) => range);
+  });
+  return dividedAt([...networks, ...named]);
 }
 
 function dividedAt(ranges: readonly IpRange[]): IpRange[] {

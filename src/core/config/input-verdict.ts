@@ -70,11 +70,13 @@ export class InputFirewall {
     return { verdict: possible.size === 1 ? this.#default : "depends", rule: forbidding };
   }
 
-  /** The addresses at which verdicts may change, for connections to one of these ports. */
-  sources(ports: readonly number[]): IpRange[] {
-    return this.#steps
-      .filter(({ scope }) => ports.some((port) => isForPort(scope, port)))
-      .flatMap(({ scope }) => scope.from?.ranges ?? []);
+  /** The addresses at which verdicts may change, for connections to one of these ports: those that are let in first. */
+  sources(ports: readonly number[]): { readonly range: IpRange; readonly verdict: "passes" | "dropped" }[] {
+    const steps = this.#steps.filter(({ scope }) => ports.some((port) => isForPort(scope, port)));
+    return [
+      ...steps.filter(({ verdict }) => verdict === "passes"),
+      ...steps.filter(({ verdict }) => verdict === "dropped"),
+    ].flatMap(({ scope, verdict }) => (scope.from?.ranges ?? []).map((range) => ({ range, verdict })));
   }
 }
 

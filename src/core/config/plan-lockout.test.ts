@@ -258,6 +258,17 @@ describe("a plan refuses to lock everybody out", () => {
     ]);
   });
 
+  it("but sees who gets in behind many others that do not", () => {
+    const rules = [
+      ...Array.from({ length: 300 }, (_, index) => ({
+        ...{ id: `r${index}`, from: `10.${20 + (index >> 8)}.${index & 255}.0/30`, action: "drop" },
+      })),
+      { id: "admins", from: "198.51.100.16/28", action: "accept" },
+    ];
+    const some: Edit = { path: ["firewall"], value: { input: { default: "drop", rules } } };
+    assert.deepEqual(cuts([some]), none);
+  });
+
   it("of the API", () => {
     const text = having("api: { interface: lan }");
     const noPort = { id: "no-api", protocol: "tcp", ports: [7_847], action: "drop" };
