@@ -102,6 +102,18 @@ const documentRows: readonly Row[] = [
     "at least 1",
   ],
   [
+    'arbiter: { endpoints: ["https://10.1.0.9:2379"], caFile: ca.crt, userEnvironment: §"root:secret" }',
+    "bad-name",
+    "arbiter.userEnvironment",
+    "does not belong here",
+  ],
+  [
+    'arbiter: { endpoints: ["https://10.1.0.9:2379"], caFile: ca.crt, userFile: user, userEnvironment: §ETCD_USER }',
+    "secret-twice",
+    "arbiter.userEnvironment",
+    "not both",
+  ],
+  [
     'arbiter: { endpoints: ["https://10.1.0.9:2379"], caFile: ca.crt, leaseTtl: §1s }',
     "out-of-range",
     "arbiter.leaseTtl",

@@ -84,6 +84,7 @@ export const problemCodes = {
   "bad-endpoint": "A text is not the https URL of a service.",
   "bad-remote": "A text is not a git repository, or has a password in it.",
   "api-keys": "The certificate of the API and its key do not come together.",
+  "secret-twice": "A secret is named in two ways.",
   "arbiter-keys": "The certificate of the arbiter's clients and its key do not come together.",
   "pulses-need-sync": "Pulses are to be left out on the interface between the nodes.",
   "duplicate-port": "Two services use the same port.",
