@@ -1,5 +1,5 @@
 import { type IpAddress, parseIp } from "../../base/ip.ts";
-import { everyIp, formatIpRange, type IpRange, mergeIpRanges, parseIpRange } from "../../base/ip-interval.ts";
+import { everyIp, formatIpRange, type IpRange, mergeIpRanges, parseIpRange } from "../../base/ip-range.ts";
 import type { Problem } from "../../base/problem.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import { canonicalJson } from "../../contract/document-revision.ts";

@@ -1,5 +1,5 @@
 import { formatIp, type IpAddress, parseNetwork } from "../../base/ip.ts";
-import { type IpRange, parseIpRange, rangesContain } from "../../base/ip-interval.ts";
+import { type IpRange, parseIpRange, rangesContain } from "../../base/ip-range.ts";
 import { portsContain } from "../../base/port-range.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import type { FirewallRule } from "../../contract/firewall-schema.ts";
