@@ -93,6 +93,8 @@ describe("tocha config plan", () => {
     node.answers.set("/v1/config/state", {
       ...{ node: "gw1", head: null, revision: "r", change: null, diverged: [], fileDiffers: null },
     });
+    const session = { name: "root", role: "admin", kind: "console", expires: null };
+    node.answers.set("/v1/session", session);
     const status = healthyStatus();
     const [group] = status.groups;
     node.answers.set("/v1/status", { ...status, groups: [{ ...group, name: "main", activeNode: "gw2" }] });
@@ -107,6 +109,18 @@ describe("tocha config plan", () => {
     const plan = JSON.parse(json.out);
     assert.deepEqual([plan.changes, plan.nodes.length, plan.nodes[0].steps[0].part], [1, 2, "failover"]);
     assert.match(plan.difference, /^--- running\n\+\+\+ .*other\.yaml\n/);
+    // Who comes over a virtual address that the other document does not have would be cut off.
+    node.answers.set("/v1/session", {
+      ...session,
+      from: { by: "ssh", address: "10.1.0.77", to: "10.1.0.1", port: 22 },
+    });
+    writeFileSync(other, commented.replace("10.1.0.1/24", "10.1.0.254/24"));
+    const cut = await node.tocha(["config", "plan", other]);
+    assert.equal(cut.status, 2);
+    assert.match(
+      cut.out,
+      /error: 10\.1\.0\.77 asks this over 10\.1\.0\.1, a virtual\s+address\s+that\s+would\s+go\s+away/,
+    );
     node.answers.set("/v1/config", { head: null, revision: "r", text: "cluster: [" });
     const newer = await node.tocha(["config", "plan", other]);
     assert.equal(newer.status, 69);

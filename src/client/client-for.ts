@@ -4,6 +4,7 @@ import { author } from "./author.ts";
 import { ControlClient } from "./control-client.ts";
 import { findSocket, type SocketWish } from "./find-socket.ts";
 import { HttpsTransport } from "./https-transport.ts";
+import { sshCaller } from "./ssh-caller.ts";
 import { SocketTransport } from "./transport.ts";
 
 /** Whom a command asks: a node of this machine, or the API of any node. */
@@ -31,7 +32,9 @@ export async function clientFor(
     });
   const url = wish.url ?? (isLocal ? undefined : environment["TOCHA_URL"]);
   if (url === undefined || url === "")
-    return new ControlClient(new SocketTransport(await findSocket(wish), author(environment)));
+    return new ControlClient(
+      new SocketTransport(await findSocket(wish), author(environment), sshCaller(environment)),
+    );
   const tokenFile = wish.tokenFile ?? environment["TOCHA_TOKEN_FILE"];
   const ca = wish.ca ?? environment["TOCHA_CA"];
   return new ControlClient(

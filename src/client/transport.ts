@@ -32,10 +32,15 @@ export class SocketTransport implements Transport {
   readonly place: string;
   readonly #path: string;
   readonly #caller: string | undefined;
+  readonly #from: string | undefined;
 
-  /** @param caller who gives the command, for the audit log */
-  constructor(path: string, caller?: string) {
+  /**
+   * @param caller who gives the command, for the audit log
+   * @param from where that one comes from, as sshCaller() says it
+   */
+  constructor(path: string, caller?: string, from?: string) {
     this.#path = path;
+    this.#from = from;
     this.place = `the node behind ${path}`;
     this.#caller = caller?.replace(/[^\x20-\x7e]/g, "?").slice(0, 100);
   }
@@ -44,7 +49,8 @@ export class SocketTransport implements Transport {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const { method, path, text, signal } = wish;
     const caller = this.#caller === undefined ? {} : { "x-tocha-caller": this.#caller };
-    const headers = { ...headersFor(wish), ...caller };
+    const from = this.#from === undefined ? {} : { "x-tocha-from": this.#from };
+    const headers = { ...headersFor(wish), ...caller, ...from };
     // One connection per request: the process ends after a few.
     const outgoing = request(
       { socketPath: this.#path, method, path, headers, signal, agent: false },

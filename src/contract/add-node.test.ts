@@ -69,6 +69,65 @@ describe("adding a node", () => {
     assert.equal(groups["gateway"]?.priorities["gw3"], 90);
   });
 
+  describe("where VRRP goes to single routers", () => {
+    const router = readFileSync(`${root}/examples/router.yaml`, "utf8");
+    const west: NewNode = {
+      name: "west",
+      chosen: {},
+      devices: [
+        { device: "ens3", addresses: ["10.1.0.4/24", "2001:db8:1::4/64"] },
+        { device: "ens4", addresses: ["fe80::9/64", "192.0.2.9/24", "2001:db8::9/64"] },
+        { device: "ens5", addresses: ["10.255.0.3/24"] },
+      ],
+    };
+    const listed =
+      '      wan: [192.0.2.2, 192.0.2.3, 192.0.2.4, "2001:db8::2", "2001:db8::3", "2001:db8::4"]';
+    const only4 = router.replace('wan: ["2001:db8::1/64", 192.0.2.1/24]', "wan: [192.0.2.1/24]");
+    const peersIn = (text: string) => valid(text).groups["gateway"]?.unicastPeers["wan"];
+
+    it("lists the node among them, and touches no other line", () => {
+      const { new: lines, gone } = changes(router, added(router, west));
+      assert.deepEqual(
+        lines.filter((line) => line.startsWith("      wan: [")),
+        [`${listed.slice(0, -1)}, 192.0.2.9, "2001:db8::9"]`],
+      );
+      assert.equal(gone.length, 2);
+    });
+
+    it("in a list of lines, comments behind, and on every interface", () => {
+      const lines = only4.replace(
+        listed,
+        "      wan:\n        - 192.0.2.2 # north\n        - 192.0.2.3 # south",
+      );
+      assert.match(added(lines, west), /\n {8}- 192\.0\.2\.3 # south\n {8}- 192\.0\.2\.9\n/);
+      const two = only4.replace(
+        listed,
+        '      lan: [10.1.0.2, 10.1.0.3, "2001:db8:1::2", "2001:db8:1::3"]\n      wan: [192.0.2.2, 192.0.2.3]',
+      );
+      const both = valid(added(two, west)).groups["gateway"]?.unicastPeers;
+      assert.deepEqual(both, {
+        lan: [
+          ...["10.1.0.2", "10.1.0.3", "2001:db8:1::2", "2001:db8:1::3"],
+          ...["10.1.0.4", "2001:db8:1::4"],
+        ],
+        wan: ["192.0.2.2", "192.0.2.3", "192.0.2.9"],
+      });
+    });
+
+    it("of the families that are there, by link-local addresses where the others are", () => {
+      const only = (list: string) => peersIn(added(router.replace(listed, `      wan: [${list}]`), west));
+      assert.deepEqual(only('192.0.2.2, 192.0.2.3, "fe80::2", "fe80::3"'), [
+        ...["192.0.2.2", "192.0.2.3", "fe80::2", "fe80::3"],
+        ...["192.0.2.9", "fe80::9"],
+      ]);
+    });
+
+    it("once, where somebody has listed it before", () => {
+      const before = only4.replace(listed, "      wan: [192.0.2.2, 192.0.2.3, 192.0.2.9]");
+      assert.deepEqual(peersIn(added(before, west)), ["192.0.2.2", "192.0.2.3", "192.0.2.9"]);
+    });
+  });
+
   it("works on every example with room for more nodes, and again on its own result", () => {
     for (const file of globSync("examples/*.yaml", { cwd: root })) {
       const written = readFileSync(`${root}/${file}`, "utf8");

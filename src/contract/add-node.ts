@@ -1,5 +1,14 @@
-import { type Document, isMap, isScalar, type Node, parseDocument, type YAMLMap } from "yaml";
-import { formatNetwork, type IpNetwork, isLinkLocal, networkContains, parseNetwork } from "../base/ip.ts";
+import { type Document, isMap, isScalar, isSeq, type Node, parseDocument, type YAMLMap } from "yaml";
+import {
+  formatIp,
+  formatNetwork,
+  type IpNetwork,
+  ipFamily,
+  isLinkLocal,
+  networkContains,
+  parseIp,
+  parseNetwork,
+} from "../base/ip.ts";
 import type { Problem } from "../base/problem.ts";
 import type { ClusterDocument } from "./cluster-document.ts";
 import { device, nameOf } from "./document-scalars.ts";
@@ -27,7 +36,7 @@ const PRIORITY_STEP = 10;
 
 /**
  * Adds a node to the text of a valid document: its interfaces are those of its devices whose addresses lie in the networks of
- * the other nodes, and its priorities are below theirs. The rest of the text stays as it is, comments included.
+ * the other nodes, its priorities are below theirs, and where VRRP goes to single routers, it goes to this one, too. The rest of the text stays as it is, comments included.
  */
 export function addNode(text: string, document: ClusterDocument, node: NewNode): NodeAddition {
   const wrong = wrongName(node);
@@ -41,8 +50,12 @@ export function addNode(text: string, document: ClusterDocument, node: NewNode):
       `${role}: { device: ${device}, addresses: [${addresses.map((one) => quoted(one)).join(", ")}] }`,
   );
   changed = withEntry(changed, ["nodes"], node.name, { interfaces: lines });
-  for (const [name, { priorities }] of Object.entries(document.groups))
+  for (const [name, { priorities, unicastPeers }] of Object.entries(document.groups)) {
     changed = withEntry(changed, ["groups", name, "priorities"], node.name, nextPriority(priorities));
+    for (const [role, peers] of Object.entries(unicastPeers))
+      for (const address of newPeers(peers, interfaces[role], node))
+        changed = withItem(changed, ["groups", name, "unicastPeers", role], quoted(address));
+  }
   const result = readDocument(changed, "cluster.yaml");
   if (result.document === undefined) return { problems: result.problems };
   if (!Object.hasOwn(result.document.nodes, node.name)) throw new Error("the node is not where it was put");
@@ -139,6 +152,31 @@ function nextPriority(priorities: Readonly<Record<string, number>>): string {
   return String(priority);
 }
 
+/** The node's addresses for a list of VRRP routers: one of each family that the list has, of the kind that stands there. */
+function newPeers(
+  listed: readonly string[],
+  chosen: MachineDevice | undefined,
+  { devices }: NewNode,
+): readonly string[] {
+  if (chosen === undefined) return [];
+  const all = devices.find(({ device }) => device === chosen.device)?.addresses ?? [];
+  const known = listed.flatMap((text) => parseIp(text) ?? []);
+  return ([4, 6] as const).flatMap((family) => {
+    const others = known.filter((address) => ipFamily(address) === family);
+    if (others.length === 0) return [];
+    const areLocal = family === 6 && others.every(isLinkLocal);
+    // A link-local address does not stand among those of the document's interface.
+    const own = (areLocal ? all : chosen.addresses)
+      .flatMap((text) => parseNetwork(text)?.address ?? [])
+      .filter(
+        (address) => ipFamily(address) === family && (family === 4 || isLinkLocal(address) === areLocal),
+      )
+      .map(formatIp);
+    const [first] = own;
+    return first === undefined || own.some((address) => listed.includes(address)) ? [] : [first];
+  });
+}
+
 /** IPv6 addresses have colons, which mean something else inside of braces. */
 function quoted(address: string): string {
   return address.includes(":") ? `"${address}"` : address;
@@ -181,6 +219,25 @@ function withBlockEntry(text: string, map: YAMLMap, key: string, value: EntryVal
       : [`${key}:`, "  interfaces:", ...value.interfaces.map((line) => `    ${line}`)];
   const block = lines.map((line) => `\n${indent}${line}`).join("");
   return `${text.slice(0, at)}${block}${text.slice(at)}`;
+}
+
+/** Puts one more item at the end of a list that is not empty, in the list's own way of writing. */
+function withItem(text: string, path: readonly string[], item: string): string {
+  const document = parseDocument(text);
+  const list: unknown = document.getIn(path, true);
+  const last = isSeq(list) ? (list.items.at(-1) as Node | undefined) : undefined;
+  if (!isSeq(list) || last?.range === null || last?.range === undefined) {
+    document.addIn(path, parseDocument(item).contents);
+    return document.toString({ lineWidth: 0 });
+  }
+  const [start, end] = last.range;
+  if (list.flow === true) return `${text.slice(0, end)}, ${item}${text.slice(end)}`;
+  const line = text.lastIndexOf("\n", start - 1) + 1;
+  const indent = text.slice(line, start);
+  // A comment behind the last item belongs to it.
+  const newline = text.indexOf("\n", end);
+  const at = newline < 0 ? text.length : newline;
+  return `${text.slice(0, at)}\n${indent}${item}${text.slice(at)}`;
 }
 
 /** Where the characters of a value end, without the line breaks behind it. */

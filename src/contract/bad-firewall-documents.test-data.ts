@@ -368,7 +368,7 @@ export const badFirewallDocuments: readonly BadDocument[] = [
   },
   // Timeouts.
   {
-    name: "a timeout without a unit",
+    name: "a timeout of the kernel without a unit",
     ...{
       replace: before,
       by: having("timeouts: { udp: §120 }"),

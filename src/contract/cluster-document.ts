@@ -6,6 +6,7 @@ import {
   device,
   duration,
   endpoint,
+  environmentVariable,
   gitRemote,
   interfaceAddress,
   keyFile,
@@ -209,6 +210,9 @@ export const clusterDocumentSchema = z
         certificateFile: keyFile("A certificate for clients, if etcd asks for one.").optional(),
         keyFile: keyFile("Its private key.").optional(),
         userFile: keyFile("A file with USER:PASSWORD, if etcd asks for that.").optional(),
+        userEnvironment: environmentVariable(
+          "The environment variable of the daemon that holds USER:PASSWORD, instead of a file.",
+        ).optional(),
         leaseTtl: duration({
           minMs: 2_000,
           maxMs: 60_000,
@@ -216,6 +220,13 @@ export const clusterDocumentSchema = z
           default: "6s",
           description: "After so long without renewal a node that holds the key counts as gone.",
         }),
+      })
+      .superRefine(({ userFile, userEnvironment }, context) => {
+        if (userFile === undefined || userEnvironment === undefined) return;
+        context.addIssue({
+          ...{ code: "custom", path: ["userEnvironment"], message: "the user stands in userFile already" },
+          params: { code: "secret-twice", hint: "Name the file or the environment variable, and not both." },
+        });
       })
       .transform(({ leaseTtl, ...rest }) => ({ ...rest, leaseMs: leaseTtl }))
       .optional()

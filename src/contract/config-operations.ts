@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { CallerWay } from "./caller-way.ts";
 import {
   DOCUMENT_BYTES_MAX,
   revisionIdSchema,
@@ -124,8 +125,11 @@ export const afterAnswerSchema = z.looseObject({
 export type ChangeView = z.output<typeof changeViewSchema>;
 export type ConfigState = z.output<typeof configStateSchema>;
 export type Config = z.output<typeof configSchema>;
-/** With whoever it is by. */
-export type ApplyWish = z.output<typeof applyRequestSchema> & { readonly author: string };
+/** With whoever it is by, and where that one comes from: undefined at the console. */
+export type ApplyWish = z.output<typeof applyRequestSchema> & {
+  readonly author: string;
+  readonly caller: CallerWay | undefined;
+};
 export type ApplyAnswer = z.output<typeof applyAnswerSchema>;
 export type TransactionAnswer = z.output<typeof transactionAnswerSchema>;
 export type PrepareRequest = z.output<typeof prepareRequestSchema>;

@@ -14,7 +14,7 @@ import {
 } from "./firewall-schema.ts";
 import type { DocumentPath } from "./located-yaml.ts";
 import { setNameOf } from "./match-scalars.ts";
-import { hasPorts, type RuleScope, RuleScopes, scopeCovers, scopeFamilies } from "./rule-scope.ts";
+import { hasPorts, partsCover, type RuleScope, RuleScopes, scopeCover, scopeFamilies } from "./rule-scope.ts";
 import type { SetKind } from "./set-file.ts";
 import { itemPath, type Understood, understoodItems, valueAt } from "./understood.ts";
 import { hintFor, knownInterfaces, unknownInterface } from "./unknown-name.ts";
@@ -192,19 +192,45 @@ function checkCovered(rules: readonly Understood<FirewallRule>[], scopes: RuleSc
     const { id } = rule;
     const scope = scopes.of(rule);
     if (scope === undefined || isEmpty(scope.from) || isEmpty(scope.to)) return [];
-    const covering = earlier.find((one) => scopeCovers(one.scope, scope));
-    if (covering === undefined) {
+    const covering = coveringRules(earlier, scope);
+    if (covering.length === 0) {
       earlier.push({ id, scope });
       return [];
     }
+    const isOne = covering.length === 1;
+    const names = covering.slice(0, NAMES_MAX).map((one) => `"${clip(one)}"`);
+    const more = covering.length > NAMES_MAX ? ` and ${covering.length - NAMES_MAX} more` : "";
     return [
       {
         ...({ code: "rule-never-matches", path: [...path, "id"], on: "value" } as const),
-        message: `the rule "${clip(id)}" never matches: "${clip(covering.id)}" before it takes everything that it could`,
-        hint: "Put it before that rule, or take one of the two away.",
+        message: `the rule "${clip(id)}" never matches: ${names.join(", ")}${more} before it ${isOne ? "takes" : "together take"} everything that it could`,
+        hint: isOne
+          ? "Put it before that rule, or take one of the two away."
+          : "Put it before them, or take it away.",
       },
     ];
   });
+}
+
+/** More of them nobody reads. */
+const NAMES_MAX = 3;
+
+/** One earlier rule that takes all that a rule could match, or several that divide it in one part, such as two halves of a network. */
+function coveringRules(
+  earlier: readonly { readonly id: string; readonly scope: RuleScope }[],
+  scope: RuleScope,
+): readonly string[] {
+  const byPart = new Map<Exclude<ReturnType<typeof scopeCover>, "wholly" | undefined>, typeof earlier>();
+  for (const one of earlier) {
+    const cover = scopeCover(one.scope, scope);
+    if (cover === "wholly") return [one.id];
+    if (cover !== undefined) byPart.set(cover, [...(byPart.get(cover) ?? []), one]);
+  }
+  for (const [part, some] of byPart) {
+    const scopes = some.map((one) => one.scope);
+    if (some.length > 1 && partsCover(part, scopes, scope)) return some.map(({ id }) => id);
+  }
+  return [];
 }
 
 const SSH = 22;

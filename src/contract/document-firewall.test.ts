@@ -127,6 +127,57 @@ describe("rules that never match", () => {
     it(`but not ${later} after ${earlier}`, () =>
       assert.deepEqual(valid(forward(earlier, later)).notices, []));
 
+  const together: readonly (readonly string[])[] = [
+    [
+      "from: 10.0.0.0/9, action: accept",
+      "from: 10.128.0.0/9, action: drop",
+      "from: 10.0.0.0/8, action: accept",
+    ],
+    [
+      "protocol: tcp, ports: 1-79, action: accept",
+      'protocol: tcp, ports: "@web", action: accept',
+      "protocol: tcp, ports: 70-80, action: drop",
+    ],
+    [
+      'from: "@staff", in: lan, action: accept',
+      "from: 10.1.0.128/25, action: accept",
+      'from: ["@staff", 10.1.0.128/25], in: lan, protocol: udp, action: drop',
+    ],
+    ["in: lan, action: accept", "in: [wan, sync], action: drop", "in: [lan, wan], action: accept"],
+    ["protocol: tcp, action: drop", "protocol: udp, action: drop", "protocol: [tcp, udp], action: accept"],
+  ];
+  for (const rules of together)
+    it(`by several together: ${rules.at(-1)}`, () => {
+      assert.deepEqual(valid(forward(...rules)).notices, ["rule-never-matches firewall.forward.rules[2].id"]);
+    });
+
+  it("but not where the earlier ones leave something, or are for other parts", () => {
+    const free: readonly (readonly string[])[] = [
+      [
+        "from: 10.0.0.0/9, action: drop",
+        "from: 10.192.0.0/10, action: drop",
+        "from: 10.0.0.0/8, action: accept",
+      ],
+      // One half by address, the other by port.
+      [
+        "from: 10.0.0.0/9, protocol: tcp, action: drop",
+        "from: 10.0.0.0/8, protocol: tcp, ports: 1-40000, action: drop",
+        "from: 10.0.0.0/8, protocol: tcp, action: accept",
+      ],
+      ["protocol: tcp, action: drop", "protocol: udp, action: drop", "action: accept"],
+    ];
+    for (const rules of free) assert.deepEqual(valid(forward(...rules)).notices, [], rules.join("; "));
+  });
+
+  it("are named with those before them", () => {
+    const halves = Array.from({ length: 8 }, (_, index) => `from: 10.${index * 32}.0.0/11, action: drop`);
+    const [notice] = read(forward(...halves, "from: 10.0.0.0/8, action: accept")).notices;
+    assert.equal(
+      notice?.message,
+      'the rule "r8" never matches: "r0", "r1", "r2" and 5 more before it together take everything that it could',
+    );
+  });
+
   it("are found behind several others, and the rules of the other chain do not count", () => {
     const text = `firewall:
   input: { rules: [{ id: all, in: lan, action: accept }] }

@@ -338,6 +338,23 @@ export const gitRemote = z
     }
   })
   .meta({ pattern: gitRemotePattern });
+
+const environmentPattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$";
+
+/** The name of a variable that holds a secret (POSIX.1 8.1). */
+export function environmentVariable(description: string) {
+  return z
+    .string()
+    .superRefine((text, context) => {
+      if (new RegExp(environmentPattern).test(text)) return;
+      refuse(context, `"${clip(text)}" is not the name of an environment variable`, {
+        code: "bad-name",
+        hint: "Write the name alone, such as ETCD_USER: letters, digits and underscores. What it holds does not belong here.",
+      });
+    })
+    .meta({ pattern: environmentPattern, description });
+}
+
 /** The path of a key or certificate. */
 export function keyFile(description: string) {
   return z

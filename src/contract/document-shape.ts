@@ -15,7 +15,10 @@ export function checkShape(value: unknown): { document?: ClusterDocument; findin
   return { findings: withoutConsequences(findings) };
 }
 
-/** A mistyped key is also a missing one: that is one mistake, and the first says more. */
+/**
+ * A mistyped key is also a missing one, and what is of another kind has not the right size either: that is one mistake, and the
+ * first says more.
+ */
 function withoutConsequences(findings: readonly Finding[]): Finding[] {
   const meant = new Set(
     findings.flatMap(({ code, path }) => {
@@ -25,7 +28,13 @@ function withoutConsequences(findings: readonly Finding[]): Finding[] {
       return closest === undefined ? [] : [formatPath([...around, closest])];
     }),
   );
-  return findings.filter(({ code, path }) => code !== "missing-key" || !meant.has(formatPath(path)));
+  const ofOtherKind = new Set(
+    findings.flatMap(({ code, path }) => (code === "wrong-type" ? [formatPath(path)] : [])),
+  );
+  return findings.filter(({ code, path }) => {
+    if (code === "missing-key") return !meant.has(formatPath(path));
+    return code !== "out-of-range" || !ofOtherKind.has(formatPath(path));
+  });
 }
 
 type Issue = z.core.$ZodIssue;
@@ -253,8 +262,13 @@ function knownKeys(path: DocumentPath): string[] {
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
-/** What the schema says about the value at a path. */
+/** What the schema says about the value at a path; of items, and of what has a name, what it says of all of them. */
 function describe(path: DocumentPath): string {
+  const own = descriptionAt(path);
+  return own === "" && path.length > 0 ? descriptionAt(path.slice(0, -1)) : own;
+}
+
+function descriptionAt(path: DocumentPath): string {
   let schema = rawSchemaAt(path);
   for (;;) {
     if (schema === undefined) return "";

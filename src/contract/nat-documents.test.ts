@@ -104,6 +104,7 @@ describe("readDocument, bad translation", () => {
         `${problem?.message} ${problem?.hint}`.includes(says),
         `${problem?.message} ${problem?.hint}`,
       );
+      assert.notEqual(problem?.hint ?? "", "");
     });
   }
 });

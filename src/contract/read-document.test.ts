@@ -7,6 +7,7 @@ import type { Problem } from "../base/problem.ts";
 import { documentFiles } from "../keys/document-files.ts";
 import { badDocuments, goodDocument } from "./bad-documents.test-data.ts";
 import { badFirewallDocuments } from "./bad-firewall-documents.test-data.ts";
+import { badKeyDocuments } from "./bad-key-documents.test-data.ts";
 import { badRouterDocuments } from "./bad-router-documents.test-data.ts";
 import { documentRevision } from "./document-revision.ts";
 import { problemCodes } from "./problem-codes.ts";
@@ -100,7 +101,7 @@ describe("readDocument, a good document", () => {
 });
 
 describe("readDocument, a bad document", () => {
-  const all = [...badDocuments, ...badRouterDocuments, ...badFirewallDocuments];
+  const all = [...badDocuments, ...badRouterDocuments, ...badFirewallDocuments, ...badKeyDocuments];
   for (const { name, replace, by, code, path, says } of all) {
     it(name, () => {
       if (replace !== undefined) assert.ok(goodDocument.includes(replace), "the good document has the place");
@@ -117,6 +118,7 @@ describe("readDocument, a bad document", () => {
       );
       assert.ok(`${problem.message} ${problem.hint}`.includes(says), `${problem.message} ${problem.hint}`);
       assert.equal(problem.file, "cluster.yaml");
+      assert.notEqual(problem.hint ?? "", "");
     });
   }
 

@@ -92,18 +92,51 @@ function portScope(
   );
 }
 
-/** Whether an earlier rule takes everything that a later one could match. */
-export function scopeCovers(earlier: RuleScope, later: RuleScope): boolean {
-  return (
-    setCovers(earlier.in, later.in) &&
-    setCovers(earlier.out, later.out) &&
-    setCovers(earlier.protocols, later.protocols) &&
-    setCovers(earlier.types, later.types) &&
-    portsCover(earlier.ports, later.ports) &&
-    portsCover(earlier.sourcePorts, later.sourcePorts) &&
-    addressesCover(earlier.from, later.from) &&
-    addressesCover(earlier.to, later.to)
-  );
+const parts = ["in", "out", "protocols", "types", "ports", "sourcePorts", "from", "to"] as const;
+type Part = (typeof parts)[number];
+
+/**
+ * Whether an earlier rule takes everything that a later one could match: `wholly`; all of it in every part but one: the name of
+ * that part; or less than that: undefined.
+ */
+export function scopeCover(earlier: RuleScope, later: RuleScope): "wholly" | Part | undefined {
+  let open: Part | undefined;
+  for (const part of parts) {
+    if (covers(part, earlier, later)) continue;
+    if (open !== undefined) return undefined;
+    open = part;
+  }
+  return open ?? "wholly";
+}
+
+function covers(part: Part, earlier: RuleScope, later: RuleScope): boolean {
+  switch (part) {
+    case "ports":
+    case "sourcePorts":
+      return portsCover(earlier[part], later[part]);
+    case "from":
+    case "to":
+      return addressesCover(earlier[part], later[part]);
+    default:
+      return setCovers(earlier[part], later[part]);
+  }
+}
+
+/** Whether several rules, each of which takes all but this part, take all of it together. */
+export function partsCover(part: Part, earlier: readonly RuleScope[], later: RuleScope): boolean {
+  switch (part) {
+    case "ports":
+    case "sourcePorts":
+      return portsCover(mergePortRanges(earlier.flatMap((scope) => scope[part] ?? [])), later[part]);
+    case "from":
+    case "to": {
+      const all = earlier.flatMap((scope) => scope[part] ?? []);
+      const ranges = mergeIpRanges(all.flatMap((scope) => scope.ranges));
+      return addressesCover({ texts: new Set(), ranges }, later[part]);
+    }
+    default:
+      return setCovers(new Set(earlier.flatMap((scope) => [...(scope[part] ?? [])])), later[part]);
+  }
 }
 
 function setCovers(
@@ -126,7 +159,7 @@ const COMPARED_MAX = 1_000;
 
 function addressesCover(earlier: AddressScope | undefined, later: AddressScope | undefined): boolean {
   if (earlier === undefined) return true;
-  if (later !== undefined && isWithin(later.texts, earlier.texts)) return true;
+  if (later !== undefined && later.texts.size > 0 && isWithin(later.texts, earlier.texts)) return true;
   const ranges = later?.ranges ?? everyIp;
   return ranges.length <= COMPARED_MAX && rangesContain(earlier.ranges, ranges);
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { callerWaySchema } from "./caller-way.ts";
 import { userRoles } from "./operation.ts";
 
 /** Who may use the API: users with roles, their sessions and tokens (/v1/users, /v1/session). */
@@ -83,6 +84,8 @@ export const sessionSchema = z.object({
   role,
   kind: z.enum(["console", "session", "token", "node"]),
   expires: time.nullable(),
+  /** Where the request comes from; absent at the console. */
+  from: callerWaySchema.optional(),
 });
 
 /** The first admin is a user as well. */

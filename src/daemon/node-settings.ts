@@ -97,6 +97,8 @@ export interface ArbiterSettings {
   readonly certificateFile: string | undefined;
   readonly keyFile: string | undefined;
   readonly userFile: string | undefined;
+  /** The variable that holds what else would stand in the file. */
+  readonly userEnvironment: string | undefined;
 }
 
 /** What the document says for one node, made ready for its roles: plain values, nothing left to look up. */
@@ -319,6 +321,7 @@ function arbiterSettings(document: ClusterDocument, directory: string): ArbiterS
     certificateFile: whole(arbiter.certificateFile),
     keyFile: whole(arbiter.keyFile),
     userFile: whole(arbiter.userFile),
+    userEnvironment: arbiter.userEnvironment,
   };
 }
 

@@ -201,6 +201,31 @@ async function waitUntilReached(node: string): Promise<void> {
   await lab.waitForNode(node, "in touch with the arbiter", isReached);
 }
 
+test("the user may stand in an environment variable of the daemon", async () => {
+  const path = documentPath(lab.name);
+  const text = readFileSync(path, "utf8");
+  const inEnvironment = text.replace(`userFile: ${etcd.userFile}`, "userEnvironment: TOCHA_TEST_ETCD_USER");
+  assert.notEqual(inEnvironment, text);
+  writeFileSync(path, inEnvironment);
+  for (const node of ["gw1", "gw2"]) {
+    await stopNode(lab.name, node);
+    await startNode(lab.name, node);
+    assert.match(await arbiterProblemOf(node), /the environment variable TOCHA_TEST_ETCD_USER is not set$/);
+  }
+  process.env["TOCHA_TEST_ETCD_USER"] = "gateways:second";
+  try {
+    for (const node of ["gw1", "gw2"]) {
+      await stopNode(lab.name, node);
+      await startNode(lab.name, node);
+      await waitUntilReached(node);
+    }
+  } finally {
+    delete process.env["TOCHA_TEST_ETCD_USER"];
+    writeFileSync(path, text);
+  }
+  await lab.waitUntilWell();
+});
+
 test("a member of etcd that is gone is passed over: the next endpoint is asked", async () => {
   for (const node of ["gw1", "gw2"]) await stopNode(lab.name, node);
   const text = readFileSync(documentPath(lab.name), "utf8");

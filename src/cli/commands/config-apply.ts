@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../base/problem.ts";
 import { author } from "../../client/author.ts";
 import { clientFor, type NodeWish } from "../../client/client-for.ts";
+import { sshCaller } from "../../client/ssh-caller.ts";
 import {
   type ApplyAnswer,
   CONFIRM_SECONDS,
@@ -70,7 +71,7 @@ async function applyText(text: string, options: ApplyOptions): Promise<ExitStatu
   if (options.output === "text") process.stdout.write(madeText(answer));
   if (!options.confirm) return told(answer, undefined, options);
   const isAsked = process.stdin.isTTY && process.stdout.isTTY && options.yes !== true;
-  if (isAsked && !(await pressed(confirmSeconds))) return takenBack(answer, options);
+  if (isAsked && !(await pressed(confirmSeconds, options))) return takenBack(answer, options);
   const { transaction } = answer;
   if (answer.startsAgain) await sleep(STARTS_AGAIN_MS);
   const settled = await whenItAnswers(() =>
@@ -80,12 +81,12 @@ async function applyText(text: string, options: ApplyOptions): Promise<ExitStatu
 }
 
 async function showWhatChanges(text: string, wish: NodeWish): Promise<void> {
-  const { document: before, activeNodes, node } = await readRunning(wish);
-  const { document } = readDocument(text, "wished");
+  const { document: before, activeNodes, node, caller } = await readRunning(wish);
+  const { document, notices } = readDocument(text, "wished");
   if (document === undefined) return;
-  const after = { name: "wished", text, document };
+  const after = { name: "wished", text, document, notices };
   process.stdout.write(
-    `${planText(planChange({ before, after, activeNodes, carrying: node }), paperOf(process.stdout))}\n`,
+    `${planText(planChange({ before, after, activeNodes, carrying: node, caller }), paperOf(process.stdout))}\n`,
   );
 }
 
@@ -169,8 +170,11 @@ function takenBack({ number, confirmSeconds }: ApplyAnswer, { output }: ApplyOpt
 }
 
 /** Whether somebody presses Enter in time: who can, has not been cut off. */
-async function pressed(limitSeconds: number): Promise<boolean> {
+async function pressed(limitSeconds: number, { url = process.env["TOCHA_URL"] }: NodeWish): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
+  // What is open passes the firewall as before; over the API each question is a connection of its own.
+  if ((url ?? "") === "" && sshCaller() !== undefined)
+    process.stdout.write("This connection goes on in any case: open a second one first.\n");
   const signal = AbortSignal.timeout(limitSeconds * 1_000);
   try {
     await lines.question("Press Enter to keep it, Ctrl-C to leave it to the clock. ", { signal });

@@ -59,16 +59,16 @@ function edit(copy: string): void {
 
 /** Shows what is wrong, or what it would change. @returns whether it is valid */
 function look(file: string, { before, after }: { readonly before: string; readonly after: string }): boolean {
-  const { document, problems } = readDocument(after, file, documentFiles(dirname(file)));
+  const { document, problems, notices } = readDocument(after, file, documentFiles(dirname(file)));
   if (document === undefined) {
     const paper = paperOf(process.stderr);
     process.stderr.write(problems.map((one) => problemText(one, paper, { source: after })).join("\n"));
     return false;
   }
-  const old = readDocument(before, file, documentFiles(dirname(file))).document;
+  const old = readDocument(before, file, documentFiles(dirname(file)));
   const plan = planChange({
-    before: old && { name: file, text: before, document: old },
-    after: { name: `${file} (new)`, text: after, document },
+    before: old.document && { ...old, name: file, text: before },
+    after: { name: `${file} (new)`, text: after, document, notices },
   });
   showPlan(plan, { output: "text", diff: true });
   return true;

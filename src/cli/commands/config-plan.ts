@@ -31,16 +31,16 @@ export async function configPlan(
 }
 
 async function planAgainstRunning(after: PlannedDocument, wish: NodeWish): Promise<Plan> {
-  const { document, activeNodes, node } = await readRunning(wish);
-  return planChange({ before: document, after, activeNodes, carrying: node });
+  const { document, activeNodes, node, caller } = await readRunning(wish);
+  return planChange({ before: document, after, activeNodes, carrying: node, caller });
 }
 
 /** A valid document out of a file. */
 function plannedFile(path: string): PlannedDocument {
-  const { text, whole, document, problems } = readDocumentFile(path);
+  const { text, whole, document, problems, notices } = readDocumentFile(path);
   if (document === undefined) throw new DocumentProblems(problems, text, path);
   // With the files that it names, as it would be applied.
-  return { name: path, text: whole, document };
+  return { name: path, text: whole, document, notices };
 }
 
 /** An empty file, such as /dev/null, stands for a cluster that has no document yet. */

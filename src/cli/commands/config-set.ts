@@ -46,13 +46,13 @@ export function writeDocument(
   },
 ): void {
   const { before, after, dryRun, output } = options;
-  const { document, problems } = readDocument(after, file, documentFiles(dirname(file)));
+  const { document, problems, notices } = readDocument(after, file, documentFiles(dirname(file)));
   if (document === undefined) throw new DocumentProblems(problems, after, file);
   // What was not valid has nothing that a change could be told by: the texts are compared alone.
-  const old = readDocument(before, file, documentFiles(dirname(file))).document;
+  const old = readDocument(before, file, documentFiles(dirname(file)));
   const plan = planChange({
-    before: old && { name: file, text: before, document: old },
-    after: { name: `${file} (new)`, text: after, document },
+    before: old.document && { ...old, name: file, text: before },
+    after: { name: `${file} (new)`, text: after, document, notices },
   });
   showPlan(plan, { output, diff: output === "text" });
   const isNew = after !== before;

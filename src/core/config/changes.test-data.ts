@@ -311,6 +311,7 @@ export const singleChanges: readonly Edit[] = [
   { path: ["arbiter", "certificateFile"], value: "other.crt" },
   { path: ["arbiter", "keyFile"], value: "other.key" },
   { path: ["arbiter", "userFile"], value: "other.user" },
+  { path: ["arbiter", "userEnvironment"], value: "ETCD_USER", also: { path: ["arbiter", "userFile"] } },
   { path: ["arbiter", "leaseTtl"], value: "8s" },
   { path: ["arbiter"] },
   { path: ["keys", "directory"], value: "/srv/keys" },

@@ -1,4 +1,6 @@
-import type { ChangeEntry } from "./change-entry.ts";
+import { portBlocksOf } from "../../contract/nat-targets.ts";
+import { portBlocksText } from "../../contract/port-blocks.ts";
+import type { ChangeContext, ChangeEffect, ChangeEntry } from "./change-entry.ts";
 import { itemSentence } from "./change-words.ts";
 import { ruleChanges } from "./rule-changes.ts";
 
@@ -10,7 +12,7 @@ export const natChanges: readonly ChangeEntry[] = [
   ...ruleChanges("nat.source", "source NAT"),
   ...ruleChanges("nat.forward", "the port forwards"),
   ...ruleChanges("nat.oneToOne", "one-to-one NAT"),
-  ...ruleChanges("nat.cgnat", "the port blocks of subscribers"),
+  ...ruleChanges("nat.cgnat", "the port blocks of subscribers").map(withBlocks),
   {
     pattern: "nat.helpers.*",
     part: "rules",
@@ -22,3 +24,25 @@ export const natChanges: readonly ChangeEntry[] = [
     },
   },
 ];
+
+/** What the blocks of subscribers come from. */
+const blockKeys: ReadonlySet<string | undefined> = new Set([
+  undefined,
+  "subscribers",
+  "pool",
+  "portsPerSubscriber",
+  "firstPort",
+]);
+
+/** How the subscribers share addresses from then on: whoever changes that shall see whether it is what was meant. */
+function withBlocks(entry: ChangeEntry): ChangeEntry {
+  const say = (context: ChangeContext): ChangeEffect => {
+    const said = entry.say(context);
+    const effect = typeof said === "string" ? { sentence: said } : said;
+    const { change, names, after } = context;
+    const rule = after.nat.cgnat.find(({ id }) => id === names[0]);
+    if (rule === undefined || change.kind === "moved" || !blockKeys.has(change.path[3])) return effect;
+    return { ...effect, sentence: `${effect.sentence}: ${portBlocksText(portBlocksOf(rule))}` };
+  };
+  return { ...entry, say };
+}

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { readDocument } from "../../contract/read-document.ts";
 import type { Edit } from "./changes.test-data.ts";
+import { planChange } from "./plan.ts";
 import { pairDocument, planOf } from "./plans.test-data.ts";
 
 const main = ["groups", "main"] as const;
@@ -126,6 +128,24 @@ describe("planHazards warns", () => {
     assert.deepEqual(codes([{ path: ["nat", "source", 1] }]), { refused: [], warned: [] });
   });
 
+  it("of what is new in the document itself, and not of what was so before", () => {
+    const rules = (...ids: string[]) =>
+      ids.map((id) => `      - { id: ${id}, in: lan, action: drop }\n`).join("");
+    const [one, two, three] = [["a"], ["a", "b"], ["a", "b", "c"]].map((ids) => {
+      const text = `${pairDocument}firewall:\n  forward:\n    rules:\n${rules(...ids)}`;
+      const { document, notices } = readDocument(text, "cluster.yaml");
+      assert.ok(document);
+      return { name: "cluster.yaml", text, document, notices };
+    });
+    assert.ok(one !== undefined && two !== undefined && three !== undefined);
+    const told = (before: typeof one | undefined, after: typeof one) =>
+      planChange({ before, after }).warnings.map(({ code, path }) => `${code} ${path}`);
+    assert.deepEqual(told(one, two), ["rule-never-matches firewall.forward.rules[1].id"]);
+    assert.deepEqual(told(two, three), ["rule-never-matches firewall.forward.rules[2].id"]);
+    assert.deepEqual(told(three, one), []);
+    assert.deepEqual(told(undefined, two), ["rule-never-matches firewall.forward.rules[1].id"]);
+  });
+
   it("of a caller whose network goes away", () => {
     const renumbered: readonly Edit[] = [
       { path: own("gw1", "lan"), value: ["10.8.0.2/24"] },
@@ -133,10 +153,10 @@ describe("planHazards warns", () => {
       { path: [...main, "addresses", "lan"], value: ["10.8.0.1/24"] },
     ];
     const cut = "plan-cuts-caller";
-    assert.ok(codes(renumbered, { callerAddress: "10.1.0.77" }).warned.includes(cut));
-    assert.ok(!codes(renumbered, { callerAddress: "10.255.0.77" }).warned.includes(cut));
+    assert.ok(codes(renumbered, { caller: { by: "ssh", address: "10.1.0.77" } }).warned.includes(cut));
+    assert.ok(!codes(renumbered, { caller: { by: "ssh", address: "10.255.0.77" } }).warned.includes(cut));
     // From further away nothing is known.
-    assert.ok(!codes(renumbered, { callerAddress: "198.51.100.7" }).warned.includes(cut));
+    assert.ok(!codes(renumbered, { caller: { by: "ssh", address: "198.51.100.7" } }).warned.includes(cut));
     assert.ok(!codes(renumbered).warned.includes(cut));
   });
 

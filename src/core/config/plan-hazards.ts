@@ -1,16 +1,21 @@
 import type { Problem } from "../../base/problem.ts";
+import type { CallerWay } from "../../contract/caller-way.ts";
 import type { ClusterDocument, ClusterGroup } from "../../contract/cluster-document.ts";
 import type { ProblemCode } from "../../contract/problem-codes.ts";
 import { pulsePaths } from "../../contract/pulse-paths.ts";
+import { accessHazards } from "./access-hazards.ts";
 import { callerHazard } from "./caller-hazard.ts";
 import { listText } from "./change-words.ts";
+import { peerRouteHazards } from "./peer-route-hazards.ts";
 import type { ActiveNodes } from "./role-moves.ts";
 
 export interface HazardOptions {
   readonly before: ClusterDocument;
   readonly after: ClusterDocument;
   readonly activeNodes: ActiveNodes;
-  readonly callerAddress: string | undefined;
+  readonly caller: CallerWay | undefined;
+  /** The node that is asked, and would carry it out. */
+  readonly carrying: string | undefined;
 }
 
 /** What validation cannot see, because it lies between two documents: each of them is right by itself. */
@@ -18,10 +23,22 @@ export function planHazards(options: HazardOptions): {
   readonly warnings: Problem[];
   readonly refusals: Problem[];
 } {
+  const caller = callerHazard(options);
+  const access = accessHazards(options);
+  const peers = peerRouteHazards(options);
   return {
-    refusals: [...removedActive(options), ...syncCut(options), ...deafNodes(options)],
+    refusals: [
+      ...caller.refusals,
+      ...access.refusals,
+      ...removedActive(options),
+      ...syncCut(options),
+      ...peers.refusals,
+      ...deafNodes(options),
+    ],
     warnings: [
-      ...callerHazard(options),
+      ...caller.warnings,
+      ...access.warnings,
+      ...peers.warnings,
       ...pausedStreams(options),
       ...ownAddressesToSet(options),
       ...movedAddresses(options),

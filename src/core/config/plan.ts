@@ -1,3 +1,5 @@
+import type { Problem } from "../../base/problem.ts";
+import type { CallerWay } from "../../contract/caller-way.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import {
   type NodePlan,
@@ -23,6 +25,8 @@ export interface PlannedDocument {
   readonly text: string;
   /** Valid. */
   readonly document: ClusterDocument;
+  /** What is good to know of it; a plan tells what is new. */
+  readonly notices?: readonly Problem[];
 }
 
 export interface PlanOptions {
@@ -33,8 +37,8 @@ export interface PlanOptions {
   readonly activeNodes?: ActiveNodes | undefined;
   /** The node that would carry the change out; absent where that is not known. */
   readonly carrying?: string | undefined;
-  /** Where the one who asks comes from, by IP; absent on the node itself. */
-  readonly callerAddress?: string | undefined;
+  /** Where the one who asks comes from; absent on the node itself. */
+  readonly caller?: CallerWay | undefined;
 }
 
 /** What it would do to each node, its connections and its role, if `after` became the cluster's document. */
@@ -63,18 +67,32 @@ export function planChange(options: PlanOptions): Plan {
     : roleMoves({ before, after, restarting, activeNodes, carrying: options.carrying });
   const hazards = isFirst
     ? { warnings: [], refusals: [] }
-    : planHazards({ before, after, activeNodes, callerAddress: options.callerAddress });
+    : planHazards({ before, after, activeNodes, caller: options.caller, carrying: options.carrying });
   const plan = {
     revisionBefore: isFirst ? null : documentRevision(before),
     revision: documentRevision(after),
     changes: said.length,
-    ...{ nodes, groups, ...hazards },
+    ...{ nodes, groups },
+    refusals: hazards.refusals,
+    warnings: [...hazards.warnings, ...newNotices(options)],
     difference: textDifference(
       { name: options.before?.name ?? "/dev/null", text: options.before?.text ?? "" },
       options.after,
     ),
   };
   return { summary: summaryOf(plan), ...plan };
+}
+
+/** What is new about the document itself, such as a rule that never matches. Where it stands in the text does not matter. */
+function newNotices({ before, after }: PlanOptions): Problem[] {
+  const known = new Set((before?.notices ?? []).map(({ code, message }) => `${code} ${message}`));
+  return (after.notices ?? [])
+    .filter(({ code, message }) => !known.has(`${code} ${message}`))
+    .map(({ code, message, hint, path }) => ({
+      ...{ code, message },
+      ...(hint === undefined ? {} : { hint }),
+      ...(path === undefined ? {} : { path }),
+    }));
 }
 
 /** A node that comes or goes brings its priorities along. */

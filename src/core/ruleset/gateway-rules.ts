@@ -247,7 +247,7 @@ function ownOutRules(document: ClusterDocument): Rule[] {
       {
         match: `${match} ${unreachable} ${code}`,
         verdict: "counter drop",
-        comment: "the same for datagrams",
+        comment: "no port unreachable for a datagram",
       },
     ];
   });

@@ -67,26 +67,33 @@ export class ArbiterClient {
   /** With the user's token, which etcd forgets now and then. */
   async #post(endpoint: string, path: string, body: object): Promise<Reply> {
     const first = await this.#postOnce(endpoint, path, body);
-    if (this.#settings.userFile === undefined || first.status !== HTTP_UNAUTHORIZED) return first;
+    const { userFile, userEnvironment } = this.#settings;
+    const hasUser = userFile !== undefined || userEnvironment !== undefined;
+    if (!hasUser || first.status !== HTTP_UNAUTHORIZED) return first;
     this.#token = undefined;
     return await this.#postOnce(endpoint, path, body);
   }
 
   async #postOnce(endpoint: string, path: string, body: object): Promise<Reply> {
-    const { userFile } = this.#settings;
-    if (userFile !== undefined) this.#token ??= await this.#authenticate(endpoint, userFile);
+    const { userFile, userEnvironment } = this.#settings;
+    const place = userFile ?? userEnvironment;
+    if (place !== undefined && this.#token === undefined) {
+      const text = userFile === undefined ? variable(place) : readFileSync(place, "utf8");
+      this.#token = await this.#authenticate(endpoint, place, text);
+    }
     return await this.#exchange(endpoint, path, body);
   }
 
-  async #authenticate(endpoint: string, userFile: string): Promise<string> {
-    const [line = ""] = readFileSync(userFile, "utf8").split("\n");
+  /** @param place where the text of the user is from */
+  async #authenticate(endpoint: string, place: string, userText: string): Promise<string> {
+    const [line = ""] = userText.split("\n");
     const [name = "", ...rest] = line.split(":");
     const { status, text } = await this.#exchange(endpoint, "/v3/auth/authenticate", {
       ...{ name, password: rest.join(":") },
     });
     const token = decodeArbiterToken(status, text);
     if (token instanceof DecodeError)
-      throw new Error(`the user of ${userFile}: ${arbiterWords(text) ?? token.reason} (HTTP ${status})`);
+      throw new Error(`the user of ${place}: ${arbiterWords(text) ?? token.reason} (HTTP ${status})`);
     return token;
   }
 
@@ -129,4 +136,11 @@ export class ArbiterClient {
       ...{ keepAlive: true, maxSockets: 2, minVersion: "TLSv1.2" },
     });
   }
+}
+
+/** @throws Error where it is not set */
+function variable(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`the environment variable ${name} is not set`);
+  return value;
 }

@@ -161,7 +161,7 @@ export class ClusterConfig {
   }
 
   /** @throws ProblemError where the change is better not made */
-  async #plan({ text, force }: ApplyWish, document: ClusterDocument): Promise<Plan> {
+  async #plan({ text, force, caller }: ApplyWish, document: ClusterDocument): Promise<Plan> {
     const { settings, text: before } = this.#options.node;
     const { groups } = await this.#options.status();
     const plan = planChange({
@@ -169,10 +169,13 @@ export class ClusterConfig {
       after: { name: "wished", text, document },
       activeNodes: Object.fromEntries(groups.map(({ name, activeNode }) => [name, activeNode])),
       carrying: settings.node,
+      caller,
     });
-    const [refusal] = plan.refusals;
+    const [refusal, ...others] = plan.refusals;
     if (refusal === undefined || force) return plan;
-    const { code, message, hint } = refusal;
+    const { code, hint } = refusal;
+    const more = others.length === 0 ? "" : ` (and ${others.length} more: tocha config plan)`;
+    const message = `${refusal.message}${more}`;
     const forced = "With --force it is made all the same.";
     throw new ProblemError({ code, message, hint: hint === undefined ? forced : `${hint} ${forced}` });
   }

@@ -11,7 +11,7 @@ import { ClusterConfig, type ClusterConfigOptions, REVISIONS_AT_ONCE } from "./c
 import { VersionedAnswer } from "./control-answer.ts";
 import { HistoryRemote } from "./history-remote.ts";
 import { NodeConfig, type NodeConfigOptions } from "./node-config.ts";
-import { authorOf, type OperationHandlers, requireVersion } from "./operation-dispatch.ts";
+import { authorOf, type OperationHandlers, requireVersion, wayOf } from "./operation-dispatch.ts";
 
 /** At the start the rules wait for it: a peer that does not answer at once is asked again later. */
 const FIRST_LOOK_MS = 500;
@@ -94,7 +94,7 @@ export class ConfigAnswers {
         const author = authorOf(call.body.author, call.caller);
         // What was checked now must still be so when the change begins.
         const base = call.ifMatch === undefined ? {} : { base: node.config.head?.id ?? null };
-        return await cluster.apply({ ...call.body, ...base, author });
+        return await cluster.apply({ ...call.body, ...base, author, caller: wayOf(call.caller) });
       },
       "config.confirm": async ({ body }) => (await this.#parts).cluster.confirm(body.transaction),
       "config.revert": async ({ body }) => (await this.#parts).cluster.revert(body.transaction),

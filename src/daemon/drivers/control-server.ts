@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, readlinkSync, rmSync } from "node:fs";
 import {
   createServer as createHttpServer,
   type IncomingMessage,
@@ -9,6 +9,7 @@ import {
 import { createServer as createHttpsServer } from "node:https";
 import type { TLSSocket } from "node:tls";
 import { type Problem, ProblemError } from "../../base/problem.ts";
+import { type CallerWay, parseSshConnection } from "../../contract/caller-way.ts";
 import { problemStatus } from "../../contract/problem-status.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { StatusAnswer, StreamAnswer, TextAnswer, VersionedAnswer } from "./control-answer.ts";
@@ -26,6 +27,8 @@ const STALL_LIMIT_MS = 300_000;
 
 /** Who gives a command on this machine, as far as the command knows. */
 const CALLER_HEADER = "x-tocha-caller";
+/** The SSH connection by which it was given, and the network namespace that it came to (src/client/ssh-caller.ts). */
+const FROM_HEADER = "x-tocha-from";
 /** Where a request to the API comes from. */
 export const ADDRESS_HEADER = "x-tocha-address";
 const CALLER_LENGTH_MAX = 100;
@@ -49,8 +52,8 @@ export interface ControlRequest {
 export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
 
 /** HTTP on a UNIX socket that only its owner may open: the console. */
-export function listenLocally(path: string, handle: ControlHandler, onError: (text: string) => void): void {
-  listenOnSocket({ path, mode: 0o600, identify: consoleCaller, handle, onError });
+export function listenLocally(path: string, handle: ControlHandler, onError: (text: string) => void): Server {
+  return listenOnSocket({ path, mode: 0o600, identify: consoleCaller, handle, onError });
 }
 
 /**
@@ -129,7 +132,14 @@ type Identify = (request: IncomingMessage) => Caller | undefined;
 /** Who may open the socket is believed what it says of itself: it is only for the log. */
 function consoleCaller({ headers }: IncomingMessage): Caller {
   const said = headers[CALLER_HEADER];
-  return { kind: "console", name: typeof said === "string" ? said.slice(0, CALLER_LENGTH_MAX) : "root" };
+  const name = typeof said === "string" ? said.slice(0, CALLER_LENGTH_MAX) : "root";
+  return { kind: "console", name, way: wayHere(header(headers[FROM_HEADER])) };
+}
+
+/** An SSH connection that came to another network than this node's own, such as the host of a lab, does not pass its rules. */
+function wayHere(said: string | undefined): CallerWay | undefined {
+  const [, connection = "", network] = /^(.{1,200}) (net:\[[0-9]+\])$/.exec(said ?? "") ?? [];
+  return network === readlinkSync("/proc/self/ns/net") ? parseSshConnection(connection) : undefined;
 }
 
 function nodeCaller(request: IncomingMessage, ring: KeyRing): Caller | undefined {

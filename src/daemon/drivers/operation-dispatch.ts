@@ -1,5 +1,6 @@
 import { ProblemError } from "../../base/problem.ts";
 import type { AuditEntry } from "../../contract/audit.ts";
+import type { CallerWay } from "../../contract/caller-way.ts";
 import {
   changesSomething,
   matchOperation,
@@ -14,7 +15,12 @@ import type { KeyedRequests } from "./keyed-requests.ts";
 /** Who asks. */
 export type Caller =
   /** Who may open the control socket: root of this machine. */
-  | { readonly kind: "console"; readonly name: string }
+  | {
+      readonly kind: "console";
+      readonly name: string;
+      /** The SSH connection by which the command was given, if that is known. */
+      readonly way?: CallerWay | undefined;
+    }
   /** Another node of the cluster, by its certificate. */
   | { readonly kind: "node"; readonly name: string }
   /** Somebody at the API; without a user where no valid token came along. */
@@ -166,6 +172,12 @@ function isObject(value: unknown): value is object {
 /** Who a change is by, for others to read. A user of the API cannot speak in another name. */
 export function authorOf(said: string | undefined, caller: Caller): string {
   return caller.kind === "api" ? `${callerName(caller)}@${caller.address}` : (said ?? caller.name);
+}
+
+/** Where somebody comes from over the network; undefined at the console, and for other nodes. */
+export function wayOf(caller: Caller): CallerWay | undefined {
+  if (caller.kind === "console") return caller.way;
+  return caller.kind === "api" ? { by: "api", address: caller.address } : undefined;
 }
 
 export function callerName(caller: Caller): string {

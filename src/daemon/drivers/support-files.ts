@@ -65,7 +65,7 @@ function cut(text: string, keep: "end" | undefined): string {
     : `${text.slice(0, FILE_CHARACTERS_MAX)}\n${note}`;
 }
 
-/** Everything in the keys folder, what the arbiter's files hold, and arguments of scripts that are more than options and paths. */
+/** Everything in the keys folder, what the arbiter's files and variable hold, and arguments of scripts that are more than options and paths. */
 export function knownSecrets({ keysDirectory, arbiter, document }: NodeSettings): string[] {
   const files = [
     ...(existsSync(keysDirectory) ? readdirSync(keysDirectory) : [])
@@ -73,19 +73,21 @@ export function knownSecrets({ keysDirectory, arbiter, document }: NodeSettings)
       .map((name) => join(keysDirectory, name)),
     ...[arbiter?.keyFile, arbiter?.userFile].filter((path) => path !== undefined),
   ];
-  const contents = files.flatMap((path) => {
+  const inFiles = files.flatMap((path) => {
     try {
-      const text = readFileSync(path, "utf8").trim();
-      // A key is also known by each of its lines, USER:PASSWORD by its end.
-      return [
-        text,
-        ...text.split("\n").filter((line) => !line.startsWith("-----")),
-        text.slice(text.indexOf(":") + 1),
-      ];
+      return [readFileSync(path, "utf8").trim()];
     } catch {
       return []; // Nobody who cannot read it has put it anywhere.
     }
   });
+  const variable = arbiter?.userEnvironment;
+  const inEnvironment = (variable === undefined ? undefined : process.env[variable]) ?? "";
+  // A key is also known by each of its lines, USER:PASSWORD by its end.
+  const contents = [...inFiles, inEnvironment].flatMap((text) => [
+    text,
+    ...text.split("\n").filter((line) => !line.startsWith("-----")),
+    text.slice(text.indexOf(":") + 1),
+  ]);
   const isTelling = (word: string) => word.length >= 8 && !/^\/\S*$/.test(word);
   const commands = Object.values(document.groups).flatMap(({ checks }) => Object.values(checks));
   return [...contents, ...commands.flatMap(({ command = [] }) => command.slice(1).filter(isTelling))];

@@ -23,7 +23,7 @@ import type { AccessControl } from "./access-control.ts";
 import type { AccessPeers } from "./access-peers.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { VersionedAnswer } from "./control-answer.ts";
-import { type OperationCall, type OperationHandlers, requireVersion } from "./operation-dispatch.ts";
+import { type OperationCall, type OperationHandlers, requireVersion, wayOf } from "./operation-dispatch.ts";
 import { digestOf, newSecret } from "./sessions.ts";
 import type { KeptUser, UserStore } from "./user-store.ts";
 
@@ -221,10 +221,12 @@ function recordOf({ name, life, ...user }: KeptUser): UserRecord {
 
 function sessionOf({ caller }: OperationCall): Session {
   const { kind } = caller;
-  if (kind !== "api") return { name: caller.name, role: "admin", kind, expires: null };
+  const way = wayOf(caller);
+  const from = way === undefined ? {} : { from: way };
+  if (kind !== "api") return { name: caller.name, role: "admin", kind, expires: null, ...from };
   if (caller.user === undefined) throw new Error("the table lets nobody without a token ask this");
   const { name, role, tokenKind, expires } = caller.user;
-  return { name, role, kind: tokenKind, expires };
+  return { name, role, kind: tokenKind, expires, ...from };
 }
 
 function addressOf(caller: OperationCall["caller"]): string {
