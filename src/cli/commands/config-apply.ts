@@ -9,8 +9,8 @@ import {
   CONFIRM_SECONDS,
   type TransactionAnswer,
 } from "../../contract/config-operations.ts";
-import { readDocument } from "../../contract/read-document.ts";
-import { planChange } from "../../core/config/plan.ts";
+import { type InvalidDocument, readDocument, type ValidDocument } from "../../contract/read-document.ts";
+import { type PlannedDocument, planChange } from "../../core/config/plan.ts";
 import { DocumentProblems, readDocumentFile } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { planText } from "../plan-text.ts";
@@ -42,7 +42,7 @@ export interface ApplyOptions extends ConfigOptions {
 export async function configApply(file: string, options: ApplyOptions): Promise<ExitStatus> {
   const { text, whole, ...read } = readDocumentFile(file);
   if (read.document === undefined) throw new DocumentProblems(read.problems, text, file);
-  return await applyText(whole, options);
+  return await applyText(whole, read, options);
 }
 
 /** Makes the document of an older revision apply again. */
@@ -50,14 +50,20 @@ export async function configRollback(wish: string, options: ApplyOptions): Promi
   const client = await clientFor(options);
   const { text, number } = await client.ask("config.revision", { parameters: { revision: wish } });
   const message = options.message === "" ? `Back to revision ${number}` : options.message;
-  return await applyText(text, { ...options, message });
+  return await applyText(text, readDocument(text, `revision ${number}`), { ...options, message });
 }
 
-async function applyText(text: string, options: ApplyOptions): Promise<ExitStatus> {
+/** @param read the text, as it was read: of a large document that takes a while */
+async function applyText(
+  text: string,
+  read: ValidDocument | InvalidDocument,
+  options: ApplyOptions,
+): Promise<ExitStatus> {
   const confirmSeconds = seconds(options.confirmWithin);
   const client = await clientFor(options);
   const { head, text: running } = await client.ask("config");
-  if (options.output === "text" && text !== running) await showWhatChanges(text, options);
+  if (options.output === "text" && text !== running && read.document !== undefined)
+    await showWhatChanges({ ...read, name: "wished", text }, options);
   const { message, force = false } = options;
   const body = { text, message, author: author(), base: head?.id ?? null, confirmSeconds, force };
   const answer = await client
@@ -80,11 +86,8 @@ async function applyText(text: string, options: ApplyOptions): Promise<ExitStatu
   return told(answer, settled, options);
 }
 
-async function showWhatChanges(text: string, wish: NodeWish): Promise<void> {
+async function showWhatChanges(after: PlannedDocument, wish: NodeWish): Promise<void> {
   const { document: before, activeNodes, node, caller } = await readRunning(wish);
-  const { document, notices } = readDocument(text, "wished");
-  if (document === undefined) return;
-  const after = { name: "wished", text, document, notices };
   process.stdout.write(
     `${planText(planChange({ before, after, activeNodes, carrying: node, caller }), paperOf(process.stdout))}\n`,
   );
