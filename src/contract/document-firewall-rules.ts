@@ -14,7 +14,15 @@ import {
 } from "./firewall-schema.ts";
 import type { DocumentPath } from "./located-yaml.ts";
 import { setNameOf } from "./match-scalars.ts";
-import { hasPorts, partsCover, type RuleScope, RuleScopes, scopeCover, scopeFamilies } from "./rule-scope.ts";
+import {
+  hasPorts,
+  partsCover,
+  type RuleScope,
+  RuleScopes,
+  scopeCover,
+  scopeFamilies,
+  scopesApart,
+} from "./rule-scope.ts";
 import type { SetKind } from "./set-file.ts";
 import { itemPath, type Understood, understoodItems, valueAt } from "./understood.ts";
 import { hintFor, knownInterfaces, unknownInterface } from "./unknown-name.ts";
@@ -187,7 +195,7 @@ function checkManagement(
 
 /** Every rule takes all that it matches, whatever it does with it: what an earlier one matches, no later one sees. */
 function checkCovered(rules: readonly Understood<FirewallRule>[], scopes: RuleScopes): Finding[] {
-  const earlier: { readonly id: string; readonly scope: RuleScope }[] = [];
+  const earlier: Earlier[] = [];
   return rules.flatMap(({ value: rule, path }): Finding[] => {
     const { id } = rule;
     const scope = scopes.of(rule);
@@ -215,16 +223,22 @@ function checkCovered(rules: readonly Understood<FirewallRule>[], scopes: RuleSc
 /** More of them nobody reads. */
 const NAMES_MAX = 3;
 
+interface Earlier {
+  readonly id: string;
+  readonly scope: RuleScope;
+}
+
 /** One earlier rule that takes all that a rule could match, or several that divide it in one part, such as two halves of a network. */
-function coveringRules(
-  earlier: readonly { readonly id: string; readonly scope: RuleScope }[],
-  scope: RuleScope,
-): readonly string[] {
-  const byPart = new Map<Exclude<ReturnType<typeof scopeCover>, "wholly" | undefined>, typeof earlier>();
+function coveringRules(earlier: readonly Earlier[], scope: RuleScope): readonly string[] {
+  const byPart = new Map<Exclude<ReturnType<typeof scopeCover>, "wholly" | undefined>, Earlier[]>();
   for (const one of earlier) {
+    if (scopesApart(one.scope, scope)) continue;
     const cover = scopeCover(one.scope, scope);
     if (cover === "wholly") return [one.id];
-    if (cover !== undefined) byPart.set(cover, [...(byPart.get(cover) ?? []), one]);
+    if (cover === undefined) continue;
+    const some = byPart.get(cover);
+    if (some === undefined) byPart.set(cover, [one]);
+    else some.push(one);
   }
   for (const [part, some] of byPart) {
     const scopes = some.map((one) => one.scope);

@@ -109,6 +109,34 @@ export function scopeCover(earlier: RuleScope, later: RuleScope): "wholly" | Par
   return open ?? "wholly";
 }
 
+/**
+ * Whether two rules have no address or no port in common, seen by the ends of their lists alone: of a thousand rules nearly all pairs
+ * are told apart by this.
+ */
+export function scopesApart(a: RuleScope, b: RuleScope): boolean {
+  return (
+    addressesApart(a.to, b.to) ||
+    portsApart(a.ports, b.ports) ||
+    addressesApart(a.from, b.from) ||
+    portsApart(a.sourcePorts, b.sourcePorts)
+  );
+}
+
+function addressesApart(a: AddressScope | undefined, b: AddressScope | undefined): boolean {
+  return a !== undefined && b !== undefined && (endsBefore(a, b) || endsBefore(b, a));
+}
+
+function endsBefore({ ranges: a }: AddressScope, { ranges: b }: AddressScope): boolean {
+  const [last, first] = [a.at(-1), b[0]];
+  if (last === undefined || first === undefined) return false;
+  return last.family < first.family || (last.family === first.family && last.last < first.first);
+}
+
+function portsApart(a: readonly PortRange[] | undefined, b: readonly PortRange[] | undefined): boolean {
+  if (a === undefined || b === undefined) return false;
+  return (a.at(-1)?.last ?? 0) < (b[0]?.first ?? 0) || (b.at(-1)?.last ?? 0) < (a[0]?.first ?? 0);
+}
+
 function covers(part: Part, earlier: RuleScope, later: RuleScope): boolean {
   switch (part) {
     case "ports":
