@@ -2,16 +2,12 @@ import assert from "node:assert/strict";
 import type { FakeFlow } from "./fake-kernel.ts";
 import type { SimulatedNode } from "./replication-node.ts";
 import { SWEEP_MS } from "./replication-node.ts";
-import { ReplicationWorld, type WorldFaults } from "./replication-world.ts";
+import { calm, ReplicationWorld, type WorldFaults } from "./replication-world.ts";
 
 const faults: WorldFaults = {
   ...{ cut: 0.004, takeover: 0.003, switchover: 0.003, restart: 0.002 },
   ...{ pressure: 0.02, readDelay: 0.3, corrupt: 0.002 },
   contest: 0.001,
-};
-export const calm: WorldFaults = {
-  ...{ cut: 0, takeover: 0, switchover: 0, restart: 0, pressure: 0, readDelay: 0, corrupt: 0 },
-  contest: 0,
 };
 /** Two sweeps: time for what only a comparison can mend. */
 export const SETTLE_MS = 2 * SWEEP_MS + 5_000;

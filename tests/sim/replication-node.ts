@@ -1,11 +1,12 @@
 import { ChangeLog } from "../../src/core/replication/change-log.ts";
 import type { FlowOwner, GroupSet } from "../../src/core/replication/flow-owner.ts";
+import { forgottenPlaces, type ResumePlace } from "../../src/core/replication/resume-place.ts";
+import type { SinkStream } from "../../src/core/replication/sink-stream.ts";
 import { SourceStream } from "../../src/core/replication/source-stream.ts";
 import type { SourceEffect } from "../../src/core/replication/source-types.ts";
 import { TableDigest } from "../../src/core/replication/table-digest.ts";
 import { UnmergedGroups } from "../../src/core/replication/unmerged-groups.ts";
 import { FlowFields } from "../../src/wire/flow-fields.ts";
-import type { LogPlace } from "../../src/wire/flow-sync.ts";
 import {
   encodeEvents,
   encodeUpserts,
@@ -68,7 +69,9 @@ export class SimulatedNode {
   readonly #adoptedFrom = new Set<string>();
   unmerged = new UnmergedGroups();
   /** What the resume file holds, by peer, and what stood in it some time ago. */
-  readonly places = new Map<string, LogPlace>();
+  readonly places = new Map<string, ResumePlace>();
+  /** Flows here that somebody laid hands on while this was a standby: nothing is promised until its table is compared. */
+  readonly altered = new Set<number>();
   /** What the present log says, for a checker. */
   entries: LogEntry[] = [];
   readonly #fields = new FlowFields();
@@ -91,6 +94,7 @@ export class SimulatedNode {
   boot(): void {
     this.kernel = new FakeKernel(this.#eventsMax);
     this.places.clear();
+    this.altered.clear();
     this.groups = 0;
     this.whole = true;
     this.restartRole();
@@ -159,6 +163,11 @@ export class SimulatedNode {
     for (const [index, event] of events.entries())
       this.entries.push({ ...event, position: before + index + 1 });
     for (const source of this.sources) this.perform(source, source.stream.changed(nowMs));
+  }
+
+  /** As the replicator role does it whenever a stream from a source has said something. */
+  forgetPlaces(peer: string, sink: SinkStream): void {
+    for (const name of forgottenPlaces(this.places, peer, sink)) this.places.delete(name);
   }
 
   drain(nowMs: number): void {

@@ -40,6 +40,8 @@ interface Connection {
   readonly backwardSplitter: SyncFrameSplitter;
   purge: Pass | undefined;
   digest: Pass | undefined;
+  /** Altered flows that the comparison, or copy of everything, under way finds: somebody had laid hands on them before. */
+  mending: Set<number> | undefined;
 }
 
 export interface WorldFaults {
@@ -58,6 +60,12 @@ export interface WorldFaults {
 }
 
 const STEP_MS = 5;
+/** What a node says at once has arrived everywhere. */
+const LAST_WORD_MS = 100;
+const SETTLED_MS_MAX = 60_000;
+export const calm: WorldFaults = {
+  ...{ cut: 0, takeover: 0, switchover: 0, restart: 0, pressure: 0, readDelay: 0, contest: 0, corrupt: 0 },
+};
 const DUMP_PART = 7;
 /** Flows that traffic makes are numbered below this. */
 export const FLOW_IDS = 200;
@@ -75,13 +83,13 @@ export class ReplicationWorld {
   readonly #random: () => number;
   #nowMs = 0;
   #connections: Connection[] = [];
+  /** Nodes that no stream reaches. */
+  #cutOff = new Set<SimulatedNode>();
   readonly #fields = new FlowFields();
   /** Flows as the hosts have them: what the kernels should know. */
   #alive = new Map<number, number>();
   /** Flows with little time, which only traffic makes full. */
   #provisional: { readonly kernel: FakeKernel; readonly id: number }[] = [];
-  /** Flows of a standby that somebody laid hands on: nothing is promised until the next sweep. */
-  #corrupted = new Set<number>();
   /** Two nodes are active for the group. */
   #contests: { readonly group: GroupSet; readonly endMs: number }[] = [];
   takeovers = 0;
@@ -235,7 +243,8 @@ export class ReplicationWorld {
     const flow = this.#oneOf(this.flowsOf(standby, group));
     if (standby === undefined || flow === undefined) return;
     this.corruptions++;
-    this.#corrupted.add(flow.id);
+    standby.altered.add(flow.id);
+    for (const { to, mending } of this.#connections) if (to === standby) mending?.delete(flow.id);
     const kind = this.#random();
     if (kind < 0.4) {
       // Its kernel reports that, as it does when a copy's timer runs out: it must not count as the flow's end.
@@ -246,6 +255,10 @@ export class ReplicationWorld {
       const id = FLOW_IDS + 2 * Math.floor(this.#random() * 20) + (flow.id & 1);
       standby.kernel.flows.set(id, { id, natPort: NAT_PORTS + id, mark: 0 });
     }
+  }
+
+  #alteredOf(node: SimulatedNode, groups: GroupSet): Set<number> {
+    return new Set([...node.altered].filter((id) => (this.groupOf(id) & groups) !== 0));
   }
 
   #anyGroup(): GroupSet {
@@ -271,6 +284,7 @@ export class ReplicationWorld {
       for (const source of from.sources) {
         const to = this.nodes.find(({ name }) => name === source.peer);
         const connected = this.#connections.some((one) => one.source === source);
+        if (this.#cutOff.has(from) || (to !== undefined && this.#cutOff.has(to))) continue;
         if (to !== undefined && !connected && this.#random() < 0.05) this.#open(from, to, source);
       }
     }
@@ -292,6 +306,7 @@ export class ReplicationWorld {
       backwardSplitter: new SyncFrameSplitter(),
       purge: undefined,
       digest: undefined,
+      mending: undefined,
     };
     this.#connections.push(connection);
     this.#settleClaims(to);
@@ -395,8 +410,49 @@ export class ReplicationWorld {
     return { group, ids };
   }
 
+  /**
+   * The active node of a group is out of everybody's hearing, but goes on. One standby takes over, with connections missing that had not
+   * come yet, and gives way before the other node hears it again. @returns those connections, and the third node, which is complete
+   */
+  takeOverBehindTheBackOfTheLiving(count: number): { group: GroupSet; ids: number[]; third: SimulatedNode } {
+    const group = this.#anyGroup();
+    const from = this.activeFor(group);
+    const [heir, third] = this.standbysOf(group);
+    if (from === undefined || heir === undefined || third === undefined)
+      throw new Error("every group has an active node and two standbys");
+    const ids = Array.from({ length: 2 * count }, (_, index) => FLOW_IDS + index).filter(
+      (id) => this.groupOf(id) === group,
+    );
+    this.#cutOff.add(heir);
+    this.#cut();
+    for (const id of ids) {
+      from.kernel.create({ id, natPort: NAT_PORTS + id, mark: 0 });
+      this.#alive.set(id, NAT_PORTS + id);
+    }
+    this.#settle(from, third, group);
+    this.#cutOff = new Set([from]);
+    this.#cut();
+    this.#activate(heir, group);
+    this.#settle(heir, third, group);
+    this.#setGroups(heir, heir.groups & ~group);
+    this.run(LAST_WORD_MS, false, calm);
+    this.#cutOff.clear();
+    this.#settle(from, third, group);
+    return { group, ids, third };
+  }
+
+  /** Until the standby is complete by this source's word. */
+  #settle(source: SimulatedNode, standby: SimulatedNode, group: GroupSet): void {
+    const endMs = this.#nowMs + SETTLED_MS_MAX;
+    do {
+      if (this.#nowMs >= endMs) throw new Error(`${standby.name} does not become complete`);
+      this.run(10 * STEP_MS, false, calm);
+    } while (((this.#stream(source, standby)?.sink.completeGroups ?? 0) & group) === 0);
+  }
+
   #activate(node: SimulatedNode, group: GroupSet, whole = true): void {
-    for (const id of this.#corrupted) if (this.groupOf(id) === group) this.#corrupted.delete(id);
+    // Whatever it has is the truth now. Other standbys' tables are what they were until they are compared.
+    for (const id of this.#alteredOf(node, group)) node.altered.delete(id);
     this.#setGroups(node, node.groups | group, whole);
   }
 
@@ -441,8 +497,11 @@ export class ReplicationWorld {
   #settleClaims(node: SimulatedNode): void {
     const connections = this.#connections.filter(({ to }) => to === node);
     const sinks = connections.map(({ sink }) => sink);
-    for (const one of connections)
-      this.#performSink(one, one.sink.setClaims(node.groups, rivalsOf(one.sink, sinks)));
+    for (const one of connections) {
+      const effects = one.sink.setClaims(node.groups, rivalsOf(one.sink, sinks));
+      if (effects.length > 0) node.forgetPlaces(one.from.name, one.sink);
+      this.#performSink(one, effects);
+    }
   }
 
   #stream(source: SimulatedNode | undefined, standby: SimulatedNode): Connection | undefined {
@@ -456,7 +515,7 @@ export class ReplicationWorld {
     const last = new Map<number, { position: number; flow: FakeFlow; destroyed: boolean }>();
     for (const entry of dead.entries) last.set(entry.flow.id, entry);
     for (const { position, flow, destroyed } of last.values()) {
-      if (position > applied.position || destroyed || this.#corrupted.has(flow.id)) continue;
+      if (position > applied.position || destroyed || heir.altered.has(flow.id)) continue;
       if (dead.groupOf(flow) !== group) continue;
       if (this.#alive.get(flow.id) !== flow.natPort || this.#isContested(flow)) continue;
       const held = heir.kernel.flows.get(flow.id);
@@ -485,7 +544,7 @@ export class ReplicationWorld {
         active.kernel.unreported.delete(flow);
         continue;
       }
-      if (active.groupOf(flow) !== group || this.#corrupted.has(flow.id)) continue;
+      if (active.groupOf(flow) !== group || standby.altered.has(flow.id)) continue;
       // It ended on another node, while both were active.
       if (this.#alive.get(flow.id) !== flow.natPort || this.#isContested(flow)) continue;
       this.unreportedChecked++;
@@ -547,9 +606,10 @@ export class ReplicationWorld {
   #deliver(connection: Connection): void {
     const { from, to, source, sink } = connection;
     for (let next = this.#due(connection.forward); next !== undefined; next = this.#due(connection.forward)) {
-      const fault = connection.forwardSplitter.push(next, (frame) =>
-        this.#performSink(connection, sink.receive(this.#nowMs, frame)),
-      );
+      const fault = connection.forwardSplitter.push(next, (frame) => {
+        this.#performSink(connection, sink.receive(this.#nowMs, frame));
+        to.forgetPlaces(from.name, sink);
+      });
       this.#settleClaims(to);
       if (fault !== undefined) throw new Error(`the sink cannot read the stream: ${fault.reason}`);
     }
@@ -571,8 +631,9 @@ export class ReplicationWorld {
     }
     if (this.#nowMs >= sink.deadline) this.#performSink(connection, sink.timeout(this.#nowMs));
     // The file is behind the kernel now and then, never before it.
-    if (sink.resumePoint === undefined) to.places.delete(from.name);
-    else if (this.#random() < PLACE_AGE) to.places.set(from.name, sink.resumePoint);
+    to.forgetPlaces(from.name, sink);
+    if (sink.resumePoint !== undefined && this.#random() < PLACE_AGE)
+      to.places.set(from.name, sink.resumePoint);
   }
 
   #due(queue: Queue): Uint8Array | undefined {
@@ -591,6 +652,11 @@ export class ReplicationWorld {
           break;
         case "begin-copy":
           connection.keys.clear();
+          connection.mending ??= this.#alteredOf(connection.to, effect.groups);
+          break;
+        case "made-up":
+          for (const id of connection.mending ?? []) connection.to.altered.delete(id);
+          connection.mending = undefined;
           break;
         case "purge":
           this.#startPurge(connection, effect.purge);
@@ -632,8 +698,13 @@ export class ReplicationWorld {
     }
   }
 
-  #startDigest(connection: Connection, { groups, bits, seed }: SinkEffect & { do: "start-digest" }): void {
+  #startDigest(
+    connection: Connection,
+    { groups, bits, seed, paced }: SinkEffect & { do: "start-digest" },
+  ): void {
     const digest = new TableDigest(bits, seed);
+    // A regular comparison leaves out what changes meanwhile.
+    connection.mending = paced ? new Set() : this.#alteredOf(connection.to, groups);
     connection.digest = {
       parts: connection.to.kernel.dump(DUMP_PART),
       take: (flows) => {

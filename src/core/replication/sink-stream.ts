@@ -1,7 +1,8 @@
-import { type CopyBuckets, encodeSyncFrame, type LogPlace, type SyncFrame } from "../../wire/flow-sync.ts";
+import { type CopyBuckets, encodeSyncFrame, type SyncFrame } from "../../wire/flow-sync.ts";
 import { BucketSet } from "./bucket-set.ts";
 import type { GroupSet } from "./flow-owner.ts";
 import { hello, helloMismatch, SILENCE_MS } from "./hello.ts";
+import type { ResumePlace } from "./resume-place.ts";
 import type { Purge, PurgeResult, SinkEffect, SinkSettings, SinkState } from "./sink-types.ts";
 import { SWEEP_PERIOD_MS_MAX } from "./sweep-schedule.ts";
 import { Bucketing, type TableDigest } from "./table-digest.ts";
@@ -85,11 +86,11 @@ export class SinkStream {
   }
 
   /** What of the source's log is in this node's kernel, if nothing is missing before it. */
-  get resumePoint(): LogPlace | undefined {
+  get resumePoint(): ResumePlace | undefined {
     const missing = this.#sourceGroups & ~this.#completeGroups;
     if (this.#sourceGroups === 0 || missing !== 0 || this.#contests(this.#sourceGroups)) return undefined;
     if (this.#session === undefined) return undefined;
-    return { session: this.#session, position: this.#position };
+    return { session: this.#session, position: this.#position, groups: this.#sourceGroups };
   }
 
   /** This node lacks what it would not take of the source, because somebody else was active, too. */

@@ -9,7 +9,7 @@ import { ResumeFile, readPlaces } from "./resume-file.ts";
 const folder = mkdtempSync(join(tmpdir(), "tocha-resume-"));
 const path = join(folder, "resume.json");
 const HOUR_MS = 3_600_000;
-const place = { session: 77, position: 1_234 };
+const place = { session: 77, position: 1_234, groups: 1 };
 
 after(() => rmSync(folder, { recursive: true }));
 
@@ -29,6 +29,15 @@ test("a place that was written is there after a restart, and worth nothing when 
   assert.equal(new ResumeFile(path).get("gw1", 1), undefined);
 });
 
+test("a place that is forgotten is not there after a restart, however soon that is", async () => {
+  await writtenFile();
+  const file = new ResumeFile(path);
+  file.set("gw2", place);
+  file.forget(["gw1", "gw3"]);
+  const after = new ResumeFile(path);
+  assert.deepEqual([after.get("gw1", HOUR_MS), after.get("gw2", HOUR_MS)], [undefined, place]);
+});
+
 test("a file that is cut short, not ours, or of another kernel holds no place", async () => {
   const text = await writtenFile();
   const { kernel } = JSON.parse(text) as { kernel: string };
@@ -43,8 +52,10 @@ test("a file that is cut short, not ours, or of another kernel holds no place", 
     ...[5, null, [5], [["gw1"]], [["gw1", null]], { gw1: at }].map((places) =>
       JSON.stringify({ kernel, places }),
     ),
-    ...[-1, 0.5, 2 ** 60, "7", null].map((position) =>
-      JSON.stringify({ kernel, places: [["gw1", { ...at, position }]] }),
+    ...[-1, 0.5, 2 ** 60, "7", null].flatMap((number) =>
+      [{ position: number }, { groups: number }].map((wrong) =>
+        JSON.stringify({ kernel, places: [["gw1", { ...at, ...wrong }]] }),
+      ),
     ),
   ];
   for (const one of bad) {

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import * as z from "zod";
-import type { LogPlace } from "../../wire/flow-sync.ts";
+import type { ResumePlace } from "../../core/replication/resume-place.ts";
 import { kernelIdentity } from "../kernel-identity.ts";
 
 /** Written at most so often: what was applied since is applied again, which changes nothing. */
@@ -9,8 +9,9 @@ const WRITE_MS = 1_000;
 const placeSchema = z.object({
   session: z.int().nonnegative(),
   position: z.int().nonnegative(),
+  groups: z.int().nonnegative(),
   atMs: z.number(),
-}) satisfies z.ZodType<LogPlace>;
+}) satisfies z.ZodType<ResumePlace>;
 
 const storedSchema = z.object({
   kernel: z.string(),
@@ -45,16 +46,27 @@ export class ResumeFile {
   }
 
   /** @param ageMsMax entries that nobody keeps alive run out: an older place is worth nothing */
-  get(peer: string, ageMsMax: number): LogPlace | undefined {
+  get(peer: string, ageMsMax: number): ResumePlace | undefined {
     const place = this.#places.get(peer);
     if (place === undefined || Math.abs(Date.now() - place.atMs) > ageMsMax) return undefined;
-    return { session: place.session, position: place.position };
+    return { session: place.session, position: place.position, groups: place.groups };
   }
 
-  /** Remembers a place; undefined: this node's table follows that log no more. */
-  set(peer: string, place: LogPlace | undefined): void {
-    if (place === undefined && !this.#places.delete(peer)) return;
-    if (place !== undefined) this.#places.set(peer, { ...place, atMs: Date.now() });
+  get places(): ReadonlyMap<string, ResumePlace> {
+    return this.#places;
+  }
+
+  /** This node's table follows these peers' logs no more. On disk at once: whoever is killed now must not come back to them. */
+  forget(peers: readonly string[]): void {
+    const known = peers.filter((peer) => this.#places.delete(peer));
+    if (known.length === 0) return;
+    clearTimeout(this.#timer);
+    this.#write();
+  }
+
+  /** Remembers a place. */
+  set(peer: string, place: ResumePlace): void {
+    this.#places.set(peer, { ...place, atMs: Date.now() });
     this.#timer ??= setTimeout(() => this.#write(), WRITE_MS);
   }
 

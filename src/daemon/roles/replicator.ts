@@ -7,6 +7,7 @@ import { validNetwork } from "../../contract/nat-targets.ts";
 import { ChangeLog } from "../../core/replication/change-log.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
 import { FlowOwner, type GroupSet } from "../../core/replication/flow-owner.ts";
+import { forgottenPlaces } from "../../core/replication/resume-place.ts";
 import type { SinkStream } from "../../core/replication/sink-stream.ts";
 import { rivalsOf, UnmergedGroups } from "../../core/replication/unmerged-groups.ts";
 import { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
@@ -193,7 +194,7 @@ class ReplicatorRole {
     if (groups !== 0) {
       for (const source of this.#sources) source.flush();
       this.#changes.restart(newSession());
-      if (active) for (const { name } of this.#settings.peers) this.#resume.set(name, undefined);
+      if (active) this.#resume.forget(this.#settings.peers.map(({ name }) => name));
       this.#filter.setOwnAddresses(this.#ownAddresses());
     }
     this.#events.report(groups);
@@ -265,10 +266,9 @@ class ReplicatorRole {
   }
 
   #followLog({ peer, stream }: SinkLink): void {
+    this.#resume.forget(forgottenPlaces(this.#resume.places, peer, stream));
     const place = stream.resumePoint;
-    // A stream that is lost leaves the place where it was.
     if (place !== undefined) this.#resume.set(peer, place);
-    else if (stream.state !== "greeting" && stream.state !== "closed") this.#resume.set(peer, undefined);
   }
 
   #ofSinks(groupsOf: (stream: SinkStream) => GroupSet): GroupSet {
