@@ -40,8 +40,9 @@ interface Connection {
   readonly backwardSplitter: SyncFrameSplitter;
   purge: Pass | undefined;
   digest: Pass | undefined;
-  /** Altered flows that the comparison, or copy of everything, under way finds: somebody had laid hands on them before. */
-  mending: Set<number> | undefined;
+  /** Flows that somebody had laid hands on before the last digest began, and before that which the copy under way is about. */
+  digested: Set<number> | undefined;
+  mending: Set<number>;
 }
 
 export interface WorldFaults {
@@ -244,7 +245,11 @@ export class ReplicationWorld {
     if (standby === undefined || flow === undefined) return;
     this.corruptions++;
     standby.altered.add(flow.id);
-    for (const { to, mending } of this.#connections) if (to === standby) mending?.delete(flow.id);
+    for (const { to, digested, mending } of this.#connections) {
+      if (to !== standby) continue;
+      digested?.delete(flow.id);
+      mending.delete(flow.id);
+    }
     const kind = this.#random();
     if (kind < 0.4) {
       // Its kernel reports that, as it does when a copy's timer runs out: it must not count as the flow's end.
@@ -306,7 +311,8 @@ export class ReplicationWorld {
       backwardSplitter: new SyncFrameSplitter(),
       purge: undefined,
       digest: undefined,
-      mending: undefined,
+      digested: undefined,
+      mending: new Set(),
     };
     this.#connections.push(connection);
     this.#settleClaims(to);
@@ -652,11 +658,13 @@ export class ReplicationWorld {
           break;
         case "begin-copy":
           connection.keys.clear();
-          connection.mending ??= this.#alteredOf(connection.to, effect.groups);
+          // Without a digest it is a copy of everything.
+          connection.mending = connection.digested ?? this.#alteredOf(connection.to, effect.groups);
+          connection.digested = undefined;
           break;
         case "made-up":
-          for (const id of connection.mending ?? []) connection.to.altered.delete(id);
-          connection.mending = undefined;
+          for (const id of connection.mending) connection.to.altered.delete(id);
+          connection.mending.clear();
           break;
         case "purge":
           this.#startPurge(connection, effect.purge);
@@ -704,7 +712,7 @@ export class ReplicationWorld {
   ): void {
     const digest = new TableDigest(bits, seed);
     // A regular comparison leaves out what changes meanwhile.
-    connection.mending = paced ? new Set() : this.#alteredOf(connection.to, groups);
+    connection.digested = paced ? new Set() : this.#alteredOf(connection.to, groups);
     connection.digest = {
       parts: connection.to.kernel.dump(DUMP_PART),
       take: (flows) => {
