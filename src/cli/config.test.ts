@@ -12,8 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { healthyStatus } from "../contract/status.test-data.ts";
-import { pairDocument } from "../core/config/plans.test-data.ts";
+import { pairDocument, planOf } from "../core/config/plans.test-data.ts";
 import { PretendedNode } from "./pretended-node.test-data.ts";
 
 /** `tocha config plan`, `set`, `unset` and `edit` as users start them. */
@@ -88,48 +87,43 @@ describe("tocha config plan", () => {
     assert.match(out, /^the first document: 2 nodes get all of it\n/);
   });
 
-  it("compares with what a node runs, and knows who is active", async () => {
-    node.answers.set("/v1/config", { head: null, revision: "r", text: commented });
-    node.answers.set("/v1/config/state", {
-      ...{ node: "gw1", head: null, revision: "r", change: null, diverged: [], fileDiffers: null },
+  it("shows what a node answers, which knows what runs, who is active, and where whoever asks comes from", async () => {
+    const moved = planOf(commented, [{ path: ["groups", "main", "priorities", "gw2"], value: 150 }], {
+      ...{ activeNodes: { main: "gw2" }, carrying: "gw1" },
     });
-    const session = { name: "root", role: "admin", kind: "console", expires: null };
-    node.answers.set("/v1/session", session);
-    const status = healthyStatus();
-    const [group] = status.groups;
-    node.answers.set("/v1/status", { ...status, groups: [{ ...group, name: "main", activeNode: "gw2" }] });
+    node.answers.set("/v1/config/plan", moved);
     const { status: ended, out, err } = await node.tocha(["config", "plan", other]);
     assert.equal(err, "");
     assert.equal(ended, 1);
+    assert.deepEqual(JSON.parse(node.told), { text: readFileSync(other, "utf8"), name: other });
     assert.match(
       out,
       /\nroles\n {2}group main: gw2 hands over to gw1 before it starts anew, then gw1 hands\s+over\s+to gw2/,
     );
     const json = await node.tocha(["config", "plan", other, "-o", "json"]);
-    const plan = JSON.parse(json.out);
-    assert.deepEqual([plan.changes, plan.nodes.length, plan.nodes[0].steps[0].part], [1, 2, "failover"]);
-    assert.match(plan.difference, /^--- running\n\+\+\+ .*other\.yaml\n/);
+    assert.deepEqual(JSON.parse(json.out), moved);
     // Who comes over a virtual address that the other document does not have would be cut off.
-    node.answers.set("/v1/session", {
-      ...session,
-      from: { by: "ssh", address: "10.1.0.77", to: "10.1.0.1", port: 22 },
-    });
-    writeFileSync(other, commented.replace("10.1.0.1/24", "10.1.0.254/24"));
+    const caller = { by: "ssh", address: "10.1.0.77", to: "10.1.0.1", port: 22 } as const;
+    node.answers.set(
+      "/v1/config/plan",
+      planOf(commented, [{ path: ["groups", "main", "addresses", "lan"], value: ["10.1.0.254/24"] }], {
+        ...{ caller, carrying: "gw1" },
+      }),
+    );
     const cut = await node.tocha(["config", "plan", other]);
     assert.equal(cut.status, 2);
     assert.match(
       cut.out,
       /error: 10\.1\.0\.77 asks this over 10\.1\.0\.1, a virtual\s+address\s+that\s+would\s+go\s+away/,
     );
-    node.answers.set("/v1/config", { head: null, revision: "r", text: "cluster: [" });
-    const newer = await node.tocha(["config", "plan", other]);
-    assert.equal(newer.status, 69);
-    assert.match(newer.err, /does not understand the document that runs: .*\[bad-answer\]/);
     node.answers.clear();
   });
 
   it("says so when the node does not answer that", async () => {
-    node.answer = { status: 404, body: { code: "no-such-operation", message: "there is no GET /v1/config" } };
+    node.answer = {
+      status: 404,
+      body: { code: "no-such-operation", message: "there is no POST /v1/config/plan" },
+    };
     assert.equal((await node.tocha(["config", "plan", other])).status, 1);
   });
 });

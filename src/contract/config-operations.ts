@@ -48,6 +48,13 @@ export const configSchema = z.looseObject({
   text: z.string(),
 });
 
+/** POST /v1/config/plan */
+export const planRequestSchema = z.strictObject({
+  text: z.string().max(DOCUMENT_BYTES_MAX),
+  /** What the text is called in the difference. */
+  name: z.string().max(1_000).default("wished"),
+});
+
 /** POST /v1/config/apply */
 export const applyRequestSchema = z.strictObject({
   text: z.string().max(DOCUMENT_BYTES_MAX),

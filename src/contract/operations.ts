@@ -12,11 +12,13 @@ import {
   configStateSchema,
   historyQueryOfConfigSchema,
   okSchema,
+  planRequestSchema,
   prepareRequestSchema,
   stepRequestSchema,
   transactionAnswerSchema,
   transactionRequestSchema,
 } from "./config-operations.ts";
+import { planSchema } from "./config-plan.ts";
 import { revisionSchema } from "./config-revision.ts";
 import {
   connectionFilterSchema,
@@ -148,11 +150,17 @@ export const operations = {
     summary: "One revision with its document, by its number or its id.",
     answer: { kind: "json", schema: revisionSchema.loose() },
   }),
+  "config.plan": operation({
+    // A large document takes the control role a second: not for everybody.
+    ...{ method: "POST", path: "/v1/config/plan", least: "operator", changes: false },
+    summary: "What would happen if a document became that of the cluster, in sentences; nothing is changed.",
+    body: planRequestSchema,
+    answer: { kind: "json", schema: planSchema.loose() },
+  }),
   "config.apply": operation({
     ...{ method: "POST", path: "/v1/config/apply", least: "admin", version: "write" },
     summary:
       "Makes a document apply on all nodes that answer, or on none; it is taken back unless it is confirmed.",
-    onlyAsks: says("do", "tell"),
     body: applyRequestSchema,
     answer: { kind: "json", schema: applyAnswerSchema },
   }),

@@ -9,12 +9,9 @@ import {
   CONFIRM_SECONDS,
   type TransactionAnswer,
 } from "../../contract/config-operations.ts";
-import { type InvalidDocument, readDocument, type ValidDocument } from "../../contract/read-document.ts";
-import { type PlannedDocument, planChange } from "../../core/config/plan.ts";
 import { DocumentProblems, readDocumentFile } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { planText } from "../plan-text.ts";
-import { readRunning } from "../running-document.ts";
 import { paperOf } from "../terminal.ts";
 
 /** Nodes check the rules, and roles may be started again one after the other. */
@@ -42,7 +39,7 @@ export interface ApplyOptions extends ConfigOptions {
 export async function configApply(file: string, options: ApplyOptions): Promise<ExitStatus> {
   const { text, whole, ...read } = readDocumentFile(file);
   if (read.document === undefined) throw new DocumentProblems(read.problems, text, file);
-  return await applyText(whole, read, options);
+  return await applyText(whole, options);
 }
 
 /** Makes the document of an older revision apply again. */
@@ -50,20 +47,17 @@ export async function configRollback(wish: string, options: ApplyOptions): Promi
   const client = await clientFor(options);
   const { text, number } = await client.ask("config.revision", { parameters: { revision: wish } });
   const message = options.message === "" ? `Back to revision ${number}` : options.message;
-  return await applyText(text, readDocument(text, `revision ${number}`), { ...options, message });
+  return await applyText(text, { ...options, message });
 }
 
-/** @param read the text, as it was read: of a large document that takes a while */
-async function applyText(
-  text: string,
-  read: ValidDocument | InvalidDocument,
-  options: ApplyOptions,
-): Promise<ExitStatus> {
+async function applyText(text: string, options: ApplyOptions): Promise<ExitStatus> {
   const confirmSeconds = seconds(options.confirmWithin);
   const client = await clientFor(options);
   const { head, text: running } = await client.ask("config");
-  if (options.output === "text" && text !== running && read.document !== undefined)
-    await showWhatChanges({ ...read, name: "wished", text }, options);
+  if (options.output === "text" && text !== running) {
+    const plan = await client.ask("config.plan", { body: { text } });
+    process.stdout.write(`${planText(plan, paperOf(process.stdout))}\n`);
+  }
   const { message, force = false } = options;
   const body = { text, message, author: author(), base: head?.id ?? null, confirmSeconds, force };
   const answer = await client
@@ -84,13 +78,6 @@ async function applyText(
     client.ask("config.confirm", { body: { transaction }, timeoutMs: SETTLE_LIMIT_MS }),
   );
   return told(answer, settled, options);
-}
-
-async function showWhatChanges(after: PlannedDocument, wish: NodeWish): Promise<void> {
-  const { document: before, activeNodes, node, caller } = await readRunning(wish);
-  process.stdout.write(
-    `${planText(planChange({ before, after, activeNodes, carrying: node, caller }), paperOf(process.stdout))}\n`,
-  );
 }
 
 function nothingToDo(number: number | undefined, { output }: ApplyOptions): ExitStatus {

@@ -1,10 +1,9 @@
-import type { NodeWish } from "../../client/client-for.ts";
+import { clientFor, type NodeWish } from "../../client/client-for.ts";
 import type { Plan } from "../../contract/config-plan.ts";
 import { type PlannedDocument, planChange } from "../../core/config/plan.ts";
 import { DocumentProblems, readDocumentFile } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { differenceText, planText } from "../plan-text.ts";
-import { readRunning } from "../running-document.ts";
 import { paperOf } from "../terminal.ts";
 
 export interface ConfigPlanOptions extends NodeWish {
@@ -30,9 +29,9 @@ export async function configPlan(
   return statusOf(plan);
 }
 
-async function planAgainstRunning(after: PlannedDocument, wish: NodeWish): Promise<Plan> {
-  const { document, activeNodes, node, caller } = await readRunning(wish);
-  return planChange({ before: document, after, activeNodes, carrying: node, caller });
+async function planAgainstRunning({ name, text }: PlannedDocument, wish: NodeWish): Promise<Plan> {
+  const client = await clientFor(wish);
+  return await client.ask("config.plan", { body: { name, text } });
 }
 
 /** A valid document out of a file. */

@@ -1,5 +1,5 @@
 import { type Problem, ProblemError } from "../../base/problem.ts";
-import type { ClusterDocument } from "../../contract/cluster-document.ts";
+import type { CallerWay } from "../../contract/caller-way.ts";
 import type {
   ApplyAnswer,
   ApplyWish,
@@ -49,6 +49,8 @@ export class ClusterConfig {
   readonly #peers: ConfigPeers;
   #carried: Carried | undefined;
   #isApplying = false;
+  /** Who applies has mostly looked at the plan a moment before. */
+  #lastPlan: { readonly question: string; readonly plan: Plan } | undefined;
 
   constructor(options: ClusterConfigOptions) {
     this.#options = options;
@@ -69,6 +71,28 @@ export class ClusterConfig {
     }
   }
 
+  /** @returns what the text would change, for whoever asks from there */
+  async plan(
+    { text, name }: { readonly text: string; readonly name: string },
+    caller: CallerWay | undefined,
+  ): Promise<Plan> {
+    const { settings, text: running } = this.#options.node;
+    const after = readDocumentOnce(text, name);
+    if (after.document === undefined) throw new ProblemError(wrongDocument(after.problems));
+    const { notices } = readDocumentOnce(running, "running");
+    const { groups } = await this.#options.status();
+    const activeNodes = Object.fromEntries(groups.map(({ name, activeNode }) => [name, activeNode]));
+    const question = JSON.stringify([running, text, name, activeNodes, caller ?? null]);
+    if (this.#lastPlan?.question === question) return this.#lastPlan.plan;
+    const plan = planChange({
+      before: { name: "running", text: running, document: settings.document, notices },
+      after: { ...after, name, text },
+      ...{ activeNodes, caller, carrying: settings.node },
+    });
+    this.#lastPlan = { question, plan };
+    return plan;
+  }
+
   async #apply(wish: ApplyWish): Promise<ApplyAnswer> {
     const { node } = this.#options;
     const after = readDocumentOnce(wish.text, "the document");
@@ -77,7 +101,7 @@ export class ClusterConfig {
     await this.#peers.follow(states);
     this.#checkBase(wish, states);
     const before = node.settings.document;
-    const plan = await this.#plan(wish, after.document);
+    const plan = await this.#acceptable(wish);
     const revisions = await this.#newRevisions(wish, planSentences(plan));
     const last = revisions.at(-1);
     if (last === undefined) throw new Error("a change has a revision");
@@ -161,16 +185,8 @@ export class ClusterConfig {
   }
 
   /** @throws ProblemError where the change is better not made */
-  async #plan({ text, force, caller }: ApplyWish, document: ClusterDocument): Promise<Plan> {
-    const { settings, text: before } = this.#options.node;
-    const { groups } = await this.#options.status();
-    const plan = planChange({
-      before: { name: "running", text: before, document: settings.document },
-      after: { name: "wished", text, document },
-      activeNodes: Object.fromEntries(groups.map(({ name, activeNode }) => [name, activeNode])),
-      carrying: settings.node,
-      caller,
-    });
+  async #acceptable({ text, force, caller }: ApplyWish): Promise<Plan> {
+    const plan = await this.plan({ text, name: "wished" }, caller);
     const [refusal, ...others] = plan.refusals;
     if (refusal === undefined || force) return plan;
     const { code, hint } = refusal;

@@ -88,6 +88,7 @@ export class ConfigAnswers {
         const { node } = await this.#parts;
         return await node.store.revision(await idOf(node, parameters["revision"] ?? ""));
       },
+      "config.plan": async ({ body, caller }) => await (await this.#parts).cluster.plan(body, wayOf(caller)),
       "config.apply": async (call) => {
         const { node, cluster } = await this.#parts;
         requireVersion(call, versionOf(node.config));
