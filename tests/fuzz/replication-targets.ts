@@ -94,7 +94,7 @@ const KERNEL = "4b1d/4026531840";
 
 /** The bytes of a resume file. */
 export function resumeFileTarget(): FuzzTarget {
-  const place = { session: SESSION, position: 12, atMs: 1_700_000_000_000 };
+  const place = { session: SESSION, position: 12, groups: 1, atMs: 1_700_000_000_000 };
   const files = [
     { kernel: KERNEL, places: [["gw2", place]] },
     { kernel: KERNEL, places: [] },
