@@ -37,6 +37,7 @@ const installer = fileURLToPath(new URL("../../scripts/install.sh", import.meta.
 const contenders: Readonly<Record<ContenderName, (options: FailoverRunOptions) => Promise<FailoverRun>>> = {
   tocha: runTocha,
   "tocha-fastest": (options) => runTocha({ ...options, pulseIntervalMs: FASTEST_PULSES_MS }),
+  "tocha-many": (options) => runTocha({ ...options, manyAddresses: true }),
   keepalived: (options) => runKeepalived(false, options),
   "keepalived-best": (options) => runKeepalived(true, options),
 };
@@ -112,10 +113,12 @@ async function measureSteady(
 ): Promise<SteadyResult[]> {
   const results: SteadyResult[] = [];
   for (const contender of chosen) {
+    const steady = steadyContenders[contender];
+    if (steady === undefined) continue;
     const what = `steady, ${contender}`;
     log(`${what}: a lab with its traffic, then ${minutes} min of load`);
     const result = await attempt({ what, signal, failures }, () =>
-      steadyContenders[contender]({
+      steady({
         ...{ name, minutes, signal, intervalMs: INTERVAL_MS, pulseIntervalMs: undefined },
         log: (line) => log(`${what}: ${line}`),
       }),

@@ -21,6 +21,7 @@ describe("options of the failover bench", () => {
       "power-off tocha 1000000",
       "power-off tocha-fastest 0",
       "power-off tocha-fastest 200000",
+      "power-off tocha-many 0",
       "power-off keepalived 0",
       "power-off keepalived 200000",
       "power-off keepalived-best 0",

@@ -2,7 +2,13 @@ import { parseArgs } from "node:util";
 import { ProblemError } from "../../src/base/problem.ts";
 import { type ScenarioName, scenarioNames } from "./failover-run.ts";
 
-export const contenderNames = ["tocha", "tocha-fastest", "keepalived", "keepalived-best"] as const;
+export const contenderNames = [
+  "tocha",
+  "tocha-fastest",
+  "tocha-many",
+  "keepalived",
+  "keepalived-best",
+] as const;
 export type ContenderName = (typeof contenderNames)[number];
 
 /** `takeover`: the active is taken away. `steady`: nothing is wrong but the load, and nothing may happen. */

@@ -28,6 +28,8 @@ export interface FailoverRunOptions {
   readonly intervalMs: number;
   /** Of tocha's pulses; undefined: `intervalMs`. */
   readonly pulseIntervalMs: number | undefined;
+  /** 260 virtual addresses of both families on eight interfaces, instead of two. */
+  readonly manyAddresses?: boolean;
   readonly signal: AbortSignal | undefined;
   readonly log: (line: string) => void;
 }
@@ -40,13 +42,16 @@ export const INTERVAL_MS = 10;
 /** Of the pulses of `tocha-fastest`. */
 export const FASTEST_PULSES_MS = 5;
 
+/** Eight interfaces with 16 virtual addresses of each family, beside the four that every lab has. */
+const MANY_ADDRESSES = { ipv6: true, moreInterfaces: 6, moreAddresses: 16 } as const;
+
 /** One run of tocha in a lab of its own. */
 export async function runTocha(options: FailoverRunOptions): Promise<FailoverRun> {
   const { name, scenario, flows, intervalMs, pulseIntervalMs, signal, log } = options;
   const report = await runScenario(scenario, {
     ...{ name, connections: STREAMS, backgroundFlows: flows, intervalMs, pulseIntervalMs, log },
     // As for the others: Debian's example for conntrackd and keepalived is IPv4 only.
-    ipv6: false,
+    ...(options.manyAddresses === true ? MANY_ADDRESSES : { ipv6: false }),
     ...(signal === undefined ? {} : { signal }),
   });
   const [phase] = report.phases;

@@ -18,10 +18,11 @@ export function planRound(
     contenders.flatMap((contender): Cell[] => {
       // A planned switchover is more than an end in order, which keepalived knows.
       if (scenario === "switchover" && contender.startsWith("keepalived")) return [];
-      // What the fastest setting changes is how a death is noticed.
-      if (scenario !== "power-off" && contender === "tocha-fastest") return [];
-      const tables =
-        scenario !== "power-off" ? [0] : contender === "tocha" ? [...flows, ...flowsTocha] : flows;
+      // What the fastest setting changes is how a death is noticed; with many addresses the taking is longer.
+      const variant = contender === "tocha-fastest" || contender === "tocha-many";
+      if (scenario !== "power-off" && variant) return [];
+      const isPlain = scenario !== "power-off" || contender === "tocha-many";
+      const tables = isPlain ? [0] : contender === "tocha" ? [...flows, ...flowsTocha] : flows;
       return [...new Set(tables)].map((count) => ({ contender, scenario, flows: count }));
     }),
   );

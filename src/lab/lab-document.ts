@@ -1,8 +1,9 @@
 import {
   bareAddress,
+  groupAddresses,
   type LabSettings,
   labAddresses,
-  labSwitches,
+  labNetworks,
   nodeAddresses,
   nodeNames,
   nodeNumber,
@@ -23,7 +24,7 @@ cluster: ${settings.name}
 nodes:
 ${nodes.map((node) => nodeLines(settings, node)).join("\n")}
 groups:
-${groupLines(settings, { name: "gateway", virtualRouterId: 51, priorities, addresses: virtual })}
+${groupLines(settings, { name: "gateway", virtualRouterId: 51, priorities, addresses: groupAddresses(settings) })}
 ${
   settings.groups === 2
     ? `${groupLines(settings, { name: "second", virtualRouterId: 52, priorities: reversed, addresses: second })}\n`
@@ -47,7 +48,7 @@ function groupLines(
     readonly name: string;
     readonly virtualRouterId: number;
     readonly priorities: string;
-    readonly addresses: { readonly lan: readonly string[]; readonly wan: readonly string[] };
+    readonly addresses: Readonly<Record<string, readonly string[]>>;
   },
 ): string {
   return `  ${group.name}:
@@ -56,8 +57,9 @@ function groupLines(
 ${pulseIntervalMs === undefined ? "" : `    pulseInterval: ${pulseIntervalMs}ms\n`}    preempt: ${preempt}
     priorities: { ${group.priorities} }${checks.length === 0 ? "" : `\n    checks:\n      ${checks.join("\n      ")}`}
     addresses:
-      lan: [${list(withFamilies(group.addresses.lan, ipv6))}]
-      wan: [${list(withFamilies(group.addresses.wan, ipv6))}]`;
+${Object.entries(group.addresses)
+  .map(([network, addresses]) => `      ${network}: [${list(withFamilies(addresses, ipv6))}]`)
+  .join("\n")}`;
 }
 
 /** The client's second addresses leave by the second group: before the rules for their whole networks. */
@@ -69,7 +71,7 @@ function secondRules({ ipv6 }: LabSettings): string {
 }
 
 function nodeLines(settings: LabSettings, node: string): string {
-  const interfaces = labSwitches.map((network) => {
+  const interfaces = labNetworks(settings).map((network) => {
     const addresses = list(nodeAddresses(node, network, settings));
     return `      ${network}: { device: ${network}, addresses: [${addresses}] }`;
   });

@@ -38,5 +38,5 @@ test("every two connections share their source port, and a fifth is IPv6", () =>
     assert.equal(routes[index]?.fromPort, routes[index + 1]?.fromPort);
     assert.notEqual(routes[index]?.from, routes[index + 1]?.from);
   }
-  assert.equal(virtualAddresses({ ipv6: false, groups: 1 }).length, 2);
+  assert.equal(virtualAddresses({ ...defaultLabSettings, ipv6: false }).length, 2);
 });

@@ -23,6 +23,10 @@ export interface LabSettings {
   readonly marks: boolean;
   /** Checks of every group, as lines of the document: `upstream: { kind: ping, ... }`. */
   readonly checks: readonly string[];
+  /** Networks that only the gateways are in: `e1` and following. */
+  readonly moreInterfaces: number;
+  /** Virtual addresses of each family in every network but sync, besides the usual ones. */
+  readonly moreAddresses: number;
 }
 
 export const defaultLabSettings: LabSettings = {
@@ -38,11 +42,26 @@ export const defaultLabSettings: LabSettings = {
   groups: 1,
   marks: false,
   checks: [],
+  moreInterfaces: 0,
+  moreAddresses: 0,
 };
 
-/** The switches of the lab, and so the interface roles of every gateway. */
+/** The switches of every lab, and so interface roles of every gateway. */
 export const labSwitches = ["lan", "wan", "sync"] as const;
 export type LabSwitch = (typeof labSwitches)[number];
+
+/** All switches of a lab: the usual ones, then those of `moreInterfaces`. */
+export function labNetworks(settings: { readonly moreInterfaces: number }): string[] {
+  return [...labSwitches, ...Array.from({ length: settings.moreInterfaces }, (_, index) => `e${index + 1}`)];
+}
+
+/** How the addresses of a network that has virtual ones begin. */
+function prefixesOf(network: string): { readonly v4: string; readonly v6: string } {
+  if (network === "lan") return { v4: "10.1.0", v6: "fd00:1" };
+  if (network === "wan") return { v4: "192.0.2", v6: "2001:db8" };
+  const number = 100 + Number(network.slice(1));
+  return { v4: `10.${number}.0`, v6: `fd00:${number}` };
+}
 
 /**
  * The lab's addresses. The same in every lab: each one lives in its own namespaces.
@@ -103,27 +122,39 @@ export function isLabNamespace(lab: string, namespace: string): boolean {
 }
 
 /** A node's own addresses on one switch, with prefix lengths. */
-export function nodeAddresses(
-  node: string,
-  network: LabSwitch,
-  settings: { readonly ipv6: boolean },
-): string[] {
+export function nodeAddresses(node: string, network: string, settings: { readonly ipv6: boolean }): string[] {
   const number = nodeNumber(node);
   if (network === "sync") return [`10.255.0.${number}/24`];
-  const v4 = network === "lan" ? "10.1.0" : "192.0.2";
-  const v6 = network === "lan" ? "fd00:1" : "2001:db8";
+  const { v4, v6 } = prefixesOf(network);
   return [`${v4}.${number + 1}/24`, ...(settings.ipv6 ? [`${v6}::${number + 1}/64`] : [])];
 }
 
+/** The virtual addresses of the first group, by network, with prefix lengths. */
+export function groupAddresses(settings: LabSettings): Readonly<Record<string, readonly string[]>> {
+  const usual: Readonly<Record<string, readonly string[]>> = labAddresses.virtual;
+  const networks = labNetworks(settings).filter((network) => network !== "sync");
+  return Object.fromEntries(
+    networks.map((network) => {
+      const { v4, v6 } = prefixesOf(network);
+      const more = Array.from({ length: settings.moreAddresses }, (_, index) => FIRST_MORE + index);
+      const all = [
+        ...(usual[network] ?? []),
+        ...more.map((number) => `${v4}.${number}/24`),
+        ...more.map((number) => `${v6}::${number}/64`),
+      ];
+      return [network, withFamilies(all, settings.ipv6)];
+    }),
+  );
+}
+
+/** Nobody else in a network has such an address. */
+const FIRST_MORE = 120;
+
 /** All virtual addresses of the lab, with prefix lengths. */
-export function virtualAddresses({ ipv6, groups }: Pick<LabSettings, "ipv6" | "groups">): string[] {
-  const { virtual, second } = labAddresses;
-  const all: string[] = [
-    ...virtual.lan,
-    ...virtual.wan,
-    ...(groups === 2 ? [...second.lan, ...second.wan] : []),
-  ];
-  return withFamilies(all, ipv6);
+export function virtualAddresses(settings: LabSettings): string[] {
+  const { second } = labAddresses;
+  const others = settings.groups === 2 ? [...second.lan, ...second.wan] : [];
+  return [...Object.values(groupAddresses(settings)).flat(), ...withFamilies(others, settings.ipv6)];
 }
 
 export function withFamilies(addresses: readonly string[], ipv6: boolean): string[] {

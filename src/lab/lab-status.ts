@@ -1,7 +1,7 @@
 import type { ClusterStatus } from "../contract/status.ts";
 import { askCluster } from "./cluster-view.ts";
 import { type LabRecord, labNames, readLabRecord, requireLab } from "./lab-folder.ts";
-import { bareAddress, labSwitches, namespaceOf, nodeNames, virtualAddresses } from "./lab-plan.ts";
+import { bareAddress, labNetworks, namespaceOf, nodeNames, virtualAddresses } from "./lab-plan.ts";
 import { runningNode } from "./node-process.ts";
 import { isRunning } from "./process-table.ts";
 import { runCommand, tryCommand } from "./run-command.ts";
@@ -47,7 +47,7 @@ async function nodeStatus(
   about: { node: string; ports: ReadonlyMap<string, boolean>; cluster: ClusterStatus | undefined },
 ): Promise<LabNodeStatus> {
   const { node, ports, cluster } = about;
-  const links = labSwitches.map((network) => `${node}-${network}`);
+  const links = labNetworks(settings).map((network) => `${node}-${network}`);
   const cut = links.filter((link) => ports.get(link) !== true);
   const off = cut.length === links.length;
   const listing = await tryCommand("ip", ["-n", namespaceOf(settings.name, node), "-j", "address", "show"]);

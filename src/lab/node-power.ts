@@ -3,7 +3,7 @@ import { ProblemError } from "../base/problem.ts";
 import { ArmedBatch } from "./armed-batch.ts";
 import { emptyRunFolder, requireNode } from "./lab.ts";
 import { requireLab, withLabLock } from "./lab-folder.ts";
-import { labSwitches, namespaceOf, nodeNames } from "./lab-plan.ts";
+import { type LabSettings, labNetworks, namespaceOf, nodeNames } from "./lab-plan.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
 import { killServiceManager, runningNode, startNode } from "./node-process.ts";
 import { killAllIn, processesIn, sendSignal } from "./process-table.ts";
@@ -21,16 +21,16 @@ const PORT_FORWARDING = 3;
 
 /** The power of a node fails: nothing leaves or reaches it from one instant on, and all that ran in it is dead. */
 export async function powerOff(lab: string, node: string): Promise<Fault> {
-  requireNode(lab, node);
+  const settings = requireNode(lab, node);
   return await withLabLock(lab, async () => {
-    if (!(await hasPower(lab, node))) {
+    if (!(await hasPower(settings, node))) {
       throw new ProblemError({
         code: "lab-node-not-running",
         message: `${node} has no power already`,
         hint: `tocha lab power-on ${node}`,
       });
     }
-    const ports = labSwitches.map((network) => `${node}-${network}`);
+    const ports = labNetworks(settings).map((network) => `${node}-${network}`);
     const batch = await ArmedBatch.arm(
       "bridge",
       namespaceOf(lab, "net"),
@@ -58,7 +58,7 @@ export async function powerOn(lab: string, node: string): Promise<void> {
   const { daemons } = requireLab(lab);
   await withLabLock(lab, async () => {
     // To reset a node that works would cost its connections: whoever wants that says power-off first.
-    if (runningNode(lab, node) !== undefined && (await hasPower(lab, node))) {
+    if (runningNode(lab, node) !== undefined && (await hasPower(settings, node))) {
       throw new ProblemError({
         code: "lab-node-running",
         message: `${node} runs already`,
@@ -123,8 +123,9 @@ export async function mend(lab: string, link: string): Promise<void> {
 }
 
 /** The names of a lab's cables: their switch sides. */
-export function linkNames(settings: { readonly nodes: number }): string[] {
-  const gateways = nodeNames(settings).flatMap((node) => labSwitches.map((network) => `${node}-${network}`));
+export function linkNames(settings: LabSettings): string[] {
+  const networks = labNetworks(settings);
+  const gateways = nodeNames(settings).flatMap((node) => networks.map((network) => `${node}-${network}`));
   return [...gateways, "client", "server"];
 }
 
@@ -139,9 +140,9 @@ function requireLink(lab: string, link: string): void {
 }
 
 /** A node whose links are all down at the switches, as powerOff leaves them, has no power. */
-async function hasPower(lab: string, node: string): Promise<boolean> {
-  const links = await runCommand("ip", ["-n", namespaceOf(lab, "net"), "-o", "link", "show", "up"]);
-  return labSwitches.some((network) => links.includes(` ${node}-${network}@`));
+async function hasPower(settings: LabSettings, node: string): Promise<boolean> {
+  const links = await runCommand("ip", ["-n", namespaceOf(settings.name, "net"), "-o", "link", "show", "up"]);
+  return labNetworks(settings).some((network) => links.includes(` ${node}-${network}@`));
 }
 
 function nodeProcesses(lab: string, node: string): number[] {

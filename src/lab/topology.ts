@@ -2,7 +2,7 @@ import {
   bareAddress,
   type LabSettings,
   labAddresses,
-  labSwitches,
+  labNetworks,
   namespaceOf,
   nodeAddresses,
   nodeNames,
@@ -47,7 +47,7 @@ export async function buildTopology(settings: LabSettings, signal?: AbortSignal)
   const net = await createNamespace(settings.name, "net", switchSysctls, signal);
   await ipBatch(
     net,
-    labSwitches.flatMap((name) => [
+    labNetworks(settings).flatMap((name) => [
       // Without spanning tree and forward delay a port forwards as soon as it is up; without snooping,
       // VRRP's multicast needs no querier.
       `link add dev ${name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
@@ -63,7 +63,7 @@ export async function buildTopology(settings: LabSettings, signal?: AbortSignal)
 /** A node as it is after power-on: a namespace with links, its own addresses, static routes, and nothing else. */
 export async function buildNode(settings: LabSettings, node: string, signal?: AbortSignal): Promise<void> {
   const namespace = await createNamespace(settings.name, node, hostSysctls, signal);
-  for (const [index, network] of labSwitches.entries()) {
+  for (const [index, network] of labNetworks(settings).entries()) {
     // A fixed hardware address: a machine keeps its network cards when it boots.
     const mac = `02:00:00:00:${hex(nodeNumber(node))}:${hex(index + 1)}`;
     await connect(settings.name, node, `${node}-${network}`, network, network, mac, signal);
@@ -72,7 +72,7 @@ export async function buildNode(settings: LabSettings, node: string, signal?: Ab
     namespace,
     [
       "link set dev lo up",
-      ...labSwitches.flatMap((network) => [
+      ...labNetworks(settings).flatMap((network) => [
         `link set dev ${network} up`,
         ...nodeAddresses(node, network, settings).map((address) => addAddress(address, network)),
       ]),
@@ -129,7 +129,7 @@ async function buildServer(settings: LabSettings, signal?: AbortSignal): Promise
 
 /** Takes a node away: first its cables, then its namespace. What ran in it must be dead already. */
 export async function removeNode(settings: LabSettings, node: string): Promise<void> {
-  for (const network of labSwitches) {
+  for (const network of labNetworks(settings)) {
     await tryCommand("ip", [
       "-n",
       namespaceOf(settings.name, "net"),

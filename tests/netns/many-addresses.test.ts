@@ -5,9 +5,10 @@ import { DecodeError } from "../../src/base/decode-error.ts";
 import { formatIp } from "../../src/base/ip.ts";
 import { ControlClient } from "../../src/client/control-client.ts";
 import { controlSocket, documentPath } from "../../src/lab/lab-folder.ts";
+import { bareAddress, groupAddresses } from "../../src/lab/lab-plan.ts";
 import { powerOff } from "../../src/lab/node-power.ts";
 import { startNode } from "../../src/lab/node-process.ts";
-import { ipBatch, runCommand, setSysctls } from "../../src/lab/run-command.ts";
+import { runCommand, setSysctls } from "../../src/lab/run-command.ts";
 import { decodeGratuitousArp } from "../../src/wire/arp.ts";
 import { decodeNeighborAdvertisement } from "../../src/wire/ndp.ts";
 import { TestLab } from "./daemon-node.ts";
@@ -19,7 +20,7 @@ import { waitFor } from "./namespace-waiting.ts";
 // 256 virtual addresses of both families on eight interfaces move as one, and every one of them is announced at a rate.
 
 const NODES = ["gw1", "gw2"] as const;
-const EXTRA = [1, 2, 3, 4, 5, 6] as const;
+const faces = ["lan", "wan", "e1", "e2", "e3", "e4", "e5", "e6"] as const;
 const PER_FAMILY = 16;
 /** Announcements a second on one interface. Slow enough for the difference from all at once to be seen on a busy machine. */
 const RATE = 40;
@@ -29,55 +30,13 @@ const ALL_NODES_PREFIX = "333300000001";
 let lab: TestLab;
 let client: NamespaceAgent;
 
-interface TestFace {
-  readonly name: string;
-  readonly v4: string;
-  readonly v6: string;
-}
-
-const lanFace: TestFace = { name: "lan", v4: "10.1.0", v6: "fd00:1" };
-const faces: readonly TestFace[] = [
-  lanFace,
-  { name: "wan", v4: "192.0.2", v6: "2001:db8" },
-  ...EXTRA.map((i) => ({ name: `e${i}`, v4: `10.${100 + i}.0`, v6: `fd00:${100 + i}` })),
-];
-const fourth = Array.from({ length: PER_FAMILY }, (_, i) => 100 + i);
-const virtual4 = ({ v4 }: TestFace) => fourth.map((number) => `${v4}.${number}`);
-const virtual6 = ({ v6 }: TestFace) => fourth.map((number) => `${v6}::${number}`);
-/** Virtual addresses of a network. */
-const virtual = (face: TestFace) => [...virtual4(face), ...virtual6(face)];
-const all = faces.flatMap(virtual);
-
 before(async () => {
   await requireNamespaces();
-  lab = await TestLab.up("ma", {}, { daemons: false });
-  for (const i of EXTRA) {
-    const [a, b] = NODES.map((node) => lab.namespace(node));
-    await runCommand("ip", [
-      "link",
-      "add",
-      `e${i}`,
-      "netns",
-      a ?? "",
-      "type",
-      "veth",
-      "peer",
-      "name",
-      `e${i}`,
-      "netns",
-      b ?? "",
-    ]);
-  }
-  for (const [index, node] of NODES.entries()) {
-    await ipBatch(
-      lab.namespace(node),
-      EXTRA.flatMap((i) => [
-        `address add 10.${100 + i}.0.${2 + index}/24 dev e${i}`,
-        `address add fd00:${100 + i}::${2 + index}/64 dev e${i} nodad`,
-        `link set dev e${i} up`,
-      ]),
-    );
-  }
+  lab = await TestLab.up(
+    "ma",
+    { moreInterfaces: faces.length - 2, moreAddresses: PER_FAMILY },
+    { daemons: false },
+  );
   // An announcement is then enough to be known: whoever listens has a list of what was announced. For IPv6 the kernel
   // wants a router for that (ip-sysctl.rst, accept_untracked_na); gateways are such.
   const accepting = (device: string) => ({
@@ -85,12 +44,17 @@ before(async () => {
     [`net.ipv6.conf.${device}.accept_untracked_na`]: 1,
     [`net.ipv6.conf.${device}.forwarding`]: 1,
   });
-  for (const node of NODES) for (const i of EXTRA) await setSysctls(lab.namespace(node), accepting(`e${i}`));
+  for (const node of NODES)
+    for (const name of faces.slice(2)) await setSysctls(lab.namespace(node), accepting(name));
   for (const part of ["lan", "wan"]) await setSysctls(lab.namespace(part), accepting("eth0"));
   // As the kernel has it; the lab does without.
   for (const node of NODES) await setSysctls(lab.namespace(node), { "net.ipv6.conf.lan.accept_dad": 1 });
   client = new NamespaceAgent(lab.namespace("lan"));
-  writeFileSync(documentPath(lab.name), documentWithAll(readFileSync(documentPath(lab.name), "utf8")));
+  const file = documentPath(lab.name);
+  writeFileSync(
+    file,
+    readFileSync(file, "utf8").replace("    preempt:", `    announceRate: ${RATE}\n    preempt:`),
+  );
   for (const node of NODES) await startNode(lab.name, node);
   await lab.waitUntilWellOn("gw1");
 });
@@ -100,33 +64,20 @@ after(async () => {
   await lab?.down();
 });
 
-function documentWithAll(text: string): string {
-  let node = 0;
-  const interfaces = text.replace(/^ {6}sync: .*$/gm, (line) => {
-    node += 1;
-    const own = (i: number) =>
-      `      e${i}: { device: e${i}, addresses: ["10.${100 + i}.0.${1 + node}/24", "fd00:${100 + i}::${1 + node}/64"] }`;
-    return [line, ...EXTRA.map(own)].join("\n");
-  });
-  // The pools of the lab's own rules stay the first addresses.
-  const group = faces.map((face) => {
-    const { name, v4, v6 } = face;
-    const first = name === "lan" || name === "wan" ? [`"${v4}.1/24"`, `"${v6}::1/64"`] : [];
-    const list = [
-      ...virtual4(face).map((address) => `"${address}/24"`),
-      ...virtual6(face).map((address) => `"${address}/64"`),
-    ];
-    return `      ${name}: [${[...first, ...list].join(", ")}]`;
-  });
-  return interfaces
-    .replace(/^ {6}lan: \[.*\n {6}wan: \[.*$/m, group.join("\n"))
-    .replace("    preempt:", `    announceRate: ${RATE}\n    preempt:`);
+/** The virtual addresses of a network, but for those that every lab has. */
+function virtual(face: string): string[] {
+  const all = groupAddresses(lab.settings)[face] ?? [];
+  return all.map(bareAddress).slice(-2 * PER_FAMILY);
+}
+
+function everyAddress(): string[] {
+  return faces.flatMap(virtual);
 }
 
 async function held(node: string): Promise<string[]> {
   const listing = await runCommand("ip", ["-n", lab.namespace(node), "-o", "address", "show"]);
   const addresses = [...listing.matchAll(/ inet6? ([0-9a-f.:]+)\//g)].map(([, address = ""]) => address);
-  return all.filter((address) => addresses.includes(address));
+  return everyAddress().filter((address) => addresses.includes(address));
 }
 
 /** Those of which a neighbour knows this hardware address. */
@@ -165,6 +116,7 @@ function announced(frames: readonly string[], mac: Uint8Array): string[] {
 }
 
 test("all of them move at a switchover, and each is announced at once, by the interface's rate", async (context) => {
+  const all = everyAddress();
   assert.equal(all.length, 256);
   assert.deepEqual(await held("gw1"), all);
   assert.deepEqual(await held("gw2"), []);
@@ -173,7 +125,7 @@ test("all of them move at a switchover, and each is announced at once, by the in
   await new ControlClient(controlSocket(lab.name, "gw1")).switchover();
   await waitFor("gw2 to hold all addresses", async () => (await held("gw2")).length === all.length);
   assert.deepEqual(await held("gw1"), []);
-  const lan = virtual(lanFace);
+  const lan = virtual("lan");
   const seen: string[] = [];
   await waitFor("each address of the LAN on the wire", async () => {
     const { frames } = await client.request({ do: "captured", device: "eth0" });
@@ -184,8 +136,7 @@ test("all of them move at a switchover, and each is announced at once, by the in
     assert.deepEqual(frames.filter(isDuplicateDetection), []);
     return lan.every((address) => seen.includes(address));
   });
-  for (const face of faces) {
-    const { name } = face;
+  for (const name of faces) {
     const [part, device] = name === "lan" || name === "wan" ? [name, "eth0"] : ["gw1", name];
     const mac = await macOf("gw2", name);
     let cached: string[] = [];
@@ -193,7 +144,7 @@ test("all of them move at a switchover, and each is announced at once, by the in
       `${part} to know all of ${name}`,
       async () => {
         cached = await known(part, device, mac);
-        return virtual(face).every((address) => cached.includes(address));
+        return virtual(name).every((address) => cached.includes(address));
       },
       { explain: () => `knows ${cached.join(", ")}` },
     );
@@ -211,7 +162,10 @@ function isDuplicateDetection(hex: string): boolean {
 
 test("all of them move when the power fails", async (context) => {
   await powerOff(lab.name, "gw2");
-  await waitFor("gw1 to hold all addresses", async () => (await held("gw1")).length === all.length);
+  await waitFor(
+    "gw1 to hold all addresses",
+    async () => (await held("gw1")).length === everyAddress().length,
+  );
   await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
   await tellStamps(context, "gw1");
 });

@@ -11,7 +11,7 @@ import { TochaWitness } from "./tocha-witness.ts";
 
 /** One contender under load, in a lab of its own. */
 export const steadyContenders: Readonly<
-  Record<ContenderName, (options: SteadyRunOptions) => Promise<SteadyRun>>
+  Partial<Record<ContenderName, (options: SteadyRunOptions) => Promise<SteadyRun>>>
 > = {
   tocha: steadyTocha,
   "tocha-fastest": (options) => steadyTocha({ ...options, pulseIntervalMs: FASTEST_PULSES_MS }),

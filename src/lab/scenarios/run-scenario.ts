@@ -22,6 +22,8 @@ export interface ScenarioOptions {
   readonly pulseIntervalMs?: number | undefined;
   readonly nodes?: number;
   readonly ipv6?: boolean;
+  readonly moreInterfaces?: number;
+  readonly moreAddresses?: number;
   /** Cables are cut without carrier loss. */
   readonly silent?: boolean;
   readonly signal?: AbortSignal;
@@ -66,6 +68,8 @@ export async function runScenario(name: string, options: ScenarioOptions = {}): 
     pulseIntervalMs: options.pulseIntervalMs,
     nodes: options.nodes ?? defaultLabSettings.nodes,
     ipv6: options.ipv6 ?? defaultLabSettings.ipv6,
+    moreInterfaces: options.moreInterfaces ?? defaultLabSettings.moreInterfaces,
+    moreAddresses: options.moreAddresses ?? defaultLabSettings.moreAddresses,
     preempt: scenario.preempt,
   };
   return await inOwnLab(settings, options, () => play(scenario, settings, options));
