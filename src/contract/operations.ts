@@ -152,7 +152,6 @@ export const operations = {
     ...{ method: "POST", path: "/v1/config/apply", least: "admin", version: "write" },
     summary:
       "Makes a document apply on all nodes that answer, or on none; it is taken back unless it is confirmed.",
-    onlyAsks: says("do", "tell"),
     body: applyRequestSchema,
     answer: { kind: "json", schema: applyAnswerSchema },
   }),
