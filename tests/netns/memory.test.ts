@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
+import { ControlClient } from "../../src/client/control-client.ts";
+import { controlSocket, documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
 import { virtualAddresses } from "../../src/lab/lab-plan.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import { TestDaemon, TestLab } from "./daemon-node.ts";
@@ -20,6 +21,8 @@ const fullHeap = fileURLToPath(new URL("./full-heap-program.ts", import.meta.url
 /** What is left for another program before the kernel has to kill. Less than what control counts for: its adjustment is 0.4 of the limit. */
 const ROOM_BYTES = 100 << 20;
 const FAILURES_MIN = 4;
+/** Of no document, and no part of a heap that is there already. */
+const LARGE_TEXT = 700_000;
 const hungryProgram = "const all = []; setInterval(() => all.push(Buffer.alloc(1 << 20, 1)), 2)";
 
 let lab: TestLab;
@@ -94,10 +97,13 @@ for (const role of ["replicator", "control"]) {
     const limitedMs = NamespaceAddresses.now();
     // Less than it has: every page that it asks for is refused.
     await runCommand("prlimit", ["--pid", String(before.pid), "--data=1000000"]);
-    // Questions make both of them work.
+    const control = new ControlClient(controlSocket(lab.name, active));
     await waitFor(
       `a new ${role}`,
       async () => {
+        // Questions make both of them work, and one that is no document makes control need memory.
+        const body = { text: "x".repeat(LARGE_TEXT), message: "", confirmSeconds: 60, force: false };
+        await control.ask("config.apply", { body }).catch(() => undefined);
         const status = await lab.tryStatus(active);
         return status?.processes.some(
           (one) => one.role === role && one.state === "answers" && one.restarts > before.restarts,

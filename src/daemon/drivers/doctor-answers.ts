@@ -14,7 +14,7 @@ import { examine } from "../../core/doctor/examine.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import type { FailoverReport, ReplicatorReport, SupervisorReport } from "../role-report.ts";
 import { collectNodeFacts } from "./doctor-facts.ts";
-import type { PeerAnswer, PeerQuestion } from "./peer-client.ts";
+import type { AskPeer, PeerAnswer } from "./peer-client.ts";
 import { collectSupport, type SupportText } from "./support-files.ts";
 
 /** Questions to programs and to the network are limited to 5 s; several come one after the other. */
@@ -36,7 +36,7 @@ export interface DoctorAnswersOptions {
   readonly askFailover: () => Promise<FailoverReport | undefined>;
   readonly askReplicator: () => Promise<ReplicatorReport | undefined>;
   readonly askSupervisor: () => Promise<SupervisorReport | undefined>;
-  readonly askPeer: (question: Omit<PeerQuestion, "settings" | "ring">) => Promise<PeerAnswer>;
+  readonly askPeer: AskPeer;
   /** What only the whole of the role knows: status, history, metrics. */
   readonly texts: readonly SupportText[];
 }

@@ -5,7 +5,7 @@ import { operations } from "../../contract/operations.ts";
 import type { ClusterStatus, NodeStatus } from "../../contract/status.ts";
 import { isNodeReady } from "../../core/status/node-ready.ts";
 import { API_SOCKET } from "../api-folder.ts";
-import type { NodeSettings, PeerSettings } from "../node-settings.ts";
+import type { NodeSettings } from "../node-settings.ts";
 import type { LogLevel } from "../role-message.ts";
 import { AccessControl } from "./access-control.ts";
 import { AccessPeers } from "./access-peers.ts";
@@ -15,7 +15,7 @@ import { type ControlHandler, listenForApi } from "./control-server.ts";
 import { KeyedRequests } from "./keyed-requests.ts";
 import { NodeEvents } from "./node-events.ts";
 import { callerName, type OperationHandlers } from "./operation-dispatch.ts";
-import type { PeerAnswer } from "./peer-client.ts";
+import type { AskPeer } from "./peer-client.ts";
 import { Sessions } from "./sessions.ts";
 import { UserAnswers } from "./user-answers.ts";
 import { UserFile } from "./user-store.ts";
@@ -24,13 +24,7 @@ export interface NodeAccessOptions {
   readonly settings: NodeSettings;
   readonly clusterStatus: () => Promise<ClusterStatus>;
   readonly nodeStatus: () => Promise<NodeStatus>;
-  readonly askPeer: (question: {
-    readonly peer: PeerSettings;
-    readonly method: "POST";
-    readonly path: string;
-    readonly body: unknown;
-    readonly limitMs: number;
-  }) => Promise<PeerAnswer>;
+  readonly askPeer: AskPeer;
   readonly log: (level: LogLevel, text: string) => void;
   readonly onError: (text: string) => void;
 }

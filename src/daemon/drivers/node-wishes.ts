@@ -8,13 +8,13 @@ import {
   type SwitchoverRequest,
   switchoverAnswerSchema,
 } from "../../contract/status.ts";
-import type { NodeSettings, PeerSettings } from "../node-settings.ts";
+import type { NodeSettings } from "../node-settings.ts";
 import type { RoleQuestions } from "../role-questions.ts";
 import type { FailoverReport } from "../role-report.ts";
 import { chooseGroup } from "./choose-group.ts";
 import type { FailoverAnswers } from "./failover-answers.ts";
 import { authorOf, type Caller, type OperationCall } from "./operation-dispatch.ts";
-import type { PeerAnswer } from "./peer-client.ts";
+import type { AskPeer, PeerAnswer } from "./peer-client.ts";
 
 const SWITCHOVER_LIMIT_MS = 5_000;
 const SWITCHOVER_POLL_MS = 20;
@@ -24,13 +24,7 @@ export interface NodeWishesOptions {
   readonly roles: RoleQuestions;
   readonly failover: FailoverAnswers;
   readonly clusterStatus: () => Promise<ClusterStatus>;
-  readonly askPeer: (question: {
-    readonly peer: PeerSettings;
-    readonly method: "POST";
-    readonly path: string;
-    readonly body: unknown;
-    readonly limitMs: number;
-  }) => Promise<PeerAnswer>;
+  readonly askPeer: AskPeer;
 }
 
 /** Carries out what people wish of the nodes: here, or on the node that it concerns. */

@@ -22,6 +22,9 @@ export interface PeerQuestion {
   readonly agent?: Agent;
 }
 
+/** The same for who has neither settings nor keys: the control role adds them. */
+export type AskPeer = (question: Omit<PeerQuestion, "settings" | "ring">) => Promise<PeerAnswer>;
+
 /** Asks the control role of another node, over mutual TLS. Rejects when there is no answer in time. */
 export function askPeer(options: PeerQuestion): Promise<PeerAnswer> {
   const { settings, ring, peer } = options;

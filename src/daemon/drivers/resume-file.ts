@@ -59,18 +59,19 @@ export class ResumeFile {
   /** This node's table follows these peers' logs no more. On disk at once: whoever is killed now must not come back to them. */
   forget(peers: readonly string[]): void {
     const known = peers.filter((peer) => this.#places.delete(peer));
-    if (known.length === 0) return;
-    clearTimeout(this.#timer);
-    this.#write();
+    if (known.length > 0) this.#write();
   }
 
-  /** Remembers a place. */
+  /** Remembers a place. One that is new is on disk at once, too: there is none at all until then. */
   set(peer: string, place: ResumePlace): void {
+    const isNew = !this.#places.has(peer);
     this.#places.set(peer, { ...place, atMs: Date.now() });
-    this.#timer ??= setTimeout(() => this.#write(), WRITE_MS);
+    if (isNew) this.#write();
+    else this.#timer ??= setTimeout(() => this.#write(), WRITE_MS);
   }
 
   #write(): void {
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     writeFileSync(`${this.#path}.new`, JSON.stringify({ kernel: this.#kernel, places: [...this.#places] }));
     renameSync(`${this.#path}.new`, this.#path);
