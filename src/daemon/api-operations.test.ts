@@ -19,6 +19,7 @@ const bodies: Partial<Record<OperationId, unknown>> = {
   "users.add": { name: "somebody", role: "viewer" },
   "users.password": { password },
   "tokens.add": {},
+  "config.plan": { text: "x" },
   "config.apply": { text: "x" },
   "config.confirm": {},
   "config.revert": {},
