@@ -9,7 +9,7 @@ import {
   CONFIRM_SECONDS,
   type TransactionAnswer,
 } from "../../contract/config-operations.ts";
-import { DocumentProblems, readDocumentFile } from "../document-file.ts";
+import { askWithDocument } from "../ask-with-document.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { planText } from "../plan-text.ts";
 import { paperOf } from "../terminal.ts";
@@ -37,9 +37,7 @@ export interface ApplyOptions extends ConfigOptions {
 
 /** Makes the document of a file apply on the whole cluster. */
 export async function configApply(file: string, options: ApplyOptions): Promise<ExitStatus> {
-  const { text, whole, ...read } = readDocumentFile(file);
-  if (read.document === undefined) throw new DocumentProblems(read.problems, text, file);
-  return await applyText(whole, options);
+  return await askWithDocument(file, (text) => applyText(text, options));
 }
 
 /** Makes the document of an older revision apply again. */

@@ -1,7 +1,6 @@
 import { clientFor, type NodeWish } from "../../client/client-for.ts";
 import type { Plan } from "../../contract/config-plan.ts";
-import { type PlannedDocument, planChange } from "../../core/config/plan.ts";
-import { DocumentProblems, readDocumentFile } from "../document-file.ts";
+import { askWithDocument } from "../ask-with-document.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { differenceText, planText } from "../plan-text.ts";
 import { paperOf } from "../terminal.ts";
@@ -19,32 +18,17 @@ export async function configPlan(
   file: string,
   { against, output, diff, ...wish }: ConfigPlanOptions,
 ): Promise<ExitStatus> {
-  // First, because it needs no node: a wrong document is told of in any case.
-  const after = plannedFile(file);
   const plan =
     against === undefined
-      ? await planAgainstRunning(after, wish)
-      : planChange({ before: plannedBefore(against), after });
+      ? await askWithDocument(file, (text) => planAgainstRunning(file, text, wish))
+      : (await import("../plan-of-files.ts")).planOfFiles(against, file);
   showPlan(plan, { output, diff });
   return statusOf(plan);
 }
 
-async function planAgainstRunning({ name, text }: PlannedDocument, wish: NodeWish): Promise<Plan> {
+async function planAgainstRunning(name: string, text: string, wish: NodeWish): Promise<Plan> {
   const client = await clientFor(wish);
   return await client.ask("config.plan", { body: { name, text } });
-}
-
-/** A valid document out of a file. */
-function plannedFile(path: string): PlannedDocument {
-  const { text, whole, document, problems, notices } = readDocumentFile(path);
-  if (document === undefined) throw new DocumentProblems(problems, text, path);
-  // With the files that it names, as it would be applied.
-  return { name: path, text: whole, document, notices };
-}
-
-/** An empty file, such as /dev/null, stands for a cluster that has no document yet. */
-function plannedBefore(path: string): PlannedDocument | undefined {
-  return readDocumentFile(path).text === "" ? undefined : plannedFile(path);
 }
 
 /** A plan is nothing to do, changes, or better not done. */
