@@ -197,18 +197,23 @@ function bitsOf(family: IpFamily): number {
 }
 
 function ipNumber(address: IpAddress): bigint {
+  if (address.length === 4) {
+    const [a = 0, b = 0, c = 0, d = 0] = address;
+    return BigInt(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
+  }
   const view = new DataView(address.buffer, address.byteOffset, address.byteLength);
-  if (address.length === 4) return BigInt(view.getUint32(0));
   return (view.getBigUint64(0) << 64n) | view.getBigUint64(8);
 }
 
 function ipOf(family: IpFamily, number: bigint): IpAddress {
-  const address = new Uint8Array(bitsOf(family) / 8);
-  const view = new DataView(address.buffer);
-  if (family === 4) view.setUint32(0, Number(number));
-  else {
-    view.setBigUint64(0, number >> 64n);
-    view.setBigUint64(8, BigInt.asUintN(64, number));
+  if (family === 4) {
+    const word = Number(number);
+    // An array of bytes keeps the lowest eight bits of each.
+    return Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word);
   }
+  const address = new Uint8Array(16);
+  const view = new DataView(address.buffer);
+  view.setBigUint64(0, number >> 64n);
+  view.setBigUint64(8, BigInt.asUintN(64, number));
   return address;
 }

@@ -9,6 +9,9 @@ export interface IpNetwork {
 
 export type IpFamily = 4 | 6;
 
+const ZERO = 0x30;
+const DOT = 0x2e;
+
 export function ipFamily(address: IpAddress): IpFamily {
   return address.length === 4 ? 4 : 6;
 }
@@ -25,14 +28,26 @@ export function validIp(text: string): IpAddress {
   return address;
 }
 
+/** Digit by digit: a document may have tens of thousands of addresses, and reads each of them several times. */
 function parseIpv4(text: string): IpAddress | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4) return undefined;
   const bytes = new Uint8Array(4);
-  for (const [index, part] of parts.entries()) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    bytes[index] = Number(part);
+  let [part, digits, value] = [0, 0, 0];
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit === DOT - ZERO) {
+      if (digits === 0 || part === 3) return undefined;
+      bytes[part++] = value;
+      [digits, value] = [0, 0];
+      continue;
+    }
+    // No number begins with 0 but 0 itself: some readers would take it for octal.
+    if (digit < 0 || digit > 9 || (digits > 0 && value === 0)) return undefined;
+    value = 10 * value + digit;
+    if (value > 255) return undefined;
+    digits++;
   }
+  if (digits === 0 || part !== 3) return undefined;
+  bytes[part] = value;
   return bytes;
 }
 
