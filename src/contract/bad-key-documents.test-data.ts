@@ -82,6 +82,12 @@ const documentRows: readonly Row[] = [
   ["api: { interface: lan, requestsPerSecond: §0 }", "out-of-range", "api.requestsPerSecond", "at least 1"],
   ["api: { interface: lan, certificateFile: §api.crt }", "api-keys", "api.certificateFile", "keyFile"],
   ["api: { interface: lan, keyFile: §api.key }", "api-keys", "api.keyFile", "certificateFile"],
+  ["users: §[ana]", "wrong-type", "users", "must be a map"],
+  ["users: { §Ana: { role: admin } }", "bad-name", "users.Ana", "at most 32 characters"],
+  ["users: { ana: §admin }", "wrong-type", "users.ana", "must be a map"],
+  ["users: { §ana: {} }", "missing-key", "users.ana.role", "role"],
+  ["users: { ana: { role: §root } }", "out-of-range", "users.ana.role", "viewer, operator, admin"],
+  ["users: { ana: { role: admin, §password: secret } }", "unknown-key", "users.ana.password", "role"],
   ["arbiter: §etcd", "wrong-type", "arbiter", "must be a map"],
   [
     'arbiter: { endpoints: ["https://10.1.0.9:2379"], caFile: §7 }',

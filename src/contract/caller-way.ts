@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { formatIp, parseIp } from "../base/ip.ts";
+import { userRoles } from "./operation.ts";
 
 /** Where somebody who asks for a change comes from: a change must not cut off the one who would have to take it back. */
 export const callerWaySchema = z.object({
@@ -10,6 +11,8 @@ export const callerWaySchema = z.object({
   to: z.string().optional(),
   /** The TCP port that it came to; absent over the API, where the document says it. */
   port: z.number().optional(),
+  /** Who asks over the API, and what they may do. */
+  user: z.object({ name: z.string(), role: z.enum(userRoles) }).optional(),
 });
 export type CallerWay = z.output<typeof callerWaySchema>;
 

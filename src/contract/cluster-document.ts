@@ -20,6 +20,7 @@ import { nat, routedNetworks } from "./nat-schema.ts";
 import { routes } from "./routes-schema.ts";
 import { sets } from "./sets-schema.ts";
 import { timeouts } from "./timeouts-schema.ts";
+import { declaredUsers } from "./users-schema.ts";
 
 /**
  * The cluster document: the one source for its TypeScript type, its validation, and its JSON Schema
@@ -199,6 +200,7 @@ export const clusterDocumentSchema = z
           "Metrics for Prometheus over plain HTTP, readable by everybody on that interface. Without this key nothing listens.",
       }),
     api: apiSchema,
+    users: declaredUsers,
     arbiter: z
       .strictObject({
         endpoints: z

@@ -230,6 +230,15 @@ describe("timeouts", () => {
   });
 });
 
+describe("users", () => {
+  it("of whom none is an admin are told of", () => {
+    assert.deepEqual(valid("users: {}").notices, ["no-admin users"]);
+    assert.deepEqual(valid("users: { ana: { role: operator } }").notices, ["no-admin users"]);
+    assert.deepEqual(valid("users: { ana.b: { role: operator }, ben_2: { role: admin } }").notices, []);
+    assert.equal(valid("").document.users, undefined);
+  });
+});
+
 describe("routes beside the network between the nodes", () => {
   const codes = (to: string) =>
     read(`routes: [{ id: a, to: ${to}, via: 10.1.0.254 }]`).problems.map(({ code }) => code);

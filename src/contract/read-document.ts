@@ -11,6 +11,7 @@ import { checkRoutes } from "./document-route-rules.ts";
 import { checkSets, setNotices, withSetContents } from "./document-set-rules.ts";
 import { checkShape } from "./document-shape.ts";
 import { timeoutNotices } from "./document-timeout-rules.ts";
+import { userNotices } from "./document-user-rules.ts";
 import { readFileOrCopy, splitFileCopies } from "./file-copies.ts";
 import { type Finding, formatPath } from "./finding.ts";
 import { type LocatedYaml, type Position, readLocatedYaml } from "./located-yaml.ts";
@@ -86,6 +87,7 @@ export function readDocument(
     ...setNotices(sets.facts),
     ...firewallNotices(yaml.value, sets.facts),
     ...timeoutNotices(yaml.value),
+    ...userNotices(yaml.value),
   ].map((finding) => locate(finding, yaml, file));
   return { document: withSetContents(shape.document, sets.facts), problems: [], notices };
 }

@@ -8,9 +8,8 @@ export const PASSWORD_LENGTH_MIN = 12;
 const PASSWORD_LENGTH_MAX = 200;
 const TOKEN_DAYS_MAX = 3_650;
 
-export const userName = z
-  .string()
-  .regex(/^[a-z][a-z0-9._-]{0,31}$/, "small letters, digits, and . _ - after a letter");
+export const userNamePattern = /^[a-z][a-z0-9._-]{0,31}$/;
+export const userName = z.string().regex(userNamePattern, "small letters, digits, and . _ - after a letter");
 const role = z.enum(userRoles);
 /** Kept only as a hash. */
 const password = z.string().min(PASSWORD_LENGTH_MIN).max(PASSWORD_LENGTH_MAX);
@@ -34,7 +33,10 @@ const tokenSchema = z.object({
 export const userSchema = z.object({
   name: z.string(),
   role,
-  created: time,
+  /** Whether the document names the user, and says the role: then it is changed there. */
+  declared: z.boolean(),
+  /** Null: the document names the user, who never had a password or a token. */
+  created: time.nullable(),
   /** Without one the user has only tokens. */
   hasPassword: z.boolean(),
   tokens: z.array(tokenSchema),

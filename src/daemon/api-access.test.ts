@@ -107,6 +107,65 @@ describe("users", () => {
     assert.equal((await remove("/v1/users/ana")).status, 404);
   });
 
+  it("are those of the document, with the roles that stand there, where it names users", async () => {
+    const admin = await firstAdmin();
+    const ask = (method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown, token = admin) =>
+      api.ask({ method, path, token, ...(body === undefined ? {} : { body }) });
+    await ask("POST", "/v1/users", { name: "eve", role: "admin", password });
+    const eve = String((await logIn(password, "eve")).json["token"]);
+    api.declared = { root1: { role: "admin" }, ana: { role: "operator" } };
+    const users = async () => (await ask("GET", "/v1/users")).json["users"] as Record<string, unknown>[];
+    assert.deepEqual(
+      (await users()).map(({ name, role, declared, created }) => [name, role, declared, created === null]),
+      [
+        ["ana", "operator", true, true],
+        ["root1", "admin", true, false],
+      ],
+    );
+    // Nobody else comes in, and nobody is let in but by the document.
+    await untilUnknown(eve);
+    assert.equal((await logIn(password, "eve")).status, 401);
+    assert.equal((await logIn("", "ana")).status, 401);
+    for (const [method, path, body] of [
+      ["POST", "/v1/users", { name: "ben", role: "viewer" }],
+      ["DELETE", "/v1/users/ana", undefined],
+    ] as const) {
+      const { status, json } = await ask(method, path, body);
+      assert.deepEqual([status, json["code"]], [409, "users-declared"]);
+    }
+    // The nodes keep what comes in with it.
+    assert.equal((await ask("PUT", "/v1/users/ana/password", { password })).status, 200);
+    const ana = String((await logIn(password, "ana")).json["token"]);
+    assert.equal((await ask("GET", "/v1/session", undefined, ana)).json["role"], "operator");
+    const { token } = (await ask("POST", "/v1/users/ana/tokens", {})).json;
+    api.declared = { root1: { role: "admin" }, ana: { role: "viewer" } };
+    assert.equal((await ask("GET", "/v1/session", undefined, ana)).json["role"], "viewer");
+    assert.equal((await ask("GET", "/v1/session", undefined, String(token))).json["role"], "viewer");
+    // Named no more, and named again: the password and the tokens are still there, and eve's were never lost.
+    api.declared = { root1: { role: "admin" } };
+    await untilUnknown(ana);
+    await untilUnknown(String(token));
+    api.declared = undefined;
+    assert.equal(await session(ana), 200);
+    assert.equal(await session(eve), 200);
+    const created = (await users()).map((user) => [user["name"], typeof user["created"]]);
+    assert.deepEqual(
+      created,
+      ["ana", "eve", "root1"].map((name) => [name, "string"]),
+    );
+  });
+
+  it("whom the document names are the only ones who can be the first admin", async () => {
+    api.declared = { ana: { role: "admin" }, ben: { role: "viewer" } };
+    const { code } = (await api.console("POST", "/v1/users/first-code")) as { code: string };
+    const first = (name: string) =>
+      api.ask({ method: "POST", path: "/v1/session/first", body: { code, name, password } });
+    for (const name of ["ben", "root1"]) assert.equal((await first(name)).json["code"], "users-declared");
+    const { status, json } = await first("ana");
+    assert.deepEqual([status, json["role"]], [200, "admin"]);
+    await assert.rejects(api.console("POST", "/v1/users/first-code"), /there is an administrator already/);
+  });
+
   it("cannot be guessed: after five failures there is a delay, for right passwords as well, and it grows", async () => {
     await firstAdmin();
     for (let i = 0; i < 5; i++) assert.equal((await logIn("wrong")).status, 401);

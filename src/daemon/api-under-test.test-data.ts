@@ -8,6 +8,7 @@ import { ControlLink } from "../api/control-link.ts";
 import type { AuditEntry } from "../contract/audit.ts";
 import type { UserRole } from "../contract/operation.ts";
 import { type OperationId, operations } from "../contract/operations.ts";
+import type { DeclaredUsers } from "../contract/users-schema.ts";
 import { userAdded } from "../core/access/user-records.ts";
 import { AccessControl } from "./drivers/access-control.ts";
 import { AccessPeers } from "./drivers/access-peers.ts";
@@ -44,7 +45,9 @@ export interface Answered {
 /** The real API before the real dispatch, users and audit log; what nodes and kernels would answer is given. */
 export class ApiUnderTest {
   readonly folder = mkdtempSync(join(tmpdir(), "tocha-api-"));
-  readonly store = new UserFile(this.folder);
+  /** As the document has them. */
+  declared: DeclaredUsers;
+  readonly store = new UserFile(this.folder, () => this.declared);
   readonly changes: AuditEntry[] = [];
   readonly access: AccessControl;
   /** The operations that were carried out. */

@@ -212,6 +212,12 @@ const logging = fc.record(
   { requiredKeys: [] },
 );
 
+const users = fc.dictionary(
+  fc.stringMatching(/^[a-z][a-z0-9._-]{0,31}$/),
+  fc.record({ role: fc.constantFrom("viewer", "operator", "admin") }),
+  { maxKeys: 4 },
+);
+
 /** So many of each, with places of their own, so that no two of them overlap. */
 const few = fc.array(fc.nat(255), { maxLength: 3 });
 
@@ -305,6 +311,7 @@ export const documentParts = {
   routes: routeList,
   timeouts,
   logging,
+  users,
   nat,
 } as const;
 

@@ -109,8 +109,8 @@ export async function audit({
 
 function userListText({ users }: UserList): string {
   if (users.length === 0) return "There are no users. The first admin comes by: tocha user first-code\n";
-  const rows = users.flatMap(({ name, role, hasPassword, tokens }) => [
-    [name, role, hasPassword ? "password" : "no password", ""],
+  const rows = users.flatMap(({ name, role, declared, hasPassword, tokens }) => [
+    [name, role, hasPassword ? "password" : "no password", declared ? "named in the document" : ""],
     ...tokens.map((token) => [
       "",
       token.role,

@@ -1,7 +1,7 @@
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import type { PlanPart } from "../../contract/config-plan.ts";
 import { type ChangeContext, type ChangeEffect, type ChangeEntry, matchPattern } from "./change-entry.ts";
-import { itemSentence, valueSentence, writtenPath } from "./change-words.ts";
+import { itemSentence, listText, valueSentence, writtenPath } from "./change-words.ts";
 import type { DocumentChange } from "./document-difference.ts";
 import { firewallChanges } from "./firewall-changes.ts";
 import { groupChanges } from "./group-changes.ts";
@@ -69,6 +69,27 @@ const table: readonly ChangeEntry[] = [
       change.kind === "removed" ? "the API no longer listens" : "the API listens: users may ask over HTTPS",
   },
   { pattern: "api.**", part: "api", say: setting },
+  {
+    pattern: "users",
+    part: "api",
+    say: ({ change, after }) =>
+      change.kind === "removed"
+        ? "the document no longer names users: everybody whom the nodes know comes in, with the role of before"
+        : `only the users that the document names come in: ${usersText(after)}`,
+  },
+  {
+    pattern: "users.*",
+    part: "api",
+    say: ({ change, names: [name = ""], after }) =>
+      change.kind === "removed"
+        ? `user ${name} no longer comes in`
+        : `user ${name} may come in as ${after.users?.[name]?.role}`,
+  },
+  {
+    pattern: "users.*.role",
+    part: "api",
+    say: ({ change, names: [name = ""] }) => valueSentence(`the role of user ${name}`, change),
+  },
   { pattern: "logging.level", part: "control", say: setting },
   { pattern: "logging.**", part: "rules", say: setting },
   {
@@ -128,6 +149,11 @@ function itemOf(change: DocumentChange): SaidChange["item"] {
   return isItem && change.ofTexts === true
     ? { list: writtenPath(change.path.slice(0, -1)), kind: change.kind }
     : undefined;
+}
+
+function usersText({ users = {} }: ClusterDocument): string {
+  const all = Object.entries(users).map(([name, { role }]) => `${name} (${role})`);
+  return all.length === 0 ? "nobody" : listText(all);
 }
 
 /** Settings that say by their path what they are. */

@@ -104,6 +104,7 @@ routes:
 timeouts: { tcpEstablished: 3h, udp: 6m }
 logging: { level: info, firewall: { prefix: "fw ", group: 5, rate: 10/s } }
 history: { remote: /srv/backup/tocha.git }
+users: { ana: { role: admin }, ben: { role: viewer } }
 keys: { directory: /etc/tocha/keys }
 `;
 
@@ -207,6 +208,7 @@ const own = (node: string, name: string, key: string): Path => ["nodes", node, "
 export const singleChanges: readonly Edit[] = [
   { path: ["cluster"], value: "other" },
   ...filterChanges(),
+  { path: ["users", "ben", "role"], value: "operator" },
   { path: ["history", "remote"], value: "ssh://git@backup.example/tocha.git" },
   { path: own("gw1", "lan", "device"), value: "eth9" },
   { path: own("gw1", "mgmt", "device"), value: "eth9" },

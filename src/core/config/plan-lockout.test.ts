@@ -42,7 +42,7 @@ function cuts(
   const { refusals, warnings } = planOf(text, edits, { carrying: "gw1", ...known });
   const of = (list: typeof refusals) =>
     list.flatMap(({ code, message, hint = "" }) => {
-      if (!/^plan-cuts-(caller|management|api|peers)$/.test(code)) return [];
+      if (!/^plan-cuts-(caller|user|management|api|peers)$/.test(code)) return [];
       assert.notEqual(hint, "");
       return [`${code}: ${message}`];
     });
@@ -50,6 +50,29 @@ function cuts(
 }
 
 const none: Cut = { refused: [], warned: [] };
+
+describe("a plan refuses to take the right to confirm it from who asks", () => {
+  const user = { name: "ana", role: "admin" } as const;
+  const byAna: CallerWay = { by: "api", address: "10.1.0.77", user };
+  const asking = (users: unknown, caller = byAna) => cuts([{ path: ["users"], value: users }], { caller });
+
+  it("who is no longer named, or no longer an admin", () => {
+    const end = ": only an admin can confirm it";
+    assert.deepEqual(asking({ ben: { role: "admin" } }).refused, [
+      `plan-cuts-user: ana, who asks this, would no longer come in${end}`,
+    ]);
+    assert.deepEqual(asking({ ana: { role: "operator" } }).refused, [
+      `plan-cuts-user: ana, who asks this, would only be operator${end}`,
+    ]);
+  });
+
+  it("and nobody else: other users, root, who cannot confirm anyway", () => {
+    assert.deepEqual(asking({ ana: { role: "admin" } }), none);
+    assert.deepEqual(asking({ ben: { role: "admin" } }, overApi), none);
+    assert.deepEqual(asking({ ben: { role: "admin" } }, lan), none);
+    assert.deepEqual(asking({}, { ...byAna, user: { name: "ana", role: "operator" } }), none);
+  });
+});
 
 describe("a plan refuses to cut off the caller", () => {
   const who = "10.1.0.77, which asks this over SSH";

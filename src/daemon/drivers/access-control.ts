@@ -4,11 +4,12 @@ import { type Problem, ProblemError } from "../../base/problem.ts";
 import type { UserPart } from "../../contract/access-records.ts";
 import { type UserRole, userRoles } from "../../contract/operation.ts";
 import type { SessionOpened } from "../../contract/users.ts";
+import { hasWayIn, type KeptUser } from "../../core/access/declared-users.ts";
 import { LoginThrottle } from "../../core/access/login-throttle.ts";
 import { userAdded } from "../../core/access/user-records.ts";
 import { checkPassword, hashPassword } from "./password-hash.ts";
 import { digestOf, Sessions } from "./sessions.ts";
-import type { KeptUser, UserStore } from "./user-store.ts";
+import type { UserStore } from "./user-store.ts";
 
 const FIRST_CODE_MS = 15 * 60_000;
 /** Without letters and digits that look alike. */
@@ -100,6 +101,7 @@ export class AccessControl {
       const given = digestOf(code.trim().toUpperCase());
       if (known === undefined || known.untilMs <= this.#now() || known.digest !== given) return undefined;
       this.#refuseSecondFirst();
+      this.#refuseOtherName(name);
       const part: UserPart = {
         ...{ role: "admin", created: new Date(this.#now()).toISOString() },
         ...{ password: await hashPassword(password), passwordChange: 1, tokens: [], removedTokens: [] },
@@ -138,12 +140,19 @@ export class AccessControl {
   }
 
   #refuseSecondFirst(): void {
-    if (!this.#store.read().some(({ role }) => role === "admin")) return;
+    if (!this.#store.read().some((user) => user.role === "admin" && hasWayIn(user))) return;
     throw new ProblemError({
       code: "admin-exists",
       message: "there is an administrator already",
       hint: "tocha user list; root of this machine can do everything else with tocha user, too.",
     });
+  }
+
+  /** Who is an administrator may stand in the document. */
+  #refuseOtherName(name: string): void {
+    const declared = this.#store.declared();
+    if (declared === undefined || declared[name]?.role === "admin") return;
+    throw new ProblemError(declaredOnly(`${name} is no admin there`));
   }
 
   #open(user: KeptUser): SessionOpened {
@@ -199,5 +208,14 @@ function delayed(waitMs: number): Problem {
     code: "login-delayed",
     message: "after several failures nothing is tried for a while",
     hint: `Try again in ${seconds} s.`,
+  };
+}
+
+/** What the document says of users is changed there. */
+export function declaredOnly(message: string): Problem {
+  return {
+    code: "users-declared",
+    message: `the document names the users: ${message}`,
+    hint: "Change users: of the document, such as tocha config set users.NAME.role admin, and apply it.",
   };
 }

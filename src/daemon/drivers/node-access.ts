@@ -3,6 +3,7 @@ import type { AuditEntry } from "../../contract/audit.ts";
 import type { HistoryEntry } from "../../contract/failover-history.ts";
 import { operations } from "../../contract/operations.ts";
 import type { ClusterStatus, NodeStatus } from "../../contract/status.ts";
+import type { DeclaredUsers } from "../../contract/users-schema.ts";
 import { isNodeReady } from "../../core/status/node-ready.ts";
 import { API_SOCKET } from "../api-folder.ts";
 import type { NodeSettings } from "../node-settings.ts";
@@ -22,6 +23,8 @@ import { UserFile } from "./user-store.ts";
 
 export interface NodeAccessOptions {
   readonly settings: NodeSettings;
+  /** As the document has them now. */
+  readonly declaredUsers: () => DeclaredUsers;
   readonly clusterStatus: () => Promise<ClusterStatus>;
   readonly nodeStatus: () => Promise<NodeStatus>;
   readonly askPeer: AskPeer;
@@ -42,7 +45,7 @@ export class NodeAccess {
   constructor(options: NodeAccessOptions) {
     this.#options = options;
     const { settings, onError } = options;
-    const store = new UserFile(settings.stateDirectory);
+    const store = new UserFile(settings.stateDirectory, options.declaredUsers);
     const sessions = new Sessions(join(settings.runDirectory, "sessions.json"));
     this.#access = new AccessControl(store, { sessions });
     this.#audit = new AuditLog(settings.stateDirectory, onError);

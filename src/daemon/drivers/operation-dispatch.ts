@@ -177,7 +177,12 @@ export function authorOf(said: string | undefined, caller: Caller): string {
 /** Where somebody comes from over the network; undefined at the console, and for other nodes. */
 export function wayOf(caller: Caller): CallerWay | undefined {
   if (caller.kind === "console") return caller.way;
-  return caller.kind === "api" ? { by: "api", address: caller.address } : undefined;
+  if (caller.kind !== "api") return undefined;
+  const { address, user } = caller;
+  return {
+    ...{ by: "api", address },
+    ...(user === undefined ? {} : { user: { name: user.name, role: user.role } }),
+  };
 }
 
 export function callerName(caller: Caller): string {

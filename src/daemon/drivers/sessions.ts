@@ -7,8 +7,8 @@ import {
   type SessionRecord,
   sessionRecordSchema,
 } from "../../contract/access-records.ts";
+import type { KeptUser } from "../../core/access/declared-users.ts";
 import { mergeFirstCode, mergeSessions } from "../../core/access/session-records.ts";
-import type { KeptUser } from "./user-store.ts";
 
 const SESSION_MS = 12 * 60 * 60_000;
 const SECRET_BYTES = 32;

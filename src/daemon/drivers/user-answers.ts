@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { ProblemError } from "../../base/problem.ts";
-import { NAMES_MAX, type TokenRecord, type UserRecord } from "../../contract/access-records.ts";
+import {
+  NAMES_MAX,
+  type TokenRecord,
+  type UserPart,
+  type UserRecord,
+} from "../../contract/access-records.ts";
 import type { Audit } from "../../contract/audit.ts";
+import { contentName } from "../../contract/document-revision.ts";
 import { AUDIT_LIMIT_DEFAULT, AUDIT_LIMIT_MAX } from "../../contract/query-words.ts";
 import type {
   Session,
@@ -12,6 +18,7 @@ import type {
   UserAdd,
   UserList,
 } from "../../contract/users.ts";
+import type { KeptUser } from "../../core/access/declared-users.ts";
 import {
   passwordSet,
   tokenAdded,
@@ -19,13 +26,13 @@ import {
   userAdded,
   userRemoved,
 } from "../../core/access/user-records.ts";
-import type { AccessControl } from "./access-control.ts";
+import { type AccessControl, declaredOnly } from "./access-control.ts";
 import type { AccessPeers } from "./access-peers.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { VersionedAnswer } from "./control-answer.ts";
 import { type OperationCall, type OperationHandlers, requireVersion, wayOf } from "./operation-dispatch.ts";
 import { digestOf, newSecret } from "./sessions.ts";
-import type { KeptUser, UserStore } from "./user-store.ts";
+import type { UserStore } from "./user-store.ts";
 
 const USERS_MAX = 1_000;
 const TOKENS_MAX = 100;
@@ -69,7 +76,7 @@ export class UserAnswers {
       "session.read": (call) => sessionOf(call),
       "session.close": (call) => this.#close(call),
       "session.password": (call) => this.#changeOwn(call),
-      "users.list": () => new VersionedAnswer(this.#store.version(), this.#list()),
+      "users.list": () => new VersionedAnswer(this.#version(), this.#list()),
       "users.add": (call) => this.#add(call),
       "users.remove": (call) => this.#remove(call),
       "users.password": (call) => this.#setPassword(call),
@@ -82,9 +89,10 @@ export class UserAnswers {
   }
 
   #list(): UserList {
+    const declared = this.#store.declared() !== undefined;
     return {
-      users: this.#store.read().map(({ name, role, created, password, tokens }) => ({
-        ...{ name, role, created, hasPassword: password !== null },
+      users: this.#store.read().map(({ name, life, role, created, password, tokens }) => ({
+        ...{ name, role, declared, created: life === 0 ? null : created, hasPassword: password !== null },
         tokens: tokens.map(({ digest: _digest, ...token }) => ({
           ...token,
           lastUsed: this.#access.lastUse(token.id),
@@ -115,6 +123,7 @@ export class UserAnswers {
 
   async #add(call: OperationCall<UserAdd>) {
     const { name, role, password } = call.body;
+    if (this.#store.declared() !== undefined) throw new ProblemError(declaredOnly(`add ${name} to it`));
     const hash = password === undefined ? null : await this.#access.hash(password);
     const users = this.#current(call);
     if (users.some((user) => user.name === name))
@@ -122,31 +131,25 @@ export class UserAnswers {
     if (users.length >= USERS_MAX) throw tooMany("users");
     const created = new Date().toISOString();
     const part = { role, created, password: hash, passwordChange: 1, tokens: [], removedTokens: [] };
-    const known = this.#store.records();
-    if (known.length >= NAMES_MAX) throw tooMany("users, with those that were removed");
-    return await this.#changed(
-      userAdded(
-        known.find((one) => one.name === name),
-        name,
-        part,
-      ),
-    );
+    return await this.#changed(this.#added(name, part));
   }
 
   async #remove(call: OperationCall) {
     const users = this.#current(call);
     const user = find(users, call);
+    if (this.#store.declared() !== undefined)
+      throw new ProblemError(declaredOnly(`take ${user.name} out of it`));
     const rest = users.filter((one) => one !== user);
     // Over the API nobody would be left who could let others in; root on the console still can.
     if (call.caller.kind === "api" && !rest.some(({ role }) => role === "admin"))
       throw new ProblemError({ code: "last-admin", message: `${user.name} is the last administrator` });
-    return await this.#changed(userRemoved(recordOf(user)));
+    return await this.#changed(userRemoved(this.#recordOf(user, partOf(user))));
   }
 
   async #setPassword(call: OperationCall<{ readonly password: string }>) {
     const hash = await this.#access.hash(call.body.password);
     const user = find(this.#current(call), call);
-    return await this.#changed({ ...recordOf(user), user: passwordSet(user, hash) });
+    return await this.#changed(this.#recordOf(user, passwordSet(partOf(user), hash)));
   }
 
   async #changeOwn(call: OperationCall<{ readonly old: string; readonly password: string }>) {
@@ -180,7 +183,7 @@ export class UserAnswers {
       ...{ id: randomBytes(6).toString("hex"), label, role, expires },
       ...{ digest: digestOf(token), created: new Date(now).toISOString() },
     };
-    const { missing } = await this.#changed({ ...recordOf(user), user: tokenAdded(user, kept) });
+    const { missing } = await this.#changed(this.#recordOf(user, tokenAdded(partOf(user), kept)));
     return { id: kept.id, token, expires, missing };
   }
 
@@ -189,7 +192,7 @@ export class UserAnswers {
     const id = call.parameters["id"] ?? "";
     if (!user.tokens.some((token) => token.id === id))
       throw new ProblemError({ code: "no-such-token", message: `${user.name} has no token ${id}` });
-    return await this.#changed({ ...recordOf(user), user: tokenRemoved(user, id) });
+    return await this.#changed(this.#recordOf(user, tokenRemoved(partOf(user), id)));
   }
 
   #last(query: URLSearchParams): Audit {
@@ -204,8 +207,30 @@ export class UserAnswers {
 
   /** The users, if they are still those that the caller knows. */
   #current(call: OperationCall): readonly KeptUser[] {
-    requireVersion(call, this.#store.version());
+    requireVersion(call, this.#version());
     return this.#store.read();
+  }
+
+  /** What the document says of users belongs to it. */
+  #version(): string {
+    const declared = this.#store.declared();
+    return declared === undefined ? this.#store.version() : contentName([this.#store.version(), declared]);
+  }
+
+  /** Whom only the document knew, is kept from now on. */
+  #recordOf({ name, life }: KeptUser, user: UserPart): UserRecord {
+    if (life > 0) return { name, life, user };
+    return this.#added(name, { ...user, created: new Date().toISOString() });
+  }
+
+  #added(name: string, user: UserPart): UserRecord {
+    const known = this.#store.records();
+    if (known.length >= NAMES_MAX) throw tooMany("users, with those that were removed");
+    return userAdded(
+      known.find((one) => one.name === name),
+      name,
+      user,
+    );
   }
 
   /** On the disk of this node first, then on the others. */
@@ -215,8 +240,8 @@ export class UserAnswers {
   }
 }
 
-function recordOf({ name, life, ...user }: KeptUser): UserRecord {
-  return { name, life, user };
+function partOf({ name: _name, life: _life, ...user }: KeptUser): UserPart {
+  return user;
 }
 
 function sessionOf({ caller }: OperationCall): Session {

@@ -3,23 +3,21 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { ProblemError } from "../../base/problem.ts";
-import { type UserPart, type UserRecord, userRecordSchema } from "../../contract/access-records.ts";
+import { type UserRecord, userRecordSchema } from "../../contract/access-records.ts";
+import type { DeclaredUsers } from "../../contract/users-schema.ts";
+import { asDeclared, type KeptUser } from "../../core/access/declared-users.ts";
 import { mergeUsers } from "../../core/access/user-records.ts";
 import { writeDurably } from "./durable-file.ts";
 
 const fileSchema = z.object({ users: z.array(userRecordSchema) });
 
-/** A user that there is, and the life of the name. */
-export interface KeptUser extends UserPart {
-  readonly name: string;
-  readonly life: number;
-}
-
 /** Where the users are kept. */
 export interface UserStore {
-  /** The users that there are. @throws ProblemError when they cannot be read: then nobody is let in, and nothing is written over them */
+  /** The users that there are, as the document has it. @throws ProblemError when they cannot be read: then nobody is let in, and nothing is written over them */
   read(): readonly KeptUser[];
-  /** Also of the removed ones, in the order of their names. */
+  /** Those that the document names; undefined where it leaves that to the nodes. */
+  declared(): DeclaredUsers;
+  /** Also of the removed ones, and of those that the document does not name; in the order of their names. */
   records(): readonly UserRecord[];
   /** Puts the records of a change, or of another node, together with those that there are. */
   merge(records: readonly UserRecord[]): void;
@@ -36,14 +34,17 @@ interface Known {
 /** users.json in the state folder, for root alone. */
 export class UserFile implements UserStore {
   readonly #path: string;
+  readonly declared: () => DeclaredUsers;
   #known: Known | undefined;
 
-  constructor(stateDirectory: string) {
+  /** @param declared the users that the document names, as it applies now */
+  constructor(stateDirectory: string, declared: () => DeclaredUsers = () => undefined) {
     this.#path = join(stateDirectory, "users.json");
+    this.declared = declared;
   }
 
   read(): readonly KeptUser[] {
-    return this.#load().users;
+    return asDeclared(this.#load().users, this.declared());
   }
 
   records(): readonly UserRecord[] {

@@ -87,6 +87,7 @@ class ControlRole {
         clusterStatus: () => this.#clusterStatus(),
         nodeStatus: () => this.#nodeStatus(),
       },
+      declaredUsers: () => this.#settings.document.users,
       askPeer: (question) => this.#askPeer(question),
       log: (level, text) => channel.log(level, text),
     });

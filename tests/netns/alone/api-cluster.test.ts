@@ -219,6 +219,38 @@ test("a document is applied over the API, confirmed, and the history says by who
   await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
+test("users whom the document names are the only ones, on both nodes, at once", async () => {
+  const text = await textOf("gw1");
+  const apply = (users: string, ...by: readonly string[]) => {
+    writeFileSync(changed, `${text}users: ${users}\n`);
+    return over("gw1", tokens.get("admin") ?? "", "config", "apply", changed, "-m", "users", ...by);
+  };
+  const cut = await apply("{ ana: { role: admin } }");
+  assert.deepEqual([cut.status, /plan-cuts-user/.test(cut.stderr)], [1, true], cut.stderr);
+  const ana = await logIn("gw1", "ana");
+  await addUser("gw1", "fay", "admin");
+  const fay = await logIn("gw2", "fay");
+  const { status, stderr } = await apply(
+    "{ root1: { role: admin }, ana: { role: operator }, gil: { role: viewer } }",
+  );
+  assert.equal(status, 0, stderr);
+  for (const node of nodes) {
+    await waitFor(
+      `${node} to refuse whom it does not name`,
+      async () => (await statusFor(node, fay)) === 401,
+    );
+    const { stdout } = await curl(node, "/v1/session", ["-H", `authorization: Bearer ${ana}`]);
+    assert.match(stdout, /"role":"operator"/, node);
+    const list = (await onConsole(node, "user", "list")).stdout;
+    assert.match(list, /^gil +viewer +no password +named in the document/m, node);
+    assert.match((await addUser(node, "hal", "viewer")).stderr, /users-declared/);
+  }
+  writeFileSync(changed, text);
+  const back = await over("gw2", tokens.get("admin") ?? "", "config", "apply", changed, "-m", "as before");
+  assert.equal(back.status, 0, back.stderr);
+  for (const node of nodes) assert.equal(await statusFor(node, fay), 200, node);
+});
+
 test("the API goes with the document, and the gateway does not notice", async () => {
   const before = await rolesAndPids();
   writeFileSync(changed, (await textOf("gw1")).replace(/^api:.*\n/m, ""));
