@@ -11,6 +11,7 @@ export const doctorCodes = {
   "flow-kinds-missing": "The kernel does not take some kinds of connections.",
   "no-ipvs": "The kernel has no IPVS.",
   "no-real-time": "The failover role runs without real-time priority.",
+  "memory-not-locked": "The failover role may not keep its code in memory.",
   "disk-nearly-full": "There is little room where the node keeps its state.",
   "not-writable": "A folder that the node must write to cannot be written to.",
   "not-a-service": "The daemon was not started by systemd.",

@@ -16,6 +16,7 @@ export function healthyFacts(node: "gw1" | "gw2"): NodeFacts {
     daemonRuns: true,
     isRoot: true,
     realTime: true,
+    lockedKiB: 100_000,
     kernel: {
       release: "6.1.0-42-amd64",
       lackingFeatures: [],

@@ -135,6 +135,8 @@ export const nodeFactsSchema = z.object({
   daemonRuns: z.boolean(),
   isRoot: z.boolean(),
   realTime: z.boolean().nullable(),
+  /** Of the failover role's code, kept in memory; null where it does not run. */
+  lockedKiB: z.number().nullable(),
   kernel: kernelFacts,
   tools: z.array(z.object({ name: z.string(), version: z.string().nullable() })),
   sysctls: z.array(sysctlFacts),

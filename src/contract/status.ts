@@ -82,6 +82,8 @@ export const nodeProcessSchema = z.looseObject({
   pid: z.number(),
   restarts: z.number(),
   realTime: z.boolean().optional(),
+  /** How much of its code the kernel keeps in memory whatever happens; 0: it may not lock any. */
+  lockedKiB: z.number().optional(),
   /** `starting`, `answers`, `silent`, `hangs`, or `waiting` to be started again. */
   state: z.string().optional(),
   /** Times that it was killed because it did not answer. */

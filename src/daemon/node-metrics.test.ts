@@ -67,6 +67,7 @@ const failover: FailoverReport = {
     role: "failover",
     nowMs: 9_000,
     realTime: true,
+    lockedKiB: 100_000,
     lateness: { maxMs: 1.5, lastMinuteMs: 0.2, over: [3, 0, 0, 0, 0, 0, 0] },
   },
   groups: [group("gateway", view), group("guests", { ...view, role: "standby" })],

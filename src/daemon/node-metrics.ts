@@ -93,7 +93,7 @@ function addHealth(metrics: MetricSet, { checks = [], isSetAside = false }: Node
 }
 
 function addFailover(metrics: MetricSet, report: FailoverReport): void {
-  const { nowMs, realTime, lateness } = report;
+  const { nowMs, realTime, lockedKiB, lateness } = report;
   for (const { name: group, view } of report.groups) {
     for (const role of nodeRoles) {
       if (role === "unknown") continue;
@@ -140,6 +140,11 @@ function addFailover(metrics: MetricSet, report: FailoverReport): void {
     "tocha_failover_real_time",
     "1 when the failover role has real-time priority.",
     Number(realTime),
+  );
+  metrics.gauge(
+    "tocha_failover_locked_bytes",
+    "How much of the failover role's code the kernel keeps in memory; 0 when it may not lock any.",
+    lockedKiB * 1_024,
   );
   metrics.gauge(
     "tocha_failover_lateness_max_seconds",

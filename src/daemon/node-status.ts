@@ -63,7 +63,9 @@ export function composeNodeStatus(source: NodeStatusSource): NodeStatus {
     processes:
       supervisor?.processes.map((one) => ({
         ...one,
-        ...(one.role === "failover" && failover !== undefined ? { realTime: failover.realTime } : {}),
+        ...(one.role === "failover" && failover !== undefined
+          ? { realTime: failover.realTime, lockedKiB: failover.lockedKiB }
+          : {}),
       })) ?? [],
     ...(source.arbiter === undefined ? {} : { arbiter: arbiterStatus(source.arbiter) }),
     checks: [...(source.checks ?? [])],

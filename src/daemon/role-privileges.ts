@@ -10,12 +10,13 @@ const SETPRIV = "/usr/bin/setpriv";
  * The capabilities that a role needs, in the spelling of setpriv(1); it gives up all others when it is started.
  *
  * net_admin: addresses, nftables, conntrack, sysctls. net_raw: frames of VRRP, ARP and neighbour discovery, and sockets
- * that are bound to a device. sys_nice: real-time priority.
+ * that are bound to a device. sys_nice: real-time priority. ipc_lock: its code stays in memory; under the unit, which does not give it,
+ * LimitMEMLOCK= allows as much.
  */
 export function roleCapabilities(role: WorkerRole, settings: NodeSettings): string[] {
   const { pulses, replication, control } = settings.ports;
   const byRole = {
-    failover: { capabilities: ["net_admin", "net_raw", "sys_nice"], ports: [pulses] },
+    failover: { capabilities: ["net_admin", "net_raw", "sys_nice", "ipc_lock"], ports: [pulses] },
     replicator: { capabilities: ["net_admin", "net_raw"], ports: [replication] },
     // To become another user, which leaves it none.
     api: { capabilities: ["setuid", "setgid"], ports: [control] },

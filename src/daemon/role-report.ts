@@ -22,6 +22,8 @@ export interface FailoverReport {
   readonly groups: readonly GroupReport[];
   readonly nowMs: number;
   readonly realTime: boolean;
+  /** Of the program's code: the kernel keeps it in memory. */
+  readonly lockedKiB: number;
   readonly lateness: LatenessReport;
   readonly counters: Record<string, number>;
 }

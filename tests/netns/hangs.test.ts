@@ -201,10 +201,10 @@ test("each process has the capabilities that it needs, its place before the out-
     const text = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
     return BigInt(`0x${text}`);
   };
-  // uapi linux/capability.h: CAP_NET_ADMIN 12, CAP_NET_RAW 13, CAP_SYS_NICE 23
-  const [netAdmin, netRaw, sysNice] = [1n << 12n, 1n << 13n, 1n << 23n];
+  // uapi linux/capability.h: CAP_NET_ADMIN 12, CAP_NET_RAW 13, CAP_IPC_LOCK 14, CAP_SYS_NICE 23
+  const [netAdmin, netRaw, ipcLock, sysNice] = [1n << 12n, 1n << 13n, 1n << 14n, 1n << 23n];
   const expected = {
-    failover: netAdmin | netRaw | sysNice,
+    failover: netAdmin | netRaw | ipcLock | sysNice,
     replicator: netAdmin | netRaw,
     control: netAdmin | netRaw,
   };
@@ -217,6 +217,21 @@ test("each process has the capabilities that it needs, its place before the out-
   assert.ok(adjust("supervisor") <= adjust("failover"));
   assert.ok(adjust("failover") < adjust("replicator"));
   assert.ok(adjust("replicator") < adjust("control"));
+});
+
+test("the kernel keeps the failover role's code in memory, and nothing of its heap", async () => {
+  const { active } = await lab.rolesWhenWell();
+  const { pid } = await lab.processOf(active, "failover");
+  // proc_pid_smaps(5): VmFlags "lo" is a mapping that is locked.
+  const mappings = readFileSync(`/proc/${pid}/smaps`, "latin1").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const code = mappings.filter((text) => /^\S+ r-xp \S+ \S+ [1-9]/.test(text));
+  assert.ok(code.length > 3);
+  for (const text of code) assert.match(text, /^VmFlags:.* lo\b/m);
+  const heap = mappings.filter((text) => /^\S+ rw-p 00000000 00:00 0 *\n/.test(text));
+  assert.ok(heap.length > 3);
+  for (const text of heap) assert.doesNotMatch(text, /^VmFlags:.* lo\b/m);
+  const { processes } = await lab.status(active);
+  assert.ok((processes.find(({ role }) => role === "failover")?.lockedKiB ?? 0) > 10_000);
 });
 
 test("no thread that the failover loop may have to wait for is at ordinary priority", async () => {

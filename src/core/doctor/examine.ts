@@ -9,6 +9,7 @@ import {
   flowKindsCheck,
   ipvsCheck,
   kernelCheck,
+  lockedMemoryCheck,
   realTimeCheck,
   rootCheck,
   serviceCheck,
@@ -31,7 +32,7 @@ import { conntrackCheck, conntrackRoomCheck } from "./table-checks.ts";
 
 /** All of them, in the order in which their good results are told. */
 export const doctorChecks: readonly DoctorCheck[] = [
-  ...[rootCheck, toolsCheck, kernelCheck, flowKindsCheck, ipvsCheck, realTimeCheck],
+  ...[rootCheck, toolsCheck, kernelCheck, flowKindsCheck, ipvsCheck, realTimeCheck, lockedMemoryCheck],
   ...[sysctlCheck, reversePathCheck, routerAdvertisementCheck, automaticHelpersCheck],
   ...[conntrackCheck, conntrackRoomCheck],
   ...[deviceCheck, managedCheck, speedCheck, mtuCheck, carriedCheck],

@@ -82,6 +82,16 @@ export const faultyNodes: readonly FaultyNode[] = [
     change: (facts) => Object.assign(facts, { realTime: false }),
   },
   {
+    ...{
+      name: "memory may not be locked",
+      code: "memory-not-locked",
+      severity: "note",
+      says: "lock its code",
+    },
+    ...{ command: "systemctl show tocha@gw2 -p LimitMEMLOCK -p MemorySwapMax" },
+    change: (facts) => Object.assign(facts, { lockedKiB: 0 }),
+  },
+  {
     ...{ name: "five in a hundred left", code: "disk-nearly-full", severity: "warning", says: "1024 MiB" },
     ...{ on: "/var/lib/tocha/gw2", command: "df -h /var/lib/tocha/gw2" },
     change: ({ disks }) => Object.assign(disks[0] ?? {}, { freeBytes: 2 ** 30 }),

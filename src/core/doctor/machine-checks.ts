@@ -151,6 +151,22 @@ export const realTimeCheck: DoctorCheck = {
         ],
 };
 
+export const lockedMemoryCheck: DoctorCheck = {
+  name: "locked-memory",
+  good: "the failover role keeps its code in memory",
+  find: (node) =>
+    node.lockedKiB !== 0
+      ? []
+      : [
+          finding(node, "note", "memory-not-locked", {
+            on: "failover role",
+            what: "the failover role may not lock its code in memory",
+            why: "After long quiet a takeover may wait until it is read from the disk again.",
+            command: `systemctl show tocha@${node.node} -p LimitMEMLOCK -p MemorySwapMax`,
+          }),
+        ],
+};
+
 const FREE_BYTES_MIN = 64 << 20;
 const FREE_SHARE_MIN = 0.05;
 /** On a large disk five in a hundred are much, too. */

@@ -81,6 +81,7 @@ export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> 
     revision: settings.revision,
     daemonRuns: roles !== undefined,
     isRoot: process.geteuid?.() === 0,
+    lockedKiB: roles?.failover?.lockedKiB ?? null,
     realTime: roles === undefined ? mayBeRealTime() : (roles.failover?.realTime ?? null),
     kernel,
     tools,

@@ -2,6 +2,7 @@ import type { Problem } from "../../base/problem.ts";
 import { liveness } from "../../core/liveness.ts";
 import { LivenessTables } from "../../linux/liveness-tables.ts";
 import { PollSet } from "../../linux/poll.ts";
+import { lockProgramMemory } from "../../linux/program-memory.ts";
 import { takeRealTimePriority } from "../../linux/real-time.ts";
 import { NetworkEvents, RouteSocket } from "../../linux/route-socket.ts";
 import { BlockingChannel } from "../drivers/blocking-channel.ts";
@@ -33,6 +34,7 @@ class FailoverRole {
   /** Held, not used: the kernel removes the tables with this process. */
   #alive: LivenessTables | undefined;
   #realTime = false;
+  #lockedKiB = 0;
   readonly #lateness = new LatenessMeter();
   readonly #hasArbiter: boolean;
   /** Nobody is left to work for. */
@@ -54,8 +56,7 @@ class FailoverRole {
   /** Runs until the node stops. `arrived` are messages that came together with the settings. */
   run(arrived: readonly Envelope[]): void {
     this.#realTime = takeRealTimePriority(REAL_TIME_PRIORITY);
-    // Memory is not locked with mlockall(2): V8 gives pages back with madvise(MADV_DONTNEED), which the kernel refuses
-    // for locked ones, and then V8 aborts the process in the middle of a garbage collection.
+    this.#lockedKiB = lockProgramMemory();
     for (const group of this.#groups) group.removeLeftovers();
     this.#alive = new LivenessTables(liveness);
     for (const group of this.#groups) group.tellStart();
@@ -205,6 +206,7 @@ class FailoverRole {
       groups: this.#groups.map((group) => group.report()),
       nowMs: performance.now(),
       realTime: this.#realTime,
+      lockedKiB: this.#lockedKiB,
       lateness: this.#lateness.report(performance.now()),
       counters: { ...this.#pulses.counters },
     };
