@@ -1,30 +1,44 @@
+import { ProblemError } from "../base/problem.ts";
 import { DocumentProblems } from "./document-problems.ts";
 import { readText } from "./read-text.ts";
 
 /** Where the word is not there, the document names no file. */
 const mayNameFiles = /\bfile\b/;
 
-/**
- * Hands the document of a file to a node. The node reads and checks it; files that it names are read here, for nodes do not have them.
- *
- * @returns what `ask` returns
- * @throws DocumentProblems with all that is wrong with the document, whatever the node said, or when there was none
- */
-export async function askWithDocument<T>(path: string, ask: (text: string) => Promise<T>): Promise<T> {
+/** The document of a file, on its way to a node, which reads and checks it. */
+export interface HandedDocument {
+  /** With copies of the files that it names: nodes do not have these. */
+  readonly text: string;
+  /**
+   * What follows from a refusal: where the document is wrong, all that is wrong with it.
+   *
+   * @throws DocumentProblems, or the error itself
+   */
+  readonly refused: (error: unknown) => Promise<never>;
+}
+
+/** Reads the file once: it may be a pipe. */
+export async function handedDocument(path: string): Promise<HandedDocument> {
   const text = readText(path);
-  const handed = mayNameFiles.test(text) ? await readHere(path) : text;
-  try {
-    return await ask(handed);
-  } catch (error) {
-    await readHere(path);
-    throw error;
-  }
+  return {
+    text: mayNameFiles.test(text) ? await readHere(text, path) : text,
+    refused: async (error) => {
+      if (isAboutDocument(error)) await readHere(text, path);
+      throw error;
+    },
+  };
+}
+
+/** A node that has answered has read the document: a line of it is named where that is what is wrong. */
+function isAboutDocument(error: unknown): boolean {
+  if (!(error instanceof ProblemError)) return false;
+  return error.problem.line !== undefined || error.problem.code === "unavailable";
 }
 
 /** @returns the text with copies of the files that it names */
-async function readHere(path: string): Promise<string> {
-  const { readDocumentFile } = await import("./document-file.ts");
-  const { text, whole, document, problems } = readDocumentFile(path);
+async function readHere(text: string, path: string): Promise<string> {
+  const { readDocumentText } = await import("./document-file.ts");
+  const { whole, document, problems } = readDocumentText(text, path);
   if (document === undefined) throw new DocumentProblems(problems, text, path);
   return whole;
 }

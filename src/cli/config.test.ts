@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   mkdtempSync,
@@ -9,6 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -117,6 +119,34 @@ describe("tocha config plan", () => {
       /error: 10\.1\.0\.77 asks this over 10\.1\.0\.1, a virtual\s+address\s+that\s+would\s+go\s+away/,
     );
     node.answers.clear();
+  });
+
+  it("reads a pipe, once, and tells what is wrong with it whatever the node says", async () => {
+    const moved = planOf(commented, [{ path: ["groups", "main", "priorities", "gw2"], value: 150 }]);
+    const piped = async (text: string, ...words: readonly string[]) => {
+      const pipe = join(folder, "pipe");
+      execFileSync("mkfifo", [pipe]);
+      try {
+        const asked = node.tocha(["config", "plan", pipe, ...words]);
+        await writeFile(pipe, text);
+        return await asked;
+      } finally {
+        rmSync(pipe);
+      }
+    };
+    node.answers.set("/v1/config/plan", moved);
+    // With the word, the command itself looks for files that the document names.
+    for (const text of [commented, `${commented}# no file\n`])
+      assert.deepEqual(JSON.parse((await piped(text, "-o", "json")).out), moved);
+    node.answers.clear();
+    node.answer = { status: 409, body: { code: "duplicate-priority", message: "wrong", line: 3 } };
+    const twice = await piped(
+      commented.replace("gw2: 100", "gw2: 110").replace("10.1.0.1/24", "10.1.0.1/99"),
+    );
+    assert.match(twice.err, /\[duplicate-priority\]/);
+    assert.match(twice.err, /\[bad-address\]|\[bad-network\]/);
+    node.answer = { status: 409, body: { code: "config-busy", message: "another change is being made" } };
+    assert.match((await piped(`${commented}# no file\n`)).err, /another change is being made/);
   });
 
   it("says so when the node does not answer that", async () => {

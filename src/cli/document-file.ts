@@ -16,7 +16,11 @@ export type DocumentFile = (ValidDocument | InvalidDocument) & {
 
 /** Reads and checks a cluster document. Throws ProblemError when the file itself cannot be read. */
 export function readDocumentFile(path: string): DocumentFile {
-  const text = readText(path);
+  return readDocumentText(readText(path), path);
+}
+
+/** The same where the text was read before. Files that it names are relative to `path`. */
+export function readDocumentText(text: string, path: string): DocumentFile {
   const files = documentFiles(dirname(path));
   const read = readDocument(text, path, files);
   const whole = read.document === undefined ? text : withFileCopies(text, read.document, files);

@@ -55,6 +55,9 @@ export const planRequestSchema = z.strictObject({
   name: z.string().max(1_000).default("wished"),
 });
 
+/** A large document takes a node a second, beside other work more. */
+export const PLAN_LIMIT_MS = 60_000;
+
 /** POST /v1/config/apply */
 export const applyRequestSchema = z.strictObject({
   text: z.string().max(DOCUMENT_BYTES_MAX),

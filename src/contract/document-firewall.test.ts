@@ -236,6 +236,11 @@ describe("users", () => {
     assert.deepEqual(valid("users: { ana: { role: operator } }").notices, ["no-admin users"]);
     assert.deepEqual(valid("users: { ana.b: { role: operator }, ben_2: { role: admin } }").notices, []);
     assert.equal(valid("").document.users, undefined);
+    const many = Array.from({ length: 1_001 }, (_, index) => `u${index}: { role: admin }`);
+    assert.deepEqual(
+      read(`users: { ${many.join(", ")} }`).problems.map(({ code }) => code),
+      ["too-many-users"],
+    );
   });
 });
 

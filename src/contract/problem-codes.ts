@@ -101,6 +101,8 @@ export const problemCodes = {
   "plan-nodes-deaf": "While a change is carried out, nodes would hear nothing of each other.",
   "plan-cuts-caller": "A change would, or may, cut off the one who asks for it.",
   "plan-cuts-user": "A change would take the right to confirm it from the one who asks for it.",
+  "plan-users-return":
+    "Users whom the document did not name come in again, with what the nodes have kept of them.",
   "plan-cuts-management": "After a change, some or all who administer the gateways would not reach them.",
   "plan-cuts-api": "After a change, some or all who ask the API would not reach it.",
   "plan-cuts-peers": "A static route would lead VRRP or pulses to the other routers over a router.",

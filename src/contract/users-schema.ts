@@ -3,8 +3,8 @@ import { clip, refuse, scalarKinds } from "./document-scalars.ts";
 import { userRoles } from "./operation.ts";
 import { userNamePattern } from "./users.ts";
 
-/** Users that a document may name. */
-export const DECLARED_USERS_MAX = 1_000;
+/** Users of a cluster. */
+export const USERS_MAX = 1_000;
 
 const declaredName = z
   .string()
@@ -22,7 +22,7 @@ const declaredUser = z
   .strictObject({
     role: z.enum(userRoles).meta({
       description:
-        "What the user may do: `viewer` sees, `operator` also hands over and sets nodes aside, `admin` may do everything.",
+        "What the user may do: `viewer` sees, `operator` also hands over, sets nodes aside and has plans worked out, `admin` may do everything.",
     }),
   })
   .meta({ description: "One user." });
@@ -32,12 +32,12 @@ export const declaredUsers = z
   .record(declaredName, declaredUser)
   .superRefine((users, context) => {
     const count = Object.keys(users).length;
-    if (count <= DECLARED_USERS_MAX) return;
+    if (count <= USERS_MAX) return;
     context.addIssue({
       code: "custom",
       path: [],
       message: `there are ${count} users`,
-      params: { code: "too-many-users", hint: `At most ${DECLARED_USERS_MAX}.` },
+      params: { code: "too-many-users", hint: `At most ${USERS_MAX}.` },
     });
   })
   .optional()

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { callerWaySchema } from "./caller-way.ts";
 import { userRoles } from "./operation.ts";
 
 /** Who may use the API: users with roles, their sessions and tokens (/v1/users, /v1/session). */
@@ -33,8 +32,11 @@ const tokenSchema = z.object({
 export const userSchema = z.object({
   name: z.string(),
   role,
-  /** Whether the document names the user, and says the role: then it is changed there. */
-  declared: z.boolean(),
+  /**
+   * `added`: on the nodes. `declared`: the document names the user, and says the role, and is where that is changed. `kept-out`: the
+   * document names others; nobody comes in with what is kept.
+   */
+  standing: z.enum(["added", "declared", "kept-out"]),
   /** Null: the document names the user, who never had a password or a token. */
   created: time.nullable(),
   /** Without one the user has only tokens. */
@@ -86,8 +88,6 @@ export const sessionSchema = z.object({
   role,
   kind: z.enum(["console", "session", "token", "node"]),
   expires: time.nullable(),
-  /** Where the request comes from; absent at the console. */
-  from: callerWaySchema.optional(),
 });
 
 /** The first admin is a user as well. */

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { ProblemError } from "../base/problem.ts";
+import type { UserRecord } from "../contract/access-records.ts";
 import { ApiUnderTest } from "./api-under-test.test-data.ts";
 
 const password = "correct horse battery";
@@ -42,6 +43,12 @@ function logIn(secret: string, name = "root1") {
 }
 
 const session = async (token: string) => (await api.ask({ path: "/v1/session", token })).status;
+
+/** A record in whose next life all tokens are over. */
+function expired({ name, life, user }: UserRecord): UserRecord {
+  const tokens = user?.tokens.map((token) => ({ ...token, expires: new Date(0).toISOString() })) ?? [];
+  return { name, life: life + 2, user: user === null ? null : { ...user, tokens } };
+}
 
 describe("users", () => {
   it("come by a one-time code of the console: once, in time, and only the first of them", async () => {
@@ -116,10 +123,11 @@ describe("users", () => {
     api.declared = { root1: { role: "admin" }, ana: { role: "operator" } };
     const users = async () => (await ask("GET", "/v1/users")).json["users"] as Record<string, unknown>[];
     assert.deepEqual(
-      (await users()).map(({ name, role, declared, created }) => [name, role, declared, created === null]),
+      (await users()).map(({ name, role, standing, created }) => [name, role, standing, created === null]),
       [
-        ["ana", "operator", true, true],
-        ["root1", "admin", true, false],
+        ["ana", "operator", "declared", true],
+        ["root1", "admin", "declared", false],
+        ["eve", "admin", "kept-out", false],
       ],
     );
     // Nobody else comes in, and nobody is let in but by the document.
@@ -148,15 +156,69 @@ describe("users", () => {
     api.declared = undefined;
     assert.equal(await session(ana), 200);
     assert.equal(await session(eve), 200);
-    const created = (await users()).map((user) => [user["name"], typeof user["created"]]);
+    // Nobody on the nodes has given ana a role: the document's left no trace.
     assert.deepEqual(
-      created,
-      ["ana", "eve", "root1"].map((name) => [name, "string"]),
+      (await users()).map(({ name, role, created }) => [name, role, typeof created]),
+      [
+        ["ana", "viewer", "string"],
+        ["eve", "admin", "string"],
+        ["root1", "admin", "string"],
+      ],
     );
   });
 
+  it("of the document may have tokens alone, and what others have left can be removed", async () => {
+    const admin = await firstAdmin();
+    const ask = (method: "GET" | "POST" | "DELETE", path: string, body?: unknown) =>
+      api.ask({ method, path, token: admin, ...(body === undefined ? {} : { body }) });
+    await ask("POST", "/v1/users", { name: "eve", role: "admin", password });
+    const { id } = (await ask("POST", "/v1/users/eve/tokens", {})).json;
+    api.declared = { root1: { role: "admin" }, ci: { role: "operator" } };
+    const { token } = (await ask("POST", "/v1/users/ci/tokens", {})).json;
+    assert.equal((await api.ask({ path: "/v1/session", token: String(token) })).json["role"], "operator");
+    assert.equal((await ask("DELETE", `/v1/users/eve/tokens/${String(id)}`)).status, 200);
+    assert.equal((await ask("DELETE", "/v1/users/eve")).status, 200);
+    api.declared = undefined;
+    assert.equal((await logIn(password, "eve")).status, 401);
+  });
+
+  it("keep the roles that they were given on the nodes, whatever the document says meanwhile", async () => {
+    const admin = await firstAdmin();
+    api.declared = { root1: { role: "viewer" } };
+    assert.equal((await api.ask({ path: "/v1/session", token: admin })).json["role"], "viewer");
+    const change = { old: password, password: `${password}2` };
+    const changed = await api.ask({
+      method: "PUT",
+      path: "/v1/session/password",
+      token: admin,
+      body: change,
+    });
+    assert.equal(changed.status, 200);
+    api.declared = undefined;
+    assert.equal((await logIn(`${password}2`)).json["role"], "admin");
+  });
+
+  it("are others for If-Match once the document names others", async () => {
+    const admin = await firstAdmin();
+    const { headers } = await api.ask({ path: "/v1/users", token: admin });
+    api.declared = { root1: { role: "admin" }, ci: { role: "operator" } };
+    const { status } = await api.ask({
+      ...{ method: "POST", path: "/v1/users/ci/tokens", token: admin, body: {} },
+      headers: { "if-match": String(headers["etag"]) },
+    });
+    assert.equal(status, 412);
+  });
+
   it("whom the document names are the only ones who can be the first admin", async () => {
+    const newCode = () => api.console("POST", "/v1/users/first-code");
+    api.declared = { ben: { role: "viewer" } };
+    await assert.rejects(newCode(), /none of them is an admin/);
     api.declared = { ana: { role: "admin" }, ben: { role: "viewer" } };
+    // With a token that is over nobody comes in.
+    const token = api.tokenFor("admin", "ana");
+    await assert.rejects(newCode(), /there is an administrator already/);
+    assert.equal(await session(token), 200);
+    api.store.merge(api.store.records().map((one) => expired(one)));
     const { code } = (await api.console("POST", "/v1/users/first-code")) as { code: string };
     const first = (name: string) =>
       api.ask({ method: "POST", path: "/v1/session/first", body: { code, name, password } });

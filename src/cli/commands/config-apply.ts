@@ -7,9 +7,10 @@ import { sshCaller } from "../../client/ssh-caller.ts";
 import {
   type ApplyAnswer,
   CONFIRM_SECONDS,
+  PLAN_LIMIT_MS,
   type TransactionAnswer,
 } from "../../contract/config-operations.ts";
-import { askWithDocument } from "../ask-with-document.ts";
+import { type HandedDocument, handedDocument } from "../ask-with-document.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { planText } from "../plan-text.ts";
 import { paperOf } from "../terminal.ts";
@@ -37,7 +38,7 @@ export interface ApplyOptions extends ConfigOptions {
 
 /** Makes the document of a file apply on the whole cluster. */
 export async function configApply(file: string, options: ApplyOptions): Promise<ExitStatus> {
-  return await askWithDocument(file, (text) => applyText(text, options));
+  return await applyDocument(await handedDocument(file), options);
 }
 
 /** Makes the document of an older revision apply again. */
@@ -45,15 +46,15 @@ export async function configRollback(wish: string, options: ApplyOptions): Promi
   const client = await clientFor(options);
   const { text, number } = await client.ask("config.revision", { parameters: { revision: wish } });
   const message = options.message === "" ? `Back to revision ${number}` : options.message;
-  return await applyText(text, { ...options, message });
+  return await applyDocument({ text, refused: Promise.reject.bind(Promise) }, { ...options, message });
 }
 
-async function applyText(text: string, options: ApplyOptions): Promise<ExitStatus> {
+async function applyDocument({ text, refused }: HandedDocument, options: ApplyOptions): Promise<ExitStatus> {
   const confirmSeconds = seconds(options.confirmWithin);
-  const client = await clientFor(options);
-  const { head, text: running } = await client.ask("config");
+  const client = await clientFor(options).catch(refused);
+  const { head, text: running } = await client.ask("config").catch(refused);
   if (options.output === "text" && text !== running) {
-    const plan = await client.ask("config.plan", { body: { text } });
+    const plan = await client.ask("config.plan", { body: { text }, timeoutMs: PLAN_LIMIT_MS }).catch(refused);
     process.stdout.write(`${planText(plan, paperOf(process.stdout))}\n`);
   }
   const { message, force = false } = options;
@@ -63,7 +64,7 @@ async function applyText(text: string, options: ApplyOptions): Promise<ExitStatu
     .catch((error: unknown) => {
       // The node has looked whether a change is under way, too.
       if (error instanceof ProblemError && error.problem.code === "no-change") return undefined;
-      throw error;
+      return refused(error);
     });
   if (answer === undefined) return nothingToDo(head?.number, options);
   if (options.output === "text") process.stdout.write(madeText(answer));

@@ -1,6 +1,7 @@
 import { clientFor, type NodeWish } from "../../client/client-for.ts";
+import { PLAN_LIMIT_MS } from "../../contract/config-operations.ts";
 import type { Plan } from "../../contract/config-plan.ts";
-import { askWithDocument } from "../ask-with-document.ts";
+import { handedDocument } from "../ask-with-document.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { differenceText, planText } from "../plan-text.ts";
 import { paperOf } from "../terminal.ts";
@@ -20,15 +21,18 @@ export async function configPlan(
 ): Promise<ExitStatus> {
   const plan =
     against === undefined
-      ? await askWithDocument(file, (text) => planAgainstRunning(file, text, wish))
+      ? await planAgainstRunning(file, wish)
       : (await import("../plan-of-files.ts")).planOfFiles(against, file);
   showPlan(plan, { output, diff });
   return statusOf(plan);
 }
 
-async function planAgainstRunning(name: string, text: string, wish: NodeWish): Promise<Plan> {
-  const client = await clientFor(wish);
-  return await client.ask("config.plan", { body: { name, text } });
+async function planAgainstRunning(file: string, wish: NodeWish): Promise<Plan> {
+  const { text, refused } = await handedDocument(file);
+  const client = await clientFor(wish).catch(refused);
+  return await client
+    .ask("config.plan", { body: { name: file, text }, timeoutMs: PLAN_LIMIT_MS })
+    .catch(refused);
 }
 
 /** A plan is nothing to do, changes, or better not done. */

@@ -107,10 +107,16 @@ export async function audit({
   return write(output, answer, auditText(answer));
 }
 
+const standingText = {
+  added: "",
+  declared: "named in the document",
+  "kept-out": "not in the document: kept out",
+} as const satisfies Record<UserList["users"][number]["standing"], string>;
+
 function userListText({ users }: UserList): string {
   if (users.length === 0) return "There are no users. The first admin comes by: tocha user first-code\n";
-  const rows = users.flatMap(({ name, role, declared, hasPassword, tokens }) => [
-    [name, role, hasPassword ? "password" : "no password", declared ? "named in the document" : ""],
+  const rows = users.flatMap(({ name, role, standing, hasPassword, tokens }) => [
+    [name, role, hasPassword ? "password" : "no password", standingText[standing]],
     ...tokens.map((token) => [
       "",
       token.role,

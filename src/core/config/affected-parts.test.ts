@@ -105,7 +105,10 @@ describe("affectedParts", () => {
       "history.remote",
       "nodes.gw2.interfaces.sync.addresses",
       "routes.0.interface",
+      "users",
+      "users.ben",
       "users.ben.role",
+      "users.cid",
     ]);
   });
 });

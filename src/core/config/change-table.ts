@@ -74,7 +74,7 @@ const table: readonly ChangeEntry[] = [
     part: "api",
     say: ({ change, after }) =>
       change.kind === "removed"
-        ? "the document no longer names users: everybody whom the nodes know comes in, with the role of before"
+        ? "the document no longer names users: users are those that the nodes keep, with the roles that they were given there"
         : `only the users that the document names come in: ${usersText(after)}`,
   },
   {

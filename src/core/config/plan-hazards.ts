@@ -3,11 +3,13 @@ import type { CallerWay } from "../../contract/caller-way.ts";
 import type { ClusterDocument, ClusterGroup } from "../../contract/cluster-document.ts";
 import type { ProblemCode } from "../../contract/problem-codes.ts";
 import { pulsePaths } from "../../contract/pulse-paths.ts";
+import type { KnownUser } from "../access/declared-users.ts";
 import { accessHazards } from "./access-hazards.ts";
 import { callerHazard } from "./caller-hazard.ts";
 import { listText } from "./change-words.ts";
 import { peerRouteHazards } from "./peer-route-hazards.ts";
 import type { ActiveNodes } from "./role-moves.ts";
+import { userHazards } from "./user-hazards.ts";
 
 export interface HazardOptions {
   readonly before: ClusterDocument;
@@ -16,6 +18,8 @@ export interface HazardOptions {
   readonly caller: CallerWay | undefined;
   /** The node that is asked, and would carry it out. */
   readonly carrying: string | undefined;
+  /** Whom the nodes keep. */
+  readonly knownUsers: readonly KnownUser[];
 }
 
 /** What validation cannot see, because it lies between two documents: each of them is right by itself. */
@@ -25,10 +29,12 @@ export function planHazards(options: HazardOptions): {
 } {
   const caller = callerHazard(options);
   const access = accessHazards(options);
+  const users = userHazards(options);
   const peers = peerRouteHazards(options);
   return {
     refusals: [
       ...caller.refusals,
+      ...users.refusals,
       ...access.refusals,
       ...removedActive(options),
       ...syncCut(options),
@@ -37,6 +43,7 @@ export function planHazards(options: HazardOptions): {
     ],
     warnings: [
       ...caller.warnings,
+      ...users.warnings,
       ...access.warnings,
       ...peers.warnings,
       ...pausedStreams(options),

@@ -9,6 +9,7 @@ import {
   untouched,
 } from "../../contract/config-plan.ts";
 import { documentRevision } from "../../contract/document-revision.ts";
+import type { KnownUser } from "../access/declared-users.ts";
 import { type AffectedPart, affectedParts } from "./affected-parts.ts";
 import { type SaidChange, sayChange } from "./change-table.ts";
 import { countText, listText } from "./change-words.ts";
@@ -39,6 +40,8 @@ export interface PlanOptions {
   readonly carrying?: string | undefined;
   /** Where the one who asks comes from; absent on the node itself. */
   readonly caller?: CallerWay | undefined;
+  /** Whom the nodes keep; absent where no node can be asked. */
+  readonly knownUsers?: readonly KnownUser[] | undefined;
 }
 
 /** What it would do to each node, its connections and its role, if `after` became the cluster's document. */
@@ -67,7 +70,10 @@ export function planChange(options: PlanOptions): Plan {
     : roleMoves({ before, after, restarting, activeNodes, carrying: options.carrying });
   const hazards = isFirst
     ? { warnings: [], refusals: [] }
-    : planHazards({ before, after, activeNodes, caller: options.caller, carrying: options.carrying });
+    : planHazards({
+        ...{ before, after, activeNodes, caller: options.caller, carrying: options.carrying },
+        knownUsers: options.knownUsers ?? [],
+      });
   const plan = {
     revisionBefore: isFirst ? null : documentRevision(before),
     revision: documentRevision(after),

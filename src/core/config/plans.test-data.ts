@@ -33,7 +33,7 @@ replication: { interface: sync }
 export function planOf(
   text: string,
   edits: readonly Edit[],
-  known: Pick<PlanOptions, "activeNodes" | "caller" | "carrying"> = {},
+  known: Pick<PlanOptions, "activeNodes" | "caller" | "carrying" | "knownUsers"> = {},
 ): Plan {
   const after = edited(text, ...edits);
   return planChange({

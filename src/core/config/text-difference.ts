@@ -11,6 +11,8 @@ export interface NamedText {
  * number and that of all lines. Two documents with fewer in common are shown one after the other.
  */
 const EDITS_MAX = 2_000;
+/** Of a difference that is sent. */
+const CHARACTERS_MAX = 262_144;
 
 /** Two texts as a unified diff, as patch(1) takes it; empty when they are the same. */
 export function textDifference(before: NamedText, after: NamedText): string {
@@ -40,4 +42,12 @@ function wholeDifference(before: NamedText, after: NamedText): string {
 function linesOf(text: string): string[] {
   const lines = text.split("\n");
   return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
+}
+
+/** The beginning of a difference that is too long for an answer: nobody reads more. */
+export function fittingDifference(text: string): string {
+  if (text.length <= CHARACTERS_MAX) return text;
+  const shown = text.slice(0, text.lastIndexOf("\n", CHARACTERS_MAX) + 1);
+  const more = text.slice(shown.length).split("\n").length - 1;
+  return `${shown}# ... and ${more} lines more\n`;
 }

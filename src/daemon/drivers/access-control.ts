@@ -2,9 +2,9 @@ import { randomInt } from "node:crypto";
 import { addressKey } from "../../base/address-key.ts";
 import { type Problem, ProblemError } from "../../base/problem.ts";
 import type { UserPart } from "../../contract/access-records.ts";
-import { type UserRole, userRoles } from "../../contract/operation.ts";
+import type { UserRole } from "../../contract/operation.ts";
 import type { SessionOpened } from "../../contract/users.ts";
-import { hasWayIn, type KeptUser } from "../../core/access/declared-users.ts";
+import { canBeAdmin, type KeptUser, lesserRole } from "../../core/access/declared-users.ts";
 import { LoginThrottle } from "../../core/access/login-throttle.ts";
 import { userAdded } from "../../core/access/user-records.ts";
 import { checkPassword, hashPassword } from "./password-hash.ts";
@@ -61,7 +61,7 @@ export class AccessControl {
       if (kept === undefined) continue;
       if (kept.expires !== null && Date.parse(kept.expires) <= nowMs) return undefined;
       this.#lastUses.set(kept.id, new Date(nowMs).toISOString());
-      return { name, role: lesser(role, kept.role), kind: "token", expires: kept.expires };
+      return { name, role: lesserRole(role, kept.role), kind: "token", expires: kept.expires };
     }
     return undefined;
   }
@@ -83,6 +83,9 @@ export class AccessControl {
   /** @throws ProblemError when there is an administrator already */
   newFirstCode(): { readonly code: string; readonly expires: string } {
     this.#refuseSecondFirst();
+    const declared = this.#store.declared();
+    if (declared !== undefined && !Object.values(declared).some(({ role }) => role === "admin"))
+      throw new ProblemError(declaredOnly("none of them is an admin", "set users.NAME.role admin"));
     const group = () =>
       Array.from({ length: 4 }, () => CODE_LETTERS[randomInt(CODE_LETTERS.length)]).join("");
     const code = [group(), group(), group()].join("-");
@@ -140,10 +143,11 @@ export class AccessControl {
   }
 
   #refuseSecondFirst(): void {
-    if (!this.#store.read().some((user) => user.role === "admin" && hasWayIn(user))) return;
+    const nowMs = this.#now();
+    if (!this.#store.read().some((user) => canBeAdmin(user, nowMs))) return;
     throw new ProblemError({
       code: "admin-exists",
-      message: "there is an administrator already",
+      message: "there is an administrator already, who can come in",
       hint: "tocha user list; root of this machine can do everything else with tocha user, too.",
     });
   }
@@ -152,7 +156,7 @@ export class AccessControl {
   #refuseOtherName(name: string): void {
     const declared = this.#store.declared();
     if (declared === undefined || declared[name]?.role === "admin") return;
-    throw new ProblemError(declaredOnly(`${name} is no admin there`));
+    throw new ProblemError(declaredOnly(`${name} is no admin of it`, `set users.${name}.role admin`));
   }
 
   #open(user: KeptUser): SessionOpened {
@@ -198,10 +202,6 @@ export class AccessControl {
 
 function nothing(): void {}
 
-function lesser(one: UserRole, other: UserRole): UserRole {
-  return userRoles.indexOf(one) < userRoles.indexOf(other) ? one : other;
-}
-
 function delayed(waitMs: number): Problem {
   const seconds = Math.ceil(waitMs / 1_000);
   return {
@@ -212,10 +212,10 @@ function delayed(waitMs: number): Problem {
 }
 
 /** What the document says of users is changed there. */
-export function declaredOnly(message: string): Problem {
+export function declaredOnly(message: string, change: string): Problem {
   return {
     code: "users-declared",
-    message: `the document names the users: ${message}`,
-    hint: "Change users: of the document, such as tocha config set users.NAME.role admin, and apply it.",
+    message: `the document names the users, and ${message}`,
+    hint: `Change the document: tocha config ${change}, then tocha config apply.`,
   };
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type Problem, ProblemError } from "../../base/problem.ts";
 import type { CallerWay } from "../../contract/caller-way.ts";
 import type {
@@ -10,10 +11,12 @@ import type {
 import type { Plan } from "../../contract/config-plan.ts";
 import type { Revision, RevisionEntry } from "../../contract/config-revision.ts";
 import type { ClusterStatus } from "../../contract/status.ts";
+import type { KnownUser } from "../../core/access/declared-users.ts";
 import { affectedParts } from "../../core/config/affected-parts.ts";
 import { makeOrder } from "../../core/config/make-order.ts";
 import { planChange } from "../../core/config/plan.ts";
 import { planSentences } from "../../core/config/plan-sentences.ts";
+import { fittingDifference } from "../../core/config/text-difference.ts";
 import { readDocumentOnce } from "../read-document-once.ts";
 import { ConfigPeers, type ConfigPeersOptions, wentApart } from "./config-peers.ts";
 import { busy, newTransaction } from "./pending-changes.ts";
@@ -31,6 +34,8 @@ export const REVISIONS_AT_ONCE = 50;
 
 export interface ClusterConfigOptions extends ConfigPeersOptions {
   readonly status: () => Promise<ClusterStatus>;
+  /** Whom the nodes keep, whatever the document says. */
+  readonly knownUsers: () => readonly KnownUser[];
 }
 
 /** A change that this node carries out. */
@@ -82,13 +87,17 @@ export class ClusterConfig {
     const { notices } = readDocumentOnce(running, "running");
     const { groups } = await this.#options.status();
     const activeNodes = Object.fromEntries(groups.map(({ name, activeNode }) => [name, activeNode]));
-    const question = JSON.stringify([running, text, name, activeNodes, caller ?? null]);
+    const knownUsers = this.#options.knownUsers();
+    const question = createHash("sha256")
+      .update(JSON.stringify([running, text, name, activeNodes, caller ?? null, knownUsers]))
+      .digest("hex");
     if (this.#lastPlan?.question === question) return this.#lastPlan.plan;
-    const plan = planChange({
+    const made = planChange({
       before: { name: "running", text: running, document: settings.document, notices },
       after: { ...after, name, text },
-      ...{ activeNodes, caller, carrying: settings.node },
+      ...{ activeNodes, caller, carrying: settings.node, knownUsers },
     });
+    const plan = { ...made, difference: fittingDifference(made.difference) };
     this.#lastPlan = { question, plan };
     return plan;
   }

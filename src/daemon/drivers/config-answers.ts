@@ -23,6 +23,7 @@ const ANNOUNCE_LIMIT_MS = 5_000;
 export interface ConfigAnswersOptions extends Omit<NodeConfigOptions, "isConfirmedElsewhere" | "announce"> {
   readonly ask: ClusterConfigOptions["ask"];
   readonly status: ClusterConfigOptions["status"];
+  readonly knownUsers: ClusterConfigOptions["knownUsers"];
 }
 
 type ConfigHandlers = Pick<OperationHandlers, Extract<keyof OperationHandlers, `config${string}`>>;
@@ -132,7 +133,8 @@ async function open(options: ConfigAnswersOptions) {
     isConfirmedElsewhere: async (id) => (await cluster?.isConfirmedElsewhere(id)) ?? false,
     announce,
   });
-  cluster = new ClusterConfig({ node, ask: options.ask, status: options.status, log: options.log });
+  const { ask, status, knownUsers, log } = options;
+  cluster = new ClusterConfig({ node, ask, status, knownUsers, log });
   return { node, cluster };
 }
 

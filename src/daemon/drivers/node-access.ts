@@ -4,6 +4,7 @@ import type { HistoryEntry } from "../../contract/failover-history.ts";
 import { operations } from "../../contract/operations.ts";
 import type { ClusterStatus, NodeStatus } from "../../contract/status.ts";
 import type { DeclaredUsers } from "../../contract/users-schema.ts";
+import { type KnownUser, knownUser } from "../../core/access/declared-users.ts";
 import { isNodeReady } from "../../core/status/node-ready.ts";
 import { API_SOCKET } from "../api-folder.ts";
 import type { NodeSettings } from "../node-settings.ts";
@@ -35,6 +36,7 @@ export interface NodeAccessOptions {
 /** All about the API that the control role does: who may come in, what was done, what happens. */
 export class NodeAccess {
   readonly #options: NodeAccessOptions;
+  readonly #store: UserFile;
   readonly #access: AccessControl;
   readonly #audit: AuditLog;
   readonly #events: NodeEvents;
@@ -45,8 +47,9 @@ export class NodeAccess {
   constructor(options: NodeAccessOptions) {
     this.#options = options;
     const { settings, onError } = options;
-    const store = new UserFile(settings.stateDirectory, options.declaredUsers);
+    this.#store = new UserFile(settings.stateDirectory, options.declaredUsers);
     const sessions = new Sessions(join(settings.runDirectory, "sessions.json"));
+    const store = this.#store;
     this.#access = new AccessControl(store, { sessions });
     this.#audit = new AuditLog(settings.stateDirectory, onError);
     this.#events = new NodeEvents(options.clusterStatus);
@@ -58,6 +61,11 @@ export class NodeAccess {
     this.#users = new UserAnswers({
       ...{ store, access: this.#access, audit: this.#audit, peers: this.#peers },
     });
+  }
+
+  /** Whom the nodes keep. */
+  knownUsers(): KnownUser[] {
+    return this.#store.kept().map(knownUser);
   }
 
   handlers() {
@@ -77,12 +85,13 @@ export class NodeAccess {
 
   /**
    * Follows the users of the other nodes. Where the document has an API: answers the process that serves it, once a user that was
-   * removed while this node was away is known to be removed.
+   * removed while this node was away is known to be removed, from the records or from the document.
    */
-  async listen(handle: ControlHandler): Promise<void> {
+  async listen(handle: ControlHandler, lookedForDocument: Promise<unknown>): Promise<void> {
     const { settings, onError } = this.#options;
     this.#peers.start();
-    await this.#peers.look();
+    // Who may come in stands in both.
+    await Promise.all([this.#peers.look(), lookedForDocument]);
     if (settings.api === undefined) return;
     listenForApi(join(settings.runDirectory, API_SOCKET), {
       ...{ handle, onError },

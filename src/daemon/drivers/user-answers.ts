@@ -18,7 +18,8 @@ import type {
   UserAdd,
   UserList,
 } from "../../contract/users.ts";
-import type { KeptUser } from "../../core/access/declared-users.ts";
+import { USERS_MAX } from "../../contract/users-schema.ts";
+import { type KeptUser, newUser } from "../../core/access/declared-users.ts";
 import {
   passwordSet,
   tokenAdded,
@@ -30,11 +31,10 @@ import { type AccessControl, declaredOnly } from "./access-control.ts";
 import type { AccessPeers } from "./access-peers.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { VersionedAnswer } from "./control-answer.ts";
-import { type OperationCall, type OperationHandlers, requireVersion, wayOf } from "./operation-dispatch.ts";
+import { type OperationCall, type OperationHandlers, requireVersion } from "./operation-dispatch.ts";
 import { digestOf, newSecret } from "./sessions.ts";
 import type { UserStore } from "./user-store.ts";
 
-const USERS_MAX = 1_000;
 const TOKENS_MAX = 100;
 const REMOVED_TOKENS_MAX = 1_000;
 const DAY_MS = 86_400_000;
@@ -89,15 +89,29 @@ export class UserAnswers {
   }
 
   #list(): UserList {
-    const declared = this.#store.declared() !== undefined;
-    return {
-      users: this.#store.read().map(({ name, life, role, created, password, tokens }) => ({
-        ...{ name, role, declared, created: life === 0 ? null : created, hasPassword: password !== null },
+    const declared = this.#store.declared();
+    const out = declared === undefined ? [] : this.#store.kept().filter(({ name }) => !(name in declared));
+    const shown = (user: KeptUser, standing: UserList["users"][number]["standing"]) => {
+      const { name, role, created, password, tokens } = user;
+      return {
+        ...{
+          name,
+          role,
+          standing,
+          created: user.life === 0 ? null : created,
+          hasPassword: password !== null,
+        },
         tokens: tokens.map(({ digest: _digest, ...token }) => ({
           ...token,
           lastUsed: this.#access.lastUse(token.id),
         })),
-      })),
+      };
+    };
+    return {
+      users: [
+        ...this.#store.read().map((user) => shown(user, declared === undefined ? "added" : "declared")),
+        ...out.map((user) => shown(user, "kept-out")),
+      ],
     };
   }
 
@@ -123,33 +137,32 @@ export class UserAnswers {
 
   async #add(call: OperationCall<UserAdd>) {
     const { name, role, password } = call.body;
-    if (this.#store.declared() !== undefined) throw new ProblemError(declaredOnly(`add ${name} to it`));
+    this.#refuseDeclared(`${name} is not one of them`, `set users.${name}.role ${role}`);
     const hash = password === undefined ? null : await this.#access.hash(password);
+    // Another document may apply since.
+    this.#refuseDeclared(`${name} is not one of them`, `set users.${name}.role ${role}`);
     const users = this.#current(call);
     if (users.some((user) => user.name === name))
       throw new ProblemError({ code: "user-exists", message: `there is a user ${name} already` });
     if (users.length >= USERS_MAX) throw tooMany("users");
-    const created = new Date().toISOString();
-    const part = { role, created, password: hash, passwordChange: 1, tokens: [], removedTokens: [] };
-    return await this.#changed(this.#added(name, part));
+    return await this.#changed(this.#added(name, { ...newUser, role, password: hash }));
   }
 
   async #remove(call: OperationCall) {
     const users = this.#current(call);
-    const user = find(users, call);
-    if (this.#store.declared() !== undefined)
-      throw new ProblemError(declaredOnly(`take ${user.name} out of it`));
+    const user = this.#keptOut(call) ?? find(users, call);
+    if (users.includes(user)) this.#refuseDeclared(`${user.name} is one of them`, `unset users.${user.name}`);
     const rest = users.filter((one) => one !== user);
     // Over the API nobody would be left who could let others in; root on the console still can.
     if (call.caller.kind === "api" && !rest.some(({ role }) => role === "admin"))
       throw new ProblemError({ code: "last-admin", message: `${user.name} is the last administrator` });
-    return await this.#changed(userRemoved(this.#recordOf(user, partOf(user))));
+    return await this.#changed(userRemoved(this.#record(user.name, (part) => part)));
   }
 
   async #setPassword(call: OperationCall<{ readonly password: string }>) {
     const hash = await this.#access.hash(call.body.password);
     const user = find(this.#current(call), call);
-    return await this.#changed(this.#recordOf(user, passwordSet(partOf(user), hash)));
+    return await this.#changed(this.#record(user.name, (part) => passwordSet(part, hash)));
   }
 
   async #changeOwn(call: OperationCall<{ readonly old: string; readonly password: string }>) {
@@ -183,16 +196,16 @@ export class UserAnswers {
       ...{ id: randomBytes(6).toString("hex"), label, role, expires },
       ...{ digest: digestOf(token), created: new Date(now).toISOString() },
     };
-    const { missing } = await this.#changed(this.#recordOf(user, tokenAdded(partOf(user), kept)));
+    const { missing } = await this.#changed(this.#record(user.name, (part) => tokenAdded(part, kept)));
     return { id: kept.id, token, expires, missing };
   }
 
   async #removeToken(call: OperationCall) {
-    const user = find(this.#current(call), call);
+    const user = this.#keptOut(call) ?? find(this.#current(call), call);
     const id = call.parameters["id"] ?? "";
     if (!user.tokens.some((token) => token.id === id))
       throw new ProblemError({ code: "no-such-token", message: `${user.name} has no token ${id}` });
-    return await this.#changed(this.#recordOf(user, tokenRemoved(partOf(user), id)));
+    return await this.#changed(this.#record(user.name, (part) => tokenRemoved(part, id)));
   }
 
   #last(query: URLSearchParams): Audit {
@@ -217,10 +230,26 @@ export class UserAnswers {
     return declared === undefined ? this.#store.version() : contentName([this.#store.version(), declared]);
   }
 
-  /** Whom only the document knew, is kept from now on. */
-  #recordOf({ name, life }: KeptUser, user: UserPart): UserRecord {
-    if (life > 0) return { name, life, user };
-    return this.#added(name, { ...user, created: new Date().toISOString() });
+  #refuseDeclared(message: string, change: string): void {
+    if (this.#store.declared() !== undefined) throw new ProblemError(declaredOnly(message, change));
+  }
+
+  /** The user of a call whom the document does not name: nobody comes in with what is kept, but all of it can be removed. */
+  #keptOut({ parameters }: OperationCall): KeptUser | undefined {
+    const { name = "" } = parameters;
+    const declared = this.#store.declared();
+    if (declared === undefined || name in declared) return undefined;
+    return this.#store.kept().find((user) => user.name === name);
+  }
+
+  /**
+   * A changed record, with the role that it has and not that of the document: a document that is taken back must leave no trace. Whom
+   * only the document knew, is kept from now on.
+   */
+  #record(name: string, change: (user: UserPart) => UserPart): UserRecord {
+    const known = this.#store.records().find((one) => one.name === name);
+    if (known === undefined || known.user === null) return this.#added(name, change(newUser));
+    return { ...known, user: change(known.user) };
   }
 
   #added(name: string, user: UserPart): UserRecord {
@@ -229,7 +258,7 @@ export class UserAnswers {
     return userAdded(
       known.find((one) => one.name === name),
       name,
-      user,
+      { ...user, created: new Date().toISOString() },
     );
   }
 
@@ -240,18 +269,12 @@ export class UserAnswers {
   }
 }
 
-function partOf({ name: _name, life: _life, ...user }: KeptUser): UserPart {
-  return user;
-}
-
 function sessionOf({ caller }: OperationCall): Session {
   const { kind } = caller;
-  const way = wayOf(caller);
-  const from = way === undefined ? {} : { from: way };
-  if (kind !== "api") return { name: caller.name, role: "admin", kind, expires: null, ...from };
+  if (kind !== "api") return { name: caller.name, role: "admin", kind, expires: null };
   if (caller.user === undefined) throw new Error("the table lets nobody without a token ask this");
   const { name, role, tokenKind, expires } = caller.user;
-  return { name, role, kind: tokenKind, expires, ...from };
+  return { name, role, kind: tokenKind, expires };
 }
 
 function addressOf(caller: OperationCall["caller"]): string {

@@ -5,7 +5,7 @@ import * as z from "zod";
 import { ProblemError } from "../../base/problem.ts";
 import { type UserRecord, userRecordSchema } from "../../contract/access-records.ts";
 import type { DeclaredUsers } from "../../contract/users-schema.ts";
-import { asDeclared, type KeptUser } from "../../core/access/declared-users.ts";
+import { admittedUsers, type KeptUser } from "../../core/access/declared-users.ts";
 import { mergeUsers } from "../../core/access/user-records.ts";
 import { writeDurably } from "./durable-file.ts";
 
@@ -13,8 +13,10 @@ const fileSchema = z.object({ users: z.array(userRecordSchema) });
 
 /** Where the users are kept. */
 export interface UserStore {
-  /** The users that there are, as the document has it. @throws ProblemError when they cannot be read: then nobody is let in, and nothing is written over them */
+  /** The users who may come in, with the roles that count. @throws ProblemError when they cannot be read: then nobody is let in, and nothing is written over them */
   read(): readonly KeptUser[];
+  /** The users that the nodes keep, whether the document names them or not, with the roles that they were given there. */
+  kept(): readonly KeptUser[];
   /** Those that the document names; undefined where it leaves that to the nodes. */
   declared(): DeclaredUsers;
   /** Also of the removed ones, and of those that the document does not name; in the order of their names. */
@@ -44,7 +46,11 @@ export class UserFile implements UserStore {
   }
 
   read(): readonly KeptUser[] {
-    return asDeclared(this.#load().users, this.declared());
+    return admittedUsers(this.#load().users, this.declared());
+  }
+
+  kept(): readonly KeptUser[] {
+    return this.#load().users;
   }
 
   records(): readonly UserRecord[] {

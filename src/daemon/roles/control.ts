@@ -129,6 +129,7 @@ class ControlRole {
       isActive: () => this.#activeGroups.size > 0,
       ask: (peer, method, path, body, limitMs) => this.#askPeer({ peer, method, path, body, limitMs }),
       status: () => this.#clusterStatus(),
+      knownUsers: () => this.#access.knownUsers(),
     });
     this.#doctor = new DoctorAnswers({
       ...{ settings: () => this.#settings, texts: this.#supportTexts() },
@@ -146,17 +147,19 @@ class ControlRole {
     });
     const handle: ControlHandler = (request) => dispatch.handle(request);
     listenLocally(join(settings.runDirectory, "control.sock"), handle, onError);
+    const lookedForDocument = Promise.withResolvers<void>();
     this.#gateway = new GatewayKeeper({
       ...{ settings, log },
       // Questions of the nodes are not to be tracked, so they wait for the rules. What another node knows of the document counts
       // before this one takes part.
-      first: () => {
+      first: async () => {
         listenForPeers(settings, this.#keys.ring, handle, onError);
-        return this.#config.firstLook();
+        await this.#config.firstLook();
+        lookedForDocument.resolve();
       },
       onReady: () => channel.send("failover", { kind: "gateway-ready" }),
     });
-    void this.#access.listen(handle);
+    void this.#access.listen(handle, lookedForDocument.promise);
   }
 
   #newScrapes(): Scrapes {

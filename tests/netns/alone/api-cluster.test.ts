@@ -243,6 +243,7 @@ test("users whom the document names are the only ones, on both nodes, at once", 
     assert.match(stdout, /"role":"operator"/, node);
     const list = (await onConsole(node, "user", "list")).stdout;
     assert.match(list, /^gil +viewer +no password +named in the document/m, node);
+    assert.match(list, /^fay +admin +password +not in the document: kept out/m, node);
     assert.match((await addUser(node, "hal", "viewer")).stderr, /users-declared/);
   }
   writeFileSync(changed, text);
