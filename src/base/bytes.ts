@@ -44,9 +44,26 @@ export class ByteReader {
     return this.#take(length) ? this.bytes.subarray(this.offset - length, this.offset) : new Uint8Array(0);
   }
 
-  /** UTF-8 text with a length byte in front. */
-  text(): string {
-    return utf8.decoder.decode(this.take(this.u8()));
+  /** UTF-8 text with a length byte in front. Where it is one of `known`, which are ASCII, that is returned, and nothing is allocated. */
+  text(known: readonly string[] = []): string {
+    const length = this.u8();
+    for (const text of known) {
+      if (text.length !== length || length > this.remaining || !this.#is(text)) continue;
+      this.offset += length;
+      return text;
+    }
+    return utf8.decoder.decode(this.take(length));
+  }
+
+  #is(text: string): boolean {
+    for (let i = 0; i < text.length; i++)
+      if (this.bytes[this.offset + i] !== text.charCodeAt(i)) return false;
+    return true;
+  }
+
+  /** A 64-bit number as the nearest that a number can be; exact below 2^53. */
+  u64Number(): number {
+    return this.u32() * 0x1_0000_0000 + this.u32();
   }
 
   #take(length: number): boolean {
@@ -92,6 +109,11 @@ export class ByteWriter {
     this.#view.setBigUint64(this.offset, value);
     this.offset += 8;
     return this;
+  }
+
+  /** A whole number below 2^53 in 64 bits. */
+  u64Number(value: number): this {
+    return this.u32(Math.floor(value / 0x1_0000_0000)).u32(value % 0x1_0000_0000);
   }
 
   f64(value: number): this {

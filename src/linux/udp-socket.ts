@@ -60,13 +60,24 @@ export class UdpSocket {
 
   /** @returns 0, or the negative error number (a full buffer, an unreachable host) */
   send(bytes: Uint8Array, address: IpAddress, port: number): number {
-    return Math.min(0, sendTo(this.fd, bytes, bytes.length, MSG_DONTWAIT, socketAddress(address, port)));
+    return this.sendTo(bytes, socketAddress(address, port));
+  }
+
+  /** The same to an address that is made once (`socketAddress`), for who sends again and again. */
+  sendTo(bytes: Uint8Array, to: Uint8Array): number {
+    return Math.min(0, sendTo(this.fd, bytes, bytes.length, MSG_DONTWAIT, to));
+  }
+
+  /** @returns the length of the next datagram, whoever sent it, its bytes at the start of `into`; undefined when there is none */
+  receiveLength(into: Uint8Array): number | undefined {
+    const length = receiveFrom(this.fd, into, MSG_DONTWAIT, this.#from);
+    return length < 0 ? undefined : length;
   }
 
   /** @returns the next datagram, its bytes at the start of `into`, or undefined when there is none */
   receive(into: Uint8Array): ReceivedDatagram | undefined {
-    const length = receiveFrom(this.fd, into, MSG_DONTWAIT, this.#from);
-    if (length < 0) return undefined;
+    const length = this.receiveLength(into);
+    if (length === undefined) return undefined;
     const v4 = this.#from.length === 16;
     return {
       length,

@@ -92,25 +92,44 @@ export interface Pulse {
   readonly advertisementSources: readonly IpAddress[];
 }
 
-/** Writes the body; the driver puts the tag behind it. At most `PULSE_BYTES_MAX` bytes together. */
+/** What a node says of itself in one group, to whomever. */
+export type PulseContent = Omit<Pulse, keyof PulseHeader | keyof PulseAddress>;
+/** What the conversation with a peer gives for one path. */
+export type PulseHeader = Pick<Pulse, "session" | "echo" | "sequence">;
+/** What depends on the recipient and the path. */
+export type PulseAddress = Pick<Pulse, "sender" | "recipient" | "group" | "path" | "heard" | "heir">;
+
 export function encodePulse(pulse: Pulse, into: ByteWriter): void {
+  encodePulseOf(pulse, pulse, pulse, into);
+}
+
+/**
+ * Writes the body, out of its parts: many are sent, and none needs an object of its own. The driver puts the tag behind it. At most
+ * `PULSE_BYTES_MAX` bytes together.
+ */
+export function encodePulseOf(
+  pulse: PulseContent,
+  header: PulseHeader,
+  to: PulseAddress,
+  into: ByteWriter,
+): void {
   const sources = pulse.advertisementSources.slice(0, PULSE_SOURCES_MAX);
   const flags =
     (pulse.tableComplete ? FLAG_TABLE_COMPLETE : 0) |
     (pulse.resigning ? FLAG_RESIGNING : 0) |
     (pulse.wantsToBeActive ? FLAG_WANTS_TO_BE_ACTIVE : 0) |
     (pulse.gaveWay ? FLAG_GAVE_WAY : 0) |
-    (pulse.heir === "none" ? 0 : FLAG_NAMES_HEIR) |
-    (pulse.heir === "recipient" ? FLAG_IS_HEIR : 0) |
+    (to.heir === "none" ? 0 : FLAG_NAMES_HEIR) |
+    (to.heir === "recipient" ? FLAG_IS_HEIR : 0) |
     (pulse.inReserve ? FLAG_IN_RESERVE : 0);
   into.u32(MAGIC).u8(PULSE_VERSION).u8(roles.indexOf(pulse.role)).u8(pulse.effectivePriority).u8(flags);
   into
     .u16(Math.min(Math.max(1, Math.round(pulse.intervalMs)), 0xffff))
     .u8(sources.length)
-    .u8(pulse.heard);
-  into.u64(pulse.session).u64(pulse.echo).u64(BigInt(pulse.sequence)).u64(pulse.watermark);
-  into.u64(BigInt(`0x${pulse.revision}`));
-  into.text(pulse.group).text(pulse.sender).text(pulse.recipient).text(pulse.path);
+    .u8(to.heard);
+  into.u64(header.session).u64(header.echo).u64Number(header.sequence).u64(pulse.watermark);
+  into.u32(Number.parseInt(pulse.revision.slice(0, 8), 16)).u32(Number.parseInt(pulse.revision.slice(8), 16));
+  into.text(to.group).text(to.sender).text(to.recipient).text(to.path);
   for (const source of sources) into.put(source);
 }
 
@@ -124,8 +143,12 @@ export function pulseTag(datagram: Uint8Array): Uint8Array {
   return datagram.subarray(Math.max(0, datagram.length - PULSE_TAG_BYTES));
 }
 
-/** Decodes the body of a pulse, whose tag has been checked. Nothing of `body` is retained. */
-export function decodePulse(body: Uint8Array): Pulse | DecodeError {
+/**
+ * Decodes the body of a pulse, whose tag has been checked. Nothing of `body` is retained.
+ *
+ * @param known names that are expected: those are not made anew for every pulse
+ */
+export function decodePulse(body: Uint8Array, known: readonly string[] = []): Pulse | DecodeError {
   const reader = new ByteReader(body);
   const magic = reader.u32();
   const version = reader.u8();
@@ -137,13 +160,13 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
   const heard = reader.u8();
   const session = reader.u64();
   const echo = reader.u64();
-  const sequence = reader.u64();
+  const sequence = reader.u64Number();
   const watermark = reader.u64();
   const revision = reader.u64().toString(16).padStart(16, "0");
-  const group = reader.text();
-  const sender = reader.text();
-  const recipient = reader.text();
-  const path = reader.text();
+  const group = reader.text(known);
+  const sender = reader.text(known);
+  const recipient = reader.text(known);
+  const path = reader.text(known);
   const sources = reader.take(Math.min(sourceCount, PULSE_SOURCES_MAX) * 16);
   if (reader.failed) return new DecodeError("pulse-short", reader.offset);
   if (magic !== MAGIC) return new DecodeError("pulse-magic", 0);
@@ -152,7 +175,7 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
   if (intervalMs === 0) return new DecodeError("pulse-interval", 8);
   if (sourceCount > PULSE_SOURCES_MAX) return new DecodeError("pulse-source-count", 10);
   if (session === 0n) return new DecodeError("pulse-session", 12);
-  if (sequence > BigInt(Number.MAX_SAFE_INTEGER)) return new DecodeError("pulse-sequence", 28);
+  if (sequence > Number.MAX_SAFE_INTEGER) return new DecodeError("pulse-sequence", 28);
   if (reader.remaining !== 0) return new DecodeError("pulse-length", reader.offset);
   return {
     sender,
@@ -161,7 +184,7 @@ export function decodePulse(body: Uint8Array): Pulse | DecodeError {
     heard,
     session,
     echo,
-    sequence: Number(sequence),
+    sequence,
     group,
     role,
     effectivePriority,

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { PulseConversation } from "../../core/election/pulse-conversation.ts";
+import type { PulseContent } from "../../wire/pulse.ts";
 import type { LinkState } from "../../wire/route-message.ts";
 import type { NodeSettings } from "../node-settings.ts";
-import { type PulseAddressing, type PulseContent, PulseSocket, type ReceivedPulse } from "./pulse-socket.ts";
+import { type PulseAddressing, PulseSocket, type ReceivedPulse } from "./pulse-socket.ts";
 
 /** Pulses that are worked off before the other sockets have their turn. */
 const RECEIVE_BURST = 64;

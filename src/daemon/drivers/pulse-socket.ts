@@ -4,24 +4,20 @@ import { type IpAddress, validIp } from "../../base/ip.ts";
 import type { PulsePath } from "../../contract/pulse-paths.ts";
 import type { PulseConversation } from "../../core/election/pulse-conversation.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
-import { UdpSocket } from "../../linux/udp-socket.ts";
+import { socketAddress, UdpSocket } from "../../linux/udp-socket.ts";
 import {
   decodePulse,
-  encodePulse,
+  encodePulseOf,
   PULSE_BYTES_MAX,
   type Pulse,
+  type PulseAddress,
+  type PulseContent,
   type PulseHeir,
   pulseBody,
   pulseTag,
 } from "../../wire/pulse.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { PulseTag } from "./pulse-tag.ts";
-
-/** What this node's pulses say; what depends on recipient and path is added here. */
-export type PulseContent = Omit<
-  Pulse,
-  "sender" | "recipient" | "group" | "path" | "heard" | "heir" | "session" | "echo" | "sequence"
->;
 
 /** What depends on the recipient: the election of the group says it. */
 export interface PulseAddressing {
@@ -49,7 +45,14 @@ export class PulseSocket {
   readonly device: string;
   readonly #options: PulseSocketOptions;
   readonly #address: IpAddress;
-  readonly #peers: readonly { readonly name: string; readonly address: IpAddress }[];
+  /** With `struct sockaddr_in` or `sockaddr_in6`, and what pulses to them say, which is written anew for each. */
+  readonly #peers: readonly {
+    readonly name: string;
+    readonly to: Uint8Array;
+    readonly said: { -readonly [K in keyof PulseAddress]: PulseAddress[K] };
+  }[];
+  /** Names that pulses to this node hold. */
+  readonly #names: readonly string[];
   readonly #groups: ReadonlySet<string>;
   /** The first is that of what is sent; there is another while the cluster's key is exchanged. */
   #tags: readonly [PulseTag, ...PulseTag[]];
@@ -64,7 +67,13 @@ export class PulseSocket {
     this.#options = options;
     this.device = path.device;
     this.#address = validIp(path.address);
-    this.#peers = path.peers.map(({ name, address }) => ({ name, address: validIp(address) }));
+    const { node, ports } = settings;
+    this.#peers = path.peers.map(({ name, address }) => ({
+      name,
+      to: socketAddress(validIp(address), ports.pulses),
+      said: { sender: node, recipient: name, group: "", path: path.name, heard: 0, heir: "none" },
+    }));
+    this.#names = [...path.groups, ...path.peers.map(({ name }) => name), node, path.name];
     this.#groups = new Set(path.groups);
     this.#tags = tagsOf(settings.pulseKeys);
   }
@@ -99,33 +108,32 @@ export class PulseSocket {
   sendToAll(group: string, content: PulseContent, addressing: PulseAddressing): void {
     const socket = this.#socket;
     if (socket === undefined || !this.#groups.has(group)) return;
-    const { settings, path, conversation } = this.#options;
-    for (const { name: recipient, address } of this.#peers) {
+    const { path, conversation } = this.#options;
+    for (const { name: recipient, to, said } of this.#peers) {
       const header = conversation(group, recipient)?.header(path.name);
       if (header === undefined) continue;
       this.#writer.offset = 0;
-      const heard = addressing.heardPaths(recipient);
-      const heir = addressing.heirFor(recipient);
-      const ends = { sender: settings.node, recipient, group, path: path.name, heard, heir };
-      encodePulse({ ...content, ...header, ...ends }, this.#writer);
+      said.group = group;
+      said.heard = addressing.heardPaths(recipient);
+      said.heir = addressing.heirFor(recipient);
+      encodePulseOf(content, header, said, this.#writer);
       this.#writer.put(this.#tags[0].of(this.#writer.written()));
-      if (socket.send(this.#writer.written(), address, settings.ports.pulses) < 0)
-        this.#count("pulse-not-sent");
+      if (socket.sendTo(this.#writer.written(), to) < 0) this.#count("pulse-not-sent");
     }
   }
 
   /** Takes one waiting datagram. @returns a fresh pulse, "dropped" for anything else, undefined when nothing waits */
   receive(): ReceivedPulse | "dropped" | undefined {
-    const datagram = this.#socket?.receive(this.#received);
-    if (datagram === undefined) return undefined;
-    return this.#open(this.#received.subarray(0, datagram.length)) ?? "dropped";
+    const length = this.#socket?.receiveLength(this.#received);
+    if (length === undefined) return undefined;
+    return this.#open(this.#received.subarray(0, length)) ?? "dropped";
   }
 
   #open(datagram: Uint8Array): ReceivedPulse | undefined {
     const { settings, path, conversation } = this.#options;
     const body = pulseBody(datagram);
     if (!this.#isOurs(pulseTag(datagram), body)) return this.#drop("pulse-forged");
-    const pulse = decodePulse(body);
+    const pulse = decodePulse(body, this.#names);
     if (pulse instanceof DecodeError) return this.#drop(pulse.reason);
     const isPeer = this.#peers.some(({ name }) => name === pulse.sender);
     if (!isPeer || pulse.recipient !== settings.node) return this.#drop("pulse-for-others");

@@ -19,6 +19,8 @@ export class PulseTag {
   readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
   readonly #made = Buffer.alloc(DIGEST_BYTES);
   readonly #tag = this.#made.subarray(0, PULSE_TAG_BYTES);
+  /** Of what is hashed first, by the length of the body: there are as many as names have lengths. */
+  readonly #inputs = new Map<number, Buffer>();
 
   /** @param key at most a block: longer ones would have to be hashed first */
   constructor(key: Uint8Array, bodyBytesMax = PULSE_BYTES_MAX) {
@@ -35,10 +37,18 @@ export class PulseTag {
   of(body: Uint8Array): Uint8Array {
     this.#inner.set(body, BLOCK_BYTES);
     // Hashes as text of one byte a character: a digest as a Buffer would be memory outside of the heap, with a finalizer.
-    const inner = hash("sha256", this.#inner.subarray(0, BLOCK_BYTES + body.length), "latin1");
+    const inner = hash("sha256", this.#input(body.length), "latin1");
     this.#outer.write(inner, BLOCK_BYTES, DIGEST_BYTES, "latin1");
     this.#made.write(hash("sha256", this.#outer, "latin1"), 0, DIGEST_BYTES, "latin1");
     return this.#tag;
+  }
+
+  #input(bodyBytes: number): Buffer {
+    const known = this.#inputs.get(bodyBytes);
+    if (known !== undefined) return known;
+    const made = this.#inner.subarray(0, BLOCK_BYTES + bodyBytes);
+    this.#inputs.set(bodyBytes, made);
+    return made;
   }
 
   /** Whether a tag is the right one, told in a time that says nothing about where it differs. */
