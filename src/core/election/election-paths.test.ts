@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { readStory, StoryTeller } from "./election-story.ts";
 
-// Each line of the table in docs/guide/failover.md, "Paths that fail".
+// One node and its paths, to the moment. What two nodes do, for each line of the table "Paths that fail" of
+// docs/guide/failover.md, is in tests/sim/election-paths.test.ts.
 
 function story(title: string, text: string): void {
   it(title, () => {

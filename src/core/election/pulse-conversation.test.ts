@@ -59,13 +59,60 @@ describe("pulse conversation", () => {
     assert.equal(b.accept(0, "sync", newer.sync), "fresh");
   });
 
-  it("proves each path by itself", () => {
+  it("proves each path by itself: what was sent by one path before it was proved there is not believed later", () => {
+    const [a, b] = [start(1), start(2)];
+    const first = pulse(a);
+    meet(a, b, { paths: ["sync"] });
+    assert.equal(b.accept(0, "lan", first.lan), "hello");
+    assert.equal(b.accept(0, "lan", pulse(a).lan), "fresh", "it answers what b has said by the other path");
+    assert.equal(b.accept(0, "lan", first.lan), "stale");
+    assert.equal(b.accept(0, "wan", pulse(a).sync), "unknown-path");
+  });
+
+  it("meets where one path carries one direction only, and the other one the other", () => {
+    const [a, b] = [start(1), start(2)];
+    const exchange = () => [b.accept(0, "lan", pulse(a).lan), a.accept(0, "sync", pulse(b).sync)];
+    assert.deepEqual(exchange(), ["hello", "fresh"], "b echoes what it has heard by lan");
+    assert.deepEqual(exchange(), ["fresh", "fresh"]);
+    assert.deepEqual(exchange(), ["fresh", "fresh"]);
+  });
+
+  it("meets a peer that starts anew in the same way", () => {
+    const [a, b] = [start(1), start(2)];
+    meet(a, b);
+    const after = start(3);
+    const exchange = () => [b.accept(0, "lan", pulse(after).lan), after.accept(0, "sync", pulse(b).sync)];
+    // b goes on to echo the start that it knows, until the new one has answered it.
+    assert.deepEqual(exchange(), ["hello", "hello"]);
+    assert.deepEqual(exchange(), ["fresh", "fresh"]);
+    assert.equal(b.accept(0, "lan", pulse(after).lan), "fresh");
+  });
+
+  it("takes one answer to a challenge, by whatever path it comes", () => {
     const [a, b] = [start(1), start(2)];
     meet(a, b, { paths: ["sync"] });
-    const next = pulse(a);
-    assert.equal(b.accept(0, "lan", next.lan), "hello");
-    assert.equal(b.accept(0, "sync", next.sync), "fresh");
-    assert.equal(b.accept(0, "wan", next.sync), "unknown-path");
+    const { lan } = pulse(a);
+    const recorded = { ...lan, session: 9n << 16n };
+    assert.equal(b.accept(0, "lan", lan), "fresh");
+    assert.equal(b.accept(0, "sync", recorded), "hello", "the echo of a challenge that is used up");
+    assert.equal(b.accept(0, "lan", recorded), "hello");
+  });
+
+  it("finds the way past recordings of a path that carries nothing else", () => {
+    const [a, b] = [start(1), start(2)];
+    const recorded = Array.from({ length: 8 }, () => pulse(b).lan);
+    meet(a, b, { paths: ["sync"] });
+    const fresh: string[] = [];
+    for (const recording of recorded) {
+      // By lan nothing of b comes to a, but an attacker's recordings of this very start.
+      a.accept(0, "lan", recording);
+      fresh.push(b.accept(0, "lan", pulse(a).lan));
+      a.accept(0, "sync", pulse(b).sync);
+    }
+    assert.deepEqual(
+      fresh.slice(2),
+      Array.from({ length: 6 }, () => "fresh"),
+    );
   });
 
   it("believes a new start of the peer as soon as that has proved to be there, and then no more of the old one", () => {

@@ -18,8 +18,9 @@ export type Hearing =
 
 /**
  * What two nodes say to each other about one group on all paths between them: the same pulse goes out on each, with one
- * number, so that it is known which one is newer, by whatever path it came. Whether a copy is
- * fresh is proved on each path for itself (`PulseSession`).
+ * number, so that it is known which one is newer, by whatever path it came. Whether a copy is fresh is proved on each path for
+ * itself (`PulseSession`), but the challenge that a path answers may have come by another: some paths may carry one direction
+ * only, and others the other one.
  */
 export class PulseConversation {
   readonly #sessions: ReadonlyMap<string, PulseSession>;
@@ -30,6 +31,9 @@ export class PulseConversation {
   #newest = 0;
   #heardMs = Number.NEGATIVE_INFINITY;
   readonly #formerStarts: bigint[] = [];
+  /** The session number of the last pulse that was fresh, and of the last that was not. */
+  #proved = 0n;
+  #candidate = 0n;
 
   /** `ownSession` is as for `PulseSession`: all paths share one start. */
   constructor(options: {
@@ -48,7 +52,8 @@ export class PulseConversation {
   }
 
   header(path: string): Pick<Pulse, "session" | "echo" | "sequence"> | undefined {
-    return this.#sessions.get(path)?.nextHeader(this.#ownSequence);
+    const session = this.#sessions.get(path);
+    return session?.nextHeader(this.#ownSequence, this.#echoOn(session));
   }
 
   /** Of a pulse whose tag, sender, recipient and path were checked. Only what is "fresh" may be used. */
@@ -56,7 +61,8 @@ export class PulseConversation {
     const session = this.#sessions.get(path);
     if (session === undefined) return "unknown-path";
     const startBefore = session.peerStart;
-    const freshness = session.accept(pulse);
+    const freshness = session.accept(pulse, this.#isAnswer);
+    if (freshness === "hello") this.#candidate = pulse.session;
     if (freshness !== "fresh") return freshness;
     const start = startOf(pulse.session);
     if (start !== this.#start) {
@@ -65,10 +71,25 @@ export class PulseConversation {
       this.#believe(start);
     }
     this.#heardMs = nowMs;
+    this.#proved = pulse.session;
     if (pulse.sequence < this.#newest) return "overtaken";
     this.#newest = pulse.sequence;
     return "fresh";
   }
+
+  /** @returns undefined for what the path itself has heard */
+  #echoOn(session: PulseSession): bigint | undefined {
+    if (this.#start === undefined) return session.candidate || this.#candidate;
+    if (session.peerStart === this.#start) return undefined;
+    // What this path has heard proves nothing, and what another has proved may be used up by a third: turn about.
+    const mayBeOfStart = startOf(session.candidate) === this.#start;
+    return mayBeOfStart && this.#ownSequence % 2 === 0 ? session.candidate : this.#proved;
+  }
+
+  readonly #isAnswer = (echo: bigint): boolean => {
+    for (const session of this.#sessions.values()) if (session.takeAnswer(echo)) return true;
+    return false;
+  };
 
   /** A peer that has just proved to be there is newer than the start that we know; else that one must be silent first. */
   #mayBelieve(nowMs: number, start: bigint, isMet: boolean): boolean {

@@ -25,31 +25,51 @@ export class PulseSession {
     this.#own = ((ownSession >> COUNT_BITS) << COUNT_BITS) + 1n;
   }
 
+  /** What was heard last and has proved nothing; 0: nothing was. */
+  get candidate(): bigint {
+    return this.#candidate;
+  }
+
   /** The start of the peer that we are acquainted with. */
   get peerStart(): bigint | undefined {
     return this.#peer === undefined ? undefined : startOf(this.#peer.session);
   }
 
-  /** Only a "fresh" pulse's content may be used. "hello" may be a peer that has just started, or a recording. */
-  accept({ session, echo, sequence }: Pick<Pulse, "session" | "echo" | "sequence">): Freshness {
+  /** Whether this answers our challenge, which is used up by that: the next one is another. */
+  takeAnswer(echo: bigint): boolean {
+    if (echo !== this.#own) return false;
+    this.#own = BigInt.asUintN(64, this.#own + 1n) || 1n;
+    return true;
+  }
+
+  /**
+   * Only a "fresh" pulse's content may be used. "hello" may be a peer that has just started, or a recording.
+   *
+   * @param isAnswer whether the echo answers a challenge of ours, be it one of another path; it uses that challenge up
+   */
+  accept(
+    { session, echo, sequence }: Pick<Pulse, "session" | "echo" | "sequence">,
+    isAnswer = (answer: bigint) => this.takeAnswer(answer),
+  ): Freshness {
     if (this.#peer !== undefined && startOf(session) === startOf(this.#peer.session)) {
       if (sequence <= this.#peer.sequence) return "stale";
       this.#peer = { session, sequence };
       return "fresh";
     }
-    if (echo !== this.#own) {
+    if (!isAnswer(echo)) {
       this.#candidate = session;
       return "hello";
     }
     this.#peer = { session, sequence };
-    this.#own = BigInt.asUintN(64, this.#own + 1n) || 1n;
     return "fresh";
   }
 
   /** The header of the next pulse to the peer on this path. Pulses that say the same on several paths have one number. */
-  nextHeader(sequence = this.#ownSequence + 1): Pick<Pulse, "session" | "echo" | "sequence"> {
+  nextHeader(
+    sequence = this.#ownSequence + 1,
+    echo = this.#peer?.session ?? this.#candidate,
+  ): Pick<Pulse, "session" | "echo" | "sequence"> {
     this.#ownSequence = sequence;
-    const echo = this.#peer?.session ?? this.#candidate;
     return { session: this.#own, echo, sequence: this.#ownSequence };
   }
 }
