@@ -6,6 +6,7 @@ import { pulsePaths } from "../../contract/pulse-paths.ts";
 import { accessHazards } from "./access-hazards.ts";
 import { callerHazard } from "./caller-hazard.ts";
 import { listText } from "./change-words.ts";
+import { removedNodes } from "./node-changes.ts";
 import { peerRouteHazards } from "./peer-route-hazards.ts";
 import type { ActiveNodes } from "./role-moves.ts";
 
@@ -44,6 +45,7 @@ export function planHazards(options: HazardOptions): {
       ...movedAddresses(options),
       ...otherRouters(options),
       ...movedKeys(options),
+      ...removedNodes(options),
     ],
   };
 }
