@@ -35,6 +35,8 @@ export const configStateSchema = z.looseObject({
   change: changeViewSchema.nullable(),
   /** The node whose history and this one's own went apart. */
   diverged: z.array(z.looseObject({ node: z.string(), id: revisionIdSchema, number: z.number() })),
+  /** Nodes that answer and refuse this one, because their document does not have it; absent where there are none. */
+  refusedBy: z.array(z.looseObject({ node: z.string(), message: z.string() })).optional(),
   /** Where the history is sent, and why it could not be; absent where the document names nothing, and before the first try. */
   remote: z.looseObject({ url: z.string(), problem: z.string().nullable() }).optional(),
   /** The file that the node was started with says something else than what applies; null: it does not. */

@@ -111,6 +111,7 @@ export const problemCodes = {
   "plan-address-moves": "A virtual address moves from one group to another.",
   "plan-other-routers": "Other routers must be changed together with a group.",
   "plan-keys-move": "The keys must be in another folder before a change.",
+  "plan-revoke-keys": "A node that is removed has keys that must be refused from then on.",
   // Keys.
   "keys-exist": "Keys exist already and are not overwritten.",
   "missing-ca-key": "The private key of the cluster's authority is not in this folder.",
@@ -139,7 +140,8 @@ export const problemCodes = {
   "join-which-device": "Two devices of the machine that joins could have the same role.",
   // The command line.
   "bad-usage": "The command line is not understood.",
-  "node-not-in-document": "The document has no node of this name.",
+  "node-not-in-document":
+    "The document has no node of this name, or none of the name that a certificate is for.",
   "not-root": "The command needs root.",
   "missing-tool": "A program that tocha needs is not installed.",
   "missing-device": "A network device of the document does not exist on this machine.",

@@ -8,6 +8,7 @@ const statusByCode: Partial<Record<ProblemCode, number>> = {
   "login-failed": 401,
   "not-allowed": 403,
   "not-a-node": 403,
+  "node-not-in-document": 403,
   "no-such-operation": 404,
   "no-such-entry": 404,
   "no-such-user": 404,

@@ -9,9 +9,8 @@ import {
   revisionInfoSchema,
 } from "../contract/config-revision.ts";
 import { Git } from "./git.ts";
+import { HEAD, pushHistory, REVISIONS } from "./push-history.ts";
 
-/** What applies on this node. */
-const HEAD = "refs/heads/main";
 const DOCUMENT_FILE = "cluster.yaml";
 const ENTRY_FILE = "entry.json";
 const FORMAT = 1;
@@ -72,7 +71,7 @@ export class RevisionStore {
     });
     const id = revisionIdSchema.parse(commit.trim());
     // A name of its own: nothing that was ever put can be lost to git's housekeeping.
-    await this.#git.run(["update-ref", `refs/tocha/revisions/${info.number}-${id.slice(0, 12)}`, id]);
+    await this.#git.run(["update-ref", `${REVISIONS}/${info.number}-${id.slice(0, 12)}`, id]);
     return id;
   }
 
@@ -132,9 +131,9 @@ export class RevisionStore {
     return ids.length;
   }
 
-  /** Sends the history to another repository. */
-  async push(url: string): Promise<void> {
-    await this.#git.run(["push", "--quiet", "--", url, `${HEAD}:${HEAD}`]);
+  /** Sends the history to another repository (push-history.ts). */
+  async push(url: string, options: { readonly mayMove: boolean }): Promise<boolean> {
+    return await pushHistory(this.#git, url, options);
   }
 
   async #chain(head: string): Promise<string[]> {

@@ -1,3 +1,4 @@
+import type { Problem } from "../../base/problem.ts";
 import { type ClusterDocument, virtualAddressesOf } from "../../contract/cluster-document.ts";
 import type { PlanPart } from "../../contract/config-plan.ts";
 import type { ChangeContext, ChangeEffect, ChangeEntry } from "./change-entry.ts";
@@ -46,6 +47,21 @@ function wholeNode({ change, names: [node = ""], before, after }: ChangeContext)
   // In the first document of all nobody joins anything.
   const verb = Object.keys(before.nodes).length === 0 ? "is a node" : "joins the cluster";
   return { sentence: `${node} ${verb}, with priority ${listText(priorities)}` };
+}
+
+/**
+ * The nodes refuse whoever is not in the document; but its certificate is good for years, and it knows the key of the pulses. Only the
+ * authority's key can take that from it.
+ */
+export function removedNodes({ before, after }: Pick<ChangeContext, "before" | "after">): Problem[] {
+  return Object.keys(before.nodes)
+    .filter((node) => after.nodes[node] === undefined)
+    .map((node) => ({
+      code: "plan-revoke-keys",
+      message: `${node} leaves, and keeps a certificate of the cluster and the key of its pulses: stop tocha there, then have them refused`,
+      hint: `Where ca.key is, once the change is confirmed: tocha keys revoke ${node}, then tocha keys rotate --cluster-key.`,
+      path: `nodes.${node}`,
+    }));
 }
 
 /** The others know a node by its addresses where they speak to it. */

@@ -180,6 +180,20 @@ describe("planHazards warns", () => {
     assert.deepEqual(pause({ path: ["replication", "refresh"], value: "20s" }), []);
   });
 
+  it("of the keys of a node that leaves, with the commands that take them from it", () => {
+    const gone: readonly Edit[] = [{ path: ["nodes", "gw2"] }, { path: [...main, "priorities", "gw2"] }];
+    const warned = planOf(pairDocument, gone).warnings.filter(({ code }) => code === "plan-revoke-keys");
+    assert.deepEqual(warned, [
+      {
+        code: "plan-revoke-keys",
+        message:
+          "gw2 leaves, and keeps a certificate of the cluster and the key of its pulses: stop tocha there, then have them refused",
+        hint: "Where ca.key is, once the change is confirmed: tocha keys revoke gw2, then tocha keys rotate --cluster-key.",
+        path: "nodes.gw2",
+      },
+    ]);
+  });
+
   it("of a virtual address that two nodes may have for a moment", () => {
     const known = (main: string, second: string) => ({ activeNodes: { main, second } });
     assert.deepEqual(codes(moved, {}, twoGroups).warned, ["plan-address-moves"]);

@@ -7,6 +7,7 @@ import type { KnownUser } from "../access/declared-users.ts";
 import { accessHazards } from "./access-hazards.ts";
 import { callerHazard } from "./caller-hazard.ts";
 import { listText } from "./change-words.ts";
+import { removedNodes } from "./node-changes.ts";
 import { peerRouteHazards } from "./peer-route-hazards.ts";
 import type { ActiveNodes } from "./role-moves.ts";
 import { userHazards } from "./user-hazards.ts";
@@ -51,6 +52,7 @@ export function planHazards(options: HazardOptions): {
       ...movedAddresses(options),
       ...otherRouters(options),
       ...movedKeys(options),
+      ...removedNodes(options),
     ],
   };
 }

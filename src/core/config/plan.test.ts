@@ -206,6 +206,7 @@ const told: readonly [string, readonly Edit[], readonly string[]][] = [
     [
       "gw1 and gw2: gw2 leaves the cluster",
       "group main: no other node can serve meanwhile: gw1 gives up the addresses for about a second; no connection ends",
+      "warning plan-revoke-keys: gw2 leaves, and keeps a certificate of the cluster and the key of its pulses: stop tocha there, then have them refused",
     ],
   ],
   [

@@ -87,6 +87,22 @@ describe("composeClusterStatus", () => {
     assert.deepEqual(codes(undefined), [], "an older node does not tell");
   });
 
+  it("says of a node that was removed that the others refuse it, and not that they are silent", () => {
+    const status = healthyStatus();
+    const [gw1, gw2] = status.nodes;
+    assert.ok(gw1 !== undefined && gw2 !== undefined);
+    const message = "the document that applies on gw1 has no node gw2";
+    gw2.config = {
+      ...{ node: "gw2", head: null, revision: gw2.revision, change: null, diverged: [], fileDiffers: null },
+      refusedBy: [{ node: "gw1", message }],
+    };
+    status.nodes[0] = { ...gw1, reachable: false, groups: [] };
+    const told = composed(status, { gateway: "gw1" }).problems.map(({ node, code, message: text }) => [
+      ...[node, code, text],
+    ]);
+    assert.deepEqual(told, [["gw2", "node-not-in-document", `gw1 refuses gw2: ${message}`]]);
+  });
+
   it("does not count on a node that is set aside", () => {
     const status = healthyStatus();
     const gw2 = status.nodes[1];

@@ -157,6 +157,9 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
     hint: string,
   ): StatusProblem => ({ severity, node: node.name, code, message, hint });
   if (!node.reachable) {
+    // It answers, and refuses: that is told as what it is.
+    if (source.nodes.some(({ config }) => config?.refusedBy?.some((other) => other.node === node.name)))
+      return [];
     const hint = `Is ${node.name} switched on, does tocha run there, and is the sync link whole? On this node: ip -brief link; on ${node.name}: tocha run --config cluster.yaml --node ${node.name}`;
     return [problem("error", "node-unreachable", `${node.name} does not answer over the sync network`, hint)];
   }

@@ -2,7 +2,12 @@ import type { NodeStatus, StatusProblem } from "../../contract/status.ts";
 
 /** What is unsettled about the document. */
 export function configProblems(nodes: readonly NodeStatus[]): StatusProblem[] {
-  return [...unconfirmed(nodes), ...nodes.flatMap(wentApart), ...nodes.flatMap(notSent)];
+  return [
+    ...unconfirmed(nodes),
+    ...nodes.flatMap(wentApart),
+    ...nodes.flatMap(refused),
+    ...nodes.flatMap(notSent),
+  ];
 }
 
 /** Once for the cluster: all nodes wait for the same. */
@@ -30,6 +35,16 @@ function wentApart({ name, config }: NodeStatus): StatusProblem[] {
     code: "config-went-apart",
     message: `the configurations of ${name} and ${other.node} were changed while they did not hear each other: nothing is merged by guess`,
     hint: "Look at both (tocha config show, on each), and choose one: tocha config choose NODE.",
+  }));
+}
+
+function refused({ name, config }: NodeStatus): StatusProblem[] {
+  return (config?.refusedBy ?? []).map((other) => ({
+    severity: "error",
+    node: name,
+    code: "node-not-in-document",
+    message: `${other.node} refuses ${name}: ${other.message}`,
+    hint: `If ${name} was removed, it must not run any more: on ${name}, systemctl disable --now tocha@${name}. If it joins: tocha config apply on ${other.node}, with a document that has it.`,
   }));
 }
 

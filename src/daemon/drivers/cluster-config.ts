@@ -62,6 +62,10 @@ export class ClusterConfig {
     this.#peers = new ConfigPeers(options);
   }
 
+  get refusedBy(): ConfigPeers["refusedBy"] {
+    return this.#peers.refusedBy;
+  }
+
   /** @throws ProblemError when it cannot be made on every node that answers; nothing has changed then */
   async apply(wish: ApplyWish): Promise<ApplyAnswer> {
     if (this.#isApplying) {
@@ -116,7 +120,10 @@ export class ClusterConfig {
     if (last === undefined) throw new Error("a change has a revision");
     const transaction = newTransaction();
     const confirmMs = wish.confirmSeconds * 1_000;
-    const here = [...states.keys()];
+    // A node that is removed is not asked: it cannot run a document without it, and is refused from then on. This one is.
+    const { nodes } = after.document;
+    const stays = (name: string) => name === node.settings.node || Object.hasOwn(nodes, name);
+    const here = [...states.keys()].filter(stays);
     const prepared = await this.#onEach(here, async (name) => {
       const missing = await this.#missingOn(name, states, revisions);
       const coordinator = node.settings.node;
@@ -127,7 +134,9 @@ export class ClusterConfig {
     const failures = await this.#make(transaction, here, { before, after: after.document });
     await this.#giveUpAfter(transaction, here, failures);
     this.#carried = { transaction, number: last.number, nodes: here };
-    const away = node.settings.peers.map(({ name }) => name).filter((name) => !states.has(name));
+    const away = node.settings.peers
+      .map(({ name }) => name)
+      .filter((name) => stays(name) && !states.has(name));
     return {
       ...{ transaction, id: last.id, number: last.number, plan: last.plan },
       nodes: [

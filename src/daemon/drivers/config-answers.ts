@@ -33,13 +33,15 @@ export class ConfigAnswers {
   readonly #parts: Promise<{ readonly node: NodeConfig; readonly cluster: ClusterConfig }>;
   readonly #remote: HistoryRemote;
   #node: NodeConfig | undefined;
+  #cluster: ClusterConfig | undefined;
 
   constructor(options: ConfigAnswersOptions) {
     this.#parts = open(options);
     this.#remote = new HistoryRemote(options.log);
     this.#parts.then(
-      ({ node }) => {
+      ({ node, cluster }) => {
         this.#node = node;
+        this.#cluster = cluster;
       },
       (error: Error) => options.log("error", `the configuration's history: ${error.message}`),
     );
@@ -70,7 +72,12 @@ export class ConfigAnswers {
 
   #stateOf(node: NodeConfig): ConfigState {
     const { state } = this.#remote;
-    return { ...node.state(), ...(state === undefined ? {} : { remote: { ...state } }) };
+    const refusedBy = this.#cluster?.refusedBy ?? [];
+    return {
+      ...node.state(),
+      ...(refusedBy.length === 0 ? {} : { refusedBy }),
+      ...(state === undefined ? {} : { remote: { ...state } }),
+    };
   }
 
   handlers(): ConfigHandlers {

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { ProblemError } from "../../base/problem.ts";
 import { afterAnswerSchema, type ConfigState, configStateSchema } from "../../contract/config-operations.ts";
+import type { ProblemCode } from "../../contract/problem-codes.ts";
 import { problemSchema } from "../../contract/status.ts";
 import type { PeerSettings } from "../node-settings.ts";
 import type { NodeConfig } from "./node-config.ts";
@@ -8,6 +9,9 @@ import type { PeerAnswer } from "./peer-client.ts";
 
 const STATE_LIMIT_MS = 1_000;
 const REVISIONS_LIMIT_MS = 10_000;
+
+/** What a node hears that the others do not take for one of theirs. */
+const refusals: ReadonlySet<string> = new Set<ProblemCode>(["node-not-in-document", "not-a-node"]);
 
 export interface ConfigPeersOptions {
   readonly node: NodeConfig;
@@ -24,6 +28,8 @@ export interface ConfigPeersOptions {
 /** What the other nodes have of the document, and catching up with it. */
 export class ConfigPeers {
   readonly #options: ConfigPeersOptions;
+  /** By node that refuses this one, what it says. */
+  readonly #refusals = new Map<string, string>();
 
   constructor(options: ConfigPeersOptions) {
     this.#options = options;
@@ -38,12 +44,27 @@ export class ConfigPeers {
         try {
           const body = await this.ask(name, "GET", "/v1/config/state", undefined, limitMs);
           states.set(name, configStateSchema.parse(body));
-        } catch {
-          // It is away.
+          this.#refusals.delete(name);
+        } catch (error) {
+          // It is away, or has removed this node.
+          this.#noteRefusal(name, error);
         }
       }),
     );
     return states;
+  }
+
+  /** The nodes whose document does not have this one. */
+  get refusedBy(): NonNullable<ConfigState["refusedBy"]> {
+    return [...this.#refusals].map(([node, message]) => ({ node, message }));
+  }
+
+  #noteRefusal(name: string, error: unknown): void {
+    if (!(error instanceof ProblemError) || !refusals.has(error.problem.code)) return;
+    const { message, hint = "" } = error.problem;
+    if (this.#refusals.get(name) === message) return;
+    this.#refusals.set(name, message);
+    this.#options.log("error", `${name} refuses this node: ${message}. ${hint}`);
   }
 
   /** Catches up with nodes that are ahead. What fails is logged: it is tried again. */

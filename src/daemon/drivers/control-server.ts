@@ -11,10 +11,10 @@ import type { TLSSocket } from "node:tls";
 import { type Problem, ProblemError } from "../../base/problem.ts";
 import { type CallerWay, parseSshConnection } from "../../contract/caller-way.ts";
 import { problemStatus } from "../../contract/problem-status.ts";
-import type { NodeSettings } from "../node-settings.ts";
 import { StatusAnswer, StreamAnswer, TextAnswer, VersionedAnswer } from "./control-answer.ts";
 import type { KeyRing } from "./key-ring.ts";
 import type { Caller, CallingUser } from "./operation-dispatch.ts";
+import type { PeerGate } from "./peer-gate.ts";
 import { peerNode } from "./tls-name.ts";
 
 /** A document and the revisions before it. */
@@ -106,25 +106,34 @@ function listenOnSocket(options: {
   return server;
 }
 
-/** The same for the other nodes of the cluster, over mutual TLS on the sync address. */
-export function listenForPeers(
-  settings: NodeSettings,
-  ring: KeyRing,
-  handle: ControlHandler,
-  onError: (text: string) => void,
-): void {
+export interface PeerListenerOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly ring: KeyRing;
+  readonly gate: PeerGate;
+  readonly handle: ControlHandler;
+  readonly onError: (text: string) => void;
+}
+
+/**
+ * The same for the other nodes of the cluster, over mutual TLS on the sync address.
+ *
+ * @returns the server, for who wants to close it
+ */
+export function listenForPeers(options: PeerListenerOptions): Server {
+  const { address, port, ring, gate, handle, onError } = options;
   const server = createHttpsServer(
     { ...ring.tls, requestCert: true, rejectUnauthorized: true },
-    listener(handle, (request) => nodeCaller(request, ring)),
+    listener(handle, (request) => nodeCaller(request, { ring, gate })),
   );
   ring.onChange(() => server.setSecureContext(ring.tls));
   server.requestTimeout = REQUEST_LIMIT_MS;
   server.maxConnections = 64;
   server.on("error", (error) => {
-    onError(`cannot listen on ${settings.sync.address} port ${settings.ports.control}: ${error.message}`);
-    setTimeout(() => listenForPeers(settings, ring, handle, onError), LISTEN_RETRY_MS);
+    onError(`cannot listen on ${address} port ${port}: ${error.message}`);
+    setTimeout(() => listenForPeers(options), LISTEN_RETRY_MS);
   });
-  server.listen({ host: settings.sync.address, port: settings.ports.control });
+  return server.listen({ host: address, port });
 }
 
 type Identify = (request: IncomingMessage) => Caller | undefined;
@@ -142,9 +151,15 @@ function wayHere(said: string | undefined): CallerWay | undefined {
   return network === readlinkSync("/proc/self/ns/net") ? parseSshConnection(connection) : undefined;
 }
 
-function nodeCaller(request: IncomingMessage, ring: KeyRing): Caller | undefined {
+/** Asked of every request: a connection that was made before a node was removed is worth no more than a new one. */
+function nodeCaller(
+  request: IncomingMessage,
+  { ring, gate }: { readonly ring: KeyRing; readonly gate: PeerGate },
+): Caller | undefined {
   const name = peerNode(request.socket as TLSSocket, ring);
-  return name === undefined ? undefined : { kind: "node", name };
+  if (name === undefined) return undefined;
+  gate.check(name);
+  return { kind: "node", name };
 }
 
 function listener(handle: ControlHandler, identify: Identify): RequestListener {
@@ -162,7 +177,9 @@ async function respond(
   try {
     const caller = identify(request);
     if (caller === undefined)
-      throw new ProblemError(problem("not-a-node", "the certificate is not that of a node of this cluster"));
+      throw new ProblemError(
+        problem("not-a-node", "the certificate is not that of a node of this cluster, or is revoked"),
+      );
     const body = await readBody(request);
     const [path = "/", ...query] = (request.url ?? "/").split("?");
     const method = request.method ?? "GET";

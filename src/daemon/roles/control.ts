@@ -20,6 +20,7 @@ import { NodeMaintenance } from "../drivers/node-maintenance.ts";
 import { NodeWishes } from "../drivers/node-wishes.ts";
 import { OperationDispatch, type OperationHandlers } from "../drivers/operation-dispatch.ts";
 import { askPeer, type PeerAnswer, type PeerQuestion } from "../drivers/peer-client.ts";
+import { PeerGate } from "../drivers/peer-gate.ts";
 import { replicationCheck } from "../drivers/replication-check.ts";
 import { SCRAPE_REPORTS, Scrapes } from "../drivers/scrapes.ts";
 import { StaticRoutes } from "../drivers/static-routes.ts";
@@ -153,7 +154,10 @@ class ControlRole {
       // Questions of the nodes are not to be tracked, so they wait for the rules. What another node knows of the document counts
       // before this one takes part.
       first: async () => {
-        listenForPeers(settings, this.#keys.ring, handle, onError);
+        listenForPeers({
+          ...{ address: settings.sync.address, port: settings.ports.control, ring: this.#keys.ring },
+          ...{ gate: new PeerGate(() => this.#settings, log), handle, onError },
+        });
         await this.#config.firstLook();
         lookedForDocument.resolve();
       },
