@@ -25,6 +25,16 @@ export const changeViewSchema = z.looseObject({
   secondsLeft: z.number(),
 });
 
+/** A change that a node has taken back. */
+export const takenBackSchema = z.looseObject({
+  id: revisionIdSchema,
+  number: z.number(),
+  author: z.string(),
+  /** Whole seconds, ISO 8601, UTC. */
+  at: z.string(),
+  why: z.string(),
+});
+
 /** GET /v1/config/state: of one node. */
 export const configStateSchema = z.looseObject({
   node: z.string(),
@@ -33,6 +43,8 @@ export const configStateSchema = z.looseObject({
   /** Names the document that it runs by its content. */
   revision: z.string(),
   change: changeViewSchema.nullable(),
+  /** The last one, for a day, and until another change applies. */
+  takenBack: takenBackSchema.optional(),
   /** The node whose history and this one's own went apart. */
   diverged: z.array(z.looseObject({ node: z.string(), id: revisionIdSchema, number: z.number() })),
   /** Where the history is sent, and why it could not be; absent where the document names nothing, and before the first try. */
@@ -132,6 +144,7 @@ export const afterAnswerSchema = z.looseObject({
   head: revisionIdSchema.nullable(),
 });
 
+export type TakenBack = z.output<typeof takenBackSchema>;
 export type ChangeView = z.output<typeof changeViewSchema>;
 export type ConfigState = z.output<typeof configStateSchema>;
 export type Config = z.output<typeof configSchema>;

@@ -86,7 +86,7 @@ export async function configState({ output, ...wish }: ConfigOptions): Promise<E
   return state.change === null && state.diverged.length === 0 ? exitStatus.ok : exitStatus.notOk;
 }
 
-function stateText({ node, head, change, diverged, fileDiffers }: ConfigState): string {
+function stateText({ node, head, change, takenBack, diverged, fileDiffers }: ConfigState): string {
   const paper = paperOf(process.stdout);
   const lines = [
     head === null
@@ -100,6 +100,11 @@ function stateText({ node, head, change, diverged, fileDiffers }: ConfigState): 
       "   Keep it: tocha config confirm. Take it back now: tocha config revert.",
     );
   }
+  if (takenBack !== undefined)
+    lines.push(
+      `   Revision ${takenBack.number} of ${takenBack.author} was taken back at ${takenBack.at}: ${takenBack.why}.`,
+      `   What it was: tocha config show ${takenBack.id}`,
+    );
   for (const other of diverged)
     lines.push(
       `${paper.paint("red", "x")}  the history of ${other.node} went apart from this one (revision ${other.number} there).`,

@@ -1,8 +1,9 @@
+import type { TakenBack } from "../../contract/config-operations.ts";
 import type { NodeStatus, StatusProblem } from "../../contract/status.ts";
 
 /** What is unsettled about the document. */
 export function configProblems(nodes: readonly NodeStatus[]): StatusProblem[] {
-  return [...unconfirmed(nodes), ...nodes.flatMap(wentApart), ...nodes.flatMap(notSent)];
+  return [...unconfirmed(nodes), ...takenBack(nodes), ...nodes.flatMap(wentApart), ...nodes.flatMap(notSent)];
 }
 
 /** Once for the cluster: all nodes wait for the same. */
@@ -21,6 +22,28 @@ function unconfirmed(nodes: readonly NodeStatus[]): StatusProblem[] {
       hint: "Keep it: tocha config confirm. Take it back now: tocha config revert.",
     },
   ];
+}
+
+/** It is good to know, and asks for no repair: the verdict stays as it is. */
+export const TAKEN_BACK = "change-taken-back";
+
+/** Once for all nodes that took the same change back for the same reason. */
+function takenBack(nodes: readonly NodeStatus[]): StatusProblem[] {
+  const found = new Map<string, { readonly record: TakenBack; readonly names: string[] }>();
+  for (const { name, config } of nodes) {
+    const record = config?.takenBack;
+    if (record === undefined) continue;
+    const same = `${record.id} ${record.why}`;
+    const known = found.get(same);
+    if (known === undefined) found.set(same, { record, names: [name] });
+    else known.names.push(name);
+  }
+  return [...found.values()].map(({ record: { id, number, author, at, why }, names }) => ({
+    severity: "warning",
+    code: TAKEN_BACK,
+    message: `revision ${number} of ${author} was taken back on ${names.join(" and ")} at ${at}: ${why}`,
+    hint: `What it was: tocha config show ${id}. If it is still wanted: tocha config apply, and tocha config confirm in time. This is told until another change applies, and for a day.`,
+  }));
 }
 
 function wentApart({ name, config }: NodeStatus): StatusProblem[] {
