@@ -112,7 +112,13 @@ export const historyQueryOfConfigSchema = z.strictObject({
 });
 
 /** POST /v1/config/choose: of histories that went apart, that of this node counts from now on. */
-export const chooseRequestSchema = z.strictObject({ node: z.string().min(1).max(63) });
+export const chooseRequestSchema = z.strictObject({
+  node: z.string().min(1).max(63),
+  /** Only say what would go away. */
+  dryRun: z.boolean().optional(),
+  /** The revision of that node that was looked at: if it has another one by now, nothing is chosen. */
+  id: revisionIdSchema.optional(),
+});
 
 /** Between nodes: POST /v1/config/prepare */
 export const prepareRequestSchema = z.strictObject({
@@ -153,6 +159,7 @@ export type ApplyWish = z.output<typeof applyRequestSchema> & {
   readonly author: string;
   readonly caller: CallerWay | undefined;
 };
+export type ChooseWish = z.output<typeof chooseRequestSchema>;
 export type ApplyAnswer = z.output<typeof applyAnswerSchema>;
 export type TransactionAnswer = z.output<typeof transactionAnswerSchema>;
 export type PrepareRequest = z.output<typeof prepareRequestSchema>;

@@ -324,9 +324,26 @@ test("both sides of a partition are changed: nothing is merged, and one is chose
   assert.match(rules("gw1"), /left/);
   assert.match(rules("gw2"), /right/);
   const [mine = "", theirs = ""] = [revisions("gw1")[0], revisions("gw2")[0]];
-  assert.match(config("gw1", "apply", changed).err, /went apart/);
-  const { status, err } = config("gw1", "choose", "gw2");
+  assert.match(config("gw1", "apply", changed).err, /went apart[\s\S]*tocha config diff --other gw/);
+  // The user sees both, on either side, before anything is chosen.
+  for (const [asked, other, lost, won] of [
+    ["gw1", "gw2", "left", "right"],
+    ["gw2", "gw1", "right", "left"],
+  ] as const) {
+    const { status, out } = config(asked, "diff", "--other", other);
+    assert.equal(status, 1);
+    assert.match(out, new RegExp(`^-.*id: ${lost}[\\s\\S]*^\\+.*id: ${won}`, "m"));
+    const told = config(asked, "state").out;
+    assert.match(told, new RegExp(`${other} went apart.*${other === "gw2" ? theirs : mine}`));
+  }
+  const { status, out, err } = config("gw1", "choose", "gw2");
   assert.deepEqual([status, err], [0, ""]);
+  assert.match(out, /^gw1 has revision \d+ of /);
+  assert.match(
+    out,
+    /rule left is removed[\s\S]*^-.*id: left[\s\S]*^\+.*id: right[\s\S]*^ok {2}revision \d+ of gw2/m,
+  );
+  assert.doesNotMatch(out, /^gw2 has /m);
   for (const node of ["gw1", "gw2"]) {
     await waitFor(
       `${node} to have what was chosen`,

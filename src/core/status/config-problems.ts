@@ -52,7 +52,7 @@ function wentApart({ name, config }: NodeStatus): StatusProblem[] {
     node: name,
     code: "config-went-apart",
     message: `the configurations of ${name} and ${other.node} were changed while they did not hear each other: nothing is merged by guess`,
-    hint: "Look at both (tocha config show, on each), and choose one: tocha config choose NODE.",
+    hint: `On ${name}: tocha config diff --other ${other.node} shows what is different. Choose the node whose history counts: tocha config choose NODE.`,
   }));
 }
 

@@ -113,6 +113,6 @@ export function wentApart(name: string): ProblemError {
   return new ProblemError({
     code: "config-diverged",
     message: `the history of ${name} and that of this node went apart`,
-    hint: "Look at both, and choose: tocha config history --node NODE, then tocha config choose NODE.",
+    hint: `See what is different (tocha config diff --other ${name}), then choose the node whose history counts: tocha config choose NODE.`,
   });
 }

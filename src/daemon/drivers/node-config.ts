@@ -211,7 +211,7 @@ export class NodeConfig {
       const text = `the configuration went apart: ${node} has another revision ${head.number} than this node`;
       this.#options.log(
         "error",
-        `${text}; nothing is merged by guess: tocha config history, tocha config choose`,
+        `${text}; nothing is merged by guess: tocha config diff --other ${node}, tocha config choose NODE`,
       );
     }
   }
