@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { ProblemError } from "../../src/base/problem.ts";
 import { ControlClient } from "../../src/client/control-client.ts";
 import type { ConfigState } from "../../src/contract/config-operations.ts";
 import { controlSocket, documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
@@ -162,6 +163,28 @@ test("a change that a node cannot take is made on none", async () => {
     assert.equal((await state(node)).change, null);
   }
   assert.equal(rules("gw1"), before);
+});
+
+test("a document that is wrong in several ways is told of in all of them, by the node too", async () => {
+  const wrong = (await textOf("gw1"))
+    .replace("virtualRouterId: ", "virtualRouterId: 999 # ")
+    .replace("nat:\n", "natt: {}\nnat:\n");
+  for (const [operation, body] of [
+    ["config.plan", { text: wrong }],
+    ["config.apply", { text: wrong, message: "" }],
+  ] as const) {
+    const asked = new ControlClient(controlSocket(lab.name, "gw1")).ask(operation, { body });
+    const refusal = await asked.then(
+      () => assert.fail("it was taken"),
+      (error: unknown) => error,
+    );
+    assert.ok(refusal instanceof ProblemError);
+    const { problems = [], code } = refusal.problem;
+    assert.deepEqual(problems.map((one) => one.code).sort(), ["bad-value", "unknown-key"]);
+    assert.equal(problems[0]?.code, code);
+    for (const { line = 0, column = 0, path, file } of problems)
+      assert.ok(line > 1 && column > 0 && path !== undefined && file === undefined, operation);
+  }
 });
 
 test("what nobody confirms is taken back, and everybody is told", async () => {

@@ -88,7 +88,7 @@ export class ClusterConfig {
   ): Promise<Plan> {
     const { settings, text: running } = this.#options.node;
     const after = readDocumentOnce(text, name);
-    if (after.document === undefined) throw wrongDocument(after.problems);
+    if (after.document === undefined) throw wrongDocument(after.problems, name);
     const { notices } = readDocumentOnce(running, "running");
     const activeNodes = await this.#activeOfGroups();
     const knownUsers = this.#options.knownUsers();
@@ -108,8 +108,9 @@ export class ClusterConfig {
 
   async #apply(wish: ApplyWish): Promise<ApplyAnswer> {
     const { node } = this.#options;
-    const after = readDocumentOnce(wish.text, "the document");
-    if (after.document === undefined) throw wrongDocument(after.problems);
+    const name = "the document";
+    const after = readDocumentOnce(wish.text, name);
+    if (after.document === undefined) throw wrongDocument(after.problems, name);
     const states = await this.#peers.states();
     await this.#peers.follow(states);
     this.#checkBase(wish, states);

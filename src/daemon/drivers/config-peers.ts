@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import { ProblemError } from "../../base/problem.ts";
+import { type Problem, ProblemError } from "../../base/problem.ts";
 import { afterAnswerSchema, type ConfigState, configStateSchema } from "../../contract/config-operations.ts";
 import { problemSchema } from "../../contract/status.ts";
 import type { PeerSettings } from "../node-settings.ts";
@@ -104,8 +104,12 @@ export class ConfigPeers {
     if (peer === undefined) throw new Error(`no node ${name}`);
     const answer = await this.#options.ask(peer, method, path, body, limitMs);
     if (answer.status === 200) return answer.body;
-    const { code, message, hint } = problemSchema.parse(answer.body);
-    throw new ProblemError({ code, message, ...(hint === undefined ? {} : { hint }) });
+    const { code, message, hint, problems } = problemSchema.parse(answer.body);
+    throw new ProblemError({
+      ...{ code, message },
+      ...(hint === undefined ? {} : { hint }),
+      ...(problems === undefined ? {} : { problems: problems as readonly Problem[] }),
+    });
   }
 }
 

@@ -14,6 +14,7 @@ import { settingsOf } from "../read-settings.ts";
 import type { LogLevel } from "../role-message.ts";
 import { differingFile, followDocument } from "./edited-file.ts";
 import { busy, gone, newTransaction, outOfStep, viewOf } from "./pending-changes.ts";
+import { allOf } from "./refused-document.ts";
 
 /** A prepared change whose coordinator is not heard of again is given up. */
 const PREPARED_LIMIT_MS = 30_000;
@@ -357,13 +358,12 @@ export class NodeConfig {
   #settingsOf(text: string): NodeSettings {
     const { node, runDirectory, stateDirectory, configFile } = this.#settings;
     const place = { node, runDirectory, stateDirectory, configFile };
-    const settings = settingsOf({ text, file: "the document" }, place);
+    const file = "the document";
+    const settings = settingsOf({ text, file }, place);
     if (!Array.isArray(settings)) return settings;
-    const [first] = settings as [Problem, ...Problem[]];
-    throw new ProblemError({
-      ...first,
-      message: (settings as Problem[]).map(({ message }) => message).join("; "),
-    });
+    const problems = settings as [Problem, ...Problem[]];
+    const message = problems.map((problem) => problem.message).join("; ");
+    throw new ProblemError({ ...problems[0], message, problems: allOf(problems, file) });
   }
 
   async #readHead(): Promise<void> {

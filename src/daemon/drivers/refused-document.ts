@@ -3,10 +3,22 @@ import type { Plan } from "../../contract/config-plan.ts";
 
 // Why a document is not applied.
 
-export function wrongDocument(problems: readonly [Problem, ...Problem[]]): ProblemError {
+/** Who has made more mistakes begins with these. */
+const PROBLEMS_MAX = 100;
+
+/** @param name what the document was called when it was read */
+export function wrongDocument(problems: readonly [Problem, ...Problem[]], name: string): ProblemError {
   const [first, ...rest] = problems;
-  const more = rest.length === 0 ? "" : ` (and ${rest.length} more problems: tocha check lists them)`;
-  return new ProblemError({ ...first, message: `${first.message}${more}` });
+  const more = rest.length === 0 ? "" : ` (and ${rest.length} more)`;
+  return new ProblemError({ ...first, message: `${first.message}${more}`, problems: allOf(problems, name) });
+}
+
+/** In messages to others the document has no name: whoever asks knows it by another one. */
+export function allOf(problems: readonly Problem[], name: string): Problem[] {
+  return problems.slice(0, PROBLEMS_MAX).map(({ file, ...problem }) => ({
+    ...problem,
+    ...(file === undefined || file === name ? {} : { file }),
+  }));
 }
 
 /** @throws ProblemError where a change is better not made */
