@@ -19,13 +19,28 @@ export const problemDetailsSchema = z.object({
   path: z.string().optional(),
   line: z.number().optional(),
   column: z.number().optional(),
+  /** All that is wrong with a document, in the order of its text; at most 100. The first of them is the one above. */
+  problems: z
+    .array(
+      z.object({
+        code: z.string(),
+        message: z.string(),
+        hint: z.string().optional(),
+        path: z.string().optional(),
+        /** Of a file that the document names; absent in the document itself. */
+        file: z.string().optional(),
+        line: z.number().optional(),
+        column: z.number().optional(),
+      }),
+    )
+    .optional(),
 });
 
 export type ProblemDetails = z.output<typeof problemDetailsSchema>;
 
 export function problemDetails(status: number, { code, message, ...rest }: Problem): ProblemDetails {
-  const { hint, path, line, column } = rest;
-  const more = { hint, path, line, column };
+  const { hint, path, line, column, problems } = rest;
+  const more = { hint, path, line, column, problems };
   return {
     type: `urn:problem-type:tocha:${code}`,
     title: titles.get(code) ?? code,

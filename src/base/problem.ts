@@ -12,6 +12,8 @@ export interface Problem {
   readonly line?: number;
   /** From 1. */
   readonly column?: number;
+  /** All that is wrong, this one too, where there may be more than one thing. */
+  readonly problems?: readonly Problem[];
 }
 
 /** Carries a problem up to the place that prints it. Everything else that is thrown is a defect of ours. */

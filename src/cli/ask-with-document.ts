@@ -24,7 +24,7 @@ export async function handedDocument(path: string): Promise<HandedDocument> {
     text: mayNameFiles.test(text) ? await readHere(text, path) : text,
     refused: async (error) => {
       if (isAboutDocument(error)) await readHere(text, path);
-      throw error;
+      throw located(error, path);
     },
   };
 }
@@ -33,6 +33,13 @@ export async function handedDocument(path: string): Promise<HandedDocument> {
 function isAboutDocument(error: unknown): boolean {
   if (!(error instanceof ProblemError)) return false;
   return error.problem.line !== undefined || error.problem.code === "unavailable";
+}
+
+/** What only the node has found, with the name that the document has here. */
+function located(error: unknown, path: string): unknown {
+  if (!(error instanceof ProblemError) || error.problem.problems === undefined) return error;
+  const problems = error.problem.problems.map((problem) => ({ ...problem, file: problem.file ?? path }));
+  return new ProblemError({ ...error.problem, problems });
 }
 
 /** @returns the text with copies of the files that it names */

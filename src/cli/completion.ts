@@ -31,6 +31,7 @@ const pathsOf: Readonly<Record<string, "file" | "directory">> = {
 const liveOfOption: Readonly<Record<string, LiveNames>> = {
   "--group": "groups",
   "--to": "nodes",
+  "--other": "nodes",
   "--lab": "labs",
   "--name": "labs",
 };

@@ -137,8 +137,9 @@ Examples:
 function diffCommand(): Command {
   return socketOptions(new Command("diff"))
     .description("show what is different between two revisions, or between one and what applies")
-    .argument("<from>", "a revision, by its number or its id")
+    .argument("[from]", "a revision, by its number or its id (with --other: default what applies)")
     .argument("[to]", "another one (default: what applies)")
+    .option("--other <node>", "in place of the second one: what this node has, whose history went apart")
     .addOption(outputOption())
     .addHelpText(
       "after",
@@ -147,7 +148,8 @@ Exit status 0: the same; 1: they differ.
 
 Examples:
   tocha config diff 11
-  tocha config diff 11 12`,
+  tocha config diff 11 12
+  tocha config diff --other gw2      what would change here if the history of gw2 counted`,
     )
     .action(
       exits(async (from, to, options) => {
@@ -182,19 +184,23 @@ function chooseCommand(): Command {
   return socketOptions(new Command("choose"))
     .description("of histories that went apart, let that of one node count on all nodes")
     .argument("<name>", "the node whose document is to apply everywhere")
+    .option("-y, --yes", "do not ask, also at a terminal")
     .addOption(outputOption())
     .addHelpText(
       "after",
       `
 When nodes that did not hear each other were changed on both sides, nothing is merged by guess: each keeps its own, and
-the other's beside. What is not chosen stays in the repositories (git log --all).
+the other's beside. First it is shown what goes away on which nodes, as a plan and as a difference; at a terminal you are
+asked then. What is not chosen stays in the repositories (git log --all).
+Exit status 0: it applies; 1: it was not wanted, or refused.
 
-Example:
+Examples:
+  tocha config diff --other gw2      only shows it
   tocha config choose gw1`,
     )
     .action(
       exits(async (name, options) => {
-        const { configChoose } = await import("./commands/config-apply.ts");
+        const { configChoose } = await import("./commands/config-choose.ts");
         return configChoose(name, options);
       }),
     );

@@ -149,6 +149,29 @@ describe("tocha config plan", () => {
     assert.match((await piped(`${commented}# no file\n`)).err, /another change is being made/);
   });
 
+  it("shows all that only the node finds wrong, in the file of the user", async () => {
+    const problems = [
+      { code: "bad-value", message: "first of the node", hint: "mend it", line: 3, column: 5, path: "a.b" },
+      { code: "unknown-key", message: "second of the node", line: 4, column: 1 },
+    ];
+    const message = "on gw2: first of the node (and 1 more); nothing has changed";
+    node.first.push({ status: 409, body: { code: "bad-value", message, line: 3, column: 5, problems } });
+    const { status, err } = await node.tocha(["config", "plan", other]);
+    assert.equal(status, 2);
+    assert.match(err, /^error: on gw2: first of the node .*; nothing has changed \[bad-value\]\n/);
+    assert.ok(err.includes(`\n${other}:3:5: error: first of the node [bad-value]\n  at a.b\n  -> mend it\n`));
+    assert.ok(err.includes(`\n${other}:4:1: error: second of the node [unknown-key]\n`));
+    const config = { head: null, revision: "r", text: "cluster: other\n" };
+    const revision = { number: 7, parent: null, author: "a", at: "2026-03-01T12:00:00Z", message: "" };
+    node.first.push(
+      { status: 200, body: { ...revision, id: "a".repeat(40), plan: [], text: "x" } },
+      { status: 200, body: config },
+      { status: 409, body: { code: "bad-value", message, line: 3, column: 5, problems } },
+    );
+    const back = await node.tocha(["config", "rollback", "7"]);
+    assert.match(back.err, /\ndocument:4:1: error: second of the node \[unknown-key\]\n/);
+  });
+
   it("says so when the node does not answer that", async () => {
     node.answer = {
       status: 404,

@@ -13,6 +13,12 @@ interface Answer {
   readonly body: unknown;
 }
 
+/** What is typed where a question appears. */
+interface Typed {
+  readonly question: string;
+  readonly answer: string;
+}
+
 /** A node that answers what a test wishes, and bin/tocha that asks it. */
 export class PretendedNode {
   readonly #folder: string;
@@ -88,13 +94,13 @@ export class PretendedNode {
     return await this.#run([launcher, ...args], env);
   }
 
-  /** The same on a terminal: both outputs come out of it, together. */
+  /** The same on a terminal: both outputs come out of it, together. Where it asks, it is answered. */
   async onTerminal(
     args: readonly string[],
-    { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+    { env = {}, typed }: { readonly env?: Readonly<Record<string, string>>; readonly typed?: Typed } = {},
   ): Promise<string> {
     const command = [launcher, ...args, "--socket", this.#socket].map((word) => `'${word}'`).join(" ");
-    return (await this.#run(["script", "-qec", command, "/dev/null"], env)).out;
+    return (await this.#run(["script", "-qec", command, "/dev/null"], env, typed)).out;
   }
 
   /** In a pipe whose reader leaves after so many lines. */
@@ -110,18 +116,21 @@ export class PretendedNode {
   async #run(
     [program = "", ...args]: readonly string[],
     env: Readonly<Record<string, string>>,
+    typed?: Typed,
   ): Promise<{ readonly status: number | null; readonly out: string; readonly err: string }> {
     const child = spawn(program, args, {
       cwd: this.#folder,
       // An empty value takes a variable away.
       env: Object.fromEntries(Object.entries({ ...process.env, ...env }).filter(([, value]) => value !== "")),
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [typed === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
     let [out, err] = ["", ""];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      const wasAsked = typed !== undefined && out.includes(typed.question);
       out += text;
+      if (typed !== undefined && !wasAsked && out.includes(typed.question)) child.stdin?.write(typed.answer);
     });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       err += text;
     });
     const { promise, resolve } = Promise.withResolvers<number | null>();

@@ -283,7 +283,7 @@ function report(error: unknown, json: boolean): number {
     return reportProblems(error.problems, { json, status: exitStatus.badInput, document: error });
   }
   if (error instanceof ProblemError)
-    return reportProblems([error.problem], { json, status: exitStatusOf(error.problem) });
+    return reportProblems(allOf(error.problem), { json, status: exitStatusOf(error.problem) });
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(
     `tocha: a defect of tocha ended this command: ${message}\n` +
@@ -292,6 +292,13 @@ function report(error: unknown, json: boolean): number {
   if (process.env["TOCHA_DEBUG"] === "1" && error instanceof Error)
     process.stderr.write(`${error.stack ?? ""}\n`);
   return exitStatus.defect;
+}
+
+/** One that stands for several comes first, then each of those with its place and its hint. */
+function allOf({ problems = [], ...problem }: Problem): Problem[] {
+  if (problems.length < 2) return [problem];
+  const { code, message } = problem;
+  return [{ code, message }, ...problems.map((one) => ({ file: "document", ...one }))];
 }
 
 function usageProblem(error: CommanderError): Problem {

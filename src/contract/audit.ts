@@ -5,7 +5,7 @@ export const auditEntrySchema = z.object({
   /** When it was answered: ISO 8601, UTC. */
   at: z.string(),
   node: z.string(),
-  /** The user of the API, who gave the command on the console, or the node that passed it on. */
+  /** The user of the API, who gave the command on the console, or the node that passed it on, or did it by itself. */
   who: z.string(),
   /** By which way it came. */
   via: z.enum(["console", "api", "node"]),
@@ -13,7 +13,7 @@ export const auditEntrySchema = z.object({
   role: z.string().nullable(),
   /** The address that a user of the API came from. */
   from: z.string().nullable(),
-  /** The id of the operation. */
+  /** The id of the operation; `config.taken-back`, which nobody asks for: the node went back to the document before. */
   operation: z.string(),
   /** Its parameters and body; secrets are left out, long texts cut. */
   what: z.record(z.string(), z.unknown()),

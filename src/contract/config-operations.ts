@@ -25,6 +25,16 @@ export const changeViewSchema = z.looseObject({
   secondsLeft: z.number(),
 });
 
+/** A change that a node has taken back. */
+export const takenBackSchema = z.looseObject({
+  id: revisionIdSchema,
+  number: z.number(),
+  author: z.string(),
+  /** Whole seconds, ISO 8601, UTC. */
+  at: z.string(),
+  why: z.string(),
+});
+
 /** GET /v1/config/state: of one node. */
 export const configStateSchema = z.looseObject({
   node: z.string(),
@@ -33,6 +43,8 @@ export const configStateSchema = z.looseObject({
   /** Names the document that it runs by its content. */
   revision: z.string(),
   change: changeViewSchema.nullable(),
+  /** The last one, for a day, and until another change applies. */
+  takenBack: takenBackSchema.optional(),
   /** The node whose history and this one's own went apart. */
   diverged: z.array(z.looseObject({ node: z.string(), id: revisionIdSchema, number: z.number() })),
   /** Nodes that answer and refuse this one, because their document does not have it; absent where there are none. */
@@ -102,7 +114,13 @@ export const historyQueryOfConfigSchema = z.strictObject({
 });
 
 /** POST /v1/config/choose: of histories that went apart, that of this node counts from now on. */
-export const chooseRequestSchema = z.strictObject({ node: z.string().min(1).max(63) });
+export const chooseRequestSchema = z.strictObject({
+  node: z.string().min(1).max(63),
+  /** Only say what would go away. */
+  dryRun: z.boolean().optional(),
+  /** The revision of that node that was looked at: if it has another one by now, nothing is chosen. */
+  id: revisionIdSchema.optional(),
+});
 
 /** Between nodes: POST /v1/config/prepare */
 export const prepareRequestSchema = z.strictObject({
@@ -134,6 +152,7 @@ export const afterAnswerSchema = z.looseObject({
   head: revisionIdSchema.nullable(),
 });
 
+export type TakenBack = z.output<typeof takenBackSchema>;
 export type ChangeView = z.output<typeof changeViewSchema>;
 export type ConfigState = z.output<typeof configStateSchema>;
 export type Config = z.output<typeof configSchema>;
@@ -142,6 +161,7 @@ export type ApplyWish = z.output<typeof applyRequestSchema> & {
   readonly author: string;
   readonly caller: CallerWay | undefined;
 };
+export type ChooseWish = z.output<typeof chooseRequestSchema>;
 export type ApplyAnswer = z.output<typeof applyAnswerSchema>;
 export type TransactionAnswer = z.output<typeof transactionAnswerSchema>;
 export type PrepareRequest = z.output<typeof prepareRequestSchema>;

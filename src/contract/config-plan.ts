@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { problemSchema } from "./status.ts";
+import { singleProblemSchema } from "./status.ts";
 
 /** What a change of the document would do, node by node, in sentences (src/core/config/plan.ts makes it). */
 
@@ -62,9 +62,9 @@ export const planSchema = z.object({
   /** The groups whose role moves. */
   groups: z.array(groupPlanSchema),
   /** What should be known before. */
-  warnings: z.array(problemSchema),
+  warnings: z.array(singleProblemSchema),
   /** Why it is better not done. */
-  refusals: z.array(problemSchema),
+  refusals: z.array(singleProblemSchema),
   /** The texts compared, as a unified diff; empty when they are the same. */
   difference: z.string(),
 });

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { historyEntrySchema } from "./failover-history.ts";
-import { clusterStatusSchema } from "./status.ts";
+import { clusterStatusSchema, problemSchema } from "./status.ts";
 
 const problem = clusterStatusSchema.shape.problems.element;
 
@@ -41,7 +41,7 @@ export const requestRecordSchema = z.object({
   /** What it was answered, once it is done. */
   answer: z.unknown().optional(),
   /** Why it failed. */
-  problem: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }).optional(),
+  problem: problemSchema.optional(),
 });
 
 /** By these headers a long request can be asked about after a time-out, and repeated without being done twice. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { accessOperations } from "./access-operations.ts";
+import { foreseenChoiceSchema } from "./config-choice.ts";
 import {
   adoptRequestSchema,
   afterAnswerSchema,
@@ -178,9 +179,10 @@ export const operations = {
   }),
   "config.choose": operation({
     ...{ method: "POST", path: "/v1/config/choose", least: "admin" },
-    summary: "Of histories that went apart, lets that of one node count on all nodes.",
-    body: chooseRequestSchema,
-    answer: { kind: "json", schema: transactionAnswerSchema },
+    summary:
+      "Of histories that went apart, lets that of one node count on all nodes; with dryRun, only says what would go away.",
+    ...{ body: chooseRequestSchema, onlyAsks: says("dryRun", true) },
+    answer: { kind: "json", schema: z.union([foreseenChoiceSchema, transactionAnswerSchema]) },
   }),
   "config.prepare": operation({
     ...{ method: "POST", path: "/v1/config/prepare", least: "admin", peers: true, console: true },

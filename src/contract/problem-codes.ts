@@ -222,6 +222,7 @@ export const problemCodes = {
   "table-incomplete": "A standby does not hold all connections yet.",
   "history-remote": "The history cannot be sent to its remote repository.",
   "change-unconfirmed": "A change of the document waits to be confirmed.",
+  "change-taken-back": "A change of the document was not confirmed, or given up: what was before applies.",
   "config-went-apart": "The histories of two nodes went apart.",
   "revision-differs": "A node runs another document.",
   "interface-down": "An interface has no carrier or is down.",

@@ -311,8 +311,7 @@ export type StandbyAnswer = z.output<typeof standbyAnswerSchema>;
 export type ResumeRequest = z.output<typeof resumeRequestSchema>;
 export type ResumeAnswer = z.output<typeof resumeAnswerSchema>;
 
-/** The body of every 4xx and 5xx answer. */
-export const problemSchema = z.object({
+export const singleProblemSchema = z.object({
   code: z.string(),
   message: z.string(),
   path: z.string().optional(),
@@ -320,6 +319,12 @@ export const problemSchema = z.object({
   file: z.string().optional(),
   line: z.number().optional(),
   column: z.number().optional(),
+});
+
+/** The body of every 4xx and 5xx answer. */
+export const problemSchema = singleProblemSchema.extend({
+  /** All that is wrong with a document, in the order of its text; at most 100. */
+  problems: z.array(singleProblemSchema).readonly().optional(),
 });
 
 export type SwitchoverRequest = z.output<typeof switchoverRequestSchema>;

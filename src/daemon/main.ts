@@ -44,6 +44,7 @@ function main(): void {
     `tocha ${version}, cluster ${settings.cluster}, node ${node}, revision ${settings.revision}`,
   );
   if (takenBack !== undefined) {
+    // The control role tells it on terminals and in the status.
     const { number, author } = takenBack;
     const text = `revision ${number} of ${author} was not confirmed before this node ended: it is taken back`;
     log.write("supervisor", "warning", text);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { revisionIdSchema } from "../contract/config-revision.ts";
 import { readIfThere, removeDurably, writeDurably } from "./durable-file.ts";
+import { TakenBackFile } from "./taken-back.ts";
 
 /**
  * What a node runs, in its state folder: `document.yaml` once a document was applied, and `change.json` while a change is under
@@ -43,10 +44,12 @@ export const startedFileName = "started.yaml";
 export class AppliedDocument {
   readonly #document: string;
   readonly #pending: string;
+  readonly takenBack: TakenBackFile;
 
   constructor(stateDirectory: string) {
     this.#document = join(stateDirectory, "document.yaml");
     this.#pending = join(stateDirectory, "change.json");
+    this.takenBack = new TakenBackFile(stateDirectory);
   }
 
   /** The applied text; undefined before the first apply. */
@@ -77,14 +80,17 @@ export class AppliedDocument {
   }
 
   /**
-   * For a node that starts: a change that nobody confirmed before it ended is taken back.
+   * For a node that starts: a change that nobody confirmed before it ended is taken back. The control role tells people of it.
    *
    * @returns the change
    */
   goBack(): PendingChange | undefined {
     const change = this.pending();
     if (change === undefined || change.phase === "settled") return undefined;
-    if (change.phase === "made") this.write(change.previousText);
+    if (change.phase === "made") {
+      this.write(change.previousText);
+      this.takenBack.note(change, "it was not confirmed before this node ended", Date.now());
+    }
     this.setPending(undefined);
     return change.phase === "made" ? change : undefined;
   }

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { ProblemError } from "../../src/base/problem.ts";
 import { ControlClient } from "../../src/client/control-client.ts";
 import type { ConfigState } from "../../src/contract/config-operations.ts";
 import { controlSocket, documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
@@ -18,11 +19,15 @@ import { assertAllGoOn } from "./streams-go-on.ts";
 const CONNECTIONS = 40;
 const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
 const changed = join(tmpdir(), `tocha-change-${process.pid}.yaml`);
+/** A `wall` that writes down what it is to say, in place of that of the machine. */
+const wallFolder = mkdtempSync(join(tmpdir(), "tocha-wall-"));
 
 let lab: TestLab;
 let streams: StreamTraffic;
 
 before(async () => {
+  writeFileSync(join(wallFolder, "wall"), `#!/bin/sh\nexec cat >> ${wallFolder}/said\n`, { mode: 0o755 });
+  process.env["PATH"] = `${wallFolder}:${process.env["PATH"] ?? ""}`;
   lab = await TestLab.up("nc");
   await lab.waitUntilWellOn("gw1");
   streams = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
@@ -32,7 +37,20 @@ after(async () => {
   await streams?.close();
   await lab?.down();
   rmSync(changed, { force: true });
+  rmSync(wallFolder, { recursive: true });
 });
+
+/** What people at the terminals of all nodes were told. */
+function saidOnTerminals(): string {
+  const said = join(wallFolder, "said");
+  return existsSync(said) ? readFileSync(said, "utf8") : "";
+}
+
+/** What status says of a change that was taken back. */
+async function takenBack(asked: string): Promise<string[]> {
+  const { problems = [] } = (await lab.seenBy(asked)) ?? {};
+  return problems.flatMap(({ code, message }) => (code === "change-taken-back" ? [message] : []));
+}
 
 /** `tocha config …`, asked of this node. */
 function config(asked: string, ...args: readonly string[]) {
@@ -147,6 +165,28 @@ test("a change that a node cannot take is made on none", async () => {
   assert.equal(rules("gw1"), before);
 });
 
+test("a document that is wrong in several ways is told of in all of them, by the node too", async () => {
+  const wrong = (await textOf("gw1"))
+    .replace("virtualRouterId: ", "virtualRouterId: 999 # ")
+    .replace("nat:\n", "natt: {}\nnat:\n");
+  for (const [operation, body] of [
+    ["config.plan", { text: wrong }],
+    ["config.apply", { text: wrong, message: "" }],
+  ] as const) {
+    const asked = new ControlClient(controlSocket(lab.name, "gw1")).ask(operation, { body });
+    const refusal = await asked.then(
+      () => assert.fail("it was taken"),
+      (error: unknown) => error,
+    );
+    assert.ok(refusal instanceof ProblemError);
+    const { problems = [], code } = refusal.problem;
+    assert.deepEqual(problems.map((one) => one.code).sort(), ["bad-value", "unknown-key"]);
+    assert.equal(problems[0]?.code, code);
+    for (const { line = 0, column = 0, path, file } of problems)
+      assert.ok(line > 1 && column > 0 && path !== undefined && file === undefined, operation);
+  }
+});
+
 test("what nobody confirms is taken back, and everybody is told", async () => {
   await write("gw1", withRule("hasty"));
   const { status, out } = config("gw2", "apply", changed, "--no-confirm", "--confirm-within", "5");
@@ -165,7 +205,25 @@ test("what nobody confirms is taken back, and everybody is told", async () => {
     await waitFor(`${node} to be settled`, async () => (await state(node)).change === null);
     assert.equal(await numberOn(node), 2);
     assert.match(lab.log(node), /revision 3 of .* was taken back: nobody confirmed it in time/);
+    await waitFor(`the terminals of ${node}`, () =>
+      new RegExp(`node ${node}: revision 3 of \\S+ was taken back: nobody confirmed it in time\n`).test(
+        saidOnTerminals(),
+      ),
+    );
+    const audit = await new ControlClient(controlSocket(lab.name, node)).ask("audit.list");
+    assert.deepEqual(
+      audit.entries.flatMap(({ operation, who, what }) =>
+        operation === "config.taken-back" ? [[who, what["number"], what["why"]]] : [],
+      ),
+      [[node, 3, "nobody confirmed it in time"]],
+    );
+    const [message = "", ...others] = await takenBack(node);
+    assert.match(message, /^revision 3 of \S+ was taken back on gw1 and gw2 at \S+Z: nobody confirmed it/);
+    assert.deepEqual(others, []);
+    assert.match(config(node, "state").out, /Revision 3 of .* was taken back at /);
   }
+  // It asks for no repair.
+  assert.equal((await lab.waitUntilWell()).verdict, "ok");
   await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
@@ -180,6 +238,8 @@ test("it can be taken back at once, and kept by hand, on any node", async () => 
   for (const node of ["gw1", "gw2"]) {
     assert.match(rules(node), /second/);
     assert.equal(await numberOn(node), 3);
+    // Another change applies: what was taken back before is no news any more.
+    assert.deepEqual(await takenBack(node), []);
   }
   assert.deepEqual(revisions("gw1"), revisions("gw2"));
 });
@@ -201,6 +261,21 @@ test("a node that loses power with a change unconfirmed starts with what was bef
   assert.match(lab.log("gw2"), /was not confirmed before this node ended: it is taken back/);
   await waitFor("gw2 to have the rule", () => /third/.test(rules("gw2")), { limitMs: 30_000 });
   assert.deepEqual(revisions("gw1"), revisions("gw2"));
+  await lab.waitUntilWell();
+});
+
+test("a node that finds at its start that it must go back says so on terminals and in its status", async () => {
+  await write("gw1", withRule("lost"));
+  assert.equal(config("gw1", "apply", changed, "--no-confirm", "--confirm-within", "600").status, 0);
+  await powerOff(lab.name, "gw2");
+  await powerOn(lab.name, "gw2");
+  const why = "it was not confirmed before this node ended";
+  await waitFor("gw2 to tell", async () => (await takenBack("gw2")).length > 0, { limitMs: 60_000 });
+  assert.match((await takenBack("gw2"))[0] ?? "", new RegExp(`^revision 6 of .* on gw2 at .*: ${why}$`));
+  await waitFor("the terminals of gw2", () =>
+    new RegExp(`node gw2: revision 6 of \\S+ was taken back: ${why}\n`).test(saidOnTerminals()),
+  );
+  assert.equal(config("gw1", "revert").status, 0);
   await lab.waitUntilWell();
 });
 
@@ -272,9 +347,26 @@ test("both sides of a partition are changed: nothing is merged, and one is chose
   assert.match(rules("gw1"), /left/);
   assert.match(rules("gw2"), /right/);
   const [mine = "", theirs = ""] = [revisions("gw1")[0], revisions("gw2")[0]];
-  assert.match(config("gw1", "apply", changed).err, /went apart/);
-  const { status, err } = config("gw1", "choose", "gw2");
+  assert.match(config("gw1", "apply", changed).err, /went apart[\s\S]*tocha config diff --other gw/);
+  // The user sees both, on either side, before anything is chosen.
+  for (const [asked, other, lost, won] of [
+    ["gw1", "gw2", "left", "right"],
+    ["gw2", "gw1", "right", "left"],
+  ] as const) {
+    const { status, out } = config(asked, "diff", "--other", other);
+    assert.equal(status, 1);
+    assert.match(out, new RegExp(`^-.*id: ${lost}[\\s\\S]*^\\+.*id: ${won}`, "m"));
+    const told = config(asked, "state").out;
+    assert.match(told, new RegExp(`${other} went apart.*${other === "gw2" ? theirs : mine}`));
+  }
+  const { status, out, err } = config("gw1", "choose", "gw2");
   assert.deepEqual([status, err], [0, ""]);
+  assert.match(out, /^gw1 has revision \d+ of /);
+  assert.match(
+    out,
+    /rule left is removed[\s\S]*^-.*id: left[\s\S]*^\+.*id: right[\s\S]*^ok {2}revision \d+ of gw2/m,
+  );
+  assert.doesNotMatch(out, /^gw2 has /m);
   for (const node of ["gw1", "gw2"]) {
     await waitFor(
       `${node} to have what was chosen`,

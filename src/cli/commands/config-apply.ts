@@ -106,14 +106,7 @@ export async function configRevert({ output, ...wish }: ConfigOptions): Promise<
   return settledText(answer, output, "was taken back");
 }
 
-/** Lets the history of one node count. */
-export async function configChoose(node: string, { output, ...wish }: ConfigOptions): Promise<ExitStatus> {
-  const client = await clientFor(wish);
-  const answer = await client.ask("config.choose", { body: { node }, timeoutMs: APPLY_LIMIT_MS });
-  return settledText(answer, output, `of ${node} applies`);
-}
-
-function settledText(answer: TransactionAnswer, output: string, what: string): ExitStatus {
+export function settledText(answer: TransactionAnswer, output: string, what: string): ExitStatus {
   if (output === "json") process.stdout.write(`${JSON.stringify(answer)}\n`);
   else {
     const ok = paperOf(process.stdout).paint("green", "ok");

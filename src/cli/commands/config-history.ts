@@ -1,5 +1,6 @@
 import { ProblemError } from "../../base/problem.ts";
 import { clientFor } from "../../client/client-for.ts";
+import type { ControlClient } from "../../client/control-client.ts";
 import type { ConfigState } from "../../contract/config-operations.ts";
 import { textDifference } from "../../core/config/text-difference.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
@@ -60,22 +61,49 @@ export async function configShow(
   return exitStatus.ok;
 }
 
-/** Shows how two revisions differ. */
+export interface DiffOptions extends ConfigOptions {
+  readonly other?: string;
+}
+
+/** Shows how two revisions differ, or what another node has whose history went apart. */
 export async function configDiff(
-  from: string,
+  from: string | undefined,
   to: string | undefined,
-  { output, ...wish }: ConfigOptions,
+  { output, other, ...wish }: DiffOptions,
 ): Promise<ExitStatus> {
+  const isClear = other === undefined ? from !== undefined : to === undefined;
+  if (!isClear) {
+    throw new ProblemError({
+      code: "bad-usage",
+      message:
+        other === undefined ? "no revision is named" : "--other stands in place of the second revision",
+      hint: "tocha config history lists the revisions; --other NODE is for histories that went apart.",
+    });
+  }
   const client = await clientFor(wish);
+  const theirs = other === undefined ? undefined : await otherSide(client, other);
   const textOf = async (revision: string | undefined) => {
     if (revision === undefined) return { name: "running", text: (await client.ask("config")).text };
     const { number, text } = await client.ask("config.revision", { parameters: { revision } });
-    return { name: `revision ${number}`, text };
+    return { name: `revision ${number}${revision === theirs ? ` of ${other}` : ""}`, text };
   };
-  const difference = textDifference(await textOf(from), await textOf(to));
+  const difference = textDifference(await textOf(from), await textOf(theirs ?? to));
   if (output === "json") process.stdout.write(`${JSON.stringify({ difference })}\n`);
   else process.stdout.write(differenceText(difference, paperOf(process.stdout)));
   return difference === "" ? exitStatus.ok : exitStatus.notOk;
+}
+
+/** @returns the revision at the end of another node's history that went apart from that of the node that is asked */
+async function otherSide(client: ControlClient, other: string): Promise<string> {
+  const { node, diverged } = await client.ask("config.state");
+  const found = diverged.find((one) => one.node === other);
+  if (found !== undefined) return found.id;
+  const names = diverged.map((one) => one.node);
+  throw new ProblemError({
+    code: "no-such-revision",
+    message: `${node} knows of no history of ${other} that went apart from its own`,
+    hint: names.length === 0 ? "tocha config state says what it has." : `It knows of ${names.join(", ")}.`,
+  });
 }
 
 /** What applies on the node, and what is under way. */
@@ -86,7 +114,7 @@ export async function configState({ output, ...wish }: ConfigOptions): Promise<E
   return state.change === null && state.diverged.length === 0 ? exitStatus.ok : exitStatus.notOk;
 }
 
-function stateText({ node, head, change, diverged, fileDiffers }: ConfigState): string {
+function stateText({ node, head, change, takenBack, diverged, fileDiffers }: ConfigState): string {
   const paper = paperOf(process.stdout);
   const lines = [
     head === null
@@ -100,10 +128,15 @@ function stateText({ node, head, change, diverged, fileDiffers }: ConfigState): 
       "   Keep it: tocha config confirm. Take it back now: tocha config revert.",
     );
   }
+  if (takenBack !== undefined)
+    lines.push(
+      `   Revision ${takenBack.number} of ${takenBack.author} was taken back at ${takenBack.at}: ${takenBack.why}.`,
+      `   What it was: tocha config show ${takenBack.id}`,
+    );
   for (const other of diverged)
     lines.push(
-      `${paper.paint("red", "x")}  the history of ${other.node} went apart from this one (revision ${other.number} there).`,
-      "   Choose one of them: tocha config choose NODE.",
+      `${paper.paint("red", "x")}  the history of ${other.node} went apart from this one: it has revision ${other.number} (${other.id}).`,
+      `   What is different: tocha config diff --other ${other.node}. Choose the node whose history counts: tocha config choose NODE.`,
     );
   if (fileDiffers !== null)
     lines.push(`   ${fileDiffers} says something else: tocha config plan shows what.`);

@@ -42,6 +42,8 @@ export interface PlanOptions {
   readonly caller?: CallerWay | undefined;
   /** Whom the nodes keep; absent where no node can be asked. */
   readonly knownUsers?: readonly KnownUser[] | undefined;
+  /** The nodes that run `before`, where others run something else: nothing is said of those. */
+  readonly only?: readonly string[] | undefined;
 }
 
 /** What it would do to each node, its connections and its role, if `after` became the cluster's document. */
@@ -50,7 +52,9 @@ export function planChange(options: PlanOptions): Plan {
   const before = options.before?.document ?? withoutContent(after);
   const changes = documentDifference(before, after).filter((change) => !belongsToNode(change, before, after));
   const said = condensed(changes.map((change) => sayChange(change, { before, after })));
-  const names = [...new Set([...Object.keys(before.nodes), ...Object.keys(after.nodes)])];
+  const names = [...new Set([...Object.keys(before.nodes), ...Object.keys(after.nodes)])].filter(
+    (name) => options.only === undefined || options.only.includes(name),
+  );
   const parts = new Map(
     names.map((node) => [node, affectedParts(options.before?.document, after, node)] as const),
   );

@@ -5,7 +5,7 @@ import {
   type StatusProblem,
 } from "../../contract/status.ts";
 import { arbiterProblems } from "./arbiter-problems.ts";
-import { configProblems } from "./config-problems.ts";
+import { configProblems, TAKEN_BACK } from "./config-problems.ts";
 import { healthProblems } from "./health-problems.ts";
 import { keyProblems } from "./key-problems.ts";
 import { pathProblems } from "./path-problems.ts";
@@ -55,7 +55,7 @@ export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus
     ...keyProblems(source.nodes, source.asOf),
     ...groups.flatMap(({ protectionProblems }) => protectionProblems),
   ];
-  const ok = problems.length === 0;
+  const ok = problems.every(({ code }) => code === TAKEN_BACK);
   const verdict = groups.some(({ isDown }) => isDown) ? "down" : ok ? "ok" : "degraded";
   const [first] = groups;
   const common = groups.every(({ activeNode }) => activeNode === first?.activeNode);

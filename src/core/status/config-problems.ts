@@ -1,9 +1,11 @@
+import type { TakenBack } from "../../contract/config-operations.ts";
 import type { NodeStatus, StatusProblem } from "../../contract/status.ts";
 
 /** What is unsettled about the document. */
 export function configProblems(nodes: readonly NodeStatus[]): StatusProblem[] {
   return [
     ...unconfirmed(nodes),
+    ...takenBack(nodes),
     ...nodes.flatMap(wentApart),
     ...nodes.flatMap(refused),
     ...nodes.flatMap(notSent),
@@ -28,13 +30,35 @@ function unconfirmed(nodes: readonly NodeStatus[]): StatusProblem[] {
   ];
 }
 
+/** It is good to know, and asks for no repair: the verdict stays as it is. */
+export const TAKEN_BACK = "change-taken-back";
+
+/** Once for all nodes that took the same change back for the same reason. */
+function takenBack(nodes: readonly NodeStatus[]): StatusProblem[] {
+  const found = new Map<string, { readonly record: TakenBack; readonly names: string[] }>();
+  for (const { name, config } of nodes) {
+    const record = config?.takenBack;
+    if (record === undefined) continue;
+    const same = `${record.id} ${record.why}`;
+    const known = found.get(same);
+    if (known === undefined) found.set(same, { record, names: [name] });
+    else known.names.push(name);
+  }
+  return [...found.values()].map(({ record: { id, number, author, at, why }, names }) => ({
+    severity: "warning",
+    code: TAKEN_BACK,
+    message: `revision ${number} of ${author} was taken back on ${names.join(" and ")} at ${at}: ${why}`,
+    hint: `What it was: tocha config show ${id}. If it is still wanted: tocha config apply, and tocha config confirm in time. This is told until another change applies, and for a day.`,
+  }));
+}
+
 function wentApart({ name, config }: NodeStatus): StatusProblem[] {
   return (config?.diverged ?? []).map((other) => ({
     severity: "error",
     node: name,
     code: "config-went-apart",
     message: `the configurations of ${name} and ${other.node} were changed while they did not hear each other: nothing is merged by guess`,
-    hint: "Look at both (tocha config show, on each), and choose one: tocha config choose NODE.",
+    hint: `On ${name}: tocha config diff --other ${other.node} shows what is different. Choose the node whose history counts: tocha config choose NODE.`,
   }));
 }
 

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { type Problem, ProblemError } from "../../base/problem.ts";
 import type { CallerWay } from "../../contract/caller-way.ts";
+import type { ForeseenChoice } from "../../contract/config-choice.ts";
 import type {
   ApplyAnswer,
   ApplyWish,
+  ChooseWish,
   ConfigState,
   PrepareRequest,
   TransactionAnswer,
@@ -16,10 +18,13 @@ import { affectedParts } from "../../core/config/affected-parts.ts";
 import { makeOrder } from "../../core/config/make-order.ts";
 import { planChange } from "../../core/config/plan.ts";
 import { planSentences } from "../../core/config/plan-sentences.ts";
+import type { ActiveNodes } from "../../core/config/role-moves.ts";
 import { fittingDifference } from "../../core/config/text-difference.ts";
 import { readDocumentOnce } from "../read-document-once.ts";
 import { ConfigPeers, type ConfigPeersOptions, wentApart } from "./config-peers.ts";
+import { foreseeChoice, headOf } from "./foresee-choice.ts";
 import { busy, newTransaction } from "./pending-changes.ts";
+import { refuseHazards, wrongDocument } from "./refused-document.ts";
 
 /** Rules are checked by nft, and git writes to the disk. */
 const PREPARE_LIMIT_MS = 45_000;
@@ -87,10 +92,9 @@ export class ClusterConfig {
   ): Promise<Plan> {
     const { settings, text: running } = this.#options.node;
     const after = readDocumentOnce(text, name);
-    if (after.document === undefined) throw new ProblemError(wrongDocument(after.problems));
+    if (after.document === undefined) throw wrongDocument(after.problems, name);
     const { notices } = readDocumentOnce(running, "running");
-    const { groups } = await this.#options.status();
-    const activeNodes = Object.fromEntries(groups.map(({ name, activeNode }) => [name, activeNode]));
+    const activeNodes = await this.#activeOfGroups();
     const knownUsers = this.#options.knownUsers();
     const question = createHash("sha256")
       .update(JSON.stringify([running, text, name, activeNodes, caller ?? null, knownUsers]))
@@ -108,8 +112,9 @@ export class ClusterConfig {
 
   async #apply(wish: ApplyWish): Promise<ApplyAnswer> {
     const { node } = this.#options;
-    const after = readDocumentOnce(wish.text, "the document");
-    if (after.document === undefined) throw new ProblemError(wrongDocument(after.problems));
+    const name = "the document";
+    const after = readDocumentOnce(wish.text, name);
+    if (after.document === undefined) throw wrongDocument(after.problems, name);
     const states = await this.#peers.states();
     await this.#peers.follow(states);
     this.#checkBase(wish, states);
@@ -185,15 +190,10 @@ export class ClusterConfig {
   }
 
   /** Of histories that went apart, that of one node counts from now on, on all nodes that answer. */
-  async choose(chosen: string): Promise<TransactionAnswer> {
+  async choose({ node: chosen, id }: ChooseWish): Promise<TransactionAnswer> {
     const { node } = this.#options;
-    const states = await this.#peers.states();
-    await this.#peers.follow(states);
-    const head = chosen === node.settings.node ? node.head : states.get(chosen)?.head;
-    if (head === undefined || head === null) {
-      const hint = "tocha status shows which nodes answer.";
-      throw new ProblemError({ code: "node-unreachable", message: `${chosen} has no history to show`, hint });
-    }
+    const states = await this.#statesNow();
+    const head = headOf(chosen, states, id);
     const revisions = (await node.store.after(undefined, head.id, REVISIONS_AT_ONCE * 1_000)) ?? [];
     const differing = [...states].filter(([, state]) => state.head?.id !== head.id).map(([name]) => name);
     const failed = await this.#onEach(differing, (name) =>
@@ -202,16 +202,32 @@ export class ClusterConfig {
     return answerOf({ transaction: head.id, number: head.number, nodes: [...states.keys()] }, failed);
   }
 
+  /** What choose would do. */
+  async foreseeChoice({ node: chosen }: ChooseWish, caller: CallerWay | undefined): Promise<ForeseenChoice> {
+    const { settings, store } = this.#options.node;
+    const states = await this.#statesNow();
+    const activeNodes = await this.#activeOfGroups();
+    return await foreseeChoice(chosen, { own: settings.node, store, states, activeNodes, caller });
+  }
+
+  /** When this node has all that the others have. */
+  async #statesNow(): Promise<Map<string, ConfigState>> {
+    const { node } = this.#options;
+    const states = await this.#peers.states();
+    await this.#peers.follow(states);
+    return states.set(node.settings.node, node.state());
+  }
+
+  async #activeOfGroups(): Promise<ActiveNodes> {
+    const { groups } = await this.#options.status();
+    return Object.fromEntries(groups.map(({ name, activeNode }) => [name, activeNode]));
+  }
+
   /** @throws ProblemError where the change is better not made */
   async #acceptable({ text, force, caller }: ApplyWish): Promise<Plan> {
     const plan = await this.plan({ text, name: "wished" }, caller);
-    const [refusal, ...others] = plan.refusals;
-    if (refusal === undefined || force) return plan;
-    const { code, hint } = refusal;
-    const more = others.length === 0 ? "" : ` (and ${others.length} more: tocha config plan)`;
-    const message = `${refusal.message}${more}`;
-    const forced = "With --force it is made all the same.";
-    throw new ProblemError({ code, message, hint: hint === undefined ? forced : `${hint} ${forced}` });
+    if (!force) refuseHazards(plan);
+    return plan;
   }
 
   /** The revisions of a change: its own, and before the first one that which it begins with. */
@@ -396,10 +412,4 @@ function answerOf({ number, nodes }: Carried, failed: ReadonlyMap<string, Proble
     number,
     nodes: nodes.map((name) => ({ name, problem: failed.get(name)?.message ?? null })),
   };
-}
-
-function wrongDocument(problems: readonly [Problem, ...Problem[]]): Problem {
-  const [first, ...rest] = problems;
-  const more = rest.length === 0 ? "" : ` (and ${rest.length} more problems: tocha check lists them)`;
-  return { ...first, message: `${first.message}${more}` };
 }

@@ -107,7 +107,11 @@ export class ConfigAnswers {
       },
       "config.confirm": async ({ body }) => (await this.#parts).cluster.confirm(body.transaction),
       "config.revert": async ({ body }) => (await this.#parts).cluster.revert(body.transaction),
-      "config.choose": async ({ body }) => (await this.#parts).cluster.choose(body.node),
+      "config.choose": async ({ body, caller }) => {
+        const { cluster } = await this.#parts;
+        if (body.dryRun === true) return await cluster.foreseeChoice(body, wayOf(caller));
+        return await cluster.choose(body);
+      },
       "config.prepare": async ({ body }) => ok((await this.#parts).node.prepare(body)),
       "config.make": async ({ body }) => ok((await this.#parts).node.make(body.transaction)),
       "config.settle": async ({ body }) => ok((await this.#parts).node.settle(body.transaction)),

@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import { ProblemError } from "../../base/problem.ts";
+import { type Problem, ProblemError } from "../../base/problem.ts";
 import { afterAnswerSchema, type ConfigState, configStateSchema } from "../../contract/config-operations.ts";
 import type { ProblemCode } from "../../contract/problem-codes.ts";
 import { problemSchema } from "../../contract/status.ts";
@@ -125,8 +125,12 @@ export class ConfigPeers {
     if (peer === undefined) throw new Error(`no node ${name}`);
     const answer = await this.#options.ask(peer, method, path, body, limitMs);
     if (answer.status === 200) return answer.body;
-    const { code, message, hint } = problemSchema.parse(answer.body);
-    throw new ProblemError({ code, message, ...(hint === undefined ? {} : { hint }) });
+    const { code, message, hint, problems } = problemSchema.parse(answer.body);
+    throw new ProblemError({
+      ...{ code, message },
+      ...(hint === undefined ? {} : { hint }),
+      ...(problems === undefined ? {} : { problems: problems as readonly Problem[] }),
+    });
   }
 }
 
@@ -134,6 +138,6 @@ export function wentApart(name: string): ProblemError {
   return new ProblemError({
     code: "config-diverged",
     message: `the history of ${name} and that of this node went apart`,
-    hint: "Look at both, and choose: tocha config history --node NODE, then tocha config choose NODE.",
+    hint: `See what is different (tocha config diff --other ${name}), then choose the node whose history counts: tocha config choose NODE.`,
   });
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { AuditEntry } from "../../contract/audit.ts";
+import type { TakenBack } from "../../contract/config-operations.ts";
 import type { HistoryEntry } from "../../contract/failover-history.ts";
 import { operations } from "../../contract/operations.ts";
 import type { ClusterStatus, NodeStatus } from "../../contract/status.ts";
@@ -109,6 +110,15 @@ export class NodeAccess {
   changed(entry: AuditEntry): void {
     this.#audit.add(entry);
     this.#events.change(entry);
+  }
+
+  /** The node took a change back: nobody's request, and yet it changed the node. */
+  takenBack({ number, author, why }: TakenBack): void {
+    const { node } = this.#options.settings;
+    this.changed({
+      ...{ at: new Date().toISOString(), node, who: node, via: "node", role: null, from: null },
+      ...{ operation: "config.taken-back", what: { number, author, why }, result: "ok" },
+    });
   }
 
   transition(entry: HistoryEntry): void {

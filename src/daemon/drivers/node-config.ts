@@ -1,20 +1,20 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type Problem, ProblemError } from "../../base/problem.ts";
-import type { Config, ConfigState, PrepareRequest } from "../../contract/config-operations.ts";
+import type { Config, ConfigState, PrepareRequest, TakenBack } from "../../contract/config-operations.ts";
 import type { Revision, RevisionEntry } from "../../contract/config-revision.ts";
 import { documentRevision } from "../../contract/document-revision.ts";
-import { withFileCopies } from "../../contract/file-copies.ts";
-import { documentFiles } from "../../keys/document-files.ts";
 import { AppliedDocument, type PendingChange, startedFileName } from "../../store/applied-document.ts";
-import { readIfThere, writeDurably } from "../../store/durable-file.ts";
+import { readIfThere } from "../../store/durable-file.ts";
 import { RevisionStore } from "../../store/revision-store.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { readDocumentOnce } from "../read-document-once.ts";
 import { settingsOf } from "../read-settings.ts";
 import type { LogLevel } from "../role-message.ts";
+import { differingFile, followDocument } from "./edited-file.ts";
 import { busy, gone, newTransaction, outOfStep, viewOf } from "./pending-changes.ts";
+import { allOf } from "./refused-document.ts";
 
 /** A prepared change whose coordinator is not heard of again is given up. */
 const PREPARED_LIMIT_MS = 30_000;
@@ -35,6 +35,8 @@ export interface NodeConfigOptions {
   readonly log: (level: LogLevel, text: string) => void;
   /** Tells the people at the terminals. */
   readonly announce: (text: string) => void;
+  /** A change was taken back: for the audit log. */
+  readonly onTakenBack: (takenBack: TakenBack) => void;
 }
 
 /**
@@ -67,6 +69,8 @@ export class NodeConfig {
     const change = config.#applied.pending();
     if (change?.phase === "settled") await config.#step(() => config.#finish(change));
     else config.#watch();
+    // A node that has started has gone back before there was anybody to tell it.
+    config.#tellTakenBack();
     return config;
   }
 
@@ -97,13 +101,15 @@ export class NodeConfig {
   /** All but what is known of a remote repository. */
   state(): ConfigState {
     const change = this.#applied.pending();
+    const takenBack = this.#applied.takenBack.shown(Date.now());
     return {
       node: this.#settings.node,
       head: this.#head ?? null,
       revision: this.#settings.revision,
       change: change === undefined ? null : viewOf(change),
+      ...(takenBack === undefined ? {} : { takenBack }),
       diverged: [...this.#diverged].map(([node, head]) => ({ node, ...head })),
-      fileDiffers: this.#fileDiffers(),
+      fileDiffers: differingFile(this.#settings, this.#applied.text()),
     };
   }
 
@@ -206,7 +212,7 @@ export class NodeConfig {
       const text = `the configuration went apart: ${node} has another revision ${head.number} than this node`;
       this.#options.log(
         "error",
-        `${text}; nothing is merged by guess: tocha config history, tocha config choose`,
+        `${text}; nothing is merged by guess: tocha config diff --other ${node}, tocha config choose NODE`,
       );
     }
   }
@@ -254,8 +260,10 @@ export class NodeConfig {
     if (this.#head?.id !== change.id) await this.#store.advance(change.id, this.#head?.id);
     this.#head = { id: change.id, number: change.number };
     this.#applied.setPending(undefined);
+    this.#applied.takenBack.forget();
     this.#watch();
-    this.#writeFile(change.previousText, text);
+    const stays = followDocument(this.#settings, change.previousText, text);
+    if (stays !== undefined) this.#options.log("info", stays);
     this.#options.log("info", `revision ${change.number} of ${change.author} is confirmed`);
   }
 
@@ -268,12 +276,22 @@ export class NodeConfig {
     // First the text: a node that fails now starts with it.
     this.#applied.write(change.previousText);
     const failures = await this.#use(this.#settingsOf(this.text));
+    this.#applied.takenBack.note(change, why, Date.now());
     this.#applied.setPending(undefined);
     this.#watch();
-    const text = `revision ${change.number} of ${change.author} was taken back: ${why}`;
-    this.#options.log("warning", text);
+    this.#options.log("warning", `revision ${change.number} of ${change.author} was taken back: ${why}`);
     for (const failure of failures) this.#options.log("error", failure);
+    this.#tellTakenBack();
+  }
+
+  #tellTakenBack(): void {
+    const { untold } = this.#applied.takenBack;
+    if (untold === undefined) return;
+    const { number, author, why } = untold;
+    const text = `revision ${number} of ${author} was taken back: ${why}`;
     this.#options.announce(`tocha on ${hostname()}, node ${this.#settings.node}: ${text}`);
+    this.#options.onTakenBack(untold);
+    this.#applied.takenBack.setTold();
   }
 
   async #use(settings: NodeSettings): Promise<readonly string[]> {
@@ -340,43 +358,12 @@ export class NodeConfig {
   #settingsOf(text: string): NodeSettings {
     const { node, runDirectory, stateDirectory, configFile } = this.#settings;
     const place = { node, runDirectory, stateDirectory, configFile };
-    const settings = settingsOf({ text, file: "the document" }, place);
+    const file = "the document";
+    const settings = settingsOf({ text, file }, place);
     if (!Array.isArray(settings)) return settings;
-    const [first] = settings as [Problem, ...Problem[]];
-    throw new ProblemError({
-      ...first,
-      message: (settings as Problem[]).map(({ message }) => message).join("; "),
-    });
-  }
-
-  /** The file that people edit follows, unless somebody has changed it meanwhile. */
-  #writeFile(before: string | null, text: string): void {
-    const { configFile } = this.#settings;
-    try {
-      const now = readFileSync(configFile, "utf8");
-      if (now === text || (before !== null && now !== before)) return;
-      writeDurably(configFile, text, 0o644);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.#options.log("info", `${configFile} stays as it is, it cannot be written: ${why}`);
-    }
-  }
-
-  /** The file that the node was started with, and what it names: all that another node needs to run the same. */
-  #fileText(): string {
-    const { configFile, document } = this.#settings;
-    return withFileCopies(readFileSync(configFile, "utf8"), document, documentFiles(dirname(configFile)));
-  }
-
-  #fileDiffers(): string | null {
-    const { configFile } = this.#settings;
-    const applied = this.#applied.text();
-    if (applied === undefined) return null;
-    try {
-      return this.#fileText() === applied ? null : configFile;
-    } catch {
-      return null;
-    }
+    const problems = settings as [Problem, ...Problem[]];
+    const message = problems.map((problem) => problem.message).join("; ");
+    throw new ProblemError({ ...problems[0], message, problems: allOf(problems, file) });
   }
 
   async #readHead(): Promise<void> {

@@ -131,6 +131,7 @@ class ControlRole {
       ask: (peer, method, path, body, limitMs) => this.#askPeer({ peer, method, path, body, limitMs }),
       status: () => this.#clusterStatus(),
       knownUsers: () => this.#access.knownUsers(),
+      onTakenBack: (takenBack) => this.#access.takenBack(takenBack),
     });
     this.#doctor = new DoctorAnswers({
       ...{ settings: () => this.#settings, texts: this.#supportTexts() },
