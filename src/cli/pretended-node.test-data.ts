@@ -25,6 +25,9 @@ export class PretendedNode {
   only: Readonly<Record<string, unknown>> = {};
   /** What it answers on some paths, whatever comes next. */
   readonly answers = new Map<string, unknown>();
+  /** Of these paths it answers none before the terminal has shown the text. */
+  held: { readonly paths: RegExp; readonly until: string } | undefined;
+  #release: (() => void) | undefined;
   /** The path that it was asked for last, and what came with it. */
   asked: string | undefined;
   told = "";
@@ -37,8 +40,13 @@ export class PretendedNode {
       request.setEncoding("utf8").on("data", (text: string) => {
         this.told += text;
       });
-      request.on("end", () => {
+      request.on("end", async () => {
         const path = request.url ?? "";
+        if (this.held?.paths.test(path) === true) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          this.whenShown(resolve);
+          await promise;
+        }
         const known = this.answers.get(path);
         const next = known === undefined ? this.first.shift() : { status: 200, body: known };
         const { status, body } = next ?? this.#answerTo(path);
@@ -60,6 +68,11 @@ export class PretendedNode {
     node.#server.listen(node.#socket, resolve);
     await promise;
     return node;
+  }
+
+  /** Waits for the text of `held` on the terminal. */
+  whenShown(release: () => void): void {
+    this.#release = release;
   }
 
   /** Nobody answers any more. */
@@ -93,7 +106,14 @@ export class PretendedNode {
     args: readonly string[],
     { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<string> {
-    const command = [launcher, ...args, "--socket", this.#socket].map((word) => `'${word}'`).join(" ");
+    return await this.onTerminalAlone([...args, "--socket", this.#socket], { env });
+  }
+
+  async onTerminalAlone(
+    args: readonly string[],
+    { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<string> {
+    const command = [launcher, ...args].map((word) => `'${word}'`).join(" ");
     return (await this.#run(["script", "-qec", command, "/dev/null"], env)).out;
   }
 
@@ -120,6 +140,7 @@ export class PretendedNode {
     let [out, err] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       out += text;
+      if (this.held !== undefined && out.includes(this.held.until)) this.#release?.();
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       err += text;

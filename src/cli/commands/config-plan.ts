@@ -4,6 +4,7 @@ import { askWithDocument } from "../ask-with-document.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { differenceText, planText } from "../plan-text.ts";
 import { paperOf } from "../terminal.ts";
+import { whileWaiting } from "../waiting.ts";
 
 export interface ConfigPlanOptions extends NodeWish {
   /** The file to compare with, instead of what runs. */
@@ -20,7 +21,10 @@ export async function configPlan(
 ): Promise<ExitStatus> {
   const plan =
     against === undefined
-      ? await askWithDocument(file, (text) => planAgainstRunning(file, text, wish))
+      ? await whileWaiting(
+          "planning",
+          askWithDocument(file, (text) => planAgainstRunning(file, text, wish)),
+        )
       : (await import("../plan-of-files.ts")).planOfFiles(against, file);
   showPlan(plan, { output, diff });
   return statusOf(plan);
