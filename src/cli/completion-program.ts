@@ -12,8 +12,9 @@ export function completionCommand(): Command {
     .addHelpText(
       "after",
       `
-Completes commands, options and their values; names of nodes, groups, revisions, labs and changes of role come from
-the node that runs here. One that does not answer costs two seconds at most, and nothing is printed into the line.
+Completes commands, options and their values; names of nodes, groups, revisions, users, tokens, labs and changes of
+role come from the node that the command would ask. One that does not answer costs two seconds at most, and nothing is
+printed into the line. tocha config set and unset complete paths of the file, one step at a time.
 
 Examples:
   source <(tocha completion bash)                                        this shell; in ~/.bashrc: every one

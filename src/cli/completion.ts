@@ -2,7 +2,18 @@ import type { Argument, Command, Option } from "commander";
 import { visibleCommands } from "./command-tree.ts";
 
 /** What only a running cluster knows the names of. */
-export type LiveNames = "nodes" | "local-nodes" | "groups" | "labs" | "changes" | "revisions" | "lab-links";
+export type LiveNames =
+  | "nodes"
+  | "local-nodes"
+  | "groups"
+  | "users"
+  | "user-tokens"
+  | "labs"
+  | "changes"
+  | "revisions"
+  | "lab-links"
+  /** Not of a cluster: of the file that the command edits. */
+  | "document-paths";
 
 export interface Candidate {
   readonly text: string;
@@ -17,6 +28,19 @@ export interface Completion {
   readonly live?: LiveNames;
   /** Stands before every name: `--to=`. */
   readonly prefix: string;
+  /** What all candidates begin with: the word that is being written. */
+  readonly written: string;
+  /** How many characters of it the shell takes for words of their own, and does not replace. */
+  readonly apart: number;
+  readonly place: CompletionPlace;
+}
+
+/** What stands before the word that is being written. */
+export interface CompletionPlace {
+  /** The command. */
+  readonly words: readonly string[];
+  /** Its arguments so far. */
+  readonly args: readonly string[];
   /** The values of options that were given, by their long flags: they choose whom to ask for names. */
   readonly given: ReadonlyMap<string, string>;
 }
@@ -32,56 +56,79 @@ const liveOfOption: Readonly<Record<string, LiveNames>> = {
   "--group": "groups",
   "--to": "nodes",
   "--other": "nodes",
+  "--for": "nodes",
   "--lab": "labs",
   "--name": "labs",
 };
 
+/** These choose whom or what a command means also where they are not given. */
+const choosing: readonly (string | undefined)[] = ["--name", "--file"];
+
 /**
  * What can follow the words of a command line; the last word is the one that is being written, and may be empty. bash takes
- * words apart at `=`: what is completed then is only what follows.
+ * words apart at `=` and `:`: what is completed then is only what follows.
  */
-export function completionOf(program: Command, words: readonly string[]): Completion {
+export function completionOf(program: Command, apartWords: readonly string[]): Completion {
+  const words = joinedAtColons(apartWords);
   const place = walk(program, words.slice(0, -1));
   const word = words.at(-1) ?? "";
-  const given = place.given;
-  if (place.waiting !== undefined) {
-    return { ...valuesOf(place.waiting, place), prefix: "", given };
+  const isApart = words.length < apartWords.length && apartWords.slice(-2).some(isColons);
+  return {
+    ...whatFollows(place, word),
+    written: word === "=" ? "" : word,
+    apart: isApart ? word.lastIndexOf(":") + 1 : 0,
+    place,
+  };
+}
+
+const isColons = (word: string) => /^:+$/.test(word);
+
+/** Puts together what bash took apart: `https`, `:`, `//gw1`. */
+function joinedAtColons(words: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const [index, word] of words.entries()) {
+    const before = words[index - 1];
+    const last = joined.pop();
+    if (last === undefined) joined.push(word);
+    else if (isColons(word) || (before !== undefined && isColons(before))) joined.push(last + word);
+    else joined.push(last, word);
   }
+  return joined;
+}
+
+function whatFollows(place: Place, word: string): Values & Pick<Completion, "prefix"> {
+  if (place.waiting !== undefined) return { ...valuesOf(place.waiting, place), prefix: "" };
   const [, flag, separator] = /^(--[a-z0-9-]+)(=)/.exec(word) ?? [];
   if (flag !== undefined && separator !== undefined) {
     const option = place.command.options.find((one) => one.long === flag);
     const values = option === undefined ? { candidates: [] } : valuesOf(option, place);
     const prefix = `${flag}=`;
     const candidates = values.candidates.map(({ text, about }) => ({ text: prefix + text, about }));
-    return { ...values, candidates, prefix, given };
+    return { ...values, candidates, prefix };
   }
-  if (word.startsWith("-")) return { candidates: optionsOf(place.command), prefix: "", given };
-  const children = place.position === 0 ? visibleCommands(place.command) : [];
+  if (word.startsWith("-")) return { candidates: optionsOf(place.command), prefix: "" };
+  const children = place.args.length === 0 ? visibleCommands(place.command) : [];
   const commands = children.map((one) => ({
     text: one.name(),
     about: firstLine(one.description()),
   }));
-  const argument = argumentAt(place.command, place.position);
-  if (argument === undefined) return { candidates: commands, prefix: "", given };
+  const argument = argumentAt(place.command, place.args.length);
+  if (argument === undefined) return { candidates: commands, prefix: "" };
   const values = argumentValues(argument, place);
-  return { ...values, candidates: [...commands, ...values.candidates], prefix: "", given };
+  return { ...values, candidates: [...commands, ...values.candidates], prefix: "" };
 }
 
-interface Place {
+interface Place extends CompletionPlace {
   readonly command: Command;
-  readonly words: readonly string[];
-  /** Which argument comes next. */
-  readonly position: number;
   /** The option whose value comes next. */
   readonly waiting: Option | undefined;
-  readonly given: ReadonlyMap<string, string>;
 }
 
 function walk(program: Command, words: readonly string[]): Place {
   let command = program;
-  let position = 0;
   let waiting: Option | undefined;
   const names: string[] = [];
+  const args: string[] = [];
   const given = new Map<string, string>();
   for (const word of words) {
     if (waiting !== undefined) {
@@ -95,15 +142,19 @@ function walk(program: Command, words: readonly string[]): Place {
       if (option !== undefined && value !== undefined) given.set(option.long ?? "", value);
       else if (option !== undefined && (option.required || option.optional)) waiting = option;
     } else {
-      const child = position === 0 ? command.commands.find((one) => one.name() === word) : undefined;
-      if (child === undefined) position++;
+      const child = args.length === 0 ? command.commands.find((one) => one.name() === word) : undefined;
+      if (child === undefined) args.push(word);
       else {
         command = child;
         names.push(word);
       }
     }
   }
-  return { command, words: names, position, waiting, given };
+  for (const { long, defaultValue } of command.options) {
+    if (choosing.includes(long) && typeof defaultValue === "string" && !given.has(long ?? ""))
+      given.set(long ?? "", defaultValue);
+  }
+  return { command, words: names, args, waiting, given };
 }
 
 type Values = Pick<Completion, "candidates" | "paths" | "live">;
@@ -129,10 +180,17 @@ function argumentValues(argument: Argument, { words }: Place): Values {
     case "file":
       return { candidates: [], paths: "file" };
     case "node":
-    case "name":
       return { candidates: [], live: "nodes" };
+    case "name":
+      if (words[0] !== "user") return { candidates: [], live: "nodes" };
+      // A new user has a new name.
+      return words.at(-2) === "user" && words.at(-1) === "add"
+        ? { candidates: [] }
+        : { candidates: [], live: "users" };
     case "id":
-      return { candidates: [], live: "changes" };
+      return { candidates: [], live: words[0] === "user" ? "user-tokens" : "changes" };
+    case "path":
+      return { candidates: [], live: "document-paths" };
     case "revision":
       return { candidates: [], live: "revisions" };
     case "link":

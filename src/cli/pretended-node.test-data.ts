@@ -31,6 +31,9 @@ export class PretendedNode {
   only: Readonly<Record<string, unknown>> = {};
   /** What it answers on some paths, whatever comes next. */
   readonly answers = new Map<string, unknown>();
+  /** Of these paths it answers none before the terminal has shown the text. */
+  held: { readonly paths: RegExp; readonly until: string } | undefined;
+  #release: (() => void) | undefined;
   /** The path that it was asked for last, and what came with it. */
   asked: string | undefined;
   told = "";
@@ -43,8 +46,13 @@ export class PretendedNode {
       request.setEncoding("utf8").on("data", (text: string) => {
         this.told += text;
       });
-      request.on("end", () => {
+      request.on("end", async () => {
         const path = request.url ?? "";
+        if (this.held?.paths.test(path) === true) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          this.whenShown(resolve);
+          await promise;
+        }
         const known = this.answers.get(path);
         const next = known === undefined ? this.first.shift() : { status: 200, body: known };
         const { status, body } = next ?? this.#answerTo(path);
@@ -66,6 +74,11 @@ export class PretendedNode {
     node.#server.listen(node.#socket, resolve);
     await promise;
     return node;
+  }
+
+  /** Waits for the text of `held` on the terminal. */
+  whenShown(release: () => void): void {
+    this.#release = release;
   }
 
   /** Nobody answers any more. */
@@ -99,7 +112,17 @@ export class PretendedNode {
     args: readonly string[],
     { env = {}, typed }: { readonly env?: Readonly<Record<string, string>>; readonly typed?: Typed } = {},
   ): Promise<string> {
-    const command = [launcher, ...args, "--socket", this.#socket].map((word) => `'${word}'`).join(" ");
+    return await this.onTerminalAlone(
+      [...args, "--socket", this.#socket],
+      typed === undefined ? { env } : { env, typed },
+    );
+  }
+
+  async onTerminalAlone(
+    args: readonly string[],
+    { env = {}, typed }: { readonly env?: Readonly<Record<string, string>>; readonly typed?: Typed } = {},
+  ): Promise<string> {
+    const command = [launcher, ...args].map((word) => `'${word}'`).join(" ");
     return (await this.#run(["script", "-qec", command, "/dev/null"], env, typed)).out;
   }
 
@@ -129,6 +152,7 @@ export class PretendedNode {
       const wasAsked = typed !== undefined && out.includes(typed.question);
       out += text;
       if (typed !== undefined && !wasAsked && out.includes(typed.question)) child.stdin?.write(typed.answer);
+      if (this.held !== undefined && out.includes(this.held.until)) this.#release?.();
     });
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       err += text;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { ProblemError } from "../base/problem.ts";
 import { author } from "./author.ts";
-import { ControlClient } from "./control-client.ts";
+import { ControlClient, type ControlClientOptions } from "./control-client.ts";
 import { findSocket, type SocketWish } from "./find-socket.ts";
 import { HttpsTransport } from "./https-transport.ts";
 import { sshCaller } from "./ssh-caller.ts";
@@ -23,6 +23,7 @@ export interface NodeWish extends SocketWish {
 export async function clientFor(
   wish: NodeWish,
   environment: NodeJS.ProcessEnv = process.env,
+  options: ControlClientOptions = {},
 ): Promise<ControlClient> {
   const isLocal = wish.socket !== undefined || wish.node !== undefined || wish.lab !== undefined;
   if (isLocal && wish.url !== undefined)
@@ -34,6 +35,7 @@ export async function clientFor(
   if (url === undefined || url === "")
     return new ControlClient(
       new SocketTransport(await findSocket(wish), author(environment), sshCaller(environment)),
+      options,
     );
   const tokenFile = wish.tokenFile ?? environment["TOCHA_TOKEN_FILE"];
   const ca = wish.ca ?? environment["TOCHA_CA"];
@@ -42,6 +44,7 @@ export async function clientFor(
       token: tokenFile === undefined ? undefined : read(tokenFile).trim(),
       ca: ca === undefined ? undefined : read(ca),
     }),
+    options,
   );
 }
 

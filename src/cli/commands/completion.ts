@@ -16,7 +16,7 @@ _tocha() {
         [ "$word" = :directory ] && action=-d
         while IFS= read -r path; do COMPREPLY+=("$path"); done < <(compgen "$action" -- "$2")
         ;;
-      *=) compopt -o nospace && COMPREPLY+=("$word") ;;
+      *[=.[]) compopt -o nospace && COMPREPLY+=("$word") ;;
       *) COMPREPLY+=("$word") ;;
     esac
   done < <(timeout 2 "$1" __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
@@ -28,16 +28,18 @@ const zsh = `#compdef tocha
 # Completion of tocha for zsh. Made by: tocha completion zsh
 _tocha() {
   local line
-  local -a candidates
-  for line in "\${(@f)$(timeout 2 "$words[1]" __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
+  local -a candidates further
+  for line in "\${(@f)$(timeout 2 "$words[1]" __complete "\${(@Q)words[2,CURRENT]}" 2>/dev/null)}"; do
     case $line in
       '') ;;
       :file) _files ;;
       :directory) _files -/ ;;
+      *[.[]$'\\t'*) further+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
       *) candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
     esac
   done
-  (( $#candidates )) && _describe tocha candidates
+  # What ends in a dot or a bracket goes on: no blank comes behind it.
+  (( $#candidates + $#further )) && _describe tocha candidates -- further -S ''
 }
 if [ "$funcstack[1]" = _tocha ]; then _tocha "$@"; else compdef _tocha tocha; fi
 `;
@@ -46,7 +48,8 @@ const fish = `# Completion of tocha for fish. Made by: tocha completion fish
 function __tocha_complete
   set -l before (commandline --tokenize --cut-at-cursor --current-process)
   set -l word (commandline --current-token --cut-at-cursor)
-  for line in (timeout 2 $before[1] __complete $before[2..-1] "$word" 2>/dev/null)
+  set -l plain (string unescape -- "$word"; or echo "$word")
+  for line in (timeout 2 $before[1] __complete $before[2..-1] "$plain" 2>/dev/null)
     switch $line
       case :file
         __fish_complete_path "$word"

@@ -14,6 +14,7 @@ import { type HandedDocument, handedDocument } from "../ask-with-document.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { planText } from "../plan-text.ts";
 import { paperOf } from "../terminal.ts";
+import { whileWaiting } from "../waiting.ts";
 
 /** Nodes check the rules, and roles may be started again one after the other. */
 const APPLY_LIMIT_MS = 300_000;
@@ -23,6 +24,7 @@ const ANSWERS_AGAIN_LIMIT_MS = 20_000;
 const ANSWERS_AGAIN_POLL_MS = 100;
 /** By then a control role that is to start again has ended (src/daemon/supervisor.ts). */
 const STARTS_AGAIN_MS = 700;
+const CONFIRMING = "the nodes confirm the change";
 
 export interface ConfigOptions extends NodeWish {
   readonly output: string;
@@ -54,18 +56,18 @@ async function applyDocument({ text, refused }: HandedDocument, options: ApplyOp
   const client = await clientFor(options).catch(refused);
   const { head, text: running } = await client.ask("config").catch(refused);
   if (options.output === "text" && text !== running) {
-    const plan = await client.ask("config.plan", { body: { text }, timeoutMs: PLAN_LIMIT_MS }).catch(refused);
+    const asked = client.ask("config.plan", { body: { text }, timeoutMs: PLAN_LIMIT_MS }).catch(refused);
+    const plan = await whileWaiting("planning", asked);
     process.stdout.write(`${planText(plan, paperOf(process.stdout))}\n`);
   }
   const { message, force = false } = options;
   const body = { text, message, author: author(), base: head?.id ?? null, confirmSeconds, force };
-  const answer = await client
-    .ask("config.apply", { body, timeoutMs: APPLY_LIMIT_MS })
-    .catch((error: unknown) => {
-      // The node has looked whether a change is under way, too.
-      if (error instanceof ProblemError && error.problem.code === "no-change") return undefined;
-      return refused(error);
-    });
+  const made = client.ask("config.apply", { body, timeoutMs: APPLY_LIMIT_MS }).catch((error: unknown) => {
+    // The node has looked whether a change is under way, too.
+    if (error instanceof ProblemError && error.problem.code === "no-change") return undefined;
+    return refused(error);
+  });
+  const answer = await whileWaiting("the nodes check the change and make it", made);
   if (answer === undefined) return nothingToDo(head?.number, options);
   if (options.output === "text") process.stdout.write(madeText(answer));
   if (!options.confirm) return told(answer, undefined, options);
@@ -73,8 +75,9 @@ async function applyDocument({ text, refused }: HandedDocument, options: ApplyOp
   if (isAsked && !(await pressed(confirmSeconds, options))) return takenBack(answer, options);
   const { transaction } = answer;
   if (answer.startsAgain) await sleep(STARTS_AGAIN_MS);
-  const settled = await whenItAnswers(() =>
-    client.ask("config.confirm", { body: { transaction }, timeoutMs: SETTLE_LIMIT_MS }),
+  const settled = await whileWaiting(
+    CONFIRMING,
+    whenItAnswers(() => client.ask("config.confirm", { body: { transaction }, timeoutMs: SETTLE_LIMIT_MS })),
   );
   return told(answer, settled, options);
 }
@@ -93,16 +96,21 @@ function nothingToDo(number: number | undefined, { output }: ApplyOptions): Exit
 /** Keeps what was made. */
 export async function configConfirm({ output, ...wish }: ConfigOptions): Promise<ExitStatus> {
   const client = await clientFor(wish);
-  return settledText(await client.ask("config.confirm", { timeoutMs: SETTLE_LIMIT_MS }), output, "applies");
+  const confirmed = client.ask("config.confirm", { timeoutMs: SETTLE_LIMIT_MS });
+  return settledText(await whileWaiting(CONFIRMING, confirmed), output, "applies");
 }
 
 /** Takes it back. */
 export async function configRevert({ output, ...wish }: ConfigOptions): Promise<ExitStatus> {
   const client = await clientFor(wish);
-  const answer = await client.ask("config.revert", { timeoutMs: APPLY_LIMIT_MS });
+  const reverted = client.ask("config.revert", { timeoutMs: APPLY_LIMIT_MS });
+  const answer = await whileWaiting("the nodes take the change back", reverted);
   // Whoever asks next shall get an answer.
   await sleep(STARTS_AGAIN_MS);
-  await whenItAnswers(() => client.ask("config.state"));
+  await whileWaiting(
+    "the node that was asked starts again",
+    whenItAnswers(() => client.ask("config.state")),
+  );
   return settledText(answer, output, "was taken back");
 }
 

@@ -6,6 +6,7 @@ import { listText } from "../../core/config/change-words.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { differenceText, planText } from "../plan-text.ts";
 import { type Paper, paperOf } from "../terminal.ts";
+import { whileWaiting } from "../waiting.ts";
 import { type ConfigOptions, settledText } from "./config-apply.ts";
 
 /** All nodes take the document, and roles may be started again one after the other. */
@@ -24,7 +25,7 @@ export async function configChoose(
   { output, yes, ...wish }: ChooseOptions,
 ): Promise<ExitStatus> {
   const client = await clientFor(wish);
-  const foreseen = await foresee(client, node);
+  const foreseen = await whileWaiting("planning", foresee(client, node));
   const { id } = foreseen.chosen;
   if (output === "text") process.stdout.write(foreseenText(foreseen, paperOf(process.stdout)));
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
@@ -33,7 +34,8 @@ export async function configChoose(
     process.stdout.write("Nothing was changed.\n");
     return exitStatus.notOk;
   }
-  const answer = await client.ask("config.choose", { body: { node, id }, timeoutMs: CHOOSE_LIMIT_MS });
+  const chosen = client.ask("config.choose", { body: { node, id }, timeoutMs: CHOOSE_LIMIT_MS });
+  const answer = await whileWaiting(`the nodes take the history of ${node}`, chosen);
   return settledText({ ...foreseen, ...(answer as TransactionAnswer) }, output, `of ${node} applies`);
 }
 

@@ -5,6 +5,7 @@ import { handedDocument } from "../ask-with-document.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { differenceText, planText } from "../plan-text.ts";
 import { paperOf } from "../terminal.ts";
+import { whileWaiting } from "../waiting.ts";
 
 export interface ConfigPlanOptions extends NodeWish {
   /** The file to compare with, instead of what runs. */
@@ -21,7 +22,7 @@ export async function configPlan(
 ): Promise<ExitStatus> {
   const plan =
     against === undefined
-      ? await planAgainstRunning(file, wish)
+      ? await whileWaiting("planning", planAgainstRunning(file, wish))
       : (await import("../plan-of-files.ts")).planOfFiles(against, file);
   showPlan(plan, { output, diff });
   return statusOf(plan);

@@ -6,6 +6,7 @@ import { doctorText } from "../doctor-text.ts";
 import { examineHere } from "../examine-here.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { paperOf } from "../terminal.ts";
+import { whileWaiting } from "../waiting.ts";
 
 export interface DoctorOptions extends NodeWish {
   readonly config?: string;
@@ -22,8 +23,11 @@ export async function doctor({ output, ...wish }: DoctorOptions): Promise<ExitSt
   const { config } = wish;
   const report =
     config === undefined
-      ? await askNode(wish)
-      : await examineHere({ ...wish, config }, "report", doctorReportSchema);
+      ? await whileWaiting("the nodes are examined", askNode(wish))
+      : await whileWaiting(
+          "this machine is examined",
+          examineHere({ ...wish, config }, "report", doctorReportSchema),
+        );
   process.stdout.write(
     output === "json" ? `${JSON.stringify(report, null, 2)}\n` : doctorText(report, paperOf(process.stdout)),
   );

@@ -12,6 +12,7 @@ import { readHostNetwork } from "../bootstrap/host-network.ts";
 import { hostNodeName } from "../choose-node.ts";
 import { DocumentProblems, defaultDocumentPath } from "../document-file.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
+import { whileWaiting } from "../waiting.ts";
 
 export interface JoinOptions {
   readonly config: string;
@@ -39,11 +40,8 @@ export async function join(address: string, tokenText: string, options: JoinOpti
     device: name,
     addresses: [...addresses],
   }));
-  const joined = await joinCluster(address, token, {
-    node,
-    interfaces,
-    devices: chosenDevices(options.interface),
-  });
+  const machine = { node, interfaces, devices: chosenDevices(options.interface) };
+  const joined = await whileWaiting(`${address} lets this machine in`, joinCluster(address, token, machine));
   const read = readDocument(joined.document, config);
   if (read.document === undefined) throw new DocumentProblems(read.problems, joined.document, config);
   const directory = resolve(dirname(config), read.document.keys.directory);

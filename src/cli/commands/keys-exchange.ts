@@ -23,6 +23,7 @@ import {
   stepLetter,
 } from "../../keys/rotation.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
+import { whileWaiting } from "../waiting.ts";
 
 export interface ExchangeOptions extends NodeWish {
   readonly directory: string;
@@ -56,20 +57,29 @@ class Cluster {
   /** Of those that answer. */
   async states(except: readonly string[] = []): Promise<Map<string, KeysState>> {
     const asked = this.nodes.filter((node) => !except.includes(node));
-    const answers = await Promise.all(
-      asked.map(async (node) => [node, await orAway(this.#client.keys({ node, do: "tell" }))] as const),
+    const answers = await whileWaiting(
+      "the nodes are asked for their keys",
+      Promise.all(
+        asked.map(async (node) => [node, await orAway(this.#client.keys({ node, do: "tell" }))] as const),
+      ),
     );
     return new Map(answers.flatMap(([node, state]) => (state === undefined ? [] : [[node, state]])));
   }
 
   async take(node: string, signed: SignedLetter): Promise<KeysState | undefined> {
-    return await orAway(this.#client.keys({ node, do: "take", ...signed }));
+    return await whileWaiting(
+      `${node} takes what is new`,
+      orAway(this.#client.keys({ node, do: "take", ...signed })),
+    );
   }
 
   async renew(directory: string, node: string): Promise<KeysState> {
-    const request = await this.#client.renewalRequest(node);
+    const request = await whileWaiting(`${node} makes a key`, this.#client.renewalRequest(node));
     const certificate = await issueForRequest(directory, node, request);
-    return await this.#client.keys({ node, do: "install", certificate });
+    return await whileWaiting(
+      `${node} takes its certificate`,
+      this.#client.keys({ node, do: "install", certificate }),
+    );
   }
 }
 

@@ -5,9 +5,10 @@ import { dirname, join, resolve } from "node:path";
 import { ProblemError } from "../../base/problem.ts";
 import type { NodeWish } from "../../client/client-for.ts";
 import { type SupportPart, supportPartSchema } from "../../contract/support.ts";
-import { examineHere } from "../examine-here.ts";
+import { type ExamineHereOptions, examineHere } from "../examine-here.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { manifestText } from "../manifest-text.ts";
+import { whileWaiting } from "../waiting.ts";
 import { clientOrHint } from "./doctor.ts";
 
 export interface SupportBundleOptions extends NodeWish {
@@ -37,8 +38,8 @@ export async function supportBundle(
   const { config } = wish;
   const { parts, silent } =
     config === undefined
-      ? await collectFromNodes(wish)
-      : { parts: [await examineHere({ ...wish, config }, "support", supportPartSchema)], silent: [] };
+      ? await whileWaiting("the nodes are asked for what they have", collectFromNodes(wish))
+      : await examineAlone({ ...wish, config });
   pack(path, name, { parts, manifest: manifestText({ asOf, parts, silent }) });
   if (output === "json") {
     const nodes = parts.map(({ node, files, leftOut, removed }) => ({
@@ -60,6 +61,14 @@ export async function supportBundle(
 interface Collected {
   readonly parts: readonly SupportPart[];
   readonly silent: readonly { readonly node: string; readonly why: string }[];
+}
+
+async function examineAlone(wish: ExamineHereOptions): Promise<Collected> {
+  const part = await whileWaiting(
+    "this machine is examined",
+    examineHere(wish, "support", supportPartSchema),
+  );
+  return { parts: [part], silent: [] };
 }
 
 async function collectFromNodes(wish: NodeWish): Promise<Collected> {
