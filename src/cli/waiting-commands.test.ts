@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
+import type { ForeseenChoice } from "../contract/config-choice.ts";
 import type { ApplyAnswer, Config, ConfigState, TransactionAnswer } from "../contract/config-operations.ts";
 import { exampleReport } from "../contract/doctor.test-data.ts";
 import { healthyStatus } from "../contract/status.test-data.ts";
@@ -22,6 +23,11 @@ const made: ApplyAnswer = {
   nodes: [{ name: "gw1", state: "made" }],
 };
 const settled: TransactionAnswer = { ok: true, number: 12, nodes: [] };
+
+const foreseen: ForeseenChoice = {
+  chosen: { node: "gw2", id, number: 12, author: "ana", at: "2026-11-26T05:00:00Z", message: "" },
+  sides: [],
+};
 
 const revision = {
   ...{ id, number: 11, parent: null, author: "ana", at: "2026-11-26T05:00:00Z", message: "", plan: [] },
@@ -43,7 +49,8 @@ before(async () => {
     ["/v1/config/apply", made],
     ["/v1/config/confirm", settled],
     ["/v1/config/revert", settled],
-    ["/v1/config/choose", settled],
+    // What would go away, and what was done.
+    ["/v1/config/choose", { ...foreseen, ...settled }],
     ["/v1/config/state", state],
     ["/v1/doctor", exampleReport()],
     ["/v1/support", { node: "gw1", files: [], leftOut: [], removed: 0 }],
@@ -85,13 +92,7 @@ describe("what takes its time is shown on a terminal", () => {
       /revision 12 applies/,
     ],
     ["config confirm", () => ["config", "confirm"], /confirm$/, "the nodes confirm the change", /12 applies/],
-    [
-      "config choose",
-      () => ["config", "choose", "gw2"],
-      /choose$/,
-      "the nodes take the history of gw2",
-      /applies/,
-    ],
+    ["config choose", () => ["config", "choose", "gw2"], /choose$/, "planning", /applies/],
     [
       "config revert",
       () => ["config", "revert"],
