@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { PulseConversation } from "./pulse-conversation.ts";
 
 const PATHS = ["sync", "lan"] as const;
@@ -141,4 +142,89 @@ describe("pulse conversation", () => {
     assert.equal(b.accept(1 + SILENCE_MS, "lan", pulse(a).lan), "fresh");
     assert.equal(b.accept(1 + SILENCE_MS, "sync", pulse(older).sync), "stale");
   });
+
+  it("takes no copy twice, none from before its start, and hears every open direction in the end, whatever is replayed", () => {
+    const open = fc.array(fc.boolean(), { minLength: 4, maxLength: 4 });
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ do: fc.constant("send" as const), from: fc.nat(1), open }) },
+      { weight: 6, arbitrary: fc.record({ do: fc.constant("replay" as const), index: fc.nat(500) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const), who: fc.nat(1) }) },
+    );
+    const lasting = open.filter((directions) => isOpenBothWays(directions));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 150 }), lasting, (steps, directions) => {
+        const world = new AttackedWorld();
+        for (const [nowMs, one] of steps.entries()) world.take(nowMs, one);
+        // Longer than any start is waited for that is over.
+        const nowMs = steps.length + SILENCE_MS;
+        for (let turn = 0; turn < 12; turn++)
+          for (const from of [0, 1]) world.take(nowMs, { do: "send", from, open: directions });
+        assert.deepEqual(
+          [0, 1].flatMap((from) => world.send(nowMs, from, directions)),
+          [0, 1].flatMap((from) => PATHS.map((_, i) => directions[2 * from + i] === true)),
+        );
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });
+
+/** By direction and path: from the first node on each path, then from the second one. */
+function isOpenBothWays(directions: readonly boolean[]): boolean {
+  return [0, 1].every((from) => PATHS.some((_, i) => directions[2 * from + i] === true));
+}
+
+type Step =
+  | { readonly do: "send"; readonly from: number; readonly open: readonly boolean[] }
+  | { readonly do: "replay"; readonly index: number }
+  | { readonly do: "restart"; readonly who: number };
+
+interface Copy {
+  readonly to: number;
+  readonly path: (typeof PATHS)[number];
+  readonly header: Header;
+  readonly madeAt: number;
+}
+
+/** Two nodes, and somebody who records every copy, also of those that do not arrive, and sends it again on its path. */
+class AttackedWorld {
+  #starts = 0;
+  #made = 0;
+  readonly #nodes = [this.#newNode(), this.#newNode()];
+  readonly #sent: Copy[] = [];
+
+  take(nowMs: number, step: Step): void {
+    if (step.do === "restart") this.#nodes[step.who] = this.#newNode();
+    else if (step.do === "send") this.send(nowMs, step.from, step.open);
+    else {
+      const copy = this.#sent[step.index % Math.max(1, this.#sent.length)];
+      if (copy !== undefined) this.#deliver(nowMs, copy);
+    }
+  }
+
+  /** @returns for each path whether the other node has taken it */
+  send(nowMs: number, from: number, open: readonly boolean[]): boolean[] {
+    const headers = pulse(this.#nodes[from]!.conversation);
+    this.#made += 1;
+    return PATHS.map((path, i) => {
+      const copy = { to: 1 - from, path, header: headers[path], madeAt: this.#made };
+      this.#sent.push(copy);
+      return open[2 * from + i] === true && this.#deliver(nowMs, copy);
+    });
+  }
+
+  #deliver(nowMs: number, copy: Copy): boolean {
+    const { conversation, startedAt, taken } = this.#nodes[copy.to]!;
+    const hearing = conversation.accept(nowMs, copy.path, copy.header);
+    if (hearing !== "fresh" && hearing !== "overtaken") return false;
+    assert.ok(copy.madeAt > startedAt, "made before the receiver started");
+    assert.ok(!taken.has(copy.header), "taken before");
+    taken.add(copy.header);
+    return true;
+  }
+
+  #newNode() {
+    this.#starts += 1;
+    return { conversation: start(this.#starts), startedAt: this.#made, taken: new Set<Header>() };
+  }
+}

@@ -77,13 +77,13 @@ export class PulseConversation {
     return "fresh";
   }
 
-  /** @returns undefined for what the path itself has heard */
-  #echoOn(session: PulseSession): bigint | undefined {
-    if (this.#start === undefined) return session.candidate || this.#candidate;
-    if (session.peerStart === this.#start) return undefined;
-    // What this path has heard proves nothing, and what another has proved may be used up by a third: turn about.
-    const mayBeOfStart = startOf(session.candidate) === this.#start;
-    return mayBeOfStart && this.#ownSequence % 2 === 0 ? session.candidate : this.#proved;
+  /** @returns undefined for what the path itself is acquainted with */
+  #echoOn({ peerStart, candidate }: PulseSession): bigint | undefined {
+    if (this.#start !== undefined && peerStart === this.#start) return undefined;
+    // What this path has heard may be a recording, and what another has heard may be used up by a third: turn about.
+    const isOwnTurn = this.#ownSequence % 2 === 0;
+    if (this.#start === undefined) return (isOwnTurn && candidate) || this.#candidate;
+    return isOwnTurn && startOf(candidate) === this.#start ? candidate : this.#proved;
   }
 
   readonly #isAnswer = (echo: bigint): boolean => {

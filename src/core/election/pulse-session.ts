@@ -15,8 +15,8 @@ export type Freshness = "fresh" | "hello" | "stale";
 export class PulseSession {
   #own: bigint;
   #ownSequence = 0;
-  /** The start of the peer that we are acquainted with, and its newest pulse. */
-  #peer: { session: bigint; sequence: number } | undefined;
+  /** The start of the peer that we are acquainted with, its session, and its newest pulse. */
+  #peer: { readonly start: bigint; session: bigint; sequence: number } | undefined;
   /** What we heard last and what has proved nothing: we echo it as long as we have no acquaintance. */
   #candidate = 0n;
 
@@ -32,7 +32,7 @@ export class PulseSession {
 
   /** The start of the peer that we are acquainted with. */
   get peerStart(): bigint | undefined {
-    return this.#peer === undefined ? undefined : startOf(this.#peer.session);
+    return this.#peer?.start;
   }
 
   /** Whether this answers our challenge, which is used up by that: the next one is another. */
@@ -51,16 +51,19 @@ export class PulseSession {
     { session, echo, sequence }: Pick<Pulse, "session" | "echo" | "sequence">,
     isAnswer = (answer: bigint) => this.takeAnswer(answer),
   ): Freshness {
-    if (this.#peer !== undefined && startOf(session) === startOf(this.#peer.session)) {
-      if (sequence <= this.#peer.sequence) return "stale";
-      this.#peer = { session, sequence };
+    const start = startOf(session);
+    const peer = this.#peer;
+    if (peer?.start === start) {
+      if (sequence <= peer.sequence) return "stale";
+      peer.session = session;
+      peer.sequence = sequence;
       return "fresh";
     }
     if (!isAnswer(echo)) {
       this.#candidate = session;
       return "hello";
     }
-    this.#peer = { session, sequence };
+    this.#peer = { start, session, sequence };
     return "fresh";
   }
 
