@@ -207,7 +207,7 @@ export const problemCodes = {
   "config-diverged": "The histories of two nodes went apart.",
   "config-out-of-step": "A node does not have the revision that a change goes on from.",
   "change-refused": "A node cannot run the document.",
-  "history-broken": "The history of the document cannot be read or written.",
+  "history-broken": "The history of the document cannot be read or written, or is damaged.",
   "no-change": "The document is the one that applies.",
   "no-such-change": "No such change is under way.",
   "no-such-revision": "There is no such revision.",

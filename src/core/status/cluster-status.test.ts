@@ -103,6 +103,29 @@ describe("composeClusterStatus", () => {
     assert.deepEqual(told, [["gw2", "node-not-in-document", `gw1 refuses gw2: ${message}`]]);
   });
 
+  it("tells of a history that is damaged on the disk of a node, and how to mend it", () => {
+    const status = healthyStatus();
+    const gw2 = status.nodes[1];
+    assert.ok(gw2 !== undefined);
+    const history = (problem: string | null) => ({
+      directory: "/var/config.git",
+      checked: status.asOf,
+      problem,
+    });
+    const config = {
+      ...{ node: "gw2", head: null, revision: gw2.revision, change: null, diverged: [], fileDiffers: null },
+    };
+    gw2.config = { ...config, history: history(null) };
+    assert.deepEqual(composed(status).problems, []);
+    gw2.config = { ...config, history: history("revision 3 is not whole") };
+    const [problem, ...others] = composed(status).problems;
+    assert.deepEqual(others, []);
+    assert.equal(problem?.code, "history-broken");
+    assert.equal(problem?.severity, "error");
+    assert.match(problem?.message ?? "", /on gw2 is damaged: revision 3 is not whole$/);
+    assert.match(problem?.hint ?? "", /mv \/var\/config\.git \/var\/config\.git\.broken/);
+  });
+
   it("does not count on a node that is set aside", () => {
     const status = healthyStatus();
     const gw2 = status.nodes[1];

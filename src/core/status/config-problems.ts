@@ -8,6 +8,7 @@ export function configProblems(nodes: readonly NodeStatus[]): StatusProblem[] {
     ...takenBack(nodes),
     ...nodes.flatMap(wentApart),
     ...nodes.flatMap(refused),
+    ...nodes.flatMap(damaged),
     ...nodes.flatMap(notSent),
   ];
 }
@@ -70,6 +71,20 @@ function refused({ name, config }: NodeStatus): StatusProblem[] {
     message: `${other.node} refuses ${name}: ${other.message}`,
     hint: `If ${name} was removed, it must not run any more: on ${name}, systemctl disable --now tocha@${name}. If it joins: tocha config apply on ${other.node}, with a document that has it.`,
   }));
+}
+
+function damaged({ name, config }: NodeStatus): StatusProblem[] {
+  const history = config?.history;
+  if (history === undefined || history.problem === null) return [];
+  return [
+    {
+      severity: "error",
+      node: name,
+      code: "history-broken",
+      message: `the stored history of the document on ${name} is damaged: ${history.problem}`,
+      hint: `Take it from another node: on ${name}, systemctl stop tocha@${name}; mv ${history.directory} ${history.directory}.broken; systemctl start tocha@${name}. What applies stays as it is.`,
+    },
+  ];
 }
 
 function notSent({ name, config }: NodeStatus): StatusProblem[] {

@@ -7,8 +7,11 @@ import {
   historyQueryOfConfigSchema,
 } from "../../contract/config-operations.ts";
 import { revisionIdSchema } from "../../contract/config-revision.ts";
+import { AppliedDocument } from "../../store/applied-document.ts";
+import type { NodeSettings } from "../node-settings.ts";
 import { ClusterConfig, type ClusterConfigOptions, REVISIONS_AT_ONCE } from "./cluster-config.ts";
 import { VersionedAnswer } from "./control-answer.ts";
+import { HistoryCheck } from "./history-check.ts";
 import { HistoryRemote } from "./history-remote.ts";
 import { NodeConfig, type NodeConfigOptions } from "./node-config.ts";
 import { authorOf, type OperationHandlers, requireVersion, wayOf } from "./operation-dispatch.ts";
@@ -32,18 +35,26 @@ type ConfigHandlers = Pick<OperationHandlers, Extract<keyof OperationHandlers, `
 export class ConfigAnswers {
   readonly #parts: Promise<{ readonly node: NodeConfig; readonly cluster: ClusterConfig }>;
   readonly #remote: HistoryRemote;
+  readonly #check: HistoryCheck;
+  readonly #settings: NodeSettings;
   #node: NodeConfig | undefined;
   #cluster: ClusterConfig | undefined;
 
   constructor(options: ConfigAnswersOptions) {
     this.#parts = open(options);
+    this.#settings = options.settings;
     this.#remote = new HistoryRemote(options.log);
+    this.#check = new HistoryCheck({
+      directory: AppliedDocument.repositoryIn(options.settings.stateDirectory),
+      log: options.log,
+    });
     this.#parts.then(
       ({ node, cluster }) => {
         this.#node = node;
         this.#cluster = cluster;
       },
-      (error: Error) => options.log("error", `the configuration's history: ${error.message}`),
+      // The node runs what applies all the same.
+      (error: Error) => this.#check.failed(error),
     );
   }
 
@@ -54,6 +65,7 @@ export class ConfigAnswers {
     const heard = await parts.cluster.compare(FIRST_LOOK_MS);
     void this.#lookOn(parts.cluster, heard);
     setInterval(() => void this.#remote.follow(parts.node), REMOTE_LOOK_MS);
+    void this.#check.watch(parts.node.store);
   }
 
   /** Until every node was heard once, more often. */
@@ -65,9 +77,13 @@ export class ConfigAnswers {
     }
   }
 
-  /** Undefined while the history is being opened, or cannot be. */
+  /** Undefined while the history is being opened. Of one that cannot be opened no more is known than why. */
   get state(): ConfigState | undefined {
-    return this.#node === undefined ? undefined : this.#stateOf(this.#node);
+    if (this.#node !== undefined) return this.#stateOf(this.#node);
+    const { state: history } = this.#check;
+    if (history === undefined) return undefined;
+    const { node, revision } = this.#settings;
+    return { node, revision, head: null, change: null, diverged: [], fileDiffers: null, history };
   }
 
   #stateOf(node: NodeConfig): ConfigState {
@@ -76,6 +92,7 @@ export class ConfigAnswers {
     return {
       ...node.state(),
       ...(refusedBy.length === 0 ? {} : { refusedBy }),
+      ...(this.#check.state === undefined ? {} : { history: this.#check.state }),
       ...(state === undefined ? {} : { remote: { ...state } }),
     };
   }

@@ -135,6 +135,7 @@ class ControlRole {
     });
     this.#doctor = new DoctorAnswers({
       ...{ settings: () => this.#settings, texts: this.#supportTexts() },
+      history: () => this.#config.state?.history,
       askPeer: (question) => this.#askPeer(question),
       askFailover: () => this.#roles.ask<FailoverReport>("failover"),
       askReplicator: () => this.#roles.ask<ReplicatorReport>("replicator"),
