@@ -224,6 +224,7 @@ export const problemCodes = {
   "change-unconfirmed": "A change of the document waits to be confirmed.",
   "change-taken-back": "A change of the document was not confirmed, or given up: what was before applies.",
   "config-went-apart": "The histories of two nodes went apart.",
+  "out-of-sync": "A node has not got the newest revision of the document yet.",
   "revision-differs": "A node runs another document.",
   "interface-down": "An interface has no carrier or is down.",
   "arbiter-unreachable": "A node gets no answer from the arbiter.",

@@ -1,10 +1,11 @@
 import type { TakenBack } from "../../contract/config-operations.ts";
 import type { NodeStatus, StatusProblem } from "../../contract/status.ts";
 
-/** What is unsettled about the document. */
-export function configProblems(nodes: readonly NodeStatus[]): StatusProblem[] {
+/** What is unsettled about the document. @param revision that of the node that answers */
+export function configProblems(nodes: readonly NodeStatus[], revision: string): StatusProblem[] {
   return [
     ...unconfirmed(nodes),
+    ...differing(nodes, revision),
     ...takenBack(nodes),
     ...nodes.flatMap(wentApart),
     ...nodes.flatMap(refused),
@@ -29,6 +30,54 @@ function unconfirmed(nodes: readonly NodeStatus[]): StatusProblem[] {
       hint: "Keep it: tocha config confirm. Take it back now: tocha config revert.",
     },
   ];
+}
+
+/** A change that is under way, and histories that went apart, are told as that. */
+function differing(nodes: readonly NodeStatus[], revision: string): StatusProblem[] {
+  if (nodes.some(({ config }) => config !== undefined && config.change !== null)) return [];
+  const apart = new Set(
+    nodes.flatMap(({ name, config }) => (config?.diverged ?? []).flatMap(({ node }) => [name, node])),
+  );
+  const compared = nodes.filter(({ name, reachable }) => reachable && !apart.has(name));
+  const most = Math.max(0, ...compared.map(numberOf));
+  const newest = most === 0 ? undefined : compared.find((node) => numberOf(node) === most);
+  return compared.flatMap((node) => {
+    if (node.config !== undefined && newest !== undefined && numberOf(node) < most)
+      // Of a history that cannot be read nothing is known; that is told.
+      return typeof node.config.history?.problem === "string" ? [] : [outOfSync(node, newest)];
+    return node.revision === (newest?.revision ?? revision) ? [] : [otherDocument(node, revision, newest)];
+  });
+}
+
+function numberOf({ config }: NodeStatus): number {
+  return config?.head?.number ?? 0;
+}
+
+function outOfSync(node: NodeStatus, newest: NodeStatus): StatusProblem {
+  const has =
+    numberOf(node) === 0 ? "no revision of the document" : `revision ${numberOf(node)} of the document`;
+  return {
+    severity: "error",
+    node: node.name,
+    code: "out-of-sync",
+    message: `${node.name} is out of sync: it has ${has}, and ${newest.name} has revision ${numberOf(newest)}`,
+    hint: `It catches up by itself, within seconds. If this stays, its log says why: journalctl -u tocha@${node.name} | grep "catch up".`,
+  };
+}
+
+function otherDocument(node: NodeStatus, revision: string, newest: NodeStatus | undefined): StatusProblem {
+  const other = newest?.revision ?? revision;
+  const where = newest === undefined ? "here" : `on ${newest.name}`;
+  return {
+    severity: "error",
+    node: node.name,
+    code: "revision-differs",
+    message: `${node.name} runs another document (revision ${node.revision}, ${where} ${other})`,
+    hint:
+      newest === undefined
+        ? `Nothing was applied yet, so each runs its own file: copy the document to ${node.name}, and restart tocha there.`
+        : `Their histories are compared within seconds. If this stays, see the log of tocha run on ${node.name}, and tocha version on both.`,
+  };
 }
 
 /** It is good to know, and asks for no repair: the verdict stays as it is. */

@@ -24,6 +24,7 @@ import { readDocumentOnce } from "../read-document-once.ts";
 import { ConfigPeers, type ConfigPeersOptions, wentApart } from "./config-peers.ts";
 import { foreseeChoice, headOf } from "./foresee-choice.ts";
 import { onEach } from "./on-each-node.ts";
+import type { AnswerLimits } from "./peer-client.ts";
 import { busy, newTransaction } from "./pending-changes.ts";
 import { refuseHazards, wrongDocument } from "./refused-document.ts";
 
@@ -177,8 +178,8 @@ export class ClusterConfig {
   }
 
   /** Looks what the other nodes have, and catches up with the one that is ahead. @returns whether every node was heard */
-  async compare(limitMs: number): Promise<boolean> {
-    const states = await this.#peers.states(limitMs);
+  async compare(limits: AnswerLimits): Promise<boolean> {
+    const states = await this.#peers.states(limits);
     await this.#peers.follow(states);
     return states.size === this.#options.node.settings.peers.length + 1;
   }
@@ -368,7 +369,7 @@ export class ClusterConfig {
     here: () => Promise<unknown>,
   ): Promise<void> {
     if (name === this.#options.node.settings.node) await here();
-    else await this.#peers.ask(name, "POST", `/v1/config/${step}`, body, limitMs);
+    else await this.#peers.ask(name, "POST", `/v1/config/${step}`, body, { limitMs });
   }
 
   /** The change that is under way on this node. Which nodes take part is known to the one that carries it out; else all may. */

@@ -6,7 +6,7 @@ import {
   type ConfigState,
   historyQueryOfConfigSchema,
 } from "../../contract/config-operations.ts";
-import { revisionIdSchema } from "../../contract/config-revision.ts";
+import { type Revision, revisionIdSchema } from "../../contract/config-revision.ts";
 import { AppliedDocument } from "../../store/applied-document.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { ClusterConfig, type ClusterConfigOptions, REVISIONS_AT_ONCE } from "./cluster-config.ts";
@@ -16,8 +16,13 @@ import { HistoryRemote } from "./history-remote.ts";
 import { NodeConfig, type NodeConfigOptions } from "./node-config.ts";
 import { authorOf, type OperationHandlers, requireVersion, wayOf } from "./operation-dispatch.ts";
 
-/** At the start the rules wait for it: a peer that does not answer at once is asked again later. */
-const FIRST_LOOK_MS = 500;
+/**
+ * At the start the node waits for it before it takes part. A peer whose machine does not take the connection is away: nobody waits for
+ * that one. One that takes it and does not answer is busy, or starts itself.
+ */
+const FIRST_LOOK = { connectLimitMs: 500, limitMs: 5_000 } as const;
+/** Of the texts in one answer: less than half of what a node reads of one (peer-client.ts), as JSON makes them longer. */
+const ANSWER_TEXT_MAX = 4 << 20;
 const LOOK_MS = 10_000;
 const SOON_MS = 1_000;
 const REMOTE_LOOK_MS = 2_000;
@@ -62,7 +67,7 @@ export class ConfigAnswers {
   async firstLook(): Promise<void> {
     const parts = await this.#parts.catch(() => undefined);
     if (parts === undefined) return;
-    const heard = await parts.cluster.compare(FIRST_LOOK_MS);
+    const heard = await parts.cluster.compare(FIRST_LOOK);
     void this.#lookOn(parts.cluster, heard);
     setInterval(() => void this.#remote.follow(parts.node), REMOTE_LOOK_MS);
     void this.#check.watch(parts.node.store);
@@ -72,7 +77,7 @@ export class ConfigAnswers {
   async #lookOn(cluster: ClusterConfig, heard: boolean): Promise<void> {
     for (let all = heard; ; ) {
       await new Promise((resolve) => setTimeout(resolve, all ? LOOK_MS : SOON_MS));
-      const now = await cluster.compare(LOOK_MS / 2).catch(() => false);
+      const now = await cluster.compare({ limitMs: LOOK_MS / 2 }).catch(() => false);
       all ||= now;
     }
   }
@@ -143,10 +148,20 @@ export class ConfigAnswers {
         const { id } = checked(afterQuerySchema, query);
         if (node.head === undefined) return { revisions: id === undefined ? [] : null, head: null };
         const revisions = await node.store.after(id, node.head.id, REVISIONS_AT_ONCE);
-        return { revisions: revisions ?? null, head: node.head.id };
+        return { revisions: revisions === undefined ? null : withinBytes(revisions), head: node.head.id };
       },
     };
   }
+}
+
+/** The first of them that fit into one answer together, and one in any case: whoever asks goes on from the last. */
+function withinBytes(revisions: readonly Revision[]): readonly Revision[] {
+  let bytes = 0;
+  const end = revisions.findIndex(({ text }) => {
+    bytes += text.length;
+    return bytes > ANSWER_TEXT_MAX;
+  });
+  return end === -1 ? revisions : revisions.slice(0, Math.max(1, end));
 }
 
 /** The ETag of the document: the id of its revision. */

@@ -128,7 +128,7 @@ class ControlRole {
       use: (next) => this.#use(next),
       check: (next) => this.#gateway.check(next),
       isActive: () => this.#activeGroups.size > 0,
-      ask: (peer, method, path, body, limitMs) => this.#askPeer({ peer, method, path, body, limitMs }),
+      ask: (peer, method, path, body, limits) => this.#askPeer({ peer, method, path, body, ...limits }),
       status: () => this.#clusterStatus(),
       knownUsers: () => this.#access.knownUsers(),
       onTakenBack: (takenBack) => this.#access.takenBack(takenBack),
