@@ -85,8 +85,9 @@ export class ConfigPeers {
   async #followOne(name: string, head: NonNullable<ConfigState["head"]>): Promise<void> {
     const { node } = this.#options;
     const own = node.head;
-    const isBehind = own !== undefined && (await node.store.idOf(head.number, own.id)) === head.id;
-    if (!isBehind) {
+    const isHere =
+      own?.id === head.id || (own !== undefined && (await node.store.idOf(head.number, own.id)) === head.id);
+    if (!isHere) {
       const missed = await this.#missed(name, own?.id);
       if (missed === null) {
         await this.#keepAll(name);
