@@ -49,6 +49,10 @@ export const configStateSchema = z.looseObject({
   diverged: z.array(z.looseObject({ node: z.string(), id: revisionIdSchema, number: z.number() })),
   /** Nodes that answer and refuse this one, because their document does not have it; absent where there are none. */
   refusedBy: z.array(z.looseObject({ node: z.string(), message: z.string() })).optional(),
+  /** When the stored history was read as a whole, and what was wrong with it; absent until that has been done. */
+  history: z
+    .looseObject({ directory: z.string(), checked: z.string(), problem: z.string().nullable() })
+    .optional(),
   /** Where the history is sent, and why it could not be; absent where the document names nothing, and before the first try. */
   remote: z.looseObject({ url: z.string(), problem: z.string().nullable() }).optional(),
   /** The file that the node was started with says something else than what applies; null: it does not. */

@@ -53,6 +53,8 @@ export const doctorCodes = {
   "program-fights": "A program runs that does the same work, or undoes it.",
   "forward-policy-drop": "Other rules drop every forwarded packet that they do not know.",
   "forward-rules-drop": "Other rules drop some forwarded packets.",
+  // The document.
+  "history-broken": "The stored history of the document is damaged.",
   // The nodes together.
   "node-unreachable": "A node could not be examined.",
   "node-not-understood": "A node answered what this version does not understand.",

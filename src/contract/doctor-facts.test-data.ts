@@ -83,6 +83,7 @@ export function healthyFacts(node: "gw1" | "gw2"): NodeFacts {
       enabled: "enabled",
       runsUnderIt: true,
     },
+    history: { directory: `/var/lib/tocha/${node}/config.git`, problem: null },
     failures: [],
   };
 }

@@ -162,6 +162,8 @@ export const nodeFactsSchema = z.object({
   /** The old automatic assignment of helpers; null: this kernel does not have it. */
   automaticHelpers: z.boolean().nullable(),
   service: serviceFacts,
+  /** The stored history, and what is wrong with it; null where no daemon has read it. An older node does not tell. */
+  history: z.object({ directory: z.string(), problem: z.string().nullable() }).nullable().optional(),
   /** What could not be found out, in words, and the checks that go by it. */
   failures: z.array(z.object({ what: z.string(), checks: z.array(z.string()) })),
 });

@@ -52,6 +52,11 @@ export class AppliedDocument {
     this.takenBack = new TakenBackFile(stateDirectory);
   }
 
+  /** Where the history is, beside it. */
+  static repositoryIn(stateDirectory: string): string {
+    return join(stateDirectory, "config.git");
+  }
+
   /** The applied text; undefined before the first apply. */
   text(): string | undefined {
     return readIfThere(this.#document);

@@ -73,7 +73,7 @@ export interface GitAnswer {
 }
 
 /** What is committed must not depend on whose machine it is; for a remote, ssh finds the keys of root. */
-function plainEnvironment(): Record<string, string> {
+export function plainEnvironment(): Record<string, string> {
   const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/root", SSH_AUTH_SOCK } = process.env;
   return {
     ...{ PATH, HOME, LC_ALL: "C", TZ: "UTC" },

@@ -48,8 +48,8 @@ async function isBefore(git: Git, one: string, other: string): Promise<boolean> 
   return (await git.ask(["merge-base", "--is-ancestor", one, other])).status === 0;
 }
 
-/** The answers of `git ls-remote` and `git show-ref`: an id and a name in each line. */
-function namesOf(output: string): Map<string, string> {
+/** The answers of `git ls-remote`, `show-ref` and the like: an id and a name in each line. */
+export function namesOf(output: string): Map<string, string> {
   return new Map(
     output.split("\n").flatMap((line) => {
       const [id, name] = line.split(/\s/);

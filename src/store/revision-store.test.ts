@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { deflateSync } from "node:zlib";
 import { ProblemError } from "../base/problem.ts";
 import type { Revision, RevisionEntry } from "../contract/config-revision.ts";
 import { RevisionStore } from "./revision-store.ts";
@@ -121,13 +122,74 @@ describe("RevisionStore", () => {
     await assert.rejects(store.verify(), /is not what its entry says/);
   });
 
-  it("finds a damaged object", async () => {
+  it("finds any object that was damaged, lost or altered, of any revision", async () => {
+    for (const harm of ["damaged", "lost", "altered"])
+      for (const what of ["", "^{tree}", ":cluster.yaml", ":entry.json"]) {
+        const store = await newStore();
+        const [a = ""] = await chainOf(store, 3);
+        const git = (...args: string[]) => execFileSync("git", ["--git-dir", store.directory, ...args]);
+        const id = git("rev-parse", `${a}${what}`).toString().trim();
+        const kind = git("cat-file", "-t", id).toString().trim();
+        const content = git("cat-file", kind, id);
+        const path = join(store.directory, "objects", id.slice(0, 2), id.slice(2));
+        rmSync(path);
+        if (harm === "damaged") writeFileSync(path, "nothing");
+        // A whole object under the name of another; a length of its own, and the same files in a tree.
+        const other =
+          kind === "tree"
+            ? Buffer.concat([content, Buffer.from("100644 zzz\0"), content.subarray(-20)])
+            : Buffer.from(
+                content.toString().replace("The beginning", "The end").replace("campus", "elsewhere"),
+              );
+        if (harm === "altered")
+          writeFileSync(path, deflateSync(Buffer.concat([Buffer.from(`${kind} ${other.length}\0`), other])));
+        await assert.rejects(
+          store.verify(),
+          (error) => error instanceof ProblemError && error.problem.code === "history-broken",
+          `${harm} ${kind} ${what}`,
+        );
+      }
+  });
+
+  it("finds damage in what does not apply", async () => {
+    const store = await newStore();
+    const [a = ""] = await chainOf(store, 2);
+    const other = await store.put(next(a, 2, "cluster: other\n"));
+    assert.equal(await store.verify(), 2);
+    rmSync(join(store.directory, "objects", other.slice(0, 2), other.slice(2)));
+    await assert.rejects(store.verify(), ProblemError);
+  });
+
+  it("finds a revision that does not go on from one that is there", async () => {
     const store = await newStore();
     const [a = ""] = await chainOf(store, 1);
-    const object = join(store.directory, "objects", a.slice(0, 2), a.slice(2));
-    rmSync(object);
-    writeFileSync(object, "nothing");
-    await assert.rejects(store.verify(), ProblemError);
+    await store.put(next(a, 3, "cluster: other\n"));
+    await assert.rejects(store.verify(), /does not go on from/);
+  });
+
+  it("pauses after each revision, and knows the commit of any author and message", async () => {
+    const store = await newStore();
+    let parent: string | null = null;
+    const authors = ["root@gw1", "Ana <ana@x> ; rm", "ü", "a.b,", "--x"];
+    for (const [place, author] of authors.entries()) {
+      const message = ["", "  one\n\n\ntwo  \n", "# no comment", "ä\r\nb", "Signed-off-by: x"][place] ?? "";
+      const entry: RevisionEntry = {
+        ...first,
+        number: place + 1,
+        parent,
+        author,
+        message,
+        plan: ["- a", "b\n"],
+      };
+      parent = await store.put(entry);
+      await store.advance(parent, entry.parent ?? undefined);
+    }
+    let pauses = 0;
+    const pause = async () => {
+      pauses++;
+    };
+    assert.equal(await store.verify(pause), authors.length);
+    assert.equal(pauses, authors.length);
   });
 
   it("opens what is there already", async () => {

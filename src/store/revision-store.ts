@@ -6,14 +6,18 @@ import {
   type RevisionEntry,
   type RevisionSummary,
   revisionIdSchema,
-  revisionInfoSchema,
 } from "../contract/config-revision.ts";
 import { Git } from "./git.ts";
 import { HEAD, pushHistory, REVISIONS } from "./push-history.ts";
-
-const DOCUMENT_FILE = "cluster.yaml";
-const ENTRY_FILE = "entry.json";
-const FORMAT = 1;
+import {
+  commitMessage,
+  commitPerson,
+  DOCUMENT_FILE,
+  ENTRY_FILE,
+  entryText,
+  readInfo,
+} from "./revision-commit.ts";
+import { verifyHistory } from "./verify-history.ts";
 
 /**
  * The history of the cluster document on one node: a git repository, one commit for each revision. Commits are made of the entry
@@ -59,14 +63,13 @@ export class RevisionStore {
     const tree = await this.#git.run(["mktree"], {
       input: `100644 blob ${document}\t${DOCUMENT_FILE}\n100644 blob ${about}\t${ENTRY_FILE}\n`,
     });
-    const who = gitName(info.author);
-    const date = `${Date.parse(info.at) / 1_000} +0000`;
+    const { name, address, date } = commitPerson(info);
     const parent = info.parent === null ? [] : ["-p", info.parent];
     const commit = await this.#git.run(["commit-tree", tree.trim(), ...parent, "-F", "-"], {
       input: commitMessage(info),
       environment: {
-        ...{ GIT_AUTHOR_NAME: who, GIT_AUTHOR_EMAIL: "tocha@localhost", GIT_AUTHOR_DATE: date },
-        ...{ GIT_COMMITTER_NAME: who, GIT_COMMITTER_EMAIL: "tocha@localhost", GIT_COMMITTER_DATE: date },
+        ...{ GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: address, GIT_AUTHOR_DATE: date },
+        ...{ GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: address, GIT_COMMITTER_DATE: date },
       },
     });
     const id = revisionIdSchema.parse(commit.trim());
@@ -111,24 +114,13 @@ export class RevisionStore {
     return await this.#read(ids.slice(0, place).reverse().slice(0, limit));
   }
 
-  /** Checks every object and the whole chain. @returns how many revisions there are @throws ProblemError when anything is wrong */
-  async verify(): Promise<number> {
-    await this.#git.run(["fsck", "--full", "--strict", "--no-dangling", "--no-progress"]);
-    const head = await this.head();
-    if (head === undefined) return 0;
-    const ids = await this.#chain(head);
-    const revisions = await this.#read(ids);
-    for (const [place, { number, parent, id, ...entry }] of revisions.entries()) {
-      const isRight = number === ids.length - place && parent === (ids[place + 1] ?? null);
-      if (!isRight || (await this.put({ number, parent, ...entry })) !== id) {
-        throw new ProblemError({
-          code: "history-broken",
-          message: `revision ${number} (${id}) is not what its entry says`,
-          hint: `Compare with another node: git --git-dir ${this.directory} show ${id}`,
-        });
-      }
-    }
-    return ids.length;
+  /**
+   * Checks every revision and the whole chain (verify-history.ts), beside whatever else is asked of the repository.
+   *
+   * @returns how many revisions lead to the one that applies @throws ProblemError when anything is wrong
+   */
+  async verify(pause: () => Promise<void> = async () => {}): Promise<number> {
+    return await verifyHistory(this.#git, pause);
   }
 
   /** Sends the history to another repository (push-history.ts). */
@@ -181,36 +173,6 @@ function batchContents(output: string): (string | undefined)[] {
     }
   }
   return contents;
-}
-
-/** In this order on every node, whatever order the values came in. */
-function entryText({ number, parent, author, at, message, plan }: Omit<RevisionEntry, "text">): string {
-  return `${JSON.stringify({ format: FORMAT, number, parent, author, at, message, plan })}\n`;
-}
-
-function readInfo(text: string, id: string) {
-  try {
-    const { format: _format, ...info } = JSON.parse(text) as Record<string, unknown>;
-    return revisionInfoSchema.parse(info);
-  } catch {
-    throw new ProblemError({
-      code: "history-broken",
-      message: `revision ${id} has no entry that this version understands`,
-      hint: "A newer version may have written it: compare versions with `tocha version` on all nodes.",
-    });
-  }
-}
-
-function commitMessage({ number, message, plan }: Omit<RevisionEntry, "text">): string {
-  const title = message.trim() === "" ? `Revision ${number}` : message.trim();
-  const body = plan.length === 0 ? "" : `\n${plan.map((line) => `- ${line}\n`).join("")}`;
-  return `${title}\n${body}\nTocha-Revision: ${number}\n`;
-}
-
-/** git drops some characters of a name by itself; what is left here it takes as it is. */
-function gitName(author: string): string {
-  const name = author.replace(/[^A-Za-z0-9@_-]+/g, "-").replace(/^-+|-+$/g, "");
-  return name === "" ? "unknown" : name;
 }
 
 function noSuchRevision(id: string): ProblemError {

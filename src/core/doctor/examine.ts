@@ -7,6 +7,7 @@ import {
   diskCheck,
   failuresCheck,
   flowKindsCheck,
+  historyCheck,
   ipvsCheck,
   kernelCheck,
   lockedMemoryCheck,
@@ -37,7 +38,7 @@ export const doctorChecks: readonly DoctorCheck[] = [
   ...[conntrackCheck, conntrackRoomCheck],
   ...[deviceCheck, managedCheck, speedCheck, mtuCheck, carriedCheck],
   ...[foreignRouterCheck, duplicateAddressCheck, routeCheck, programsCheck, foreignChainsCheck],
-  ...[certificateCheck, authorityCheck, equalityCheck, clockCheck, diskCheck, serviceCheck],
+  ...[certificateCheck, authorityCheck, equalityCheck, clockCheck, diskCheck, historyCheck, serviceCheck],
   failuresCheck,
 ];
 

@@ -317,6 +317,17 @@ export const faultyNodes: readonly FaultyNode[] = [
     ...{ command: "nft -a list chain ip filter FORWARD" },
     change: chain({ droppingRules: 2 }),
   },
+  // The document.
+  {
+    ...{
+      name: "a bad disk",
+      code: "history-broken",
+      severity: "error",
+      says: "revision 3 (abc) is not whole",
+    },
+    ...{ on: "/var/lib/tocha/gw2/config.git", command: "mv /var/lib/tocha/gw2/config.git" },
+    change: ({ history }) => Object.assign(history ?? {}, { problem: "revision 3 (abc) is not whole" }),
+  },
   // The nodes together.
   {
     ...{ name: "dead", code: "node-unreachable", severity: "error", says: "does not answer gw1: ETIMEDOUT" },

@@ -204,6 +204,24 @@ export const diskCheck: DoctorCheck = {
     }),
 };
 
+export const historyCheck: DoctorCheck = {
+  name: "history",
+  good: "every revision of the document is on the disk as it was made",
+  isTelling: ({ history }) => history !== undefined && history !== null,
+  find: (node) => {
+    const { directory = "", problem = null } = node.history ?? {};
+    if (problem === null) return [];
+    return [
+      finding(node, "error", "history-broken", {
+        on: directory,
+        what: `the stored history of the document is damaged: ${problem}`,
+        why: "The node runs what applies, and cannot tell or take back what was before; others cannot catch up from it.",
+        command: `systemctl stop tocha@${node.node}; mv ${directory} ${directory}.broken; systemctl start tocha@${node.node}`,
+      }),
+    ];
+  },
+};
+
 export const serviceCheck: DoctorCheck = {
   name: "service",
   good: "systemd starts the node when the machine starts",

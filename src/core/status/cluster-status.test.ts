@@ -103,6 +103,116 @@ describe("composeClusterStatus", () => {
     assert.deepEqual(told, [["gw2", "node-not-in-document", `gw1 refuses gw2: ${message}`]]);
   });
 
+  it("tells of a history that is damaged on the disk of a node, and how to mend it", () => {
+    const status = healthyStatus();
+    const gw2 = status.nodes[1];
+    assert.ok(gw2 !== undefined);
+    const history = (problem: string | null) => ({
+      directory: "/var/config.git",
+      checked: status.asOf,
+      problem,
+    });
+    const config = {
+      ...{ node: "gw2", head: null, revision: gw2.revision, change: null, diverged: [], fileDiffers: null },
+    };
+    gw2.config = { ...config, history: history(null) };
+    assert.deepEqual(composed(status).problems, []);
+    gw2.config = { ...config, history: history("revision 3 is not whole") };
+    const [problem, ...others] = composed(status).problems;
+    assert.deepEqual(others, []);
+    assert.equal(problem?.code, "history-broken");
+    assert.equal(problem?.severity, "error");
+    assert.match(problem?.message ?? "", /on gw2 is damaged: revision 3 is not whole$/);
+    assert.match(problem?.hint ?? "", /mv \/var\/config\.git \/var\/config\.git\.broken/);
+  });
+
+  describe("of nodes with different documents", () => {
+    const config = (node: NodeStatus, number: number | null) => ({
+      ...{ node: node.name, revision: node.revision, change: null, diverged: [], fileDiffers: null },
+      head: number === null ? null : { id: `${number}`.repeat(40), number },
+    });
+    const told = (change: (gw1: NodeStatus, gw2: NodeStatus) => void, here = "c1a397d8a92bc19b") => {
+      const status = healthyStatus();
+      const [gw1, gw2] = status.nodes;
+      assert.ok(gw1 !== undefined && gw2 !== undefined);
+      gw2.revision = "0123456789abcdef";
+      change(gw1, gw2);
+      return composed({ ...status, revision: here }).problems;
+    };
+    const words = (problems: ReturnType<typeof told>) =>
+      problems.map(({ node, code, message }) => `${node} ${code}: ${message}`);
+    const numbers = (one: number | null, other: number | null) => (gw1: NodeStatus, gw2: NodeStatus) => {
+      gw1.config = config(gw1, one);
+      gw2.config = config(gw2, other);
+    };
+
+    it("says which one is out of sync and catches up, whichever is asked", () => {
+      const sentence =
+        "gw2 out-of-sync: gw2 is out of sync: it has revision 4 of the document, and gw1 has revision 7";
+      for (const here of ["c1a397d8a92bc19b", "0123456789abcdef"]) {
+        const problems = told(numbers(7, 4), here);
+        assert.deepEqual(words(problems), [sentence]);
+        assert.match(problems[0]?.hint ?? "", /^It catches up by itself/);
+      }
+      assert.match(words(told(numbers(2, null)))[0] ?? "", /it has no revision of the document, and gw1 has/);
+    });
+
+    it("says so also where the texts are the same again", () => {
+      const same = told((gw1, gw2) => {
+        gw2.revision = gw1.revision;
+        numbers(7, 6)(gw1, gw2);
+      });
+      assert.deepEqual(
+        same.map(({ code }) => code),
+        ["out-of-sync"],
+      );
+    });
+
+    it("tells to copy the file only where nothing was applied yet", () => {
+      const [problem, ...others] = told(numbers(null, null));
+      assert.deepEqual(others, []);
+      assert.equal(problem?.code, "revision-differs");
+      assert.match(problem?.hint ?? "", /copy the document to gw2/);
+      // An older version says nothing of its history.
+      const [older] = told((gw1) => {
+        gw1.config = config(gw1, 3);
+      });
+      assert.equal(older?.code, "revision-differs");
+      assert.doesNotMatch(older?.hint ?? "", /copy/);
+    });
+
+    it("leaves it to what explains it: a change under way, histories that went apart, a damaged one", () => {
+      const change = {
+        ...({ transaction: "t", phase: "prepared", number: 8, author: "a", message: "" } as const),
+        ...{ coordinator: "gw1", secondsLeft: 30 },
+      };
+      assert.deepEqual(
+        told((gw1, gw2) => {
+          numbers(7, 4)(gw1, gw2);
+          gw1.config = { ...config(gw1, 7), change };
+        }),
+        [],
+      );
+      const apart = told((gw1, gw2) => {
+        numbers(7, 4)(gw1, gw2);
+        gw1.config = { ...config(gw1, 7), diverged: [{ node: "gw2", id: "4".repeat(40), number: 4 }] };
+      });
+      assert.deepEqual(
+        apart.map(({ code }) => code),
+        ["config-went-apart"],
+      );
+      const damaged = told((gw1, gw2) => {
+        numbers(7, null)(gw1, gw2);
+        const history = { directory: "/x", checked: "2026-08-01T10:00:00.000Z", problem: "not whole" };
+        gw2.config = { ...config(gw2, null), history };
+      });
+      assert.deepEqual(
+        damaged.map(({ code }) => code),
+        ["history-broken"],
+      );
+    });
+  });
+
   it("does not count on a node that is set aside", () => {
     const status = healthyStatus();
     const gw2 = status.nodes[1];

@@ -51,7 +51,7 @@ export function composeClusterStatus(source: ClusterStatusSource): ClusterStatus
     ...source.nodes.flatMap((node) => nodeProblems(node, source)),
     ...pathProblems(source.nodes),
     ...arbiterProblems(source.nodes),
-    ...configProblems(source.nodes),
+    ...configProblems(source.nodes, source.revision),
     ...keyProblems(source.nodes, source.asOf),
     ...groups.flatMap(({ protectionProblems }) => protectionProblems),
   ];
@@ -164,18 +164,6 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
     return [problem("error", "node-unreachable", `${node.name} does not answer over the sync network`, hint)];
   }
   const problems: StatusProblem[] = [];
-  // Histories tell more, where both have one.
-  if (node.revision !== source.revision && !isExplained(node, source.nodes)) {
-    const message = `${node.name} runs another document (revision ${node.revision}, here ${source.revision})`;
-    problems.push(
-      problem(
-        "error",
-        "revision-differs",
-        message,
-        `Copy the document to ${node.name} and restart tocha there.`,
-      ),
-    );
-  }
   for (const face of node.interfaces) {
     if (face.up) continue;
     const message = `interface ${face.name} (${face.device}) of ${node.name} has no carrier or is down`;
@@ -265,10 +253,4 @@ function protectionProblems(nodes: readonly NodeStatus[], actives: readonly Node
       "It copies them now; if this stays for more than a minute: tocha status -o json, and the log of both nodes.";
     return [{ severity: "error", node: node.name, code: "table-incomplete", message, hint }];
   });
-}
-
-/** A change that is under way, or histories that went apart, are told as that. */
-function isExplained(node: NodeStatus, nodes: readonly NodeStatus[]): boolean {
-  const isUnderWay = nodes.some(({ config }) => config !== undefined && config.change !== null);
-  return isUnderWay || (node.config?.diverged.length ?? 0) > 0;
 }

@@ -23,6 +23,8 @@ import { fittingDifference } from "../../core/config/text-difference.ts";
 import { readDocumentOnce } from "../read-document-once.ts";
 import { ConfigPeers, type ConfigPeersOptions, wentApart } from "./config-peers.ts";
 import { foreseeChoice, headOf } from "./foresee-choice.ts";
+import { onEach } from "./on-each-node.ts";
+import type { AnswerLimits } from "./peer-client.ts";
 import { busy, newTransaction } from "./pending-changes.ts";
 import { refuseHazards, wrongDocument } from "./refused-document.ts";
 
@@ -129,7 +131,7 @@ export class ClusterConfig {
     const { nodes } = after.document;
     const stays = (name: string) => name === node.settings.node || Object.hasOwn(nodes, name);
     const here = [...states.keys()].filter(stays);
-    const prepared = await this.#onEach(here, async (name) => {
+    const prepared = await onEach(here, async (name) => {
       const missing = await this.#missingOn(name, states, revisions);
       const coordinator = node.settings.node;
       const request: PrepareRequest = { transaction, coordinator, revisions: missing, confirmMs };
@@ -159,7 +161,7 @@ export class ClusterConfig {
     const own = this.#options.node.settings.node;
     const others = carried.nodes.filter((name) => name !== own);
     const body = { transaction: carried.transaction };
-    const failed = await this.#onEach(others, (name) =>
+    const failed = await onEach(others, (name) =>
       this.#step(name, "settle", body, SETTLE_LIMIT_MS, async () => {}),
     );
     await this.#options.node.settle(carried.transaction);
@@ -176,8 +178,8 @@ export class ClusterConfig {
   }
 
   /** Looks what the other nodes have, and catches up with the one that is ahead. @returns whether every node was heard */
-  async compare(limitMs: number): Promise<boolean> {
-    const states = await this.#peers.states(limitMs);
+  async compare(limits: AnswerLimits): Promise<boolean> {
+    const states = await this.#peers.states(limits);
     await this.#peers.follow(states);
     return states.size === this.#options.node.settings.peers.length + 1;
   }
@@ -196,7 +198,7 @@ export class ClusterConfig {
     const head = headOf(chosen, states, id);
     const revisions = (await node.store.after(undefined, head.id, REVISIONS_AT_ONCE * 1_000)) ?? [];
     const differing = [...states].filter(([, state]) => state.head?.id !== head.id).map(([name]) => name);
-    const failed = await this.#onEach(differing, (name) =>
+    const failed = await onEach(differing, (name) =>
       this.#step(name, "adopt", { id: head.id, revisions }, MAKE_LIMIT_MS, () => node.choose(head.id)),
     );
     return answerOf({ transaction: head.id, number: head.number, nodes: [...states.keys()] }, failed);
@@ -289,7 +291,7 @@ export class ClusterConfig {
     const active = await this.#activeNodes();
     const order = makeOrder({ before, after }, { nodes, active, carrying: own });
     for (const turn of order) {
-      const failures = await this.#onEach(turn.nodes, (name) =>
+      const failures = await onEach(turn.nodes, (name) =>
         this.#step(name, "make", { transaction }, MAKE_LIMIT_MS, () => this.#options.node.make(transaction)),
       );
       if (failures.size > 0) return failures;
@@ -348,7 +350,7 @@ export class ClusterConfig {
     // One after the other, the active ones last: roles may be started again by it.
     const order = [...nodes].sort((a, b) => Number(active.has(a)) - Number(active.has(b)));
     for (const name of order) {
-      const one = await this.#onEach([name], () =>
+      const one = await onEach([name], () =>
         this.#step(name, "give-up", { transaction }, MAKE_LIMIT_MS, () =>
           this.#options.node.giveUp(transaction),
         ),
@@ -367,26 +369,7 @@ export class ClusterConfig {
     here: () => Promise<unknown>,
   ): Promise<void> {
     if (name === this.#options.node.settings.node) await here();
-    else await this.#peers.ask(name, "POST", `/v1/config/${step}`, body, limitMs);
-  }
-
-  async #onEach(
-    names: readonly string[],
-    work: (name: string) => Promise<unknown>,
-  ): Promise<Map<string, Problem>> {
-    const failed = new Map<string, Problem>();
-    await Promise.all(
-      names.map(async (name) => {
-        try {
-          await work(name);
-        } catch (error) {
-          const problem = error instanceof ProblemError ? error.problem : undefined;
-          const message = error instanceof Error ? error.message : String(error);
-          failed.set(name, problem ?? { code: "node-unreachable", message });
-        }
-      }),
-    );
-    return failed;
+    else await this.#peers.ask(name, "POST", `/v1/config/${step}`, body, { limitMs });
   }
 
   /** The change that is under way on this node. Which nodes take part is known to the one that carries it out; else all may. */

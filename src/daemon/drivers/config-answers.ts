@@ -6,15 +6,23 @@ import {
   type ConfigState,
   historyQueryOfConfigSchema,
 } from "../../contract/config-operations.ts";
-import { revisionIdSchema } from "../../contract/config-revision.ts";
+import { type Revision, revisionIdSchema } from "../../contract/config-revision.ts";
+import { AppliedDocument } from "../../store/applied-document.ts";
+import type { NodeSettings } from "../node-settings.ts";
 import { ClusterConfig, type ClusterConfigOptions, REVISIONS_AT_ONCE } from "./cluster-config.ts";
 import { VersionedAnswer } from "./control-answer.ts";
+import { HistoryCheck } from "./history-check.ts";
 import { HistoryRemote } from "./history-remote.ts";
 import { NodeConfig, type NodeConfigOptions } from "./node-config.ts";
 import { authorOf, type OperationHandlers, requireVersion, wayOf } from "./operation-dispatch.ts";
 
-/** At the start the rules wait for it: a peer that does not answer at once is asked again later. */
-const FIRST_LOOK_MS = 500;
+/**
+ * At the start the node waits for it before it takes part. A peer whose machine does not take the connection is away: nobody waits for
+ * that one. One that takes it and does not answer is busy, or starts itself.
+ */
+const FIRST_LOOK = { connectLimitMs: 500, limitMs: 5_000 } as const;
+/** Of the texts in one answer: less than half of what a node reads of one (peer-client.ts), as JSON makes them longer. */
+const ANSWER_TEXT_MAX = 4 << 20;
 const LOOK_MS = 10_000;
 const SOON_MS = 1_000;
 const REMOTE_LOOK_MS = 2_000;
@@ -32,18 +40,26 @@ type ConfigHandlers = Pick<OperationHandlers, Extract<keyof OperationHandlers, `
 export class ConfigAnswers {
   readonly #parts: Promise<{ readonly node: NodeConfig; readonly cluster: ClusterConfig }>;
   readonly #remote: HistoryRemote;
+  readonly #check: HistoryCheck;
+  readonly #settings: NodeSettings;
   #node: NodeConfig | undefined;
   #cluster: ClusterConfig | undefined;
 
   constructor(options: ConfigAnswersOptions) {
     this.#parts = open(options);
+    this.#settings = options.settings;
     this.#remote = new HistoryRemote(options.log);
+    this.#check = new HistoryCheck({
+      directory: AppliedDocument.repositoryIn(options.settings.stateDirectory),
+      log: options.log,
+    });
     this.#parts.then(
       ({ node, cluster }) => {
         this.#node = node;
         this.#cluster = cluster;
       },
-      (error: Error) => options.log("error", `the configuration's history: ${error.message}`),
+      // The node runs what applies all the same.
+      (error: Error) => this.#check.failed(error),
     );
   }
 
@@ -51,23 +67,28 @@ export class ConfigAnswers {
   async firstLook(): Promise<void> {
     const parts = await this.#parts.catch(() => undefined);
     if (parts === undefined) return;
-    const heard = await parts.cluster.compare(FIRST_LOOK_MS);
+    const heard = await parts.cluster.compare(FIRST_LOOK);
     void this.#lookOn(parts.cluster, heard);
     setInterval(() => void this.#remote.follow(parts.node), REMOTE_LOOK_MS);
+    void this.#check.watch(parts.node.store);
   }
 
   /** Until every node was heard once, more often. */
   async #lookOn(cluster: ClusterConfig, heard: boolean): Promise<void> {
     for (let all = heard; ; ) {
       await new Promise((resolve) => setTimeout(resolve, all ? LOOK_MS : SOON_MS));
-      const now = await cluster.compare(LOOK_MS / 2).catch(() => false);
+      const now = await cluster.compare({ limitMs: LOOK_MS / 2 }).catch(() => false);
       all ||= now;
     }
   }
 
-  /** Undefined while the history is being opened, or cannot be. */
+  /** Undefined while the history is being opened. Of one that cannot be opened no more is known than why. */
   get state(): ConfigState | undefined {
-    return this.#node === undefined ? undefined : this.#stateOf(this.#node);
+    if (this.#node !== undefined) return this.#stateOf(this.#node);
+    const { state: history } = this.#check;
+    if (history === undefined) return undefined;
+    const { node, revision } = this.#settings;
+    return { node, revision, head: null, change: null, diverged: [], fileDiffers: null, history };
   }
 
   #stateOf(node: NodeConfig): ConfigState {
@@ -76,6 +97,7 @@ export class ConfigAnswers {
     return {
       ...node.state(),
       ...(refusedBy.length === 0 ? {} : { refusedBy }),
+      ...(this.#check.state === undefined ? {} : { history: this.#check.state }),
       ...(state === undefined ? {} : { remote: { ...state } }),
     };
   }
@@ -126,10 +148,20 @@ export class ConfigAnswers {
         const { id } = checked(afterQuerySchema, query);
         if (node.head === undefined) return { revisions: id === undefined ? [] : null, head: null };
         const revisions = await node.store.after(id, node.head.id, REVISIONS_AT_ONCE);
-        return { revisions: revisions ?? null, head: node.head.id };
+        return { revisions: revisions === undefined ? null : withinBytes(revisions), head: node.head.id };
       },
     };
   }
+}
+
+/** The first of them that fit into one answer together, and one in any case: whoever asks goes on from the last. */
+function withinBytes(revisions: readonly Revision[]): readonly Revision[] {
+  let bytes = 0;
+  const end = revisions.findIndex(({ text }) => {
+    bytes += text.length;
+    return bytes > ANSWER_TEXT_MAX;
+  });
+  return end === -1 ? revisions : revisions.slice(0, Math.max(1, end));
 }
 
 /** The ETag of the document: the id of its revision. */

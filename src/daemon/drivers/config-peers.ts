@@ -1,11 +1,12 @@
 import type * as z from "zod";
 import { type Problem, ProblemError } from "../../base/problem.ts";
 import { afterAnswerSchema, type ConfigState, configStateSchema } from "../../contract/config-operations.ts";
+import type { Revision } from "../../contract/config-revision.ts";
 import type { ProblemCode } from "../../contract/problem-codes.ts";
 import { problemSchema } from "../../contract/status.ts";
 import type { PeerSettings } from "../node-settings.ts";
 import type { NodeConfig } from "./node-config.ts";
-import type { PeerAnswer } from "./peer-client.ts";
+import type { AnswerLimits, PeerAnswer } from "./peer-client.ts";
 
 const STATE_LIMIT_MS = 1_000;
 const REVISIONS_LIMIT_MS = 10_000;
@@ -20,7 +21,7 @@ export interface ConfigPeersOptions {
     method: "GET" | "POST",
     path: string,
     body: unknown,
-    limitMs: number,
+    limits: AnswerLimits,
   ) => Promise<PeerAnswer>;
   readonly log: (level: "info" | "warning" | "error", text: string) => void;
 }
@@ -36,13 +37,13 @@ export class ConfigPeers {
   }
 
   /** Of all nodes that answer, this one first. */
-  async states(limitMs = STATE_LIMIT_MS): Promise<Map<string, ConfigState>> {
+  async states(limits: AnswerLimits = { limitMs: STATE_LIMIT_MS }): Promise<Map<string, ConfigState>> {
     const { node } = this.#options;
     const states = new Map<string, ConfigState>([[node.settings.node, node.state()]]);
     await Promise.all(
       node.settings.peers.map(async ({ name }) => {
         try {
-          const body = await this.ask(name, "GET", "/v1/config/state", undefined, limitMs);
+          const body = await this.ask(name, "GET", "/v1/config/state", undefined, limits);
           states.set(name, configStateSchema.parse(body));
           this.#refusals.delete(name);
         } catch (error) {
@@ -83,19 +84,30 @@ export class ConfigPeers {
 
   async #followOne(name: string, head: NonNullable<ConfigState["head"]>): Promise<void> {
     const { node } = this.#options;
-    while (node.head?.id !== head.id) {
-      const own = node.head;
-      const isBehind = own !== undefined && (await node.store.idOf(head.number, own.id)) === head.id;
-      if (isBehind) break;
-      const { revisions } = await this.#after(name, own?.id);
-      if (revisions === null) {
+    const own = node.head;
+    const isHere =
+      own?.id === head.id || (own !== undefined && (await node.store.idOf(head.number, own.id)) === head.id);
+    if (!isHere) {
+      const missed = await this.#missed(name, own?.id);
+      if (missed === null) {
         await this.#keepAll(name);
         return node.noteDiverged(name, head);
       }
-      if (revisions.length === 0) break;
-      await node.catchUp(name, revisions);
+      // All of them at once: only the last one is made, and no older one for a moment.
+      await node.catchUp(name, missed);
     }
     node.noteDiverged(name, undefined);
+  }
+
+  /** @returns what follows a revision; null when the histories went apart */
+  async #missed(name: string, id: string | undefined): Promise<Revision[] | null> {
+    const missed: Revision[] = [];
+    for (let known = id; ; known = missed.at(-1)?.id) {
+      const { revisions } = await this.#after(name, known);
+      if (revisions === null) return null;
+      if (revisions.length === 0) return missed;
+      missed.push(...revisions);
+    }
   }
 
   async #keepAll(name: string): Promise<void> {
@@ -110,7 +122,9 @@ export class ConfigPeers {
 
   async #after(name: string, id: string | undefined): Promise<z.output<typeof afterAnswerSchema>> {
     const path = `/v1/config/after${id === undefined ? "" : `?id=${id}`}`;
-    return afterAnswerSchema.parse(await this.ask(name, "GET", path, undefined, REVISIONS_LIMIT_MS));
+    return afterAnswerSchema.parse(
+      await this.ask(name, "GET", path, undefined, { limitMs: REVISIONS_LIMIT_MS }),
+    );
   }
 
   /** @throws ProblemError with the reason of a node that refuses */
@@ -119,11 +133,11 @@ export class ConfigPeers {
     method: "GET" | "POST",
     path: string,
     body: unknown,
-    limitMs: number,
+    limits: AnswerLimits,
   ): Promise<unknown> {
     const peer = this.#options.node.settings.peers.find((one) => one.name === name);
     if (peer === undefined) throw new Error(`no node ${name}`);
-    const answer = await this.#options.ask(peer, method, path, body, limitMs);
+    const answer = await this.#options.ask(peer, method, path, body, limits);
     if (answer.status === 200) return answer.body;
     const { code, message, hint, problems } = problemSchema.parse(answer.body);
     throw new ProblemError({

@@ -1,5 +1,6 @@
 import { Agent } from "node:https";
 import { ProblemError } from "../../base/problem.ts";
+import type { ConfigState } from "../../contract/config-operations.ts";
 import type { DoctorReport } from "../../contract/doctor.ts";
 import {
   type ClockFacts,
@@ -37,6 +38,8 @@ export interface DoctorAnswersOptions {
   readonly askReplicator: () => Promise<ReplicatorReport | undefined>;
   readonly askSupervisor: () => Promise<SupervisorReport | undefined>;
   readonly askPeer: AskPeer;
+  /** What was found out about the stored history. */
+  readonly history: () => ConfigState["history"];
   /** What only the whole of the role knows: status, history, metrics. */
   readonly texts: readonly SupportText[];
 }
@@ -89,9 +92,11 @@ export class DoctorAnswers {
   }
 
   async #collect(): Promise<NodeFacts> {
-    const { askFailover, askReplicator } = this.#options;
+    const { askFailover, askReplicator, settings, history } = this.#options;
     const [failover, replicator] = await Promise.all([askFailover(), askReplicator()]);
-    return await collectNodeFacts({ settings: this.#options.settings(), roles: { failover, replicator } });
+    return await collectNodeFacts({
+      ...{ settings: settings(), roles: { failover, replicator }, history: history() },
+    });
   }
 
   async #factsOf(peer: PeerSettings): Promise<NodeFacts | MissingNode> {

@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, readFileSync, statfsSync } from "nod
 import { totalmem } from "node:os";
 import { dirname } from "node:path";
 import { ProblemError } from "../../base/problem.ts";
+import type { ConfigState } from "../../contract/config-operations.ts";
 import type { NodeFacts } from "../../contract/doctor-facts.ts";
 import { readNodeKeys } from "../../keys/read-keys.ts";
 import { isClockSynchronised } from "../../linux/libc.ts";
@@ -28,6 +29,8 @@ export interface FactsSource {
         readonly replicator: ReplicatorReport | undefined;
       }
     | undefined;
+  /** What a running node has found out about its stored history; undefined until it has. */
+  readonly history?: ConfigState["history"];
   /** Kinds of connections that the kernel does not take, where no replicator has found out. */
   readonly lackingKinds?: readonly string[] | undefined;
 }
@@ -104,6 +107,7 @@ export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> 
     foreignChains: chains,
     automaticHelpers: automaticHelpers(),
     service,
+    history: source.history ?? null,
     failures,
   };
 }

@@ -62,7 +62,7 @@ export class NodeConfig {
 
   /** @throws ProblemError when the history cannot be opened */
   static async open(options: NodeConfigOptions): Promise<NodeConfig> {
-    const store = await RevisionStore.open(join(options.settings.stateDirectory, "config.git"));
+    const store = await RevisionStore.open(AppliedDocument.repositoryIn(options.settings.stateDirectory));
     const config = new NodeConfig(options, store);
     await config.#readHead();
     // The control role, or the node, may have ended in the middle of a change.

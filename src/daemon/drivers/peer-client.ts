@@ -3,21 +3,28 @@ import { nodeDnsName } from "../../keys/read-keys.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import type { KeyRing } from "./key-ring.ts";
 
-const ANSWER_BYTES_MAX = 4 << 20;
+/** A revision with the longest document, as JSON. */
+const ANSWER_BYTES_MAX = 20 << 20;
 
 export interface PeerAnswer {
   readonly status: number;
   readonly body: unknown;
 }
 
-export interface PeerQuestion {
+/** How long an answer is waited for. */
+export interface AnswerLimits {
+  readonly limitMs: number;
+  /** Of a machine that does not even take the connection: it is away. One that does may only be busy. */
+  readonly connectLimitMs?: number;
+}
+
+export interface PeerQuestion extends AnswerLimits {
   readonly settings: NodeSettings;
   readonly ring: KeyRing;
   readonly peer: PeerSettings;
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly body?: unknown;
-  readonly limitMs: number;
   /** Keeps connections for further questions; by default each has its own. */
   readonly agent?: Agent;
 }
@@ -42,6 +49,16 @@ export function askPeer(options: PeerQuestion): Promise<PeerAnswer> {
       headers: { "content-type": "application/json" },
       signal: AbortSignal.timeout(options.limitMs),
     });
+    const { connectLimitMs } = options;
+    if (connectLimitMs !== undefined) {
+      const away = () => call.destroy(new Error(`${peer.name} does not take a connection`));
+      const timer = setTimeout(away, connectLimitMs);
+      call.on("socket", (socket) => {
+        if (socket.connecting) socket.once("connect", () => clearTimeout(timer));
+        else clearTimeout(timer);
+      });
+      call.on("close", () => clearTimeout(timer));
+    }
     call.on("error", reject);
     call.on("response", (response) => {
       let text = "";

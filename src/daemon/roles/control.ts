@@ -128,13 +128,14 @@ class ControlRole {
       use: (next) => this.#use(next),
       check: (next) => this.#gateway.check(next),
       isActive: () => this.#activeGroups.size > 0,
-      ask: (peer, method, path, body, limitMs) => this.#askPeer({ peer, method, path, body, limitMs }),
+      ask: (peer, method, path, body, limits) => this.#askPeer({ peer, method, path, body, ...limits }),
       status: () => this.#clusterStatus(),
       knownUsers: () => this.#access.knownUsers(),
       onTakenBack: (takenBack) => this.#access.takenBack(takenBack),
     });
     this.#doctor = new DoctorAnswers({
       ...{ settings: () => this.#settings, texts: this.#supportTexts() },
+      history: () => this.#config.state?.history,
       askPeer: (question) => this.#askPeer(question),
       askFailover: () => this.#roles.ask<FailoverReport>("failover"),
       askReplicator: () => this.#roles.ask<ReplicatorReport>("replicator"),
