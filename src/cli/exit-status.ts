@@ -37,6 +37,8 @@ const unavailableCodes: ReadonlySet<string> = new Set<ProblemCode>([
   "no-running-node",
   "several-nodes",
   "unavailable",
+  "outcome-unknown",
+  "request-interrupted",
   "untrusted-node",
   "bad-answer",
   "examination-failed",

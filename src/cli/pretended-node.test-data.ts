@@ -9,6 +9,7 @@ const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
 const LIMIT_MS = 30_000;
 
 interface Answer {
+  /** 0: none, the connection breaks. */
   readonly status: number;
   readonly body: unknown;
 }
@@ -37,6 +38,8 @@ export class PretendedNode {
   /** The path that it was asked for last, and what came with it. */
   asked: string | undefined;
   told = "";
+  /** All that it was asked, with the Idempotency-Key that came along. */
+  readonly requests: { readonly path: string; readonly key: string | undefined }[] = [];
 
   private constructor(folder: string) {
     this.#folder = folder;
@@ -48,6 +51,8 @@ export class PretendedNode {
       });
       request.on("end", async () => {
         const path = request.url ?? "";
+        const key = request.headers["idempotency-key"];
+        this.requests.push({ path, key: typeof key === "string" ? key : undefined });
         if (this.held?.paths.test(path) === true) {
           const { promise, resolve } = Promise.withResolvers<void>();
           this.whenShown(resolve);
@@ -56,7 +61,8 @@ export class PretendedNode {
         const known = this.answers.get(path);
         const next = known === undefined ? this.first.shift() : { status: 200, body: known };
         const { status, body } = next ?? this.#answerTo(path);
-        response.writeHead(status).end(JSON.stringify(body));
+        if (status === 0) response.destroy();
+        else response.writeHead(status).end(JSON.stringify(body));
       });
     });
   }

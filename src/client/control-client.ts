@@ -222,9 +222,20 @@ export class ControlClient {
       return await collect(await this.#transport.open({ method, path, signal, text, headers }));
     } catch (error) {
       if (error instanceof ProblemError) throw error;
-      throw new ProblemError(this.#transport.unavailable(error, signal.aborted ? timeoutMs : undefined));
+      const problem = this.#transport.unavailable(error, signal.aborted ? timeoutMs : undefined);
+      throw wasRefused(error) ? new ProblemError(problem) : new Unanswered(problem);
     }
   }
+}
+
+/** A request that may have come to the node, and has no answer. */
+export class Unanswered extends ProblemError {}
+
+/** Nobody has got the request: there was no connection. */
+function wasRefused(error: unknown): boolean {
+  const isConnecting = error instanceof Error && "syscall" in error && error.syscall === "connect";
+  const isName = error instanceof Error && "syscall" in error && error.syscall === "getaddrinfo";
+  return isConnecting || isName;
 }
 
 /** What goes with a request. */

@@ -40,6 +40,11 @@ export interface Operation {
   readonly onlyAsks?: (body: unknown) => boolean;
   /** Keys of the body that the audit log must not show. */
   readonly secrets?: readonly string[];
+  /**
+   * Neither the body nor the answer holds a secret: of a request with an Idempotency-Key they may lie in the run folder, so that it can
+   * be asked about after the process has started again.
+   */
+  readonly answerKept?: true;
 }
 
 /** Keeps the exact type of each entry of the table. */

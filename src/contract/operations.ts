@@ -73,12 +73,14 @@ export const operations = {
     ...{ method: "POST", path: "/v1/node/standby", least: "operator", peers: true },
     summary: "Sets a node aside for maintenance: it hands over, and becomes active only in need.",
     body: standbyRequestSchema,
+    answerKept: true,
     answer: { kind: "json", schema: standbyAnswerSchema },
   }),
   "node.resume": operation({
     ...{ method: "POST", path: "/v1/node/resume", least: "operator", peers: true },
     summary: "Takes a node back that was set aside.",
     body: resumeRequestSchema,
+    answerKept: true,
     answer: { kind: "json", schema: resumeAnswerSchema },
   }),
   "node.keys": operation({
@@ -94,6 +96,7 @@ export const operations = {
     ...{ method: "POST", path: "/v1/switchover", least: "operator", peers: true },
     summary: "Hands the addresses of a group over to another node; with dryRun, only says what would happen.",
     ...{ body: switchoverRequestSchema, bodyOptional: true, onlyAsks: says("dryRun", true) },
+    answerKept: true,
     answer: { kind: "json", schema: z.union([foreseenSwitchoverSchema, switchoverAnswerSchema]) },
   }),
   "failover.history": operation({
@@ -163,18 +166,21 @@ export const operations = {
     summary:
       "Makes a document apply on all nodes that answer, or on none; it is taken back unless it is confirmed.",
     body: applyRequestSchema,
+    answerKept: true,
     answer: { kind: "json", schema: applyAnswerSchema },
   }),
   "config.confirm": operation({
     ...{ method: "POST", path: "/v1/config/confirm", least: "admin" },
     summary: "Keeps the change that was made.",
     ...{ body: transactionRequestSchema, bodyOptional: true },
+    answerKept: true,
     answer: { kind: "json", schema: transactionAnswerSchema },
   }),
   "config.revert": operation({
     ...{ method: "POST", path: "/v1/config/revert", least: "admin" },
     summary: "Takes the change back that was made and not confirmed yet.",
     ...{ body: transactionRequestSchema, bodyOptional: true },
+    answerKept: true,
     answer: { kind: "json", schema: transactionAnswerSchema },
   }),
   "config.choose": operation({
@@ -182,6 +188,7 @@ export const operations = {
     summary:
       "Of histories that went apart, lets that of one node count on all nodes; with dryRun, only says what would go away.",
     ...{ body: chooseRequestSchema, onlyAsks: says("dryRun", true) },
+    answerKept: true,
     answer: { kind: "json", schema: z.union([foreseenChoiceSchema, transactionAnswerSchema]) },
   }),
   "config.prepare": operation({

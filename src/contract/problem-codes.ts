@@ -149,6 +149,8 @@ export const problemCodes = {
   "no-running-node": "No running node was found on this machine.",
   "several-nodes": "Several nodes run on this machine: one must be chosen.",
   unavailable: "A node does not answer on its control socket.",
+  "outcome-unknown":
+    "The answer of a node was lost, and it cannot be asked what has become of the request: look at what it was to change.",
   "untrusted-node": "The certificate of an API is not one of the authority that was named.",
   "bad-password": "A password is too short, or was not typed the same twice.",
   "bad-answer": "A node answered something that this version does not understand.",
@@ -176,6 +178,8 @@ export const problemCodes = {
   "version-differs": "What was to be changed is not the version that was named any more.",
   "request-key-reused": "Another request came with the same Idempotency-Key before.",
   "no-such-request": "No request with this Idempotency-Key is known.",
+  "request-interrupted": "The process that did what was asked for ended in the middle.",
+  "answer-not-kept": "What was asked for was done, and its answer is not known any more.",
   "method-not-allowed": "The path is known, but not with this method.",
   "not-acceptable-body":
     "The body of a request is of another kind than application/json, or longer than it may be.",
@@ -207,6 +211,7 @@ export const problemCodes = {
   "config-diverged": "The histories of two nodes went apart.",
   "config-out-of-step": "A node does not have the revision that a change goes on from.",
   "change-refused": "A node cannot run the document.",
+  "change-interrupted": "A change of the document was interrupted before it was made everywhere.",
   "history-broken": "The history of the document cannot be read or written, or is damaged.",
   "no-change": "The document is the one that applies.",
   "no-such-change": "No such change is under way.",

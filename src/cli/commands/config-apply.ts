@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../base/problem.ts";
+import { askOnce } from "../../client/ask-once.ts";
 import { author } from "../../client/author.ts";
 import { clientFor, type NodeWish } from "../../client/client-for.ts";
 import { sshCaller } from "../../client/ssh-caller.ts";
@@ -14,14 +15,10 @@ import { type HandedDocument, handedDocument } from "../ask-with-document.ts";
 import { type ExitStatus, exitStatus } from "../exit-status.ts";
 import { planText } from "../plan-text.ts";
 import { paperOf } from "../terminal.ts";
+import { APPLY_LIMIT_MS, confirmed, interruptedApply, whenItAnswers } from "../unanswered-change.ts";
 import { whileWaiting } from "../waiting.ts";
 
-/** Nodes check the rules, and roles may be started again one after the other. */
-const APPLY_LIMIT_MS = 300_000;
 const SETTLE_LIMIT_MS = 60_000;
-/** The control role of the node that is asked may just be starting again. */
-const ANSWERS_AGAIN_LIMIT_MS = 20_000;
-const ANSWERS_AGAIN_POLL_MS = 100;
 /** By then a control role that is to start again has ended (src/daemon/supervisor.ts). */
 const STARTS_AGAIN_MS = 700;
 const CONFIRMING = "the nodes confirm the change";
@@ -62,24 +59,21 @@ async function applyDocument({ text, refused }: HandedDocument, options: ApplyOp
   }
   const { message, force = false } = options;
   const body = { text, message, author: author(), base: head?.id ?? null, confirmSeconds, force };
-  const made = client.ask("config.apply", { body, timeoutMs: APPLY_LIMIT_MS }).catch((error: unknown) => {
-    // The node has looked whether a change is under way, too.
-    if (error instanceof ProblemError && error.problem.code === "no-change") return undefined;
-    return refused(error);
-  });
+  const made = askOnce(client, "config.apply", { body, timeoutMs: APPLY_LIMIT_MS })
+    .catch((error: unknown) => interruptedApply(client, body, error))
+    .catch((error: unknown) => {
+      // The node has looked whether a change is under way, too.
+      if (error instanceof ProblemError && error.problem.code === "no-change") return undefined;
+      return refused(error);
+    });
   const answer = await whileWaiting("the nodes check the change and make it", made);
   if (answer === undefined) return nothingToDo(head?.number, options);
   if (options.output === "text") process.stdout.write(madeText(answer));
   if (!options.confirm) return told(answer, undefined, options);
   const isAsked = process.stdin.isTTY && process.stdout.isTTY && options.yes !== true;
   if (isAsked && !(await pressed(confirmSeconds, options))) return takenBack(answer, options);
-  const { transaction } = answer;
   if (answer.startsAgain) await sleep(STARTS_AGAIN_MS);
-  const settled = await whileWaiting(
-    CONFIRMING,
-    whenItAnswers(() => client.ask("config.confirm", { body: { transaction }, timeoutMs: SETTLE_LIMIT_MS })),
-  );
-  return told(answer, settled, options);
+  return told(answer, await whileWaiting(CONFIRMING, confirmed(client, answer)), options);
 }
 
 function nothingToDo(number: number | undefined, { output }: ApplyOptions): ExitStatus {
@@ -96,14 +90,14 @@ function nothingToDo(number: number | undefined, { output }: ApplyOptions): Exit
 /** Keeps what was made. */
 export async function configConfirm({ output, ...wish }: ConfigOptions): Promise<ExitStatus> {
   const client = await clientFor(wish);
-  const confirmed = client.ask("config.confirm", { timeoutMs: SETTLE_LIMIT_MS });
-  return settledText(await whileWaiting(CONFIRMING, confirmed), output, "applies");
+  const kept = askOnce(client, "config.confirm", { timeoutMs: SETTLE_LIMIT_MS });
+  return settledText(await whileWaiting(CONFIRMING, kept), output, "applies");
 }
 
 /** Takes it back. */
 export async function configRevert({ output, ...wish }: ConfigOptions): Promise<ExitStatus> {
   const client = await clientFor(wish);
-  const reverted = client.ask("config.revert", { timeoutMs: APPLY_LIMIT_MS });
+  const reverted = askOnce(client, "config.revert", { timeoutMs: APPLY_LIMIT_MS });
   const answer = await whileWaiting("the nodes take the change back", reverted);
   // Whoever asks next shall get an answer.
   await sleep(STARTS_AGAIN_MS);
@@ -173,19 +167,6 @@ async function pressed(limitSeconds: number, { url = process.env["TOCHA_URL"] }:
     return false;
   } finally {
     lines.close();
-  }
-}
-
-async function whenItAnswers<T>(ask: () => Promise<T>): Promise<T> {
-  const endMs = performance.now() + ANSWERS_AGAIN_LIMIT_MS;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      const isAway = error instanceof ProblemError && error.problem.code === "unavailable";
-      if (!isAway || performance.now() > endMs) throw error;
-    }
-    await sleep(ANSWERS_AGAIN_POLL_MS);
   }
 }
 

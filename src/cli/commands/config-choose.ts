@@ -1,3 +1,4 @@
+import { askOnce } from "../../client/ask-once.ts";
 import { clientFor } from "../../client/client-for.ts";
 import type { ControlClient } from "../../client/control-client.ts";
 import type { ForeseenChoice } from "../../contract/config-choice.ts";
@@ -34,7 +35,8 @@ export async function configChoose(
     process.stdout.write("Nothing was changed.\n");
     return exitStatus.notOk;
   }
-  const chosen = client.ask("config.choose", { body: { node, id }, timeoutMs: CHOOSE_LIMIT_MS });
+  const body = { node, id };
+  const chosen = askOnce(client, "config.choose", { body, timeoutMs: CHOOSE_LIMIT_MS });
   const answer = await whileWaiting(`the nodes take the history of ${node}`, chosen);
   return settledText({ ...foreseen, ...(answer as TransactionAnswer) }, output, `of ${node} applies`);
 }

@@ -11,7 +11,10 @@ export interface KnownRequest<Pending> {
 
 /** The requests of all users that came with a key: for a bounded time, and so many. Times are given. */
 export class RequestRecords<Pending> {
-  readonly #known = new Map<string, KnownRequest<Pending> & { readonly startedMs: number }>();
+  readonly #known = new Map<
+    string,
+    KnownRequest<Pending> & { readonly who: string; readonly startedMs: number }
+  >();
 
   find(nowMs: number, who: string, key: string): KnownRequest<Pending> | undefined {
     const found = this.#known.get(`${who} ${key}`);
@@ -21,8 +24,13 @@ export class RequestRecords<Pending> {
   /** @returns false when too many are under way: none of them may be forgotten */
   add(nowMs: number, who: string, request: KnownRequest<Pending>): boolean {
     if (this.#known.size >= REQUESTS_MAX && !this.#forgetOne()) return false;
-    this.#known.set(`${who} ${request.record.id}`, { ...request, startedMs: nowMs });
+    this.#known.set(`${who} ${request.record.id}`, { ...request, who, startedMs: nowMs });
     return true;
+  }
+
+  /** The oldest first. */
+  all(): (KnownRequest<Pending> & { readonly who: string })[] {
+    return [...this.#known.values()];
   }
 
   update(who: string, record: RequestRecord): void {

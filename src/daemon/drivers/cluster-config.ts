@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { type Problem, ProblemError } from "../../base/problem.ts";
 import type { CallerWay } from "../../contract/caller-way.ts";
 import type { ForeseenChoice } from "../../contract/config-choice.ts";
@@ -16,13 +15,11 @@ import type { ClusterStatus } from "../../contract/status.ts";
 import type { KnownUser } from "../../core/access/declared-users.ts";
 import { affectedParts } from "../../core/config/affected-parts.ts";
 import { makeOrder } from "../../core/config/make-order.ts";
-import { planChange } from "../../core/config/plan.ts";
 import { planSentences } from "../../core/config/plan-sentences.ts";
-import type { ActiveNodes } from "../../core/config/role-moves.ts";
-import { fittingDifference } from "../../core/config/text-difference.ts";
 import { readDocumentOnce } from "../read-document-once.ts";
+import { ChangePlanner } from "./change-planner.ts";
 import { ConfigPeers, type ConfigPeersOptions, wentApart } from "./config-peers.ts";
-import { foreseeChoice, headOf } from "./foresee-choice.ts";
+import { headOf } from "./foresee-choice.ts";
 import { onEach } from "./on-each-node.ts";
 import type { AnswerLimits } from "./peer-client.ts";
 import { busy, newTransaction } from "./pending-changes.ts";
@@ -59,14 +56,14 @@ interface Carried {
 export class ClusterConfig {
   readonly #options: ClusterConfigOptions;
   readonly #peers: ConfigPeers;
+  readonly #planner: ChangePlanner;
   #carried: Carried | undefined;
   #isApplying = false;
-  /** Who applies has mostly looked at the plan a moment before. */
-  #lastPlan: { readonly question: string; readonly plan: Plan } | undefined;
 
   constructor(options: ClusterConfigOptions) {
     this.#options = options;
     this.#peers = new ConfigPeers(options);
+    this.#planner = new ChangePlanner(options);
   }
 
   get refusedBy(): ConfigPeers["refusedBy"] {
@@ -89,27 +86,10 @@ export class ClusterConfig {
 
   /** @returns what the text would change, for whoever asks from there */
   async plan(
-    { text, name }: { readonly text: string; readonly name: string },
+    document: { readonly text: string; readonly name: string },
     caller: CallerWay | undefined,
   ): Promise<Plan> {
-    const { settings, text: running } = this.#options.node;
-    const after = readDocumentOnce(text, name);
-    if (after.document === undefined) throw wrongDocument(after.problems, name);
-    const { notices } = readDocumentOnce(running, "running");
-    const activeNodes = await this.#activeOfGroups();
-    const knownUsers = this.#options.knownUsers();
-    const question = createHash("sha256")
-      .update(JSON.stringify([running, text, name, activeNodes, caller ?? null, knownUsers]))
-      .digest("hex");
-    if (this.#lastPlan?.question === question) return this.#lastPlan.plan;
-    const made = planChange({
-      before: { name: "running", text: running, document: settings.document, notices },
-      after: { ...after, name, text },
-      ...{ activeNodes, caller, carrying: settings.node, knownUsers },
-    });
-    const plan = { ...made, difference: fittingDifference(made.difference) };
-    this.#lastPlan = { question, plan };
-    return plan;
+    return await this.#planner.plan(document, caller);
   }
 
   async #apply(wish: ApplyWish): Promise<ApplyAnswer> {
@@ -206,10 +186,7 @@ export class ClusterConfig {
 
   /** What choose would do. */
   async foreseeChoice({ node: chosen }: ChooseWish, caller: CallerWay | undefined): Promise<ForeseenChoice> {
-    const { settings, store } = this.#options.node;
-    const states = await this.#statesNow();
-    const activeNodes = await this.#activeOfGroups();
-    return await foreseeChoice(chosen, { own: settings.node, store, states, activeNodes, caller });
+    return await this.#planner.choice(chosen, await this.#statesNow(), caller);
   }
 
   /** When this node has all that the others have. */
@@ -218,11 +195,6 @@ export class ClusterConfig {
     const states = await this.#peers.states();
     await this.#peers.follow(states);
     return states.set(node.settings.node, node.state());
-  }
-
-  async #activeOfGroups(): Promise<ActiveNodes> {
-    const { groups } = await this.#options.status();
-    return Object.fromEntries(groups.map(({ name, activeNode }) => [name, activeNode]));
   }
 
   /** @throws ProblemError where the change is better not made */

@@ -3,8 +3,9 @@ import type { CallerWay } from "../../contract/caller-way.ts";
 import type { ForeseenChoice } from "../../contract/config-choice.ts";
 import type { ConfigState } from "../../contract/config-operations.ts";
 import type { Revision } from "../../contract/config-revision.ts";
-import { type PlannedDocument, planChange } from "../../core/config/plan.ts";
+import { type PlannedDocument, type PlanOptions, planChange } from "../../core/config/plan.ts";
 import type { ActiveNodes } from "../../core/config/role-moves.ts";
+import { fittingDifference } from "../../core/config/text-difference.ts";
 import type { RevisionStore } from "../../store/revision-store.ts";
 import { readDocumentOnce } from "../read-document-once.ts";
 
@@ -39,10 +40,11 @@ export async function foreseeChoice(
     readonly store: Pick<RevisionStore, "revision">;
     readonly states: ReadonlyMap<string, ConfigState>;
     readonly activeNodes: ActiveNodes;
+    readonly knownUsers?: PlanOptions["knownUsers"];
     readonly caller: CallerWay | undefined;
   },
 ): Promise<ForeseenChoice> {
-  const { own, store, states, activeNodes, caller } = options;
+  const { own, store, states, activeNodes, knownUsers, caller } = options;
   const after = await store.revision(headOf(chosen, states).id);
   const planned = documentOf(after, `revision ${after.number} of ${chosen}`);
   const sides: ForeseenChoice["sides"] = [];
@@ -51,11 +53,12 @@ export async function foreseeChoice(
     const before = await store.revision(id);
     const name = `revision ${before.number} of ${nodes.join(" and ")}`;
     const plan = planChange({
-      ...{ before: documentOf(before, name), after: planned, activeNodes, only: nodes },
+      ...{ before: documentOf(before, name), after: planned, activeNodes, knownUsers, only: nodes },
       // Whoever asks comes to this node.
       ...(nodes.includes(own) ? { caller, carrying: own } : {}),
     });
-    sides.push({ nodes: [...nodes], ...summaryOf(before), plan: { ...plan } });
+    const difference = fittingDifference(plan.difference);
+    sides.push({ nodes: [...nodes], ...summaryOf(before), plan: { ...plan, difference } });
   }
   return { chosen: { node: chosen, ...summaryOf(after) }, sides };
 }

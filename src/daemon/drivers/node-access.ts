@@ -19,6 +19,7 @@ import { KeyedRequests } from "./keyed-requests.ts";
 import { NodeEvents } from "./node-events.ts";
 import { callerName, type OperationHandlers } from "./operation-dispatch.ts";
 import type { AskPeer } from "./peer-client.ts";
+import { RequestFile } from "./request-file.ts";
 import { Sessions } from "./sessions.ts";
 import { UserAnswers } from "./user-answers.ts";
 import { UserFile } from "./user-store.ts";
@@ -43,7 +44,7 @@ export class NodeAccess {
   readonly #events: NodeEvents;
   readonly #users: UserAnswers;
   readonly #peers: AccessPeers;
-  readonly keyed = new KeyedRequests();
+  readonly keyed: KeyedRequests;
 
   constructor(options: NodeAccessOptions) {
     this.#options = options;
@@ -52,6 +53,7 @@ export class NodeAccess {
     const sessions = new Sessions(join(settings.runDirectory, "sessions.json"));
     const store = this.#store;
     this.#access = new AccessControl(store, { sessions });
+    this.keyed = new KeyedRequests(new RequestFile(join(settings.runDirectory, "requests.json"), onError));
     this.#audit = new AuditLog(settings.stateDirectory, onError);
     this.#events = new NodeEvents(options.clusterStatus);
     const { path } = operations["node.access"];

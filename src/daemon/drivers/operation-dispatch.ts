@@ -113,8 +113,12 @@ export class OperationDispatch {
     work: () => Promise<unknown>,
   ): Promise<unknown> {
     if (idempotencyKey === undefined || operations[id].least === "anyone") return await work();
+    const operation: Operation = operations[id];
+    const answerKept = operation.answerKept === true;
     const content = JSON.stringify([id, path, body ?? null]);
-    const request = { who: callerName(caller), key: idempotencyKey, operation: id, content };
+    const open = answerKept ? content : JSON.stringify([id, path]);
+    const who = callerName(caller);
+    const request = { who, key: idempotencyKey, operation: id, content, open, answerKept };
     return await this.#options.keyed.run(request, work);
   }
 
