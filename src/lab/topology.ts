@@ -63,24 +63,35 @@ export async function buildTopology(settings: LabSettings, signal?: AbortSignal)
 /** A node as it is after power-on: a namespace with links, its own addresses, static routes, and nothing else. */
 export async function buildNode(settings: LabSettings, node: string, signal?: AbortSignal): Promise<void> {
   const namespace = await createNamespace(settings.name, node, hostSysctls, signal);
-  for (const [index, network] of labNetworks(settings).entries()) {
-    // A fixed hardware address: a machine keeps its network cards when it boots.
-    const mac = `02:00:00:00:${hex(nodeNumber(node))}:${hex(index + 1)}`;
-    await connect(settings.name, node, `${node}-${network}`, network, network, mac, signal);
-  }
+  for (const network of labNetworks(settings)) await connectNode(settings, node, network, signal);
   await ipBatch(
     namespace,
     [
       "link set dev lo up",
-      ...labNetworks(settings).flatMap((network) => [
-        `link set dev ${network} up`,
-        ...nodeAddresses(node, network, settings).map((address) => addAddress(address, network)),
-      ]),
       `route add ${labAddresses.subscribers} via ${bareAddress(labAddresses.client[0])}`,
       `route add ${labAddresses.services} via ${bareAddress(labAddresses.server[0])}`,
     ],
     signal,
   );
+}
+
+/** A network card of a node, with its addresses; also in place of one that was taken out. */
+export async function connectNode(
+  settings: LabSettings,
+  node: string,
+  network: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  // A fixed hardware address: a machine keeps its network cards when it boots.
+  const mac = `02:00:00:00:${hex(nodeNumber(node))}:${hex(labNetworks(settings).indexOf(network) + 1)}`;
+  await connect(settings.name, node, `${node}-${network}`, network, network, mac, signal);
+  const addresses = nodeAddresses(node, network, settings).map((address) => addAddress(address, network));
+  await ipBatch(namespaceOf(settings.name, node), [`link set dev ${network} up`, ...addresses], signal);
+}
+
+/** Takes a network card out of a node: its device is gone, and what was plugged in. */
+export async function disconnectNode(settings: LabSettings, node: string, network: string): Promise<void> {
+  await runCommand("ip", ["-n", namespaceOf(settings.name, node), "link", "del", "dev", network]);
 }
 
 async function buildClient(settings: LabSettings, signal?: AbortSignal): Promise<void> {

@@ -7,7 +7,7 @@ import { cut, mend } from "../../src/lab/node-power.ts";
 import { startNode, stopNode } from "../../src/lab/node-process.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import { TestLab } from "./daemon-node.ts";
-import { KeepalivedRouter } from "./keepalived-router.ts";
+import { type KeepalivedOptions, KeepalivedRouter } from "./keepalived-router.ts";
 import { NamespaceAddresses } from "./namespace-addresses.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
@@ -27,7 +27,8 @@ const QUIET_MS = 2_000;
 /** Far more than two routers at 100 ms need to settle who is active; a machine that is busy needs time too. */
 const CONFLICT_MS_MAX = 2_000;
 
-const document = `cluster: interoperability
+function document(preempt: boolean): string {
+  return `cluster: interoperability
 nodes:
   gw1:
     interfaces:
@@ -38,6 +39,8 @@ groups:
   gateway:
     virtualRouterId: 51
     priorities: { gw1: 110 }
+    preempt: ${preempt}
+    preemptDelay: 1s
     addresses:
       lan: [${[...addresses4, ...addresses6].map((address) => `"${address}"`).join(", ")}]
 nat:
@@ -47,6 +50,7 @@ nat:
 replication: { interface: sync }
 keys: { directory: keys }
 `;
+}
 
 let lab: TestLab;
 let watch: NamespaceAddresses;
@@ -59,7 +63,7 @@ const other = () => lab.namespace("gw2");
 before(async () => {
   await requireNamespaces(["keepalived", "conntrack"]);
   lab = await TestLab.up("tk", {}, { daemons: false });
-  writeFileSync(documentPath(lab.name), document);
+  writeFileSync(documentPath(lab.name), document(false));
   watch = await NamespaceAddresses.watch([tocha(), other()], [...addresses4, ...addresses6]);
   client = new NamespaceAgent(lab.namespace("lan"));
   server = new NamespaceAgent(lab.namespace("wan"));
@@ -73,7 +77,7 @@ after(async () => {
   await lab?.down();
 });
 
-function startKeepalived(priority: number): KeepalivedRouter {
+function startKeepalived(priority: number, options: Partial<KeepalivedOptions> = {}): KeepalivedRouter {
   return new KeepalivedRouter({
     namespace: other(),
     folder: join(labFolder(lab.name), "keepalived"),
@@ -82,6 +86,7 @@ function startKeepalived(priority: number): KeepalivedRouter {
     priority,
     addresses4,
     addresses6,
+    ...options,
   });
 }
 
@@ -182,4 +187,42 @@ test("keepalived takes over when tocha is stopped, because tocha resigns with pr
   await watch.waitForSoleHolder(other(), explain);
   assert.ok(watch.longestDuplicateMs(stoppedMs) < 1, "tocha let go before keepalived took them");
   assert.deepEqual(keepalived.complaints, []);
+});
+
+test("tocha that starts beside a lower keepalived that is active stays backup, with preempt off", async () => {
+  const startedMs = NamespaceAddresses.now();
+  await startNode(lab.name, "gw1");
+  await lab.waitForNode("gw1", "standby", ({ role }) => role === "standby");
+  // Longer than the delay of preemption as well.
+  await letTimePass(QUIET_MS);
+  assert.equal((await lab.status("gw1")).role, "standby");
+  assert.deepEqual(watch.since(startedMs), [], "no address has moved");
+  assert.deepEqual(keepalived.complaints, []);
+  await stopNode(lab.name, "gw1");
+});
+
+test("with preempt on it takes over when it has been well for the delay", async () => {
+  writeFileSync(documentPath(lab.name), document(true));
+  await startNode(lab.name, "gw1");
+  await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
+  assert.match(
+    lab.log("gw1").split("init -> standby").at(-1) ?? "",
+    /^: the VRRP router \S+ is active.*standby -> active/s,
+    "it was standby before",
+  );
+  await keepalived.waitForState("BACKUP");
+  await watch.waitForSoleHolder(tocha(), explain);
+  await assertServed();
+  assert.deepEqual(keepalived.complaints, []);
+});
+
+test("a keepalived of higher priority that may not preempt stays backup beside tocha", async () => {
+  await keepalived.stop();
+  const startedMs = NamespaceAddresses.now();
+  keepalived = startKeepalived(HIGHER, { lines4: ["nopreempt"], lines6: ["nopreempt"] });
+  await keepalived.waitForState("BACKUP");
+  await letTimePass(QUIET_MS);
+  assert.doesNotMatch(keepalived.log, /Entering MASTER/);
+  assert.deepEqual(watch.since(startedMs), [], "no address has moved");
+  await assertServed();
 });

@@ -1,88 +1,38 @@
 /** Paths that fail, one after the other and together, in one direction and in both. Needs root. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import { ProblemError } from "../../src/base/problem.ts";
 import { ControlClient } from "../../src/client/control-client.ts";
 import { controlSocket } from "../../src/lab/lab-folder.ts";
-import { cut, mend } from "../../src/lab/node-power.ts";
-import { runCommand, tryCommand } from "../../src/lab/run-command.ts";
+import { startNode, stopNode } from "../../src/lab/node-process.ts";
+import { runCommand } from "../../src/lab/run-command.ts";
 import { TestLab } from "./daemon-node.ts";
-import { waitFor } from "./namespace-waiting.ts";
+import { HearingLab, PATHS } from "./hearing-lab.ts";
+import { letTimePass, waitFor } from "./namespace-waiting.ts";
 import { assertTablesEqual, mirrored } from "./table-equality.ts";
 
-const PATHS = ["sync", "lan", "wan"] as const;
-type Path = (typeof PATHS)[number];
+// With real daemons, cables and devices, each test under the line of the table "Paths that fail" (docs/guide/failover.md) that it
+// is about. What they decide is shown of each line in tests/sim/election-paths.test.ts; devices that go: path-devices.test.ts.
+
 const SPLIT_CLIENT = "10.1.0.99";
 const BEGUN_APART = 20;
 
 let lab: TestLab;
+let paths: HearingLab;
 
 before(async () => {
   lab = await TestLab.up("paths", { intervalMs: 50 });
+  paths = new HearingLab(lab);
   await lab.waitUntilWell();
 });
 
 afterEach(async () => {
-  await unmuffle();
-  for (const path of PATHS) await mend(lab.name, `gw1-${path}`);
+  await paths.mendAll();
 });
 
 after(async () => {
   await lab?.down();
 });
-
-/** Which paths `node` hears its peer on, in words that can be compared: `lan sync wan`. */
-async function heard(node: string): Promise<string> {
-  const status = await lab.tryStatus(node);
-  const paths = status?.peers[0]?.paths.filter(({ alive }) => alive === true) ?? [];
-  return paths
-    .map(({ name }) => name)
-    .sort()
-    .join(" ");
-}
-
-async function waitForHearing(node: string, wanted: readonly Path[]): Promise<void> {
-  const words = [...wanted].sort().join(" ");
-  let last = "";
-  await waitFor(
-    `${node} to hear its peer on [${words}]`,
-    async () => {
-      last = await heard(node);
-      return last === words;
-    },
-    { explain: () => `it hears it on [${last}]\n${lab.log(node)}` },
-  );
-}
-
-/** Frames that come from a node vanish at the switch of this path; its own hearing stays. */
-async function muffle(node: string, paths: readonly Path[]): Promise<void> {
-  const ports = paths.map((path) => `"${node}-${path}"`).join(", ");
-  const rules = `table bridge muffle {
-  chain forwarded {
-    type filter hook forward priority 0; policy accept;
-    iifname { ${ports} } drop
-  }
-}
-`;
-  await runCommand("ip", ["netns", "exec", lab.namespace("net"), "nft", "-f", "-"], { input: rules });
-}
-
-async function unmuffle(): Promise<void> {
-  await tryCommand("ip", [
-    "netns",
-    "exec",
-    lab.namespace("net"),
-    "nft",
-    "delete",
-    "table",
-    "bridge",
-    "muffle",
-  ]);
-}
-
-async function assertRoles(roles: Readonly<Record<string, string>>): Promise<void> {
-  for (const [node, role] of Object.entries(roles))
-    await lab.waitForNode(node, role, (status) => status.role === role);
-}
 
 async function counter(node: string, name: string): Promise<number> {
   return (await lab.status(node)).counters[name] ?? 0;
@@ -94,8 +44,8 @@ async function conflictsOf(node: string): Promise<number> {
 }
 
 test("nodes hear each other on every path, and say so", async () => {
-  await waitForHearing("gw1", PATHS);
-  await waitForHearing("gw2", PATHS);
+  await paths.waitForHearing("gw1", PATHS);
+  await paths.waitForHearing("gw2", PATHS);
   const [gw1] = (await lab.status("gw1")).peers;
   assert.deepEqual(
     gw1?.paths.map(({ name, heardByPeer }) => [name, heardByPeer]),
@@ -103,35 +53,35 @@ test("nodes hear each other on every path, and say so", async () => {
   );
 });
 
-test("cuts of any one and any two paths move nothing", async () => {
+test("any one or two paths, in both directions: nothing moves", async () => {
   const { active, standby } = await lab.rolesWhenWell();
   for (const [index, first] of PATHS.entries()) {
-    await cut(lab.name, `gw1-${first}`, { silent: true });
+    await paths.cut("gw1", first);
     const rest = PATHS.filter((path) => path !== first);
-    await waitForHearing("gw2", rest);
-    await waitForHearing("gw1", rest);
+    await paths.waitForHearing("gw2", rest);
+    await paths.waitForHearing("gw1", rest);
     for (const second of PATHS.slice(index + 1)) {
-      await cut(lab.name, `gw1-${second}`, { silent: true });
-      await waitForHearing(
+      await paths.cut("gw1", second);
+      await paths.waitForHearing(
         "gw2",
         rest.filter((path) => path !== second),
       );
-      await assertRoles({ [active]: "active", [standby]: "standby" });
-      await mend(lab.name, `gw1-${second}`);
-      await waitForHearing("gw2", rest);
+      await paths.assertRoles({ [active]: "active", [standby]: "standby" });
+      await paths.mend("gw1", second);
+      await paths.waitForHearing("gw2", rest);
     }
-    await mend(lab.name, `gw1-${first}`);
-    await waitForHearing("gw2", PATHS);
+    await paths.mend("gw1", first);
+    await paths.waitForHearing("gw2", PATHS);
   }
   assert.equal((await lab.waitUntilWell()).activeNode, active);
   assert.deepEqual(transitionsSince(active), ["standby -> active"], "in all this time");
 });
 
-test("loss in one direction of one path is told by both, and moves nothing", async () => {
+test("one path, in one direction: it is told by both, and nothing moves", async () => {
   const { active, standby } = await lab.rolesWhenWell();
-  await muffle(active, ["lan"]);
-  await waitForHearing(standby, ["sync", "wan"]);
-  await waitForHearing(active, PATHS);
+  await paths.muffle({ [active]: ["lan"] });
+  await paths.waitForHearing(standby, ["sync", "wan"]);
+  await paths.waitForHearing(active, PATHS);
   const told = await waitFor(`${active} to know that ${standby} does not hear it on lan`, async () => {
     const path = (await lab.tryStatus(active))?.peers[0]?.paths.find(({ name }) => name === "lan");
     return path?.heardByPeer === false ? path : undefined;
@@ -142,43 +92,176 @@ test("loss in one direction of one path is told by both, and moves nothing", asy
     problems.map(({ code, message }) => [code, message]),
     [["path-silent", `${standby} hears nothing of ${active} on lan; the other direction works`]],
   );
-  await unmuffle();
-  await waitForHearing(standby, PATHS);
+  await paths.unmuffle();
+  await paths.waitForHearing(standby, PATHS);
   assert.equal((await lab.waitUntilWell()).activeNode, active);
 });
 
-test("a standby that hears nothing of the active takes over, and the active, which hears it, gives way", async () => {
+test("any one or two paths, in one direction: nothing moves", async () => {
   const { active, standby } = await lab.rolesWhenWell();
-  await muffle(active, PATHS);
-  await assertRoles({ [standby]: "active", [active]: "standby" });
-  await unmuffle();
-  await waitForHearing(standby, PATHS);
+  const before = paths.changes;
+  for (const [silent, deaf] of [
+    [active, standby],
+    [standby, active],
+  ] as const) {
+    for (const left of PATHS) {
+      const lost = PATHS.filter((path) => path !== left);
+      for (const some of [[left], lost]) {
+        await paths.muffle({ [silent]: some });
+        await paths.waitForHearing(
+          deaf,
+          PATHS.filter((path) => !some.includes(path)),
+        );
+        await paths.waitForHearing(silent, PATHS);
+        // Without the sync link the nodes cannot ask each other.
+        if (!some.includes("sync"))
+          await paths.waitForProblems(
+            active,
+            some.map((path) => `${deaf} hears nothing of ${silent} on ${path}; the other direction works`),
+          );
+        await paths.unmuffle();
+        await paths.waitForEachHearing(PATHS);
+      }
+    }
+  }
+  assert.equal((await lab.waitUntilWell()).activeNode, active);
+  assert.deepEqual(paths.changes, before);
+});
+
+test("all paths from the standby to the active: nothing moves, and no handover is possible", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  const before = paths.changes;
+  await paths.muffle({ [standby]: PATHS });
+  await paths.waitForHearing(active, []);
+  await paths.waitForHearing(standby, PATHS);
+  await assert.rejects(
+    new ControlClient(controlSocket(lab.name, active)).switchover({}),
+    (error) => error instanceof ProblemError && error.problem.code === "switchover-no-standby",
+  );
+  await paths.unmuffle();
+  await paths.waitForHearing(active, PATHS);
+  assert.equal((await lab.waitUntilWell()).activeNode, active);
+  assert.deepEqual(paths.changes, before);
+});
+
+test("some paths from gw1 to gw2, and all others from gw2 to gw1: nothing moves, also when the standby starts anew", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  const before = paths.changes;
+  for (const one of PATHS) {
+    const others = PATHS.filter((path) => path !== one);
+    for (const [toStandby, toActive] of [
+      [[one], others],
+      [others, [one]],
+    ] as const) {
+      await paths.muffle({ [active]: toActive, [standby]: toStandby });
+      await paths.waitForHearing(standby, toStandby);
+      await paths.waitForHearing(active, toActive);
+      await paths.assertRoles({ [active]: "active", [standby]: "standby" });
+      await paths.unmuffle();
+      await paths.waitForEachHearing(PATHS);
+    }
+  }
+  assert.deepEqual(paths.changes, before);
+
+  // By the sync link no advertisements pass: the standby must know of the active by pulses that nobody can answer there.
+  await paths.muffle({ [active]: ["lan", "wan"], [standby]: ["sync"] });
+  await stopNode(lab.name, standby);
+  await paths.waitForHearing(active, []);
+  await startNode(lab.name, standby);
+  await paths.waitForHearing(standby, ["sync"]);
+  await paths.waitForHearing(active, ["lan", "wan"]);
+  await paths.assertRoles({ [active]: "active", [standby]: "standby" });
+  await paths.unmuffle();
+  assert.equal((await lab.waitUntilWell()).activeNode, active);
+  assert.deepEqual(
+    paths.changes.filter((change) => change.endsWith("-> active")),
+    before.filter((change) => change.endsWith("-> active")),
+    "nobody took over",
+  );
+});
+
+test("a path that flaps: nothing moves", async () => {
+  const { active } = await lab.rolesWhenWell();
+  const before = paths.changes;
+  for (const path of PATHS) {
+    for (let turn = 0; turn < 5; turn++) {
+      await paths.cut(active, path);
+      // Sometimes shorter, sometimes longer than what makes a path silent.
+      await letTimePass(80 * turn);
+      await paths.mend(active, path);
+    }
+  }
+  await paths.waitForEachHearing(PATHS);
+  assert.equal((await lab.waitUntilWell()).activeNode, active);
+  assert.deepEqual(paths.changes, before);
+});
+
+test("a face of the active without loss of carrier: nothing moves by itself", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  const before = paths.changes;
+  for (const face of ["lan", "wan"] as const) {
+    await paths.cut(active, face);
+    await paths.waitForEachHearing(PATHS.filter((path) => path !== face));
+    await letTimePass(1_000);
+    await paths.assertRoles({ [active]: "active", [standby]: "standby" });
+    await paths.mend(active, face);
+    await paths.waitForEachHearing(PATHS);
+  }
+  assert.deepEqual(paths.changes, before);
+});
+
+test("a face of the active that loses its carrier, or flaps: one handover, and nothing moves back", async () => {
+  for (const flaps of [1, 6]) {
+    const { active, standby } = await lab.rolesWhenWell();
+    const before = paths.changes;
+    for (let turn = 0; turn < flaps; turn++) {
+      await paths.cut(active, "lan", { carrier: true });
+      if (flaps === 1) await paths.assertRoles({ [standby]: "active", [active]: "standby" });
+      await paths.mend(active, "lan");
+    }
+    await paths.assertRoles({ [standby]: "active", [active]: "standby" });
+    await paths.waitForEachHearing(PATHS);
+    await lab.waitUntilWell();
+    await letTimePass(1_000);
+    assert.deepEqual(
+      paths.changes.slice().sort(),
+      [...before, `${active}: active -> standby`, `${standby}: standby -> active`].sort(),
+    );
+  }
+});
+
+test("all paths from the active to the standby: that takes over, and the active, which hears it, gives way", async () => {
+  const { active, standby } = await lab.rolesWhenWell();
+  await paths.muffle({ [active]: PATHS });
+  await paths.assertRoles({ [standby]: "active", [active]: "standby" });
+  await paths.unmuffle();
+  await paths.waitForHearing(standby, PATHS);
   assert.equal((await lab.waitUntilWell()).activeNode, standby, "nothing moves back");
 });
 
-test("the higher one, too, gives way to an active that cannot hear it", async () => {
+test("all paths from gw1 to gw2: the higher one, too, gives way to an active that cannot hear it", async () => {
   const { active } = await lab.rolesWhenWell();
   if (active !== "gw1") await new ControlClient(controlSocket(lab.name, active)).switchover({});
-  await assertRoles({ gw1: "active", gw2: "standby" });
+  await paths.assertRoles({ gw1: "active", gw2: "standby" });
   await lab.waitUntilWell();
   const conflictsBefore = await counter("gw1", "conflict");
-  await muffle("gw1", PATHS);
-  await assertRoles({ gw2: "active", gw1: "standby" });
+  await paths.muffle({ gw1: PATHS });
+  await paths.assertRoles({ gw2: "active", gw1: "standby" });
   const { cause } = await lab.status("gw1");
   assert.equal(cause, "gw2 is active and does not hear this node on any path");
   assert.ok((await counter("gw1", "conflict")) > conflictsBefore);
 });
 
-test("both serve while they are apart; together again the higher one stays, and tells of the conflict", async () => {
+test("all paths, both directions: both serve; together again the higher one stays, and tells of the conflict", async () => {
   await lab.waitUntilWell();
   const conflictsBefore = await conflictsOf("gw1");
   const toldBefore = conflictsTold("gw1");
-  for (const path of PATHS) await cut(lab.name, `gw1-${path}`, { silent: true });
-  await assertRoles({ gw1: "active", gw2: "active" });
+  for (const path of PATHS) await paths.cut("gw1", path);
+  await paths.assertRoles({ gw1: "active", gw2: "active" });
   await beginConnections("gw1", 50_001);
   await beginConnections("gw2", 50_101);
-  for (const path of PATHS) await mend(lab.name, `gw1-${path}`);
-  await assertRoles({ gw1: "active", gw2: "standby" });
+  for (const path of PATHS) await paths.mend("gw1", path);
+  await paths.assertRoles({ gw1: "active", gw2: "standby" });
   assert.ok((await conflictsOf("gw1")) > conflictsBefore);
   assert.equal(conflictsTold("gw1"), toldBefore + 1);
   assert.match(

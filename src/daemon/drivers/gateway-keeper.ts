@@ -1,7 +1,8 @@
 import type { StatusProblem } from "../../contract/status.ts";
 import { RulesGeneration } from "../../linux/rules-generation.ts";
 import type { NodeSettings } from "../node-settings.ts";
-import { checkGateway, loadGateway, lookAtGateway } from "./gateway-loader.ts";
+import { FaceDevices } from "./face-devices.ts";
+import { checkGateway, loadGateway, lookAtGateway, setSysctls } from "./gateway-loader.ts";
 
 const RETRY_MS = 5_000;
 /** One question to the kernel each time, while nobody changes rules. */
@@ -34,6 +35,7 @@ interface Repair {
 export class GatewayKeeper {
   readonly #options: GatewayKeeperOptions;
   readonly #generation = new RulesGeneration();
+  readonly #devices = new FaceDevices();
   #settings: NodeSettings;
   #failures: readonly string[] = [];
   #isLoaded = false;
@@ -120,6 +122,12 @@ export class GatewayKeeper {
       this.#loaded(await this.#load(this.#settings));
       return;
     }
+    const renewed = this.#devices.takeRenewed(this.#settings);
+    if (renewed.length > 0) {
+      this.#options.log("info", `${renewed.join(", ")}: made anew, so its sysctls are set again`);
+      this.#failures = setSysctls(this.#settings);
+      for (const failure of this.#failures) this.#options.log("error", failure);
+    }
     // Before the look: what is changed during it is found by the next one.
     const generation = this.#generation.read();
     if (generation !== undefined && generation === this.#seenGeneration) return;
@@ -138,6 +146,8 @@ export class GatewayKeeper {
   }
 
   async #load(settings: NodeSettings): Promise<readonly string[]> {
+    // Before: a device that is made anew meanwhile is found by the next look.
+    this.#devices.takeRenewed(settings);
     return await loadGateway(settings, { say: this.#options.log });
   }
 

@@ -28,11 +28,7 @@ export async function loadGateway(
   settings: NodeSettings,
   { say = () => {} }: LoadOptions = {},
 ): Promise<string[]> {
-  const failures: string[] = [];
-  for (const { name, value } of gatewaySysctls(settings.document, settings.node)) {
-    const failure = setSysctl(name, value);
-    if (failure !== undefined) failures.push(failure);
-  }
+  const failures = setSysctls(settings);
   const without = missingHelpers(settings);
   for (const helper of without) say("warning", withoutHelper(helper));
   // Connections of this node may be older than the rules that say that they are not tracked, for the roles start together; and one
@@ -62,6 +58,11 @@ export async function checkGateway(settings: NodeSettings): Promise<string[]> {
 /** @returns what somebody else has changed of this node's rules since they were loaded, in words; undefined for nothing */
 export async function lookAtGateway(settings: NodeSettings): Promise<string | undefined> {
   return await rulesLoader(settings, () => {}).look();
+}
+
+/** Sets the node's sysctls, those that have another value. @returns what went wrong, in words */
+export function setSysctls({ document, node }: NodeSettings): string[] {
+  return gatewaySysctls(document, node).flatMap(({ name, value }) => setSysctl(name, value) ?? []);
 }
 
 function rulesLoader({ runDirectory }: NodeSettings, say: Say): RulesLoader {

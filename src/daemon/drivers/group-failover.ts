@@ -285,6 +285,8 @@ export class GroupFailover {
     const router = this.#routers.find((one) => one.face === face);
     if (changed && link !== undefined) this.#makeVirtualMac(face, link.index);
     if (changed) router?.reopen();
+    // A device that was made anew has none of the addresses of the one before.
+    if (changed && link !== undefined) this.#addresses.lose(performance.now());
     if (face.up !== before) {
       this.#tellFace(face);
       if (face.up && router?.isActive === true) router.start(performance.now());
