@@ -6,7 +6,7 @@ import type { NodeStatus } from "../../src/contract/status.ts";
 import { documentPath } from "../../src/lab/lab-folder.ts";
 import { crash, powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { startNode, stopNode } from "../../src/lab/node-process.ts";
-import { runCommand, tryCommand } from "../../src/lab/run-command.ts";
+import { ArbiterLab } from "./arbiter-lab.ts";
 import { TestLab } from "./daemon-node.ts";
 import { EtcdServer } from "./etcd-server.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
@@ -18,11 +18,13 @@ const ETCD_ADDRESS = "192.0.2.9";
 const NOBODY = "192.0.2.250";
 
 let lab: TestLab;
+let nodes: ArbiterLab;
 let etcd: EtcdServer;
 
 before(async () => {
   await requireNamespaces(["etcd", "openssl", "curl"]);
   lab = await TestLab.up("arbiter", { intervalMs: 100 }, { daemons: false });
+  nodes = new ArbiterLab(lab);
   etcd = await EtcdServer.prepare(lab.namespace("wan"), ETCD_ADDRESS);
   etcd.start();
   appendFileSync(documentPath(lab.name), etcd.document());
@@ -34,50 +36,6 @@ after(async () => {
   await lab?.down();
   await etcd?.remove();
 });
-
-/** The roles once all is well, of an active that has been it for a while: it is to be told from one that has just taken over. */
-async function settledRoles(): Promise<{ active: string; standby: string }> {
-  const roles = await lab.rolesWhenWell();
-  await lab.waitForNode(
-    roles.active,
-    "active for two seconds",
-    ({ role, sinceSeconds }) => role === "active" && sinceSeconds >= 2,
-  );
-  return roles;
-}
-
-/** No frame passes from node to node on any switch; both reach everybody else. */
-async function part(): Promise<void> {
-  const rules = `table bridge parted {
-  chain forwarded {
-    type filter hook forward priority 0; policy accept;
-    iifname "gw1-*" oifname "gw2-*" drop
-    iifname "gw2-*" oifname "gw1-*" drop
-  }
-}
-`;
-  await runCommand("ip", ["netns", "exec", lab.namespace("net"), "nft", "-f", "-"], { input: rules });
-}
-
-async function unite(): Promise<void> {
-  const command = ["nft", "delete", "table", "bridge", "parted"];
-  await tryCommand("ip", ["netns", "exec", lab.namespace("net"), ...command]);
-}
-
-async function waitForArbiter(node: string, state: string): Promise<NodeStatus> {
-  return await lab.waitForNode(
-    node,
-    `${state} by the arbiter`,
-    ({ arbiter }) => arbiter?.[0]?.state === state,
-  );
-}
-
-async function rolesOf(): Promise<Record<string, string>> {
-  return {
-    gw1: (await lab.status("gw1")).role,
-    gw2: (await lab.status("gw2")).role,
-  };
-}
 
 test("nothing is asked for while the nodes hear each other, but whether the arbiter is there", async () => {
   for (const node of ["gw1", "gw2"]) {
@@ -93,43 +51,43 @@ test("nothing is asked for while the nodes hear each other, but whether the arbi
 });
 
 test("of two nodes that do not hear each other one stays active: the one that was it", async () => {
-  const { active, standby } = await settledRoles();
-  await part();
-  await waitForArbiter(active, "held");
-  const lost = await waitForArbiter(standby, "lost");
+  const { active, standby } = await nodes.settledRoles();
+  await nodes.part();
+  await nodes.waitForArbiter(active, "held");
+  const lost = await nodes.waitForArbiter(standby, "lost");
   assert.equal(lost.arbiter?.[0]?.holder, active);
   const { role, cause } = await lab.waitForNode(standby, "down", (status) => status.role === "fault");
   assert.equal(role, "fault");
   assert.equal(cause, `${active} holds the arbiter's lease, and this node hears nothing of it`);
   assert.equal((await lab.status(active)).role, "active");
 
-  const before = await rolesOf();
+  const before = await nodes.rolesOf();
   await etcd.kill();
-  await lab.waitForNode(active, "without its arbiter", (status) => status.arbiter?.[0]?.reachable === false);
-  await lab.waitForNode(standby, "without its arbiter", (status) => status.arbiter?.[0]?.reachable === false);
+  await nodes.waitUntilUnreached(active);
+  await nodes.waitUntilUnreached(standby);
   const problems = (await lab.seenBy(active))?.problems ?? [];
   assert.ok(problems.some(({ code, node }) => code === "arbiter-unreachable" && node === active));
-  assert.deepEqual(await rolesOf(), before, "the loss of the arbiter changes no role");
+  assert.deepEqual(await nodes.rolesOf(), before, "the loss of the arbiter changes no role");
 
   etcd.start();
-  await waitForArbiter(active, "held");
-  assert.deepEqual(await rolesOf(), before);
+  await nodes.waitForArbiter(active, "held");
+  assert.deepEqual(await nodes.rolesOf(), before);
 
-  await unite();
-  await waitForArbiter(active, "none");
-  await waitForArbiter(standby, "none");
+  await nodes.unite();
+  await nodes.waitForArbiter(active, "none");
+  await nodes.waitForArbiter(standby, "none");
   assert.equal((await lab.waitUntilWell()).activeNode, active, `${lab.log("gw1")}\n${lab.log("gw2")}`);
 });
 
 test("a node that took over from a dead one stays active, and holds the key in the end", async () => {
-  const { active, standby } = await settledRoles();
-  await part();
-  await waitForArbiter(active, "held");
-  await waitForArbiter(standby, "lost");
+  const { active, standby } = await nodes.settledRoles();
+  await nodes.part();
+  await nodes.waitForArbiter(active, "held");
+  await nodes.waitForArbiter(standby, "lost");
   await powerOff(lab.name, active);
-  await waitForArbiter(standby, "held");
+  await nodes.waitForArbiter(standby, "held");
   await lab.waitForNode(standby, "active", ({ role }) => role === "active");
-  await unite();
+  await nodes.unite();
   await powerOn(lab.name, active);
   await startNode(lab.name, active);
   const { activeNode } = await lab.waitUntilWell();
@@ -140,12 +98,12 @@ test("a node that took over from a dead one stays active, and holds the key in t
 });
 
 test("an etcd that wants a user says so, and nothing moves", async () => {
-  await settledRoles();
-  const before = await rolesOf();
+  await nodes.settledRoles();
+  const before = await nodes.rolesOf();
   await etcd.requireUsers("gateways", "first: the one");
   for (const node of ["gw1", "gw2"])
     assert.match(await arbiterProblemOf(node), /etcdserver: permission denied \(HTTP 403\)$/);
-  assert.deepEqual(await rolesOf(), before);
+  assert.deepEqual(await nodes.rolesOf(), before);
 });
 
 test("with the user of userFile it breaks ties as before, also when it has forgotten its tokens", async () => {
@@ -156,20 +114,20 @@ test("with the user of userFile it breaks ties as before, also when it has forgo
     await crash(lab.name, node);
     await startNode(lab.name, node);
   }
-  for (const node of ["gw1", "gw2"]) await waitUntilReached(node);
-  const { active, standby } = await settledRoles();
-  await part();
-  await waitForArbiter(active, "held");
-  await waitForArbiter(standby, "lost");
+  for (const node of ["gw1", "gw2"]) await nodes.waitUntilReached(node);
+  const { active, standby } = await nodes.settledRoles();
+  await nodes.part();
+  await nodes.waitForArbiter(active, "held");
+  await nodes.waitForArbiter(standby, "lost");
   await etcd.kill();
-  await lab.waitForNode(active, "without its arbiter", (status) => status.arbiter?.[0]?.reachable === false);
+  await nodes.waitUntilUnreached(active);
   etcd.start();
-  await waitForArbiter(active, "held");
+  await nodes.waitForArbiter(active, "held");
   assert.equal((await lab.status(active)).role, "active");
 });
 
 test("a wrong password is told by its name, and changes no role; the right one works without a restart", async () => {
-  const before = await rolesOf();
+  const before = await nodes.rolesOf();
   assert.deepEqual(Object.values(before).sort(), ["active", "fault"], "still parted");
   await etcd.changePassword("gateways", "second");
   for (const node of ["gw1", "gw2"])
@@ -177,15 +135,15 @@ test("a wrong password is told by its name, and changes no role; the right one w
       await arbiterProblemOf(node),
       /the user of \S+\/user: etcdserver: authentication failed, invalid user ID or password \(HTTP 400\)$/,
     );
-  assert.deepEqual(await rolesOf(), before);
+  assert.deepEqual(await nodes.rolesOf(), before);
   const problems = (await lab.seenBy("gw1"))?.problems ?? [];
   const [problem] = problems.filter(({ code, node }) => code === "arbiter-unreachable" && node === "gw1");
   assert.match(problem?.message ?? "", /invalid user ID or password/);
 
   etcd.writeUser("gateways", "second");
-  for (const node of ["gw1", "gw2"]) await waitUntilReached(node);
-  assert.deepEqual(await rolesOf(), before);
-  await unite();
+  for (const node of ["gw1", "gw2"]) await nodes.waitUntilReached(node);
+  assert.deepEqual(await nodes.rolesOf(), before);
+  await nodes.unite();
   await lab.waitUntilWell();
 });
 
@@ -194,11 +152,6 @@ async function arbiterProblemOf(node: string): Promise<string> {
   const isRefused = ({ arbiter }: NodeStatus) => arbiter?.[0]?.reachable === false;
   const { arbiter } = await lab.waitForNode(node, "refused by the arbiter", isRefused);
   return arbiter?.[0]?.problem ?? "";
-}
-
-async function waitUntilReached(node: string): Promise<void> {
-  const isReached = ({ arbiter }: NodeStatus) => arbiter?.[0]?.reachable === true;
-  await lab.waitForNode(node, "in touch with the arbiter", isReached);
 }
 
 test("the user may stand in an environment variable of the daemon", async () => {
@@ -217,7 +170,7 @@ test("the user may stand in an environment variable of the daemon", async () => 
     for (const node of ["gw1", "gw2"]) {
       await stopNode(lab.name, node);
       await startNode(lab.name, node);
-      await waitUntilReached(node);
+      await nodes.waitUntilReached(node);
     }
   } finally {
     delete process.env["TOCHA_TEST_ETCD_USER"];
@@ -233,11 +186,11 @@ test("a member of etcd that is gone is passed over: the next endpoint is asked",
   assert.notEqual(gone, text);
   writeFileSync(documentPath(lab.name), gone);
   for (const node of ["gw1", "gw2"]) await startNode(lab.name, node);
-  const { active, standby } = await settledRoles();
-  await part();
-  await waitForArbiter(active, "held");
-  await waitForArbiter(standby, "lost");
-  await unite();
-  await waitForArbiter(active, "none");
+  const { active, standby } = await nodes.settledRoles();
+  await nodes.part();
+  await nodes.waitForArbiter(active, "held");
+  await nodes.waitForArbiter(standby, "lost");
+  await nodes.unite();
+  await nodes.waitForArbiter(active, "none");
   assert.equal((await lab.waitUntilWell()).activeNode, active);
 });

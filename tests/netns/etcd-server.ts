@@ -6,28 +6,35 @@ import { runCommand } from "../../src/lab/run-command.ts";
 
 const ROOT_PASSWORD = "for the administrator";
 
-/** A real etcd with TLS and client certificates, in a namespace, with a folder of its own that goes with it. */
+/** What an etcd says of a key. */
+export interface EtcdKey {
+  readonly value: string;
+  readonly revision: number;
+  readonly lease: string;
+}
+
+/**
+ * A real etcd with TLS and client certificates, in a namespace, with a folder of its own that goes with it. With several addresses
+ * it is a cluster of a member on each.
+ */
 export class EtcdServer {
   readonly #namespace: string;
-  readonly #address: string;
+  /** Of the members. */
+  readonly #addresses: readonly string[];
   readonly #folder = mkdtempSync(join(tmpdir(), "tocha-etcd-"));
-  #child: ChildProcess | undefined;
+  readonly #children = new Map<string, ChildProcess>();
   said = "";
 
-  private constructor(namespace: string, address: string) {
+  private constructor(namespace: string, addresses: readonly string[]) {
     this.#namespace = namespace;
-    this.#address = address;
+    this.#addresses = addresses;
   }
 
   /** Makes its certificates; `start()` starts it. */
-  static async prepare(namespace: string, address: string): Promise<EtcdServer> {
-    const server = new EtcdServer(namespace, address);
+  static async prepare(namespace: string, ...addresses: readonly string[]): Promise<EtcdServer> {
+    const server = new EtcdServer(namespace, addresses);
     await server.#makeCertificates();
     return server;
-  }
-
-  get endpoint(): string {
-    return `https://${this.#address}:2379`;
   }
 
   /** Where nodes read their user and its password; the document names it only `withUser`. */
@@ -36,14 +43,14 @@ export class EtcdServer {
   }
 
   /** The document's part about it. */
-  document({ withUser = false } = {}): string {
+  document({ withUser = false, leaseSeconds = 3 } = {}): string {
     const file = (name: string) => join(this.#folder, name);
     return `arbiter:
-  endpoints: ["${this.endpoint}"]
+  endpoints: [${this.#addresses.map((address) => `"${endpointOf(address)}"`).join(", ")}]
   caFile: ${file("ca.crt")}
   certificateFile: ${file("client.crt")}
   keyFile: ${file("client.key")}
-${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: 3s
+${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: ${leaseSeconds}s
 `;
   }
 
@@ -74,36 +81,101 @@ ${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: 3s
     await this.#call("auth/user/changepw", { name, password }, ["-H", `authorization: ${token}`]);
   }
 
-  async #call(path: string, body: object, options: readonly string[] = []): Promise<{ token?: string }> {
+  /** The address of the member that leads, as all living ones see it; undefined while they elect, or do not answer. */
+  async leader(): Promise<string | undefined> {
+    const said = await Promise.all(
+      this.living.map(async (address) => {
+        const answer = await this.#ask("maintenance/status", {}, address);
+        return { address, id: answer?.header?.member_id, leader: answer?.leader };
+      }),
+    );
+    const [first] = said;
+    if (first?.leader === undefined || said.some(({ leader }) => leader !== first.leader)) return undefined;
+    return said.find(({ id }) => id === first.leader)?.address;
+  }
+
+  /** As the first living member says; undefined without an answer. */
+  async key(name: string): Promise<EtcdKey | "none" | undefined> {
+    const body = { key: Buffer.from(name).toString("base64") };
+    const answer = await this.#ask("kv/range", body, this.living[0] ?? "");
+    if (answer === undefined) return undefined;
+    const [found] = answer.kvs ?? [];
+    if (found === undefined) return "none";
+    const value = Buffer.from(found.value, "base64").toString();
+    return { value, revision: Number(found.mod_revision), lease: found.lease };
+  }
+
+  /** The members that were started, and not killed. */
+  get living(): string[] {
+    return this.#addresses.filter((address) => this.#children.has(address));
+  }
+
+  async #ask(path: string, body: object, address: string): Promise<EtcdAnswer | undefined> {
+    try {
+      return await this.#call(path, body, ["--max-time", "2"], address);
+    } catch {
+      // It is starting, or has no leader: whoever asks tries again.
+      return undefined;
+    }
+  }
+
+  async #call(
+    path: string,
+    body: object,
+    options: readonly string[] = [],
+    address = this.#addresses[0] ?? "",
+  ): Promise<EtcdAnswer> {
     const file = (name: string) => join(this.#folder, name);
     const tls = ["--cacert", file("ca.crt"), "--cert", file("client.crt"), "--key", file("client.key")];
     const request = ["--silent", "--show-error", "--fail", "--data", JSON.stringify(body)];
-    const curl = ["curl", ...tls, ...request, ...options, `${this.endpoint}/v3/${path}`];
-    return JSON.parse(await runCommand("ip", ["netns", "exec", this.#namespace, ...curl])) as {
-      token?: string;
-    };
+    const curl = ["curl", ...tls, ...request, ...options, `${endpointOf(address)}/v3/${path}`];
+    return JSON.parse(await runCommand("ip", ["netns", "exec", this.#namespace, ...curl])) as EtcdAnswer;
   }
 
-  start(): void {
+  /** All members, or some. What they knew they know again. */
+  start(addresses = this.#addresses): void {
+    for (const address of addresses) this.#startMember(address);
+  }
+
+  #startMember(address: string): void {
     const file = (name: string) => join(this.#folder, name);
-    this.#child = spawn(
+    const endpoint = endpointOf(address);
+    const peers = this.#addresses.map((one) => `${one}=http://${one}:2380`).join(",");
+    const child = spawn(
       "ip",
       [
-        ...["netns", "exec", this.#namespace, "etcd", "--data-dir", file("data"), "--name", "arbiter"],
-        ...["--listen-client-urls", this.endpoint, "--advertise-client-urls", this.endpoint],
-        ...["--listen-peer-urls", "http://127.0.0.1:2380", "--log-outputs", "stderr"],
+        ...[
+          "netns",
+          "exec",
+          this.#namespace,
+          "etcd",
+          "--data-dir",
+          file(`data-${address}`),
+          "--name",
+          address,
+        ],
+        ...["--listen-client-urls", endpoint, "--advertise-client-urls", endpoint],
+        ...["--listen-peer-urls", `http://${address}:2380`, "--log-outputs", "stderr"],
+        ...["--initial-advertise-peer-urls", `http://${address}:2380`, "--initial-cluster", peers],
         ...["--cert-file", file("server.crt"), "--key-file", file("server.key")],
         ...["--client-cert-auth", "--trusted-ca-file", file("ca.crt")],
       ],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
-    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    this.#children.set(address, child);
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.said = (this.said + text).slice(-10_000);
     });
   }
 
-  async kill(): Promise<void> {
-    const child = this.#child;
+  /** All members, or some. */
+  async kill(addresses = this.#addresses): Promise<void> {
+    await Promise.all(addresses.map((address) => this.#killMember(address)));
+  }
+
+  async #killMember(address: string): Promise<void> {
+    const child = this.#children.get(address);
+    this.#children.delete(address);
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     await new Promise((ended) => {
       child.on("exit", ended);
@@ -128,7 +200,8 @@ ${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: 3s
       ["server", "serverAuth,clientAuth"],
       ["client", "clientAuth"],
     ] as const) {
-      writeFileSync(file("extensions"), `subjectAltName=IP:${this.#address}\nextendedKeyUsage=${usage}\n`);
+      const names = this.#addresses.map((address) => `IP:${address}`).join(",");
+      writeFileSync(file("extensions"), `subjectAltName=${names}\nextendedKeyUsage=${usage}\n`);
       // etcd's gateway refuses certificates with a common name.
       const subject = ["-subj", "/O=tocha"];
       await openssl("req", ...newKey, ...subject, "-keyout", file(`${name}.key`), "-out", file("request"));
@@ -138,4 +211,16 @@ ${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: 3s
       );
     }
   }
+}
+
+/** What is read of its answers; numbers of 64 bits are texts. */
+interface EtcdAnswer {
+  readonly token?: string;
+  readonly header?: { readonly member_id?: string };
+  readonly leader?: string;
+  readonly kvs?: readonly { readonly value: string; readonly mod_revision: string; readonly lease: string }[];
+}
+
+function endpointOf(address: string): string {
+  return `https://${address}:2379`;
 }

@@ -13,7 +13,12 @@ export interface FrrOptions {
   readonly virtualRouterId: number;
   readonly priority: number;
   readonly addresses4: readonly string[];
+  /** None with version 2, which is for IPv4 only. */
   readonly addresses6: readonly string[];
+  readonly version?: 2 | 3;
+  /** Version 2 needs whole seconds. */
+  readonly intervalMs?: number;
+  readonly preempt?: boolean;
 }
 
 const daemons = "/usr/lib/frr";
@@ -53,26 +58,31 @@ export class FrrRouter {
   /** Lines of vrrpd in which it finds fault with a packet. */
   get complaints(): string[] {
     const fault = /bad|invalid|should be|mismatch|discard|ignor|differ|malformed|not match/i;
+    // Said when its version is set, before it has begun.
+    const own = /Received 'Shutdown' event in 'Initialize' state/;
     return read(`${this.#base}/vrrpd.log`)
       .split("\n")
-      .filter((line) => fault.test(line));
+      .filter((line) => fault.test(line) && !own.test(line));
   }
 
-  /** Both families are in this state. */
+  /** Each family that has addresses is in this state. */
   async waitForState(state: "Master" | "Backup"): Promise<void> {
     await waitFor(
       `FRR to be ${state}`,
       async () => {
         const states = await this.states();
-        return states.length === 2 && states.every((one) => one === state);
+        return states.length === this.#devices().length && states.every((one) => one === state);
       },
       { explain: async () => `${await this.#show()}\n${this.log}` },
     );
   }
 
-  /** Of IPv4 and IPv6. */
+  /** Of IPv4 and IPv6, those that have addresses. */
   async states(): Promise<string[]> {
-    return [...(await this.#show()).matchAll(/Status \(v[46]\) +(\w+)/g)].map(([, state = ""]) => state);
+    const states = [...(await this.#show()).matchAll(/Status \(v[46]\) +(\w+)/g)].map(
+      ([, state = ""]) => state,
+    );
+    return states.slice(0, this.#devices().length);
   }
 
   /** Withdraws in order: with priority 0. */
@@ -103,10 +113,9 @@ export class FrrRouter {
   #devices(): readonly (readonly [string, string, readonly string[]])[] {
     const { virtualRouterId, addresses4, addresses6 } = this.#options;
     const id = virtualRouterId.toString(16).padStart(2, "0");
-    return [
-      [`00:00:5e:00:01:${id}`, "frr4", addresses4],
-      [`00:00:5e:00:02:${id}`, "frr6", addresses6],
-    ];
+    const v4 = [`00:00:5e:00:01:${id}`, "frr4", addresses4] as const;
+    const v6 = [`00:00:5e:00:02:${id}`, "frr6", addresses6] as const;
+    return addresses6.length === 0 ? [v4] : [v4, v6];
   }
 
   async #makeDevices(): Promise<void> {
@@ -146,13 +155,15 @@ export class FrrRouter {
 
   #configuration(): string {
     const { device, virtualRouterId: id, priority, addresses4, addresses6 } = this.#options;
+    const { version = 3, intervalMs = 100, preempt = true } = this.#options;
     const bare = (address: string) => address.split("/")[0] ?? "";
     return `debug vrrp protocol
 debug vrrp packets
 interface ${device}
- vrrp ${id} version 3
+ vrrp ${id} version ${version}
  vrrp ${id} priority ${priority}
- vrrp ${id} advertisement-interval 100
+ vrrp ${id} advertisement-interval ${intervalMs}
+ ${preempt ? "" : "no "}vrrp ${id} preempt
 ${addresses4.map((address) => ` vrrp ${id} ip ${bare(address)}`).join("\n")}
 ${addresses6.map((address) => ` vrrp ${id} ipv6 ${bare(address)}`).join("\n")}
 `;
