@@ -37,7 +37,7 @@ after(async () => {
   rmSync(remote, { recursive: true });
 });
 
-const client = (node: string) => new ControlClient(controlSocket(lab.name, node));
+const client = (node: string) => new ControlClient(controlSocket(lab.name, node), { timeoutMs: 120_000 });
 const state = async (node: string): Promise<ConfigState> => await client(node).ask("config.state");
 const repository = (node: string) => join(nodeFolder(lab.name, node), "state", "config.git");
 
