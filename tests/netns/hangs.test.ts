@@ -3,13 +3,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { virtualAddresses } from "../../src/lab/lab-plan.ts";
 import { crash } from "../../src/lab/node-power.ts";
-import { runningNode, startNode } from "../../src/lab/node-process.ts";
+import { startNode } from "../../src/lab/node-process.ts";
 import { processesIn, sendSignal } from "../../src/lab/process-table.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
 import { NamespaceAddresses } from "./namespace-addresses.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { letTimePass, waitFor } from "./namespace-waiting.ts";
+import { hang, waitForNoProcess, waitForReplacement, wakeAndStartAll } from "./troubled-processes.ts";
 
 // Each process of a node hangs (SIGSTOP), and nobody but the node itself does anything about it.
 
@@ -36,14 +37,7 @@ after(async () => {
   await lab?.down();
 });
 
-beforeEach(async () => {
-  // A test that failed half-way must not make the others fail.
-  for (const node of ["gw1", "gw2"])
-    for (const pid of processesIn(lab.namespace(node), { withoutOutsiders: true }))
-      sendSignal(pid, "SIGCONT");
-  for (const node of ["gw1", "gw2"])
-    if (runningNode(lab.name, node) === undefined) await startNode(lab.name, node);
-});
+beforeEach(() => wakeAndStartAll(lab));
 
 const logs = () => `gw1:\n${lab.log("gw1").slice(-3_000)}\ngw2:\n${lab.log("gw2").slice(-3_000)}`;
 
@@ -60,42 +54,17 @@ async function assertConnectionsGoOn(): Promise<void> {
   );
 }
 
-/** The process has been killed because it did not answer, and a new one answers. */
-async function waitForReplacement(node: string, role: string, before: { pid: number; hangs: number }) {
-  const status = await lab.waitForNode(node, `running a new ${role}`, ({ processes }) =>
-    processes.some(
-      (one) =>
-        one.role === role &&
-        one.state === "answers" &&
-        one.pid !== before.pid &&
-        one.hangs === before.hangs + 1,
-    ),
-  );
-  const { lastEnd } = status.processes.find((one) => one.role === role) ?? {};
-  assert.equal(lastEnd, "SIGKILL, because it did not answer");
-  await lab.waitUntilWell();
-}
-
-async function hang(node: string, role: string): Promise<{ pid: number; hangs: number }> {
-  await lab.processOf(node, role);
-  const { processes } = await lab.status(node);
-  const found = processes.find((one) => one.role === role);
-  if (found?.hangs === undefined) throw new Error(`${node} does not say how often ${role} hung`);
-  sendSignal(found.pid, "SIGSTOP");
-  return { pid: found.pid, hangs: found.hangs };
-}
-
 for (const which of ["active", "standby"] as const) {
   test(`the ${which} node's replicator hangs: it is said, it is replaced, nothing moves`, async () => {
     const node = (await lab.rolesWhenWell())[which];
     await streams.mark();
     const stoppedMs = NamespaceAddresses.now();
-    const before = await hang(node, "replicator");
+    const before = await hang(lab, node, "replicator");
     await waitFor("status to say so", async () => {
       const problems = (await lab.seenBy(node))?.problems ?? [];
       return problems.some((one) => one.code === "role-hangs" && one.node === node);
     });
-    await waitForReplacement(node, "replicator", before);
+    await waitForReplacement(lab, node, "replicator", before);
     await assertConnectionsGoOn();
     assert.deepEqual(watch.since(stoppedMs), [], "no address has moved");
     assert.match(lab.log(node), /supervisor error: replicator has not answered for \d+ s: it is killed/);
@@ -106,8 +75,8 @@ test("control hangs: it is replaced, nothing moves", async () => {
   const { active } = await lab.rolesWhenWell();
   await streams.mark();
   const stoppedMs = NamespaceAddresses.now();
-  const before = await hang(active, "control");
-  await waitForReplacement(active, "control", before);
+  const before = await hang(lab, active, "control");
+  await waitForReplacement(lab, active, "control", before);
   await assertConnectionsGoOn();
   assert.deepEqual(watch.since(stoppedMs), [], "no address has moved");
 });
@@ -115,10 +84,10 @@ test("control hangs: it is replaced, nothing moves", async () => {
 test("the active failover role hangs: the other node takes over, then the role is replaced", async () => {
   const { active, standby } = await lab.rolesWhenWell();
   await streams.mark();
-  const before = await hang(active, "failover");
+  const before = await hang(lab, active, "failover");
   await watch.waitForSoleHolder(lab.namespace(standby), logs);
   await assertConnectionsGoOn();
-  await waitForReplacement(active, "failover", before);
+  await waitForReplacement(lab, active, "failover", before);
   assert.equal(
     (await lab.rolesWhenWell()).active,
     standby,
@@ -129,8 +98,8 @@ test("the active failover role hangs: the other node takes over, then the role i
 test("the standby's failover role hangs: it is replaced, nothing moves", async () => {
   const { active, standby } = await lab.rolesWhenWell();
   const stoppedMs = NamespaceAddresses.now();
-  const before = await hang(standby, "failover");
-  await waitForReplacement(standby, "failover", before);
+  const before = await hang(lab, standby, "failover");
+  await waitForReplacement(lab, standby, "failover", before);
   assert.equal((await lab.rolesWhenWell()).active, active);
   assert.deepEqual(watch.since(stoppedMs), [], "no address has moved");
 });
@@ -173,9 +142,7 @@ test("a supervisor that hangs and is killed, as by a watchdog: the node withdraw
   const { cause } = await lab.waitForNode(standby, "active", ({ role }) => role === "active");
   assert.match(cause, /resigned/, "the failover role has told the others");
   await assertConnectionsGoOn();
-  await waitFor("its last process to end", () => {
-    return processesIn(lab.namespace(active), { withoutOutsiders: true }).length === 0;
-  });
+  await waitForNoProcess(lab, active);
   await startNode(lab.name, active);
   await lab.waitUntilWell();
 });

@@ -17,6 +17,10 @@ export class MemoryGroup {
     this.#limit = join(folder, v1 ? "memory.limit_in_bytes" : "memory.max");
   }
 
+  static get isPossible(): boolean {
+    return MemoryGroup.tryCreate(`tocha-try-${process.pid}`)?.removeEmpty() ?? false;
+  }
+
   /** @returns undefined where no such group can be made: the file system is not writable, or its controller is missing */
   static tryCreate(name: string): MemoryGroup | undefined {
     const v1 = existsSync(join(root, "memory", "memory.limit_in_bytes"));
@@ -36,12 +40,23 @@ export class MemoryGroup {
     return ["sh", "-c", `echo $$ >${join(this.folder, "cgroup.procs")}; exec "$@"`, "sh"];
   }
 
+  /** Moves a process into it. What memory it has stays where it was counted. */
+  add(pid: number): void {
+    writeFileSync(join(this.folder, "cgroup.procs"), String(pid));
+  }
+
   get usageBytes(): number {
     return Number(readFileSync(this.#usage, "utf8"));
   }
 
   limit(bytes: number): void {
     writeFileSync(this.#limit, String(bytes));
+  }
+
+  /** @returns that it was there */
+  removeEmpty(): true {
+    rmdirSync(this.folder);
+    return true;
   }
 
   /** When the last process has left it. */

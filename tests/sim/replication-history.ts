@@ -21,6 +21,8 @@ export interface History {
   readonly corruptions: number;
   readonly unreported: number;
   readonly contests: number;
+  /** Worlds of as many nodes as the election is simulated with, at the most. */
+  readonly ofFour: number;
 }
 
 /** Runs one world and throws where a promise is broken. */
@@ -45,7 +47,8 @@ export function simulate(seed: number): History {
     }
   }
   const { takeovers, takeoversOfOne, corruptions, contests, unreportedChecked: unreported } = world;
-  return { histories: 1, takeovers, takeoversOfOne, resumed, corruptions, contests, unreported };
+  const ofFour = world.nodes.length === 4 ? 1 : 0;
+  return { histories: 1, takeovers, takeoversOfOne, resumed, corruptions, contests, unreported, ofFour };
 }
 
 function texts(flows: readonly FakeFlow[]): string[] {
@@ -62,5 +65,6 @@ export function sumOf(histories: readonly History[]): History {
     corruptions: sum("corruptions"),
     unreported: sum("unreported"),
     contests: sum("contests"),
+    ofFour: sum("ofFour"),
   };
 }

@@ -112,7 +112,8 @@ export class ReplicationWorld {
     );
     const eventsMax = 5 + Math.floor(this.#random() * 60);
     const options = { random: this.#random, eventsMax, groupNames, owner };
-    const names = this.#random() < 0.3 ? ["a", "b", "c"] : ["a", "b"];
+    const size = this.#random();
+    const names = ["a", "b", "c", "d"].slice(0, size < 0.3 ? 3 : size < 0.5 ? 4 : 2);
     this.nodes = names.map(
       (name) =>
         new SimulatedNode(

@@ -30,7 +30,7 @@ async function simulateAll(seeds: readonly number[]): Promise<History> {
 
 test(`replication: after ${SEEDS} random histories the tables are equal, and nothing acknowledged is lost`, async () => {
   const seeds = [...FIXED_SEEDS, ...Array.from({ length: SEEDS }, (_, index) => FIRST_SEED + index)];
-  const { histories, takeovers, takeoversOfOne, resumed, corruptions, unreported, contests } =
+  const { histories, takeovers, takeoversOfOne, resumed, corruptions, unreported, contests, ofFour } =
     await simulateAll(seeds);
   assert.equal(histories, seeds.length);
   if (SEEDS < 100) return;
@@ -41,6 +41,7 @@ test(`replication: after ${SEEDS} random histories the tables are equal, and not
     `the histories contain streams that went on where they were cut (${resumed})`,
   );
   assert.ok(contests > SEEDS / 2, `in some of them two nodes were active at once (${contests})`);
+  assert.ok(ofFour > SEEDS / 10, `some of them are of four nodes (${ofFour})`);
   assert.ok(unreported > SEEDS, `the histories contain flows without an event (${unreported})`);
   assert.ok(corruptions > SEEDS / 2, `the histories contain tables that somebody altered (${corruptions})`);
 });
@@ -90,5 +91,5 @@ test("a standby that followed another active node meanwhile does not go on where
     const lacked = world.missingAt(third, group).filter((id) => ids.includes(id));
     assert.deepEqual(lacked, [], `seed ${seed}: ${third.name} is complete with them`);
   }
-  assert.ok(checked > 0 || SEEDS < 100, "there are clusters of three");
+  assert.ok(checked > 0 || SEEDS < 100, "there are clusters of three and four");
 });

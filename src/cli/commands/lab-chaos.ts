@@ -37,7 +37,7 @@ export function labChaosCommand(): Command {
       "after",
       `
 Kinds of faults:
-${allChaosKinds.map((kind) => `  ${kind.name.padEnd(12)}${kind.title}`).join("\n")}
+${allChaosKinds.map((kind) => `  ${kind.name.padEnd(14)}${kind.title}`).join("\n")}
 
 Between two faults all nodes get well, and every kernel holds every connection: no fault may lose any. What happens
 is told on standard error. Exit status 0: nothing was lost or corrupted, and every bound was kept; 1: a promise was

@@ -12,6 +12,9 @@ export interface ChaosWorld {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Names for what is drawn by role. */
+export type HitNodes = Pick<ChaosWorld, "active" | "standby">;
+
 /** What must hold while a fault lasts. That no connection is lost and no byte is wrong is always promised. */
 export interface ChaosPromise {
   /** How often the addresses may go to another node: exactly once, at most once, never, or as it comes. */
@@ -33,7 +36,7 @@ export interface ChaosFault {
   /** How long it lasts before it is mended; 0 where it happens at once. */
   readonly lastsMs: number;
   /** For people: what happens now. */
-  readonly says: (world: ChaosWorld) => string;
+  readonly says: (nodes: HitNodes) => string;
   readonly begin: (world: ChaosWorld) => Promise<void>;
   readonly mend?: (world: ChaosWorld) => Promise<void>;
 }

@@ -5,36 +5,18 @@ import { labSwitches, namespaceOf, nodeNames } from "../lab-plan.ts";
 import { crash, cut, mend, powerOff, powerOn } from "../node-power.ts";
 import { killServiceManager, runningNode, startNode, stopNode } from "../node-process.ts";
 import { processesIn, sendSignal } from "../process-table.ts";
-import type { ChaosKind, ChaosPromise, ChaosWorld, Draw } from "./chaos-fault.ts";
+import type { ChaosKind, ChaosWorld, HitNodes } from "./chaos-fault.ts";
+import {
+  comesBack,
+  drawWho,
+  endured,
+  named,
+  promiseOf,
+  replaced,
+  replacedFrozen,
+  unnoticed,
+} from "./chaos-promises.ts";
 import { frozen, killed, waitForNoProcess } from "./chaos-roles.ts";
-import { loseNothing, loseOnLink } from "./link-loss.ts";
-
-/** The active is gone or says so: another takes over, once. */
-const replaced: ChaosPromise = { moves: "once", serves: true, shared: "takeover" };
-/** As `replaced`, but the old active cannot let go of its addresses by itself. */
-const replacedFrozen: ChaosPromise = { moves: "once", serves: true, shared: "lifetime" };
-/** Who is active does not change, and no user notices. */
-const unnoticed: ChaosPromise = { moves: "none", serves: true, shared: "takeover" };
-/** Nobody could do better, so nothing moves; users wait until it is mended. */
-const endured: ChaosPromise = { moves: "none", serves: false, shared: "takeover" };
-/** Nobody is left: the service comes back afterwards, whoever is active then. */
-const comesBack: ChaosPromise = { moves: "any", serves: false, shared: "lifetime" };
-
-type Who = "active" | "standby";
-type Network = (typeof labSwitches)[number];
-
-function drawWho(draw: Draw): Who {
-  // What happens to the active is what matters more.
-  return draw.chance(0.7) ? "active" : "standby";
-}
-
-const named = (world: ChaosWorld, who: Who) => world[who];
-const promiseOf = (who: Who, promise: ChaosPromise) => (who === "active" ? promise : unnoticed);
-
-async function loseOrFail(world: ChaosWorld, loss: Parameters<typeof loseOnLink>[1]): Promise<void> {
-  const refusal = await loseOnLink(world.settings.name, loss);
-  if (refusal !== undefined) throw new Error(`nft refused what it took before: ${refusal}`);
-}
 
 async function boot(world: ChaosWorld, node: string): Promise<void> {
   await powerOn(world.settings.name, node);
@@ -67,62 +49,6 @@ function cable(name: string, title: string, silent: boolean): ChaosKind {
     },
   };
 }
-
-/** What a node's own two users' cables lose; `sync` and a standby's are nobody's concern. */
-function lossy(
-  {
-    name,
-    title,
-    percent,
-    promise,
-  }: Pick<ChaosKind, "name" | "title"> & {
-    readonly percent: (draw: Draw) => number;
-    readonly promise: (who: Who, network: Network) => ChaosPromise;
-  },
-  directions: readonly ("from-node" | "to-node" | "both")[],
-): ChaosKind {
-  return {
-    name,
-    title,
-    draw: (draw) => {
-      const who = drawWho(draw);
-      const network = draw.of(labSwitches);
-      const direction = draw.of(directions);
-      const lost = percent(draw);
-      return {
-        promise: promise(who, network),
-        lastsMs: draw.number(1_000, 4_000),
-        says: (world) =>
-          `the cable ${named(world, who)}-${network} loses ${lost} % (${direction.replace("-", " ")})`,
-        begin: (world) =>
-          loseOrFail(world, { link: `${named(world, who)}-${network}`, direction, percent: lost }),
-        mend: (world) => loseNothing(world.settings.name),
-      };
-    },
-  };
-}
-
-/** Kinds that need a bridge table of nftables with random numbers: not every kernel has them. */
-export const lossKinds: readonly ChaosKind[] = [
-  lossy(
-    {
-      name: "loss",
-      title: "a cable loses a part of all packets at random",
-      percent: (draw) => draw.number(5, 30),
-      promise: (who, network) => (who === "active" && network !== "sync" ? endured : unnoticed),
-    },
-    ["from-node", "to-node", "both"],
-  ),
-  lossy(
-    {
-      name: "one-way",
-      title: "a cable loses everything in one direction",
-      percent: () => 100,
-      promise: (who, network) => (who === "active" && network !== "sync" ? endured : unnoticed),
-    },
-    ["from-node", "to-node"],
-  ),
-];
 
 export const chaosKinds: readonly ChaosKind[] = [
   {
@@ -289,7 +215,7 @@ export const chaosKinds: readonly ChaosKind[] = [
         downMs: draw.number(10, 600),
         upMs: draw.number(10, 600),
       }));
-      const link = (world: ChaosWorld) => `${named(world, who)}-${network}`;
+      const link = (world: HitNodes) => `${named(world, who)}-${network}`;
       return {
         promise: who === "active" && network !== "sync" ? { ...replaced, moves: "at most once" } : unnoticed,
         lastsMs: 0,

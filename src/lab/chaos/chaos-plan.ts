@@ -1,7 +1,8 @@
 import { seededRandom } from "../../base/prng.ts";
 import { ProblemError } from "../../base/problem.ts";
 import { type ChaosFault, type ChaosKind, Draw } from "./chaos-fault.ts";
-import { chaosKinds, lossKinds } from "./chaos-kinds.ts";
+import { chaosKinds } from "./chaos-kinds.ts";
+import { lossKinds } from "./loss-kinds.ts";
 
 export const allChaosKinds: readonly ChaosKind[] = [...chaosKinds, ...lossKinds];
 

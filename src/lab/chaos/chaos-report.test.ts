@@ -70,6 +70,13 @@ describe("the judgement of a fault", () => {
     assert.equal(judge({ ...cut, answeredByTwoMs: tooLongMs }, INTERVAL_MS).length, 1);
   });
 
+  it("holds somebody to the addresses also where no user reaches them, but not where nobody is left", () => {
+    const promise = { moves: "once", serves: false, shared: "takeover" } as const;
+    const deaf = { ...good, promise, udpGapMs: 60_000, vacantMs: tooLongMs };
+    assert.equal(judge(deaf, INTERVAL_MS).length, 1);
+    assert.deepEqual(judge({ ...deaf, promise: { ...promise, moves: "any" } }, INTERVAL_MS), []);
+  });
+
   it("finds the longest times", () => {
     const { udpGapMs, settledMs } = longest([good, { ...good, udpGapMs: 50, settledMs: null }]);
     assert.deepEqual([udpGapMs, settledMs], [50, 4_000]);

@@ -97,7 +97,8 @@ export function judge(episode: ChaosEpisode, intervalMs: number, pulseMs = inter
     boundMs + { takeover: 0, lifetime: LIFETIME_MS, fault: episode.lastsMs }[promise.shared];
   // Nobody hears a node that is cut off: its hosts see two only from the mend on, until the two have heard each other.
   const answeredBoundMs = promise.shared === "fault" ? boundMs : sharedBoundMs;
-  const isVacancyBound = promise.serves || promise.moves === "none";
+  // Where somebody is left who could be active, somebody is, whether or not a user reaches it.
+  const isVacancyBound = promise.moves !== "any" || promise.serves;
   const broken = [
     ...(lost > 0 ? [`${lost} connections were lost`] : []),
     ...(corrupted > 0 ? [`${corrupted} connections carried wrong bytes`] : []),

@@ -9,10 +9,10 @@ import { inOwnLab } from "../scenarios/own-lab.ts";
 import { Stage } from "../scenarios/stage.ts";
 import { MachineWatch } from "../traffic/machine-watch.ts";
 import type { ChaosKind, ChaosWorld } from "./chaos-fault.ts";
-import { lossKinds } from "./chaos-kinds.ts";
 import { allChaosKinds, chaosPlan, findChaosKinds, type PlannedFault } from "./chaos-plan.ts";
 import { type ChaosEpisode, type ChaosReport, isStalled, judge, longest } from "./chaos-report.ts";
-import { loseNothing, loseOnLink } from "./link-loss.ts";
+import { loseNothing, loseOnLinks } from "./link-loss.ts";
+import { lossKinds } from "./loss-kinds.ts";
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -201,7 +201,7 @@ async function possibleKinds(
   settings: LabSettings,
   kinds: readonly ChaosKind[],
 ): Promise<readonly ChaosKind[]> {
-  const refusal = await loseOnLink(settings.name, { link: "client", direction: "both", percent: 1 });
+  const refusal = await loseOnLinks(settings.name, { links: ["client"], direction: "both", percent: 1 });
   await loseNothing(settings.name);
   const possible = refusal === undefined ? kinds : kinds.filter((kind) => !lossKinds.includes(kind));
   if (possible.length > 0) return possible;
