@@ -8,6 +8,7 @@ import { badRouterDocuments } from "./bad-router-documents.test-data.ts";
 import { clusterDocumentJsonSchema } from "./cluster-document.ts";
 import { badNatDocuments } from "./nat-documents.test-data.ts";
 import { problemCodes } from "./problem-codes.ts";
+import { alternatives, keysIn, type SchemaPlace } from "./schema-keys.test-data.ts";
 
 // The tables of bad documents themselves: what they must hold, so that nothing is left out when the document grows.
 
@@ -19,34 +20,8 @@ const all = [
   ...badKeyDocuments,
 ];
 
-/** What a JSON Schema says of the values at one place. */
-interface Place {
-  readonly properties?: Readonly<Record<string, Place>>;
-  readonly additionalProperties?: Place | boolean;
-  readonly items?: Place;
-  readonly anyOf?: readonly Place[];
-  readonly oneOf?: readonly Place[];
-}
-
-/** A place, and the alternatives there. */
-function alternatives(place: Place): readonly Place[] {
-  return [place, ...[...(place.anyOf ?? []), ...(place.oneOf ?? [])].flatMap(alternatives)];
-}
-
-/** Every key that a document can have, `*` for names. */
-function keysIn(place: Place, path: readonly string[] = []): string[] {
-  return alternatives(place).flatMap(({ properties = {}, additionalProperties, items }) => [
-    ...Object.entries(properties).flatMap(([key, value]) => [
-      [...path, key].join("."),
-      ...keysIn(value, [...path, key]),
-    ]),
-    ...(typeof additionalProperties === "object" ? keysIn(additionalProperties, [...path, "*"]) : []),
-    ...(items === undefined ? [] : keysIn(items, path)),
-  ]);
-}
-
 /** The keys on the way to the place of a problem, as keysIn() has them. */
-function keyOf(path: string, schema: Place): string {
+function keyOf(path: string, schema: SchemaPlace): string {
   let places = alternatives(schema);
   const steps: string[] = [];
   for (const step of path.split(/\.|(?=\[)/).filter((text) => text !== "")) {
@@ -77,7 +52,7 @@ describe("the tables of bad documents", () => {
   });
 
   it("have a row for every key of the document", () => {
-    const schema = clusterDocumentJsonSchema() as Place;
+    const schema = clusterDocumentJsonSchema() as SchemaPlace;
     const keys = new Set(keysIn(schema));
     assert.ok(keys.size > 100);
     const tested = new Set(all.map(({ path = "" }) => keyOf(path, schema)));

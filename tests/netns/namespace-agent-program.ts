@@ -89,7 +89,8 @@ function askTcp(command: Command<"ask">): Promise<AgentAnswers["ask"]> {
   });
 }
 
-function askUdp({ host, port, localAddress, localPort }: Command<"ask">): Promise<AgentAnswers["ask"]> {
+function askUdp(command: Command<"ask">): Promise<AgentAnswers["ask"]> {
+  const { host, port, localAddress, localPort, connected = false } = command;
   const type: SocketType = host.includes(":") ? "udp6" : "udp4";
   return new Promise((resolve) => {
     const socket = createSocket(type);
@@ -101,7 +102,10 @@ function askUdp({ host, port, localAddress, localPort }: Command<"ask">): Promis
     const timer = setTimeout(() => finish({ failed: "no answer" }), ANSWER_LIMIT_MS);
     socket.on("error", (error) => finish({ failed: error.message }));
     socket.on("message", (bytes) => finish({ seen: bytes.toString() }));
-    socket.bind(localPort ?? 0, localAddress, () => socket.send("word", port, host));
+    socket.bind(localPort ?? 0, localAddress, () => {
+      if (connected) socket.connect(port, host, () => socket.send("word"));
+      else socket.send("word", port, host);
+    });
   });
 }
 

@@ -12,6 +12,8 @@ export type AgentCommand =
       readonly localPort?: number;
       /** Leave the connection open: until the agent is closed. */
       readonly keep?: boolean;
+      /** Of UDP: ICMP errors are told as well. */
+      readonly connected?: boolean;
     }
   /** One ICMP echo. @returns whether it was answered within two seconds */
   | { readonly do: "ping"; readonly device: string; readonly host: string }

@@ -5,10 +5,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { runCommand } from "../../src/lab/run-command.ts";
+import { brokenIcmp, changedIcmp, errorAbout, type IcmpFrame, icmp, icmpFrames } from "./icmp-frames.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { waitFor } from "./namespace-waiting.ts";
-import { at, NatLab, pooled, SERVER_PORT, subscribers } from "./nat-lab.ts";
+import { at, HOST_PORT, NatLab, pooled, SERVER_PORT, subscribers } from "./nat-lab.ts";
 
 // How the translation behaves, judged from outside by coturn's discovery (RFC 5780) in the words of RFC 4787. What it says stands in
 // docs/guide/nat.md: where a kernel changes it, this test says so.
@@ -34,6 +37,7 @@ before(async () => {
   stun = spawn("ip", args, { stdio: "ignore", cwd: folder });
   client = new NamespaceAgent(nat.lab.namespace("lan"));
   server = new NamespaceAgent(wan);
+  for (const agent of [client, server]) await agent.request({ do: "capture", device: "eth0" });
   for (const port of [SERVER_PORT, SERVER_PORT + 1]) await server.request({ do: "serve", port, ports: true });
   await waitFor("the STUN server to answer", async () => {
     const words = await discover(wan, ["-m", "-L", at.otherServer], at.server);
@@ -133,5 +137,140 @@ describe("where mappings cease to be endpoint-independent", () => {
     const moved = [await ask(subscribers[0], SERVER_PORT), await ask(subscribers[0], SERVER_PORT + 1)];
     assert.ok(moved[0] !== undefined && !moved[0].endsWith(" 5900"), `seen as ${moved[0]}`);
     assert.equal(moved[1], moved[0]);
+  });
+});
+
+const echo = fileURLToPath(new URL("../golden/send-echo.ts", import.meta.url));
+/** Nobody listens there. */
+const CLOSED_PORT = 9;
+
+/** Sends an echo request and waits for the answer; without one it throws. */
+async function ping(namespace: string, address: string, ...from: readonly string[]): Promise<void> {
+  await runCommand("ip", ["netns", "exec", namespace, process.execPath, echo, address, "77", ...from]);
+}
+
+/** A datagram to a port where nobody listens: what comes of it. */
+async function knock(
+  agent: NamespaceAgent,
+  host: string,
+  port: number,
+  localAddress?: string,
+): Promise<string> {
+  const from = localAddress === undefined ? {} : { localAddress };
+  const answer = await agent.request({
+    ...{ do: "ask", protocol: "udp", connected: true, host, port, ...from },
+  });
+  return "failed" in answer ? answer.failed : answer.seen;
+}
+
+async function captured(agent: NamespaceAgent, type?: number): Promise<IcmpFrame[]> {
+  const { frames } = await agent.request({ do: "captured", device: "eth0" });
+  return icmpFrames(frames, type);
+}
+
+/** All that comes by when frames are sent one after the other, until one of this type does. */
+async function arrivals(
+  type: number,
+  [from, to]: readonly [NamespaceAgent, NamespaceAgent],
+  frames: readonly string[],
+): Promise<IcmpFrame[]> {
+  await captured(to);
+  await from.request({ do: "send-frames", device: "eth0", frames });
+  const arrived: IcmpFrame[] = [];
+  await waitFor(`a message of type ${type} to arrive`, async () => {
+    arrived.push(...(await captured(to)));
+    return arrived.some((one) => one.type === type);
+  });
+  return arrived;
+}
+
+/** The request of a ping from the LAN as an agent sees it, and the answer. */
+async function pinged(agent: NamespaceAgent): Promise<readonly [IcmpFrame, IcmpFrame]> {
+  await captured(agent);
+  await ping(nat.lab.namespace("lan"), at.server);
+  const frames = await captured(agent);
+  const request = frames.find(({ type }) => type === icmp.echoRequest);
+  const reply = frames.find(({ type }) => type === icmp.echoReply);
+  return [request ?? assert.fail("no request"), reply ?? assert.fail("no reply")];
+}
+
+describe("ICMP, requirement by requirement of RFC 5508", () => {
+  for (const [name, source] of Object.entries({
+    "one address": at.client,
+    "a pool": pooled[4] ?? "",
+    "a subscriber's block": subscribers[2],
+  })) {
+    test(`REQ-1a: ${name}: a query keeps its identifier towards every destination`, async () => {
+      await captured(server, icmp.echoRequest);
+      for (const address of [at.server, at.otherServer])
+        await ping(nat.lab.namespace("lan"), address, source);
+      const requests = await captured(server, icmp.echoRequest);
+      const seen = new Set(requests.map((one) => `${one.source} ${one.identifier}`));
+      assert.deepEqual([requests.length, seen.size], [2, 1], [...seen].join(", "));
+    });
+
+    test(`REQ-4: ${name}: an error from outside reaches who is meant, translated back`, async () => {
+      assert.match(await knock(client, at.server, CLOSED_PORT, source), /ECONNREFUSED/);
+    });
+  }
+
+  test("REQ-3, REQ-4: an error with a wrong checksum is dropped, and so is one about nothing that is known", async () => {
+    await captured(server, icmp.unreachable);
+    assert.match(await knock(client, at.server, CLOSED_PORT), /ECONNREFUSED/);
+    const [error] = await captured(server, icmp.unreachable);
+    assert.ok(error);
+    const unknown = changedIcmp(error, { embeddedSourcePort: 1 });
+    const frames = [brokenIcmp(error), unknown, error.hex];
+    const arrived = await arrivals(icmp.unreachable, [server, client], frames);
+    assert.equal(arrived.filter(({ type }) => type === icmp.unreachable).length, 1, "the right one alone");
+  });
+
+  test("REQ-5: an error from inside gets out, with the outside address as its source", async () => {
+    await captured(server, icmp.unreachable);
+    assert.match(await knock(server, at.outside, 8_080), /ECONNREFUSED/, `nobody listens on ${HOST_PORT}`);
+    const errors = await captured(server, icmp.unreachable);
+    assert.deepEqual(
+      errors.map((one) => one.source),
+      [at.outside],
+    );
+  });
+
+  test("REQ-6: an error about a query reaches who asked, and ends nothing: an answer passes after it", async () => {
+    const [request, reply] = await pinged(server);
+    const frames = [errorAbout(request), reply.hex];
+    const arrived = await arrivals(icmp.echoReply, [server, client], frames);
+    assert.deepEqual(
+      arrived.map(({ type }) => type),
+      [icmp.unreachable, icmp.echoReply],
+    );
+  });
+
+  test("REQ-7: errors come back by hairpin; queries one to one", async () => {
+    assert.match(await knock(client, at.outside, 8_080), /ECONNREFUSED/, "a port forward");
+    assert.match(await knock(client, at.hostOutside, CLOSED_PORT), /ECONNREFUSED/, "one to one");
+    await ping(nat.lab.namespace("lan"), at.hostOutside);
+  });
+
+  test("REQ-10: who sends with too short a life is told so", async () => {
+    const [request] = await pinged(client);
+    const frames = [changedIcmp(request, { ttl: 1 })];
+    const told: IcmpFrame[] = [];
+    // The kernel tells one host of errors once a second (icmp_ratelimit), and what it was sent before counts, too.
+    await waitFor("an answer", async () => {
+      await client.request({ do: "send-frames", device: "eth0", frames });
+      told.push(...(await captured(client, icmp.timeExceeded)));
+      return told.length > 0;
+    });
+    assert.match(told[0]?.source ?? "", /^10\.1\.0\./);
+  });
+
+  test("REQ-11: what is neither query nor error is dropped", async () => {
+    const [request] = await pinged(client);
+    const strange = changedIcmp(request, { type: icmp.routerSolicitation });
+    const arrived = await arrivals(icmp.echoRequest, [client, server], [strange, request.hex]);
+    assert.deepEqual(
+      arrived.filter(({ type }) => type === icmp.routerSolicitation),
+      [],
+    );
   });
 });

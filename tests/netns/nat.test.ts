@@ -6,6 +6,7 @@ import { parseIpRange } from "../../src/base/ip-range.ts";
 import { PortBlocks } from "../../src/contract/port-blocks.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import type { TestLab } from "./daemon-node.ts";
+import { icmp, icmpFrames } from "./icmp-frames.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { letTimePass, waitFor } from "./namespace-waiting.ts";
@@ -78,11 +79,7 @@ describe("port forwards", () => {
       assert.equal(await ask(client, { host: at.outside, port: 8_080, protocol: "udp" }), at.outside);
     const { frames } = await client.request({ do: "captured", device: "eth0" });
     assert.notEqual(frames.length, 0);
-    assert.deepEqual(
-      frames.filter((frame) => icmpOf(frame)?.type === 5),
-      [],
-      "redirects (RFC 792)",
-    );
+    assert.deepEqual(icmpFrames(frames, icmp.redirect), [], "redirects (RFC 792)");
     // The node has the kernel's setting: it would send them, but for translated connections the kernel drops them.
     assert.ok((await redirectsMade("gw1")) > 0);
   });
@@ -216,7 +213,7 @@ describe("subscribers that share addresses", () => {
       await server.request({ do: "captured", device: "eth0" });
       await ping(lab.namespace("lan"), at.server, subscriber);
       const { frames } = await server.request({ do: "captured", device: "eth0" });
-      const requests = frames.flatMap((frame) => icmpOf(frame) ?? []).filter(({ type }) => type === 8);
+      const requests = icmpFrames(frames, icmp.echoRequest);
       assert.deepEqual([...new Set(requests.map(({ source }) => source))], [formatIp(block.address)]);
       for (const { identifier } of requests)
         assert.ok(isInBlock(identifier), `${identifier} is outside of ${block.firstPort}-${block.lastPort}`);
@@ -272,17 +269,4 @@ async function redirectsMade(node: string): Promise<number> {
   const args = ["netns", "exec", lab.namespace(node), "grep", "^Icmp:", "/proc/net/snmp"];
   const [names = [], values = []] = (await runCommand("ip", args)).split("\n").map((line) => line.split(" "));
   return Number(values[names.indexOf("OutRedirects")]);
-}
-
-/** What an ICMP message says (RFC 792), if the frame carries one. */
-function icmpOf(
-  frame: string,
-): { readonly source: string; readonly type: number; readonly identifier: number } | undefined {
-  const bytes = Buffer.from(frame, "hex");
-  if (bytes.length < 42 || bytes.readUInt16BE(12) !== 0x0800 || bytes[23] !== 1) return undefined;
-  return {
-    source: formatIp(bytes.subarray(26, 30)),
-    type: bytes[34] ?? 0,
-    identifier: bytes.readUInt16BE(38),
-  };
 }

@@ -1,88 +1,58 @@
 import fc from "fast-check";
-import { formatIp } from "../../src/base/ip.ts";
-import { forwardRule, icmpTypes, icmpv6Types, portProtocols } from "../../src/contract/firewall-schema.ts";
+import { icmpTypes, icmpv6Types, portProtocols } from "../../src/contract/firewall-schema.ts";
+import type { ReadFile } from "../../src/contract/set-file.ts";
 import { timeoutNames } from "../../src/contract/timeouts-schema.ts";
+import {
+  api,
+  arbiter,
+  control,
+  history,
+  keys,
+  metrics,
+  nodesAndGroups,
+  pulses,
+  replication,
+} from "./cluster-arbitrary.ts";
+import { nat } from "./nat-arbitrary.ts";
+import { addressesOf, interfaceNames, oneOrSome, optional, port, ports } from "./scalar-arbitraries.ts";
 
 /**
  * Documents at random, as people would write them: most of them are valid, and they use every key. A key of the document that
  * has an arbitrary in `documentParts` is drawn from it; each new part of the document gets one there.
  */
-export function documentArbitrary(
-  parts: Readonly<Record<string, fc.Arbitrary<unknown>>> = documentParts,
-): fc.Arbitrary<string> {
-  const drawn = fc.record(parts, { requiredKeys: [] });
+export function documentArbitrary(): fc.Arbitrary<string> {
+  const drawn = fc.tuple(nodesAndGroups, replication, fc.record(documentParts, { requiredKeys: [] }));
   // JSON is YAML, and says exactly what is meant.
-  return drawn.map((some) => JSON.stringify({ ...frame, ...some }, undefined, 1));
-}
-
-/** What every document has: two nodes, and the addresses that rules may name. */
-const frame = {
-  cluster: "campus",
-  nodes: { gw1: nodeNumber(2), gw2: nodeNumber(3) },
-  groups: {
-    gateway: {
-      virtualRouterId: 51,
-      priorities: { gw1: 110, gw2: 100 },
-      addresses: { lan: ["10.1.0.1/24", "fd00:1::1/64"], wan: ["192.0.2.1/24", "2001:db8::1/64"] },
-      routedNetworks: { wan: ["198.18.16.0/20", "198.18.32.0/24"] },
-    },
-  },
-  replication: { interface: "sync" },
-  // Rules refer to them whether or not they are drawn.
-  sets: {
-    staff: { elements: ["10.1.0.0/25", "fd00:1::/64"] },
-    web: { kind: "ports", elements: [80, "443"] },
-  },
-};
-
-function nodeNumber(last: number) {
-  return {
-    interfaces: {
-      lan: { device: "eth0", addresses: [`10.1.0.${last}/24`, `fd00:1::${last}/64`] },
-      wan: { device: "eth1.20", addresses: [`192.0.2.${last}/24`, `2001:db8::${last}/64`] },
-      sync: { device: "br-sync", addresses: [`10.255.0.${last}/24`] },
-    },
-  };
-}
-
-export const interfaceNames = ["lan", "wan", "sync"] as const;
-
-/** An address of a family, close enough to others that they meet. */
-function address(family: 4 | 6): fc.Arbitrary<string> {
-  const bytes = fc.uint8Array({ minLength: 2, maxLength: 2 });
-  return bytes.map(([a = 0, b = 0]) =>
-    family === 4
-      ? `10.${a % 4}.${b % 8}.${a}`
-      : formatIp(Uint8Array.of(0xfd, 0, 0, a % 4, 0, b % 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, a)),
+  return drawn.map(([cluster, streams, some]) =>
+    JSON.stringify({ ...frame, ...cluster, replication: streams, ...some }, undefined, 1),
   );
 }
 
-export function networkOf(family: 4 | 6): fc.Arbitrary<string> {
-  return fc
-    .tuple(address(family), fc.integer({ min: 0, max: family === 4 ? 32 : 128 }))
-    .map(([text, length]) => `${text}/${length}`);
-}
+/** What every document has beside nodes and groups. Rules refer to the sets whether or not they are drawn. */
+const frame = {
+  cluster: "campus",
+  sets: {
+    staff: { elements: ["10.1.0.0/25", "fd00:1::/64"] },
+    web: { kind: "ports", elements: [80, "443"] },
+    listed: { file: "addresses-20.txt" },
+    "listed-ports": { kind: "ports", file: "ports-20.txt" },
+  },
+};
 
-/** An address, a network or a range. Host bits may be set. */
-export function addressesOf(family: 4 | 6): fc.Arbitrary<string> {
-  const range = fc.tuple(address(family), fc.integer({ min: 0, max: 15 })).map(([text, more]) => {
-    const at = text.lastIndexOf(family === 4 ? "." : ":") + 1;
-    const last = Number.parseInt(text.slice(at), family === 4 ? 10 : 16);
-    const end = Math.min(255, last + more).toString(family === 4 ? 10 : 16);
-    return Number.isNaN(last) ? text : `${text}-${text.slice(0, at)}${end}`;
-  });
-  return fc.oneof(address(family), networkOf(family), range);
-}
-
-const port = fc.oneof(fc.integer({ min: 1, max: 65_535 }), fc.constantFrom(22, 53, 80, 81, 443));
-export const ports: fc.Arbitrary<number | string> = fc.oneof(
-  port,
-  fc.tuple(port, port).map(([a, b]) => `${Math.min(a, b)}-${Math.max(a, b)}`),
-);
-
-export function oneOrSome<T>(item: fc.Arbitrary<T>, most = 4): fc.Arbitrary<T | T[]> {
-  return fc.oneof(item, fc.array(item, { minLength: 1, maxLength: most }));
-}
+/** The files that drawn documents name: so many lines as the name says. */
+export const setFiles: ReadFile = (name) => {
+  const [, kind, count] = /^([a-z]+)-([0-9]+)\.txt$/.exec(name) ?? [];
+  const line = (index: number) =>
+    kind === "ports"
+      ? String(1_000 + 7 * index)
+      : index % 2 === 0
+        ? `10.9.${index}.0/24`
+        : `fd00:9:${index}::/48`;
+  return {
+    name,
+    text: Array.from({ length: Number(count) }, (_, index) => `${line(index)} # ${index}\n`).join(""),
+  };
+};
 
 const rate = fc
   .tuple(fc.integer({ min: 1, max: 999_999 }), fc.constantFrom("s", "m", "h"))
@@ -91,19 +61,27 @@ const rate = fc
 const addressSet = fc
   .array(fc.oneof(addressesOf(4), addressesOf(6)), { minLength: 1, maxLength: 40 })
   .map((elements) => ({ elements }));
+const fileOf = (kind: string) => fc.integer({ min: 2, max: 200 }).map((count) => `${kind}-${count}.txt`);
 const portSet = fc
   .array(ports, { minLength: 1, maxLength: 20 })
   .map((elements) => ({ kind: "ports", elements }));
 
-const sets = fc.record({ staff: addressSet, web: portSet, "other-v4": addressSet, "other-ports": portSet });
+const sets = fc.record({
+  staff: addressSet,
+  web: portSet,
+  "other-v4": addressSet,
+  "other-ports": portSet,
+  listed: fc.record({ file: fileOf("addresses"), elements: fc.constantFrom([], ["10.1.0.7"]) }),
+  "listed-ports": fc.record({ kind: fc.constant("ports"), file: fileOf("ports") }),
+});
 
 function matched(family: 4 | 6, places: readonly string[]) {
-  const addresses = oneOrSome(fc.oneof(addressesOf(family), fc.constant("@staff")));
+  const addresses = oneOrSome(fc.oneof(addressesOf(family), fc.constantFrom("@staff", "@listed")));
   const byPorts = fc.record(
     {
       protocol: oneOrSome(fc.constantFrom(...portProtocols)),
-      ports: oneOrSome(fc.oneof(ports, fc.constant("@web"))),
-      sourcePorts: oneOrSome(fc.oneof(ports, fc.constant("@web"))),
+      ports: oneOrSome(fc.oneof(ports, fc.constantFrom("@web", "@listed-ports"))),
+      sourcePorts: oneOrSome(fc.oneof(ports, fc.constantFrom("@web", "@listed-ports"))),
     },
     { requiredKeys: ["protocol"] },
   );
@@ -168,27 +146,33 @@ const firewall = fc.record(
 const management = fc.record(
   {
     interfaces: oneOrSome(fc.constantFrom(...interfaceNames), 3),
-    from: oneOrSome(fc.oneof(addressesOf(4), addressesOf(6), fc.constant("@staff"))),
+    from: oneOrSome(fc.oneof(addressesOf(4), addressesOf(6), fc.constantFrom("@staff", "@listed"))),
     ports: fc.array(port, { minLength: 1, maxLength: 4 }),
   },
   { requiredKeys: [] },
 );
 
-const routes = fc.array(
-  fc.oneof(
-    fc.record({ via: fc.constantFrom("10.1.0.250", "192.0.2.250"), number: fc.nat(255) }),
-    fc.record({ interface: fc.constantFrom("lan", "wan"), number: fc.nat(255) }),
-  ),
-  { maxLength: 4 },
+const route = fc.oneof(
+  fc.record({ via: fc.constantFrom("10.1.0.250", "192.0.2.250"), number: fc.nat(255) }),
+  fc.record({ via: fc.constantFrom("fd00:1::250", "2001:db8::250"), number: fc.nat(255) }),
+  fc.record({ via: fc.constant("fe80::250"), interface: fc.constantFrom("lan", "wan"), number: fc.nat(255) }),
+  fc.record({ interface: fc.constantFrom("lan", "wan"), number: fc.nat(255) }),
 );
 
-const routeList = routes.map((list) =>
-  list.map(({ number, ...rest }, index) => ({
-    id: `r${index}`,
-    to: `10.${64 + index}.${number}.0/24`,
-    ...rest,
-  })),
-);
+const routes = fc
+  .array(fc.tuple(route, optional({ metric: fc.nat(4_294_967_295), nodes: fc.constantFrom(["gw1"]) })), {
+    maxLength: 4,
+  })
+  .map((list) =>
+    list.map(([{ number, ...rest }, more], index) => ({
+      id: `r${index}`,
+      to:
+        "via" in rest && rest.via.includes(":")
+          ? `fd00:${80 + index}:${number}::/48`
+          : `10.${64 + index}.${number}.0/24`,
+      ...{ ...rest, ...more },
+    })),
+  );
 
 const timeouts = fc.record(
   Object.fromEntries(
@@ -218,102 +202,21 @@ const users = fc.dictionary(
   { maxKeys: 4 },
 );
 
-/** So many of each, with places of their own, so that no two of them overlap. */
-const few = fc.array(fc.nat(255), { maxLength: 3 });
-
-const sources = few.chain((list) =>
-  fc.tuple(
-    ...list.map((number, index) =>
-      fc.oneof(
-        fc.record(
-          {
-            from: fc.constant(`10.${64 + index}.${number}.0/24`),
-            to: fc.constantFrom("192.0.2.1", "masquerade", "198.18.32.10-198.18.32.40", [
-              "198.18.32.10-198.18.32.40",
-              "198.18.32.50",
-              "192.0.2.1",
-            ]),
-            ports: fc.constantFrom("1024-65535", "2000-3000"),
-          },
-          { requiredKeys: ["from", "to"] },
-        ),
-        fc.record({
-          from: fc.constant(`fd00:${64 + index}::/64`),
-          to: fc.constantFrom("2001:db8::1", "masquerade"),
-        }),
-      ),
-    ),
-  ),
-);
-
-const forwards = few.chain((list) =>
-  fc.tuple(
-    ...list.map((number, index) =>
-      fc.record(
-        {
-          protocol: fc.constantFrom("tcp", "udp", "both"),
-          address: fc.constantFrom("192.0.2.1", "198.18.32.60"),
-          port: fc.constantFrom(
-            1_000 * (index + 1) + number,
-            `${1_000 * (index + 1)}-${1_000 * (index + 1) + number}`,
-          ),
-          target: fc.constant(`10.1.0.${20 + index}`),
-          targetPort: port.filter((one) => one < 60_000),
-          from: oneOrSome(fc.constantFrom("198.51.100.0/24", "203.0.113.0/24"), 2),
-          hairpin: fc.boolean(),
-        },
-        { requiredKeys: ["protocol", "address", "port", "target"] },
-      ),
-    ),
-  ),
-);
-
-const oneToOnes = few.map((list) =>
-  list.map((number, index) => ({
-    inside: `10.1.0.${100 + 30 * index + (number % 30)}`,
-    outside: `198.18.32.${100 + 30 * index + (number % 30)}`,
-  })),
-);
-
-const blocks = fc.array(fc.integer({ min: 100, max: 4_000 }), { maxLength: 2 }).map((list) =>
-  list.map((portsPerSubscriber, index) => ({
-    subscribers: `100.64.${index}.0/26`,
-    pool: `198.18.${16 + index}.0/28`,
-    portsPerSubscriber,
-  })),
-);
-
-function named(prefix: string, list: readonly object[], more: object): object[] {
-  return list.map((one, index) => ({ id: `${prefix}${index}`, ...one, ...more }));
-}
-
-const nat = fc
-  .record({
-    sources,
-    forwards,
-    oneToOnes,
-    blocks,
-    helpers: fc.subarray(["ftp", "tftp", "sip", "pptp", "irc", "h323"]),
-  })
-  .map((drawn) => ({
-    source: named("source", drawn.sources, { out: "wan" }),
-    forward: named("forward", drawn.forwards, {}),
-    oneToOne: named("one", drawn.oneToOnes, { out: "wan" }),
-    cgnat: named("block", drawn.blocks, { out: "wan" }),
-    helpers: drawn.helpers,
-  }));
-
 /** By the key of the document. */
 export const documentParts = {
   sets,
   firewall,
   management,
-  routes: routeList,
+  routes,
   timeouts,
   logging,
   users,
   nat,
+  pulses,
+  control,
+  metrics,
+  api,
+  arbiter,
+  history,
+  keys,
 } as const;
-
-/** The keys of a rule: a new one that is never drawn would be tested by nothing. */
-export const ruleKeys: readonly string[] = Object.keys(forwardRule.shape);
