@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { grouped } from "../../src/base/number-text.ts";
 import { ProblemError } from "../../src/base/problem.ts";
 import { machineFacts } from "../replication/machine-facts.ts";
 import { round } from "../replication/statistics.ts";
@@ -22,8 +23,19 @@ export interface ApplyFigures {
   readonly fileBytes: number;
 }
 
+/** Medians for subscribers that share addresses in blocks of ports. */
+export interface SubscriberFigures {
+  readonly subscribers: number;
+  readonly makeMs: number;
+  readonly nftMs: number;
+  readonly wholeMs: number;
+  readonly forwardMs: number;
+  readonly blocksMs: number;
+}
+
 interface ApplyReport {
   readonly sets: readonly ApplyFigures[];
+  readonly blocks: readonly SubscriberFigures[];
   /** Processor time of one question for the generation of the rules. */
   readonly questionMicroseconds: number;
 }
@@ -32,8 +44,8 @@ const program = fileURLToPath(new URL("apply-program.ts", import.meta.url));
 
 const help = `npm run bench -- apply [--runs N]
 
-How long it takes to load 1,000 rules and 10,000 elements of a set, whole and as a difference, in a network namespace of
-its own that ends with it. --runs: how often (5); medians are shown.
+How long it takes to load 1,000 rules and 10,000 elements of a set, and the blocks of 65,536 and 131,072 subscribers, whole
+and as a difference, in a network namespace of its own that ends with it. --runs: how often (5); medians are shown.
 `;
 
 const rows: readonly (readonly [string, (figures: ApplyFigures) => number])[] = [
@@ -49,6 +61,10 @@ const rows: readonly (readonly [string, (figures: ApplyFigures) => number])[] = 
   ["reading what was remembered", ({ readFileMs }) => readFileMs],
   ["comparing two rule sets", ({ compareMs }) => compareMs],
 ];
+
+function seconds(ms: number): string {
+  return `${round(ms / 1_000, 1)} s`;
+}
 
 /** `npm run bench -- apply`. */
 export async function applyBench(args: readonly string[]): Promise<void> {
@@ -69,7 +85,7 @@ export async function applyBench(args: readonly string[]): Promise<void> {
     ...{ encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
   });
   if (status !== 0) throw new Error("the measurement failed; it needs root, unshare and nft");
-  const { sets, questionMicroseconds }: ApplyReport = JSON.parse(stdout);
+  const { sets, blocks, questionMicroseconds }: ApplyReport = JSON.parse(stdout);
   process.stdout.write(
     [
       `${processor}, ${processors} processors, Linux ${kernel}, Node.js ${node}, ${date}, ${revision}, ${runs} runs`,
@@ -78,6 +94,13 @@ export async function applyBench(args: readonly string[]): Promise<void> {
       `| --- |${sets.map(() => " --- |").join("")}`,
       ...rows.map(
         ([what, figure]) => `| ${what} | ${sets.map((set) => `${round(figure(set), 1)} ms`).join(" | ")} |`,
+      ),
+      "",
+      "| subscribers | rules made | `nft -f` alone | loaded and verified by the daemon | one forward changed | every block changed |",
+      "| --- | --- | --- | --- | --- | --- |",
+      ...blocks.map(
+        ({ subscribers, ...figures }) =>
+          `| ${grouped(subscribers)} | ${[figures.makeMs, figures.nftMs, figures.wholeMs, figures.forwardMs, figures.blocksMs].map(seconds).join(" | ")} |`,
       ),
       "",
       `Remembered in a file of ${Math.round((sets[0]?.fileBytes ?? 0) / 1_024)} KiB.`,

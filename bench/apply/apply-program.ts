@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gatewayRuleset } from "../../src/core/ruleset/gateway-rules.ts";
 import { readKernelTables } from "../../src/core/ruleset/kernel-tables.ts";
 import type { Ruleset } from "../../src/core/ruleset/ruleset.ts";
 import { rulesetDifference } from "../../src/core/ruleset/ruleset-difference.ts";
@@ -11,8 +12,9 @@ import { LoadedRulesFile } from "../../src/daemon/drivers/loaded-rules-file.ts";
 import { RulesLoader } from "../../src/daemon/drivers/rules-loader.ts";
 import { RulesGeneration } from "../../src/linux/rules-generation.ts";
 import { median } from "../replication/statistics.ts";
-import type { ApplyFigures } from "./apply-bench.ts";
+import type { ApplyFigures, SubscriberFigures } from "./apply-bench.ts";
 import { type LargeRuleset, largeRuleset } from "./large-ruleset.ts";
+import { subscriberCounts, subscriberDocument } from "./subscribers.ts";
 
 const QUESTIONS = 10_000;
 const RULES = 1_000;
@@ -92,6 +94,36 @@ async function measure(runs: number, elementKind: LargeRuleset["elementKind"]): 
   };
 }
 
+async function measureBlocks(runs: number, subscribers: number): Promise<SubscriberFigures> {
+  const wanted = (change = {}) => gatewayRuleset(subscriberDocument(subscribers, change), "gw1");
+  const [first, forward, blocks] = [
+    wanted(),
+    wanted({ target: "10.1.0.21" }),
+    wanted({ portsPerSubscriber: 4_031 }),
+  ];
+  const document = subscriberDocument(subscribers);
+  const rendered = rulesetText(first);
+  const rows: Omit<SubscriberFigures, "subscribers">[] = [];
+  for (let run = 0; run <= runs; run++) {
+    nft(["flush", "ruleset"]);
+    rmSync(file, { force: true });
+    const makeMs = await milliseconds(() => rulesetText(gatewayRuleset(document, "gw1")));
+    const wholeMs = await milliseconds(() => load(first));
+    const forwardMs = await milliseconds(() => load(forward));
+    await load(first);
+    const blocksMs = await milliseconds(() => load(blocks));
+    nft(["flush", "ruleset"]);
+    const nftMs = await milliseconds(() => nft(["-f", "-"], rendered));
+    if (run > 0) rows.push({ makeMs, nftMs, wholeMs, forwardMs, blocksMs });
+  }
+  const middle = (key: keyof (typeof rows)[number]) => median(rows.map((row) => row[key]));
+  return {
+    subscribers,
+    ...{ makeMs: middle("makeMs"), nftMs: middle("nftMs"), wholeMs: middle("wholeMs") },
+    ...{ forwardMs: middle("forwardMs"), blocksMs: middle("blocksMs") },
+  };
+}
+
 function questionMicroseconds(): number {
   const generation = new RulesGeneration();
   for (let asked = 0; asked < QUESTIONS; asked++) generation.read();
@@ -105,7 +137,9 @@ function questionMicroseconds(): number {
 try {
   const runs = Number(process.argv[2] ?? 5);
   const sets = [await measure(runs, "addresses"), await measure(runs, "networks")];
-  process.stdout.write(JSON.stringify({ sets, questionMicroseconds: questionMicroseconds() }));
+  const blocks: SubscriberFigures[] = [];
+  for (const count of subscriberCounts) blocks.push(await measureBlocks(runs, count));
+  process.stdout.write(JSON.stringify({ sets, blocks, questionMicroseconds: questionMicroseconds() }));
 } finally {
   rmSync(folder, { recursive: true });
 }
