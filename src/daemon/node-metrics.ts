@@ -129,18 +129,12 @@ function addFailover(metrics: MetricSet, report: FailoverReport): void {
         "tocha_peer_heard_seconds",
         "Since the peer was last heard on a path.",
         (nowMs - lastHeardMs) / 1_000,
-        {
-          peer: peer.name,
-          path: name,
-        },
+        { peer: peer.name, path: name },
       );
     }
   }
-  metrics.gauge(
-    "tocha_failover_real_time",
-    "1 when the failover role has real-time priority.",
-    Number(realTime),
-  );
+  const hasPriority = "1 when the failover role has real-time priority.";
+  metrics.gauge("tocha_failover_real_time", hasPriority, Number(realTime));
   metrics.gauge(
     "tocha_failover_locked_bytes",
     "How much of the failover role's code the kernel keeps in memory; 0 when it may not lock any.",

@@ -42,7 +42,7 @@ function cuts(
   const { refusals, warnings } = planOf(text, edits, { carrying: "gw1", ...known });
   const of = (list: typeof refusals) =>
     list.flatMap(({ code, message, hint = "" }) => {
-      if (!/^plan-cuts-(caller|user|management|api|peers)$/.test(code)) return [];
+      if (!/^plan-cuts-(caller|management|api|peers)$/.test(code)) return [];
       assert.notEqual(hint, "");
       return [`${code}: ${message}`];
     });
@@ -50,63 +50,6 @@ function cuts(
 }
 
 const none: Cut = { refused: [], warned: [] };
-
-describe("a plan refuses to take the right to confirm it from who asks", () => {
-  const user = { name: "ana", role: "admin" } as const;
-  const byAna: CallerWay = { by: "api", address: "10.1.0.77", user };
-  const asking = (users: unknown, caller = byAna) => cuts([{ path: ["users"], value: users }], { caller });
-  const named = having("users: { ana: { role: admin } }");
-  type Known = readonly [name: string, role: "viewer" | "admin", hasWayIn: boolean];
-  const known = (...all: readonly Known[]) => all.map(([name, role, hasWayIn]) => ({ name, role, hasWayIn }));
-
-  it("who is no longer named, or no longer an admin", () => {
-    const end = ": only an admin can confirm it";
-    assert.deepEqual(asking({ ben: { role: "admin" } }).refused, [
-      `plan-cuts-user: ana, who asks this, would no longer come in${end}`,
-    ]);
-    assert.deepEqual(asking({ ana: { role: "operator" } }).refused, [
-      `plan-cuts-user: ana, who asks this, would only be operator${end}`,
-    ]);
-  });
-
-  it("who is an admin by the document alone, when it names nobody any more", () => {
-    const without = (role: "viewer" | "admin") => {
-      const knownUsers = known(["ana", role, true]);
-      return cuts([{ path: ["users"] }], { caller: byAna, knownUsers }, named).refused;
-    };
-    assert.deepEqual(without("viewer"), [
-      "plan-cuts-user: ana, who asks this, would only be viewer: only an admin can confirm it",
-    ]);
-    assert.deepEqual(without("admin"), []);
-  });
-
-  it("and tells who comes in again, of whom the nodes have kept what they came in with", () => {
-    const back = (users: unknown, ...all: readonly Known[]) => {
-      const edit = { path: ["users"], ...(users === undefined ? {} : { value: users }) };
-      const { warnings } = planOf(named, [edit], { carrying: "gw1", knownUsers: known(...all) });
-      return warnings.filter(({ code }) => code === "plan-users-return").map(({ message }) => message);
-    };
-    const end = "again, with the passwords and tokens of before: the nodes have kept what they know of";
-    const all = [
-      ["eve", "admin", true],
-      ["ana", "admin", true],
-      ["fay", "viewer", false],
-    ] as const;
-    assert.deepEqual(back(undefined, ...all), [`eve (admin) comes in ${end} that user`]);
-    assert.deepEqual(
-      back({ ana: { role: "admin" }, eve: { role: "viewer" }, fay: { role: "admin" } }, ...all),
-      [`eve (viewer) comes in ${end} that user`],
-    );
-    assert.deepEqual(back({ ana: { role: "admin" }, gil: { role: "viewer" } }, ...all), []);
-  });
-
-  it("and nobody else: other users, root, who cannot confirm anyway", () => {
-    assert.deepEqual(asking({ ana: { role: "admin" } }), none);
-    assert.deepEqual(asking({ ben: { role: "admin" } }, overApi), none);
-    assert.deepEqual(asking({ ben: { role: "admin" } }, lan), none);
-    assert.deepEqual(asking({}, { ...byAna, user: { name: "ana", role: "operator" } }), none);
-  });
-});
 
 describe("a plan refuses to cut off the caller", () => {
   const who = "10.1.0.77, which asks this over SSH";
