@@ -171,13 +171,18 @@ describe("users", () => {
     const admin = await firstAdmin();
     const ask = (method: "GET" | "POST" | "DELETE", path: string, body?: unknown) =>
       api.ask({ method, path, token: admin, ...(body === undefined ? {} : { body }) });
+    // Every object has a key of this name.
+    await ask("POST", "/v1/users", { name: "constructor", role: "admin", password });
     await ask("POST", "/v1/users", { name: "eve", role: "admin", password });
     const { id } = (await ask("POST", "/v1/users/eve/tokens", {})).json;
     api.declared = { root1: { role: "admin" }, ci: { role: "operator" } };
     const { token } = (await ask("POST", "/v1/users/ci/tokens", {})).json;
     assert.equal((await api.ask({ path: "/v1/session", token: String(token) })).json["role"], "operator");
     assert.equal((await ask("DELETE", `/v1/users/eve/tokens/${String(id)}`)).status, 200);
-    assert.equal((await ask("DELETE", "/v1/users/eve")).status, 200);
+    for (const name of ["eve", "constructor"]) {
+      assert.equal((await logIn(password, name)).status, 401);
+      assert.equal((await ask("DELETE", `/v1/users/${name}`)).status, 200);
+    }
     api.declared = undefined;
     assert.equal((await logIn(password, "eve")).status, 401);
   });

@@ -1,5 +1,5 @@
 import type { UserPart } from "../../contract/access-records.ts";
-import { type UserRole, userRoles } from "../../contract/operation.ts";
+import type { UserRole } from "../../contract/operation.ts";
 import type { DeclaredUsers } from "../../contract/users-schema.ts";
 
 /** A user that there is, and the life of the name: 0 for one whom only the document knows. */
@@ -50,8 +50,4 @@ export function canBeAdmin({ role, password, tokens }: UserPart, nowMs: number):
       return token.role === "admin" && !isOver;
     })
   );
-}
-
-export function lesserRole(one: UserRole, other: UserRole): UserRole {
-  return userRoles.indexOf(one) < userRoles.indexOf(other) ? one : other;
 }

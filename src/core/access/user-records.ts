@@ -1,5 +1,5 @@
 import type { TokenRecord, UserPart, UserRecord } from "../../contract/access-records.ts";
-import { userRoles } from "../../contract/operation.ts";
+import { type UserRole, userRoles } from "../../contract/operation.ts";
 
 /**
  * Puts together what two nodes know of the users. In whatever order and how often this is done, the result is the same on all
@@ -50,6 +50,10 @@ export function tokenRemoved(user: UserPart, id: string): UserPart {
   };
 }
 
+export function lesserRole(one: UserRole, other: UserRole): UserRole {
+  return userRoles.indexOf(one) <= userRoles.indexOf(other) ? one : other;
+}
+
 function mergeParts(one: UserPart, other: UserPart): UserPart {
   const removedTokens = inOrder([...one.removedTokens, ...other.removedTokens]);
   const removed = new Set(removedTokens);
@@ -60,7 +64,7 @@ function mergeParts(one: UserPart, other: UserPart): UserPart {
     tokens.set(token.id, known === undefined ? token : lesserText(known, token));
   }
   return {
-    role: userRoles.indexOf(one.role) <= userRoles.indexOf(other.role) ? one.role : other.role,
+    role: lesserRole(one.role, other.role),
     created: compare(one.created, other.created) <= 0 ? one.created : other.created,
     ...laterPassword(one, other),
     ...{ tokens: byId([...tokens.values()]), removedTokens },

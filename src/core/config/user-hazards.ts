@@ -44,7 +44,7 @@ function comingBack({ before, after, knownUsers }: UserHazardOptions): Problem[]
   if (before.users === undefined) return [];
   const back = knownUsers.flatMap(({ name, hasWayIn }) => {
     const role = roleIn(after, name, knownUsers);
-    if (!hasWayIn || role === undefined || before.users?.[name] !== undefined) return [];
+    if (!hasWayIn || role === undefined || Object.hasOwn(before.users ?? {}, name)) return [];
     return [`${name} (${role})`];
   });
   if (back.length === 0) return [];

@@ -90,7 +90,8 @@ export class UserAnswers {
 
   #list(): UserList {
     const declared = this.#store.declared();
-    const out = declared === undefined ? [] : this.#store.kept().filter(({ name }) => !(name in declared));
+    const out =
+      declared === undefined ? [] : this.#store.kept().filter(({ name }) => !Object.hasOwn(declared, name));
     const shown = (user: KeptUser, standing: UserList["users"][number]["standing"]) => {
       const { name, role, created, password, tokens } = user;
       return {
@@ -238,7 +239,7 @@ export class UserAnswers {
   #keptOut({ parameters }: OperationCall): KeptUser | undefined {
     const { name = "" } = parameters;
     const declared = this.#store.declared();
-    if (declared === undefined || name in declared) return undefined;
+    if (declared === undefined || Object.hasOwn(declared, name)) return undefined;
     return this.#store.kept().find((user) => user.name === name);
   }
 
