@@ -180,11 +180,17 @@ export function visitExpectations(visit: ExpectationVisitor): void {
 /** Large enough for what the kernel packs into one dump datagram (at most 32 KiB). */
 const DUMP_BYTES = 65_536;
 
-/**
- * One pass over the kernel's whole connection table, a datagram (some hundred flows) at a time: memory does not grow
- * with the table, and the caller decides the pace.
- */
-export class ConntrackDump {
+/** One pass over the kernel's whole connection table, a part (some flows, at most some hundred) at a time: the caller decides the pace. */
+export interface ConntrackTable {
+  readonly counters: Readonly<ReaderCounters>;
+  /** Reads the next part. @returns "more", "done" (all is closed then), or "failed": begin again */
+  step(visit: FlowVisitor): "more" | "done" | "failed";
+  /** Ends the pass early. */
+  close(): void;
+}
+
+/** A pass that the kernel makes by itself, over full and empty buckets alike (`openConntrackTable`). Memory does not grow with the table. */
+export class ConntrackDump implements ConntrackTable {
   readonly counters: ReaderCounters = { messages: 0, malformed: 0, overruns: 0 };
   readonly #socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, receiveBufferBytes: 1 << 20 });
   readonly #bytes = new Uint8Array(DUMP_BYTES);
@@ -197,28 +203,14 @@ export class ConntrackDump {
     this.#socket.send(request.written());
   }
 
-  /** Reads the next datagram. @returns "more", "done" (the socket is closed then), or "failed": begin again */
   step(visit: FlowVisitor): "more" | "done" | "failed" {
     const length = this.#socket.receiveInto(this.#bytes);
     if (length <= 0) return this.#end("failed");
-    let offset = 0;
-    while (offset + NLMSG_HEADER_BYTES <= length) {
-      const messageLength = this.#view.getUint32(offset, true);
-      if (messageLength < NLMSG_HEADER_BYTES || offset + messageLength > length) return this.#end("failed");
-      const type = this.#view.getUint16(offset + 4, true);
-      if (type === NLMSG_DONE) return this.#end("done");
-      if (type === NLMSG_ERROR) return this.#end("failed");
-      this.counters.messages++;
-      const end = offset + messageLength;
-      const result = parseFlow(this.#view, offset + NLMSG_HEADER_BYTES, end, this.#fields);
-      if (result === flowParse.ok) visit(this.#fields, false);
-      else this.counters.malformed++;
-      offset += align4(messageLength);
-    }
-    return "more";
+    const result = visitFlowMessages(this.#view, length, this.#fields, visit, this.counters);
+    if (result === "more") return "more";
+    return this.#end(result === "done" ? "done" : "failed");
   }
 
-  /** Ends the pass early. */
   close(): void {
     this.#socket.close();
   }
@@ -227,4 +219,29 @@ export class ConntrackDump {
     this.close();
     return result;
   }
+}
+
+/** Visits the flows in one datagram of answers. @returns "refused" when a question in it was, "failed" for what is no answer */
+export function visitFlowMessages(
+  view: DataView,
+  length: number,
+  fields: FlowFields,
+  visit: FlowVisitor,
+  counters: ReaderCounters,
+): "more" | "done" | "refused" | "failed" {
+  let offset = 0;
+  while (offset + NLMSG_HEADER_BYTES <= length) {
+    const messageLength = view.getUint32(offset, true);
+    if (messageLength < NLMSG_HEADER_BYTES || offset + messageLength > length) return "failed";
+    const type = view.getUint16(offset + 4, true);
+    if (type === NLMSG_DONE) return "done";
+    if (type === NLMSG_ERROR) return "refused";
+    counters.messages++;
+    const end = offset + messageLength;
+    const result = parseFlow(view, offset + NLMSG_HEADER_BYTES, end, fields);
+    if (result === flowParse.ok) visit(fields, false);
+    else counters.malformed++;
+    offset += align4(messageLength);
+  }
+  return "more";
 }

@@ -1,4 +1,5 @@
-import { ConntrackDump, type FlowVisitor } from "../../linux/conntrack-reader.ts";
+import { openConntrackTable } from "../../linux/conntrack-listing.ts";
+import type { FlowVisitor } from "../../linux/conntrack-reader.ts";
 
 export interface TablePassOptions {
   readonly visit: FlowVisitor;
@@ -19,13 +20,13 @@ const WAIT_MS = 2;
 /** One pass over the kernel's connection table in small steps, beside the other work of this process. */
 export class TablePass {
   readonly #options: TablePassOptions;
-  readonly #dump = new ConntrackDump();
+  readonly #table = openConntrackTable();
   #ended = false;
   #busyMs = 0;
 
   /** Flows that were seen so far. */
   get seen(): number {
-    return this.#dump.counters.messages;
+    return this.#table.counters.messages;
   }
 
   constructor(options: TablePassOptions) {
@@ -37,7 +38,7 @@ export class TablePass {
   abort(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#dump.close();
+    this.#table.close();
   }
 
   #turn(): void {
@@ -49,7 +50,7 @@ export class TablePass {
         result = "wait";
         break;
       }
-      result = this.#dump.step(visit);
+      result = this.#table.step(visit);
     }
     if (result !== "failed" && !this.#ended) onTurn?.();
     const tookMs = performance.now() - startMs;
