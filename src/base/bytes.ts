@@ -116,6 +116,13 @@ export class ByteWriter {
     return this.u32(Math.floor(value / 0x1_0000_0000)).u32(value % 0x1_0000_0000);
   }
 
+  /** Hexadecimal digits, two for a byte. */
+  hex(digits: string): this {
+    for (let i = 0; i + 1 < digits.length; i += 2)
+      this.u8((hexDigit(digits.charCodeAt(i)) << 4) | hexDigit(digits.charCodeAt(i + 1)));
+    return this;
+  }
+
   f64(value: number): this {
     this.#view.setFloat64(this.offset, value);
     this.offset += 8;
@@ -152,4 +159,9 @@ export class ByteWriter {
   written(): Uint8Array {
     return this.bytes.subarray(0, this.offset);
   }
+}
+
+/** Of 0 to 9 and a to f; other characters give whatever. */
+function hexDigit(code: number): number {
+  return code <= 0x39 ? code - 0x30 : (code & 0xf) + 9;
 }

@@ -8,7 +8,7 @@ export function readKernel(supervisor: SupervisorReport | undefined) {
   return {
     flows: readNumber("/proc/sys/net/netfilter/nf_conntrack_count"),
     flowsMax: readNumber("/proc/sys/net/netfilter/nf_conntrack_max"),
-    memoryKiB: pids.reduce((sum, pid) => sum + residentKiB(pid), 0),
+    memoryKiB: residentKiB(pids),
   };
 }
 
@@ -21,13 +21,17 @@ export function readNumber(path: string): number {
 }
 
 /**
- * Proportional: what several processes share, such as the runtime's own code, counts once. Of a process that may do what this
- * one may not, the kernel tells only what it shares with nobody.
+ * What the roles share, which is the runtime's own code, counts once. smaps_rollup would tell it exactly; but for that the kernel
+ * visits every page of a process, milliseconds in which the process cannot change its mappings, and the failover role is one of them.
  */
-function residentKiB(pid: number): number {
-  try {
-    return Number(/^Pss:\s+([0-9]+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
-  } catch {
-    return (processUsage(pid)?.privateBytes ?? 0) / 1_024;
+function residentKiB(pids: readonly number[]): number {
+  let privateBytes = 0;
+  let sharedBytes = 0;
+  for (const pid of pids) {
+    const usage = processUsage(pid);
+    if (usage === undefined) continue;
+    privateBytes += usage.privateBytes;
+    sharedBytes = Math.max(sharedBytes, usage.residentBytes - usage.privateBytes);
   }
+  return Math.round((privateBytes + sharedBytes) / 1_024);
 }

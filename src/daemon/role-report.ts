@@ -1,4 +1,4 @@
-import type { ElectionView, PeerView } from "../core/election/election-types.ts";
+import type { ElectionView } from "../core/election/election-types.ts";
 import type { ResyncCause, SourceState } from "../core/replication/source-types.ts";
 import type { LatenessReport } from "./drivers/lateness-meter.ts";
 import type { Liveliness } from "./role-heartbeat.ts";
@@ -7,9 +7,7 @@ import type { WorkerRole } from "./role-message.ts";
 /** One group, as the failover role sees it. */
 export interface GroupReport {
   readonly name: string;
-  readonly view: Omit<ElectionView, "peers"> & {
-    readonly peers: readonly (Omit<PeerView, "watermark"> & { readonly watermark: number })[];
-  };
+  readonly view: ElectionView;
   /** Virtual addresses of the group that this node holds now, with their prefix lengths. */
   readonly addresses: readonly string[];
   readonly faces: readonly { readonly name: string; readonly device: string; readonly up: boolean }[];

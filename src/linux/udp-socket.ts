@@ -60,12 +60,12 @@ export class UdpSocket {
 
   /** @returns 0, or the negative error number (a full buffer, an unreachable host) */
   send(bytes: Uint8Array, address: IpAddress, port: number): number {
-    return this.sendTo(bytes, socketAddress(address, port));
+    return this.sendTo(bytes, bytes.length, socketAddress(address, port));
   }
 
-  /** The same to an address that is made once (`socketAddress`), for who sends again and again. */
-  sendTo(bytes: Uint8Array, to: Uint8Array): number {
-    return Math.min(0, sendTo(this.fd, bytes, bytes.length, MSG_DONTWAIT, to));
+  /** The same with the first `length` bytes, to an address that is made once (`socketAddress`): for who sends again and again. */
+  sendTo(bytes: Uint8Array, length: number, to: Uint8Array): number {
+    return Math.min(0, sendTo(this.fd, bytes, length, MSG_DONTWAIT, to));
   }
 
   /** @returns the length of the next datagram, whoever sent it, its bytes at the start of `into`; undefined when there is none */

@@ -32,6 +32,10 @@ export const PULSE_SOURCES_MAX = 8;
 export const PULSE_PATHS_MAX = 7;
 /** The bit beyond them: the recipient was heard somewhere, on a path that pulses take or by an advertisement. */
 export const PULSE_HEARD_SOMEWHERE = 0x80;
+/** Where these stand: 8 bytes each. */
+export const PULSE_SEQUENCE_AT = 28;
+export const PULSE_WATERMARK_AT = 36;
+const NO_BYTES = new Uint8Array(0);
 const NAME_BYTES_MAX = 255;
 const FIXED_BYTES = 52;
 /** The largest pulse, tag included: buffers of this size always suffice. */
@@ -83,7 +87,7 @@ export interface Pulse {
   /** It is set aside, and takes over all the same before a node that does not hold every connection. */
   readonly inReserve: boolean;
   /** How far the replicated connections are in its kernel. */
-  readonly watermark: bigint;
+  readonly watermark: number;
   /** Of its document: 16 hex digits. */
   readonly revision: string;
   /** Between its pulses: 1 to 65535. */
@@ -113,7 +117,7 @@ export function encodePulseOf(
   to: PulseAddress,
   into: ByteWriter,
 ): void {
-  const sources = pulse.advertisementSources.slice(0, PULSE_SOURCES_MAX);
+  const sourceCount = Math.min(pulse.advertisementSources.length, PULSE_SOURCES_MAX);
   const flags =
     (pulse.tableComplete ? FLAG_TABLE_COMPLETE : 0) |
     (pulse.resigning ? FLAG_RESIGNING : 0) |
@@ -125,22 +129,12 @@ export function encodePulseOf(
   into.u32(MAGIC).u8(PULSE_VERSION).u8(roles.indexOf(pulse.role)).u8(pulse.effectivePriority).u8(flags);
   into
     .u16(Math.min(Math.max(1, Math.round(pulse.intervalMs)), 0xffff))
-    .u8(sources.length)
+    .u8(sourceCount)
     .u8(to.heard);
-  into.u64(header.session).u64(header.echo).u64Number(header.sequence).u64(pulse.watermark);
-  into.u32(Number.parseInt(pulse.revision.slice(0, 8), 16)).u32(Number.parseInt(pulse.revision.slice(8), 16));
+  into.u64(header.session).u64(header.echo).u64Number(header.sequence).u64Number(pulse.watermark);
+  into.hex(pulse.revision);
   into.text(to.group).text(to.sender).text(to.recipient).text(to.path);
-  for (const source of sources) into.put(source);
-}
-
-/** The part of a datagram that the tag covers, and that `decodePulse` reads: a view. */
-export function pulseBody(datagram: Uint8Array): Uint8Array {
-  return datagram.subarray(0, Math.max(0, datagram.length - PULSE_TAG_BYTES));
-}
-
-/** The tag: a view, of less than `PULSE_TAG_BYTES` bytes if the datagram is too short to hold one. */
-export function pulseTag(datagram: Uint8Array): Uint8Array {
-  return datagram.subarray(Math.max(0, datagram.length - PULSE_TAG_BYTES));
+  for (let i = 0; i < sourceCount; i++) into.put(pulse.advertisementSources[i] ?? NO_BYTES);
 }
 
 /**
@@ -161,7 +155,7 @@ export function decodePulse(body: Uint8Array, known: readonly string[] = []): Pu
   const session = reader.u64();
   const echo = reader.u64();
   const sequence = reader.u64Number();
-  const watermark = reader.u64();
+  const watermark = reader.u64Number();
   const revision = reader.u64().toString(16).padStart(16, "0");
   const group = reader.text(known);
   const sender = reader.text(known);
@@ -175,7 +169,8 @@ export function decodePulse(body: Uint8Array, known: readonly string[] = []): Pu
   if (intervalMs === 0) return new DecodeError("pulse-interval", 8);
   if (sourceCount > PULSE_SOURCES_MAX) return new DecodeError("pulse-source-count", 10);
   if (session === 0n) return new DecodeError("pulse-session", 12);
-  if (sequence > Number.MAX_SAFE_INTEGER) return new DecodeError("pulse-sequence", 28);
+  if (sequence > Number.MAX_SAFE_INTEGER) return new DecodeError("pulse-sequence", PULSE_SEQUENCE_AT);
+  if (watermark > Number.MAX_SAFE_INTEGER) return new DecodeError("pulse-watermark", PULSE_WATERMARK_AT);
   if (reader.remaining !== 0) return new DecodeError("pulse-length", reader.offset);
   return {
     sender,

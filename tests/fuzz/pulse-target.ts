@@ -27,7 +27,7 @@ const pulse: Pulse = {
   gaveWay: false,
   heir: "none",
   inReserve: false,
-  watermark: 4_711n,
+  watermark: 4_711,
   revision: REVISION,
   intervalMs: 100,
   advertisementSources: [],

@@ -287,7 +287,7 @@ export class VirtualNode {
         sender,
         recipient,
         group,
-        watermark: 0n,
+        watermark: 0,
         revision: "0000000000000001",
       },
       writer,

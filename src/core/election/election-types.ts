@@ -141,7 +141,7 @@ export interface PeerView {
   /** Its effective priority. */
   readonly priority: number | undefined;
   readonly tableComplete: boolean;
-  readonly watermark: bigint;
+  readonly watermark: number;
   readonly revision: string | undefined;
   /** Pulse paths, and faces by name (advertisements). */
   readonly paths: readonly PathView[];

@@ -1281,7 +1281,7 @@ describe("election: beyond stories", () => {
     gaveWay: false,
     heir: "none",
     inReserve: false,
-    watermark: 7n,
+    watermark: 7,
     revision: "00000000000000aa",
     intervalMs: 100,
     advertisementSources: [ip("fe80::3")],
@@ -1373,7 +1373,7 @@ describe("election: beyond stories", () => {
       role: "active",
       priority: 90,
       tableComplete: true,
-      watermark: 7n,
+      watermark: 7,
       revision: "00000000000000aa",
       paths: [
         { name: "sync", pulses: true, lastHeardMs: 0, alive: true, heardByPeer: true },

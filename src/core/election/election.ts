@@ -28,7 +28,7 @@ import { LastWord } from "./last-word.ts";
 import { Membership } from "./membership.ts";
 import { type Heard, type HeardActive, type HeardResignation, Neighbourhood } from "./neighbourhood.ts";
 import { Preemption } from "./preemption.ts";
-import { pulseState } from "./pulse-state.ts";
+import { SaidInPulses } from "./pulse-state.ts";
 import { Succession } from "./succession.ts";
 import { stableMs } from "./timing.ts";
 
@@ -44,6 +44,7 @@ export class Election {
   readonly #settings: ElectionSettings;
   readonly #health: Health;
   readonly #member: Membership;
+  readonly #said: SaidInPulses;
   readonly #neighbourhood: Neighbourhood;
   readonly #handover = new Handover();
   readonly #preemption: Preemption;
@@ -58,6 +59,7 @@ export class Election {
     this.#settings = settings;
     this.#health = new Health(settings.faces, settings.priority);
     this.#member = new Membership(settings, this.#health, nowMs);
+    this.#said = new SaidInPulses(this.#health, this.#member, settings.pulseIntervalMs);
     this.#preemption = new Preemption(settings, this.#health);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
     this.#succession = new Succession(this.#health, this.#neighbourhood);
@@ -175,17 +177,14 @@ export class Election {
     return this.#member.isMute;
   }
 
-  /** What our pulses say as of the last input. */
+  /** What our pulses say as of the last input; the next answer takes its memory. */
   pulse(): PulseState {
-    return pulseState({
-      ...{ health: this.#health, member: this.#member, intervalMs: this.#settings.pulseIntervalMs },
-      wantsToBeActive: this.#wantsToBeActive,
-    });
+    return this.#said.now(this.#wantsToBeActive);
   }
 
   /** What our pulses to a peer say of the paths on which we hear it (`Pulse.heard`). */
   heardPaths(peer: string): number {
-    return this.#neighbourhood.peers.find(({ name }) => name === peer)?.heardPaths(this.#nowMs) ?? 0;
+    return this.#neighbourhood.peer(peer)?.heardPaths(this.#nowMs) ?? 0;
   }
 
   /** What an arbitration goes by: the same object as long as it is the same. */

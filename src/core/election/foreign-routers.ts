@@ -32,6 +32,8 @@ export class ForeignRouters {
 
   /** These senders have turned out to be a node of the document: no document holds its link-local addresses. */
   forget(sources: readonly IpAddress[]): void {
+    // Every pulse tells of them, and there is hardly ever a foreign router.
+    if (this.#routers.size === 0) return;
     const addresses = new Set(sources.map(formatIp));
     for (const [key, { address }] of this.#routers) if (addresses.has(address)) this.#routers.delete(key);
   }

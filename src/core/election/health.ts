@@ -69,7 +69,8 @@ export class Health {
   }
 
   face(name: string): Face | undefined {
-    return this.faces.find((face) => face.name === name);
+    for (const face of this.faces) if (face.name === name) return face;
+    return undefined;
   }
 
   /** This node's own on all faces. */

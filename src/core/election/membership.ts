@@ -6,6 +6,8 @@ import { ASSERTION_RATE_MAX, activeDownMs, GRACE_DOWN_TIMES, INIT_DOWN_TIMES, sk
 import { type Trigger, transitions } from "./transitions.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
+type SendAdvertisement = Extract<ElectionEffect, { do: "send-advertisement" }>;
+
 const SEND_PULSES: ElectionEffect = { do: "send-pulses" };
 const NO_EFFECTS: readonly ElectionEffect[] = [];
 
@@ -18,8 +20,14 @@ export class Membership {
   readonly #health: Health;
   readonly #announcements = new AnnouncementSchedule();
   readonly #patience: Patience;
-  /** Made anew only where there are any. */
-  #effects: ElectionEffect[] | undefined;
+  /** The first `#effectCount` count. */
+  readonly #effects: ElectionEffect[] = [];
+  #effectCount = 0;
+  /** As they were told last: nearly always the same as before. */
+  #told: readonly ElectionEffect[] = [];
+  /** One for each face and family, with the priority that was sent last. */
+  #advertisements: readonly SendAdvertisement[] = [];
+  #advertisedPriority = -1;
   #nowMs: number;
 
   #role: GroupRole = "init";
@@ -115,13 +123,21 @@ export class Membership {
     const hasJustBecomeDue = deadline > this.#nowMs && deadline <= nowMs;
     if (isLate && this.isListening) this.#patience.grow();
     else if (hasJustBecomeDue && !this.#patience.isTried(lateMs, false)) this.#patience.reset();
-    this.#effects = undefined;
+    this.#effectCount = 0;
     this.#nowMs = nowMs;
     return isLate;
   }
 
   get effects(): readonly ElectionEffect[] {
-    return this.#effects ?? NO_EFFECTS;
+    if (this.#effectCount === 0) return NO_EFFECTS;
+    if (!this.#isTold) this.#told = this.#effects.slice(0, this.#effectCount);
+    return this.#told;
+  }
+
+  get #isTold(): boolean {
+    if (this.#told.length !== this.#effectCount) return false;
+    for (let i = 0; i < this.#effectCount; i++) if (this.#told[i] !== this.#effects[i]) return false;
+    return true;
   }
 
   /**
@@ -177,8 +193,8 @@ export class Membership {
   // ---- Deeds ----
 
   do(effect: ElectionEffect): void {
-    this.#effects ??= [];
-    this.#effects.push(effect);
+    this.#effects[this.#effectCount] = effect;
+    this.#effectCount += 1;
   }
 
   /** Changes the role as the table says. */
@@ -250,10 +266,14 @@ export class Membership {
   }
 
   #sendAdvertisements(priority: number): void {
-    for (const { name: face, families, up } of this.#health.faces) {
-      if (!up) continue;
-      for (const family of families) this.do({ do: "send-advertisement", face, family, priority });
+    if (priority !== this.#advertisedPriority) {
+      this.#advertisedPriority = priority;
+      this.#advertisements = this.#health.faces.flatMap(({ name: face, families }) =>
+        families.map((family) => ({ do: "send-advertisement", face, family, priority }) as const),
+      );
     }
+    for (const effect of this.#advertisements)
+      if (this.#health.face(effect.face)?.up === true) this.do(effect);
   }
 
   #restartTimer(deadMs: number): void {

@@ -40,6 +40,7 @@ export type Heard =
 export type HeardActive = Extract<Heard, { what: "active" }>;
 export type HeardResignation = Extract<Heard, { what: "resignation" }>;
 
+const PRESENCE: Heard = { what: "presence" };
 const RANKS_HIGHER = "is active and ranks higher";
 
 /** Everybody else in the virtual router: the nodes of the document, and foreign VRRP routers. */
@@ -49,16 +50,29 @@ export class Neighbourhood {
   readonly #count: (counter: ElectionCounter) => void;
   readonly #foreign = new ForeignRouters();
   readonly #conflicts = new Conflicts();
+  readonly #own: { -readonly [K in keyof Rank]: Rank[K] };
+  /** Nearly every pulse of an active says the same. */
+  readonly #heardActive: { -readonly [K in keyof HeardActive]: HeardActive[K] } = {
+    ...({ what: "active", name: "", isForeign: false, priority: 0, deadMs: 0 } as const),
+    ...{ outranksUs: false, right: RANKS_HIGHER, lacksOurTable: false },
+  };
   readonly peers: readonly Peer[];
 
   constructor(settings: ElectionSettings, health: Health, count: (counter: ElectionCounter) => void) {
     this.#settings = settings;
     this.#health = health;
     this.#count = count;
+    const { node: name } = settings;
+    this.#own = { name, tableComplete: false, effectivePriority: 0, addresses: health.addresses };
     const faces = settings.faces.map((face) => face.name);
     this.peers = settings.peers.map(
       (peer) => new Peer(peer, new HeardPaths(settings.paths, faces), settings),
     );
+  }
+
+  peer(name: string): Peer | undefined {
+    for (const peer of this.peers) if (peer.name === name) return peer;
+    return undefined;
   }
 
   /** @returns undefined if it is to be ignored; why was counted */
@@ -84,9 +98,9 @@ export class Neighbourhood {
     return this.#hearActive(nowMs, peer, priority);
   }
 
-  /** @returns undefined if it is to be ignored; why was counted */
+  /** @returns what the next pulse overwrites, or undefined if it is to be ignored; why was counted */
   hearPulse(nowMs: number, path: string, pulse: Pulse): Heard | undefined {
-    const peer = this.peers.find((candidate) => candidate.name === pulse.sender);
+    const peer = this.peer(pulse.sender);
     if (peer === undefined) return this.#ignore("pulseFromUnknownPeer");
     if (pulse.group !== this.#settings.group) return this.#ignore("pulseOfOtherGroup");
     if (!this.#settings.paths.includes(path)) return this.#ignore("pulseOnUnknownPath");
@@ -94,13 +108,13 @@ export class Neighbourhood {
     this.#foreign.forget(pulse.advertisementSources);
     if (pulse.resigning) return hearResignation(nowMs, peer);
     if (gaveWay) return { what: "gave-way", name: peer.name };
-    if (pulse.role !== "active") return { what: "presence" };
+    if (pulse.role !== "active") return PRESENCE;
     return this.#hearActive(nowMs, peer, pulse.effectivePriority);
   }
 
   /** A pulse that says nothing new, for another path was quicker with a newer one. */
   hearOvertaken(nowMs: number, path: string, sender: string): void {
-    this.peers.find((candidate) => candidate.name === sender)?.wasOvertaken(nowMs, path);
+    this.peer(sender)?.wasOvertaken(nowMs, path);
   }
 
   /** Someone else holds every connection and is to take over before this node. */
@@ -109,18 +123,17 @@ export class Neighbourhood {
     return false;
   }
 
-  get ownRank(): Rank {
-    const { node: name } = this.#settings;
-    return {
-      name,
-      tableComplete: this.#health.tableComplete,
-      effectivePriority: this.#health.effectivePriority,
-      addresses: this.#health.addresses,
-    };
+  /** The next answer takes its memory. */
+  #ownRank(effectivePriority: number): Rank {
+    const own = this.#own;
+    own.tableComplete = this.#health.tableComplete;
+    own.effectivePriority = effectivePriority;
+    own.addresses = this.#health.addresses;
+    return own;
   }
 
   hears(nowMs: number, name: string | undefined): boolean {
-    return name !== undefined && this.peers.some((peer) => peer.name === name && peer.isAlive(nowMs));
+    return name !== undefined && (this.peer(name)?.isAlive(nowMs) ?? false);
   }
 
   /** The living peers that could take over with every connection, best first. */
@@ -153,7 +166,7 @@ export class Neighbourhood {
 
   /** Somebody is active as well as this node, which ranks itself higher. @returns whether to tell of it */
   contested(nowMs: number, name: string): boolean {
-    this.peers.find((peer) => peer.name === name)?.contested(nowMs);
+    this.peer(name)?.contested(nowMs);
     return this.#conflicts.note(nowMs, name);
   }
 
@@ -175,18 +188,16 @@ export class Neighbourhood {
     if (peer.hasJustResigned(nowMs)) return this.#ignore("evidenceAfterResignation");
     const rank = peer.rank(nowMs, priority);
     const cannotYield = peer.cannotYield(nowMs);
-    const outranksUs = cannotYield || compareRank(rank, this.ownRank) > 0;
-    const lacksOurTable = this.#health.tableComplete && rank.tableComplete === false;
-    return {
-      what: "active",
-      name: peer.name,
-      isForeign: false,
-      priority,
-      deadMs: peer.activeUntilMs + this.#skewMs(nowMs, peer),
-      outranksUs,
-      right: cannotYield ? "is active and does not hear this node on any path" : RANKS_HIGHER,
-      lacksOurTable,
-    };
+    const outranksUs = cannotYield || compareRank(rank, this.#ownRank(this.#health.effectivePriority)) > 0;
+    const heard = this.#heardActive;
+    heard.name = peer.name;
+    heard.priority = priority;
+    heard.outranksUs = outranksUs;
+    heard.right = cannotYield ? "is active and does not hear this node on any path" : RANKS_HIGHER;
+    heard.lacksOurTable = this.#health.tableComplete && rank.tableComplete === false;
+    // Last of all: it asks for ranks as well.
+    heard.deadMs = peer.activeUntilMs + this.#skewMs(nowMs, peer);
+    return heard;
   }
 
   /**
@@ -209,8 +220,7 @@ export class Neighbourhood {
   /** With what each offers, as both know it: set aside, that is 0. */
   #goesFirst(nowMs: number, peer: Peer): boolean {
     if (!peer.isCandidate(nowMs) && !peer.isReserve(nowMs)) return false;
-    const own = { ...this.ownRank, effectivePriority: this.#health.offeredPriority };
-    return compareRank(peer.rank(nowMs), own) > 0;
+    return compareRank(peer.rank(nowMs), this.#ownRank(this.#health.offeredPriority)) > 0;
   }
 
   #hearForeign(

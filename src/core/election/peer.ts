@@ -16,6 +16,7 @@ export class Peer {
   readonly #addresses: readonly IpAddress[];
   readonly #paths: HeardPaths;
   readonly #intervals: { readonly intervalMs: number; readonly pulseIntervalMs: number };
+  readonly #rank: { -readonly [K in keyof Rank]: Rank[K] };
   #pulse: Pulse | undefined;
   #lastPulseMs = NEVER;
   #resignedMs = NEVER;
@@ -32,6 +33,8 @@ export class Peer {
     this.#addresses = settings.addresses;
     this.#paths = paths;
     this.#intervals = intervals;
+    const { name, addresses } = settings;
+    this.#rank = { name, tableComplete: undefined, effectivePriority: 0, addresses };
   }
 
   /** Between its pulses, as it says. */
@@ -160,16 +163,13 @@ export class Peer {
   /**
    * With the priority of its last pulse, or the one given (an advertisement may be newer). Advertisements say nothing
    * of the table: if pulses are missing on one side, or a contest lasts because each side ranks itself higher, then
-   * only what RFC 9568 compares counts, which is the same on both sides.
+   * only what RFC 9568 compares counts, which is the same on both sides. The next answer takes its memory.
    */
   rank(nowMs: number, effectivePriority = this.#pulse?.effectivePriority ?? 0): Rank {
     const isTableTold = this.isKnown(nowMs) && !this.#isContestLasting(nowMs);
-    return {
-      name: this.name,
-      tableComplete: isTableTold ? this.#pulse?.tableComplete : undefined,
-      effectivePriority,
-      addresses: this.#addresses,
-    };
+    this.#rank.tableComplete = isTableTold ? this.#pulse?.tableComplete : undefined;
+    this.#rank.effectivePriority = effectivePriority;
+    return this.#rank;
   }
 
   view(nowMs: number): PeerView {
@@ -179,7 +179,7 @@ export class Peer {
       role: this.#pulse?.role,
       priority: this.#pulse?.effectivePriority,
       tableComplete: this.#pulse?.tableComplete ?? false,
-      watermark: this.#pulse?.watermark ?? 0n,
+      watermark: this.#pulse?.watermark ?? 0,
       revision: this.#pulse?.revision,
       paths: this.#paths.view(nowMs, this.isKnown(nowMs)),
     };

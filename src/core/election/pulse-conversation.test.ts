@@ -21,7 +21,7 @@ function pulse(from: PulseConversation): Sent {
   const header = (path: string) => {
     const of = from.header(path);
     assert.ok(of !== undefined);
-    return of;
+    return { ...of };
   };
   return { sync: header("sync"), lan: header("lan") };
 }

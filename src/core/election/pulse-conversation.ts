@@ -1,4 +1,4 @@
-import type { Pulse } from "../../wire/pulse.ts";
+import type { PulseHeader } from "../../wire/pulse.ts";
 import { PulseSession, startOf } from "./pulse-session.ts";
 import { activeDownMs } from "./timing.ts";
 
@@ -31,6 +31,7 @@ export class PulseConversation {
   #newest = 0;
   #heardMs = Number.NEGATIVE_INFINITY;
   readonly #formerStarts: bigint[] = [];
+  readonly #header = { session: 0n, echo: 0n, sequence: 0 };
   /** The session number of the last pulse that was fresh, and of the last that was not. */
   #proved = 0n;
   #candidate = 0n;
@@ -51,20 +52,22 @@ export class PulseConversation {
     this.#ownSequence += 1;
   }
 
-  header(path: string): Pick<Pulse, "session" | "echo" | "sequence"> | undefined {
+  /** The next one takes its memory. */
+  header(path: string): PulseHeader | undefined {
     const session = this.#sessions.get(path);
-    return session?.nextHeader(this.#ownSequence, this.#echoOn(session));
+    return session?.fillHeader(this.#header, this.#ownSequence, this.#echoOn(session));
   }
 
   /** Of a pulse whose tag, sender, recipient and path were checked. Only what is "fresh" may be used. */
-  accept(nowMs: number, path: string, pulse: Pick<Pulse, "session" | "echo" | "sequence">): Hearing {
+  accept(nowMs: number, path: string, pulse: PulseHeader): Hearing {
     const session = this.#sessions.get(path);
     if (session === undefined) return "unknown-path";
     const startBefore = session.peerStart;
     const freshness = session.accept(pulse, this.#isAnswer);
     if (freshness === "hello") this.#candidate = pulse.session;
     if (freshness !== "fresh") return freshness;
-    const start = startOf(pulse.session);
+    // What was fresh is of the start that the path is acquainted with.
+    const start = session.peerStart ?? startOf(pulse.session);
     if (start !== this.#start) {
       const isMet = session.peerStart !== startBefore;
       if (!this.#mayBelieve(nowMs, start, isMet)) return "stale";

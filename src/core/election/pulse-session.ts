@@ -1,4 +1,4 @@
-import type { Pulse } from "../../wire/pulse.ts";
+import type { PulseHeader } from "../../wire/pulse.ts";
 
 /** The low bits of a session number count acquaintances; the others name the start. */
 const COUNT_BITS = 16n;
@@ -48,11 +48,12 @@ export class PulseSession {
    * @param isAnswer whether the echo answers a challenge of ours, be it one of another path; it uses that challenge up
    */
   accept(
-    { session, echo, sequence }: Pick<Pulse, "session" | "echo" | "sequence">,
+    { session, echo, sequence }: PulseHeader,
     isAnswer = (answer: bigint) => this.takeAnswer(answer),
   ): Freshness {
-    const start = startOf(session);
     const peer = this.#peer;
+    // Nearly always it is the very session: what it starts with need not be worked out.
+    const start = peer?.session === session ? peer.start : startOf(session);
     if (peer?.start === start) {
       if (sequence <= peer.sequence) return "stale";
       peer.session = session;
@@ -68,12 +69,21 @@ export class PulseSession {
   }
 
   /** The header of the next pulse to the peer on this path. Pulses that say the same on several paths have one number. */
-  nextHeader(
-    sequence = this.#ownSequence + 1,
+  nextHeader(sequence = this.#ownSequence + 1, echo = this.#peer?.session ?? this.#candidate): PulseHeader {
+    return this.fillHeader({ session: 0n, echo: 0n, sequence: 0 }, sequence, echo);
+  }
+
+  /** The same, written into memory that is there already. */
+  fillHeader(
+    into: { -readonly [K in keyof PulseHeader]: PulseHeader[K] },
+    sequence: number,
     echo = this.#peer?.session ?? this.#candidate,
-  ): Pick<Pulse, "session" | "echo" | "sequence"> {
+  ): PulseHeader {
     this.#ownSequence = sequence;
-    return { session: this.#own, echo, sequence: this.#ownSequence };
+    into.session = this.#own;
+    into.echo = echo;
+    into.sequence = sequence;
+    return into;
   }
 }
 

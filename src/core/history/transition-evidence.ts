@@ -4,8 +4,8 @@ import type { ElectionView } from "../election/election-types.ts";
 /** A view as it is right after the transition: what was heard by then. */
 export type EvidenceView = Pick<
   ElectionView,
-  "priority" | "effectivePriority" | "gatewayReady" | "tableComplete" | "faces"
-> & { readonly peers: readonly Omit<ElectionView["peers"][number], "watermark">[] };
+  "priority" | "effectivePriority" | "gatewayReady" | "tableComplete" | "faces" | "peers"
+>;
 
 export function transitionEvidence(view: EvidenceView, nowMs: number, lateMs: number): TransitionEvidence {
   return {

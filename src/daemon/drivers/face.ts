@@ -48,7 +48,7 @@ export class Face {
   #linkLocal: IpAddress | undefined;
   readonly #sockets = new Map<IpFamily, PacketSocket>();
   /** Encoded once; thrown away when the device changes. */
-  readonly #advertisements = new Map<string, Uint8Array>();
+  readonly #advertisements = new Map<number, Uint8Array>();
   #announcements: readonly Uint8Array[] = [];
   readonly #pacer: AnnouncementPacer;
 
@@ -129,7 +129,7 @@ export class Face {
       const version = this.#versionOf(family);
       return this.unicastPeers.send(family, version, this.#advertisement(family, priority));
     }
-    const key = `${family} ${priority}`;
+    const key = 256 * family + priority;
     let frame = this.#advertisements.get(key);
     if (frame === undefined) {
       frame = this.#encodeAdvertisement(family, priority);

@@ -4,6 +4,7 @@ import type { Standing } from "../../core/arbiter/arbitration.ts";
 import { Election } from "../../core/election/election.ts";
 import type { ElectionEffect } from "../../core/election/election-types.ts";
 import type { Readiness } from "../../core/election/health.ts";
+import type { Pulse, PulseContent } from "../../wire/pulse.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
 import type { GroupSettings, NodeSettings } from "../node-settings.ts";
@@ -14,7 +15,6 @@ import { electionSettings } from "./election-settings.ts";
 import { Face } from "./face.ts";
 import { HeldAddresses } from "./held-addresses.ts";
 import type { PulsePaths } from "./pulse-paths.ts";
-import type { ReceivedPulse } from "./pulse-socket.ts";
 import { RecentFrames } from "./recent-frames.ts";
 import { RouterAdvertisements, tellHosts } from "./router-advertisements.ts";
 import { TransitionLog } from "./transition-log.ts";
@@ -55,9 +55,10 @@ export class GroupFailover {
   readonly #frame = Buffer.alloc(FRAME_BYTES);
   readonly #recentFrames = new RecentFrames((frame) => decodeAdvertisementFrame(frame, this.#group.version));
   readonly #counters: Record<string, number> = {};
+  /** What the last pulse said. */
+  readonly #said: { -readonly [K in keyof PulseContent]: PulseContent[K] };
   #toldActive = false;
   #toldStanding: Standing | undefined;
-  #watermark = 0n;
   #finished = false;
 
   constructor({ settings, group, channel, pulses }: GroupFailoverOptions) {
@@ -85,6 +86,7 @@ export class GroupFailover {
       others.map(({ virtualRouterId }) => virtualRouterId).filter((id) => id !== group.virtualRouterId),
     );
     this.#election = new Election(electionSettings(settings, group, this.#faces, pulses), performance.now());
+    this.#said = { ...this.#election.pulse(), watermark: 0, revision: "" };
   }
 
   /** When something is due; Infinity when nothing is. */
@@ -126,7 +128,7 @@ export class GroupFailover {
     this.#virtualMac.remove();
   }
 
-  receivePulse({ path, pulse, isOvertaken }: ReceivedPulse): void {
+  receivePulse(path: string, pulse: Pulse, isOvertaken: boolean): void {
     const now = performance.now();
     if (isOvertaken) this.#perform(this.#election.receiveOvertaken(now, path, pulse.sender));
     else this.#perform(this.#election.receivePulse(now, path, pulse));
@@ -181,7 +183,7 @@ export class GroupFailover {
   }
 
   tableChanged({ watermark, complete }: RoleMessage & { kind: "table" }): void {
-    this.#watermark = BigInt(watermark);
+    this.#said.watermark = watermark;
     this.#perform(this.#election.readinessChanged(performance.now(), { tableComplete: complete }));
   }
 
@@ -228,13 +230,16 @@ export class GroupFailover {
 
   /** For the history: what this life of the node begins with. */
   tellStart(): void {
-    this.#channel.send("control", { kind: "transition", transition: this.#transitions.start(this.#view()) });
+    this.#channel.send("control", {
+      kind: "transition",
+      transition: this.#transitions.start(this.#election.view),
+    });
   }
 
   /** Tells the history of a change of role. To be called when every group has done what was due. */
   tellTransition(): void {
     if (!this.#transitions.hasChanges) return;
-    for (const transition of this.#transitions.take(this.#view()))
+    for (const transition of this.#transitions.take(this.#election.view))
       this.#channel.send("control", { kind: "transition", transition });
   }
 
@@ -246,7 +251,7 @@ export class GroupFailover {
   report(): GroupReport {
     return {
       name: this.name,
-      view: this.#view(),
+      view: this.#election.view,
       addresses: this.#addresses.list(),
       faces: this.#faces.map(({ name, device, up }) => ({ name, device, up })),
       counters: { ...this.#counters },
@@ -308,16 +313,16 @@ export class GroupFailover {
     const { name: group } = this;
     switch (effect.do) {
       case "send-advertisement": {
-        const face = this.#faces.find(({ name }) => name === effect.face);
-        if (face?.sendAdvertisement(effect.family, effect.priority) !== true)
-          this.#count("advertisement-not-sent");
+        for (const face of this.#faces)
+          if (face.name === effect.face && !face.sendAdvertisement(effect.family, effect.priority))
+            this.#count("advertisement-not-sent");
         this.#transitions.done("advertised");
         break;
       }
       case "send-pulses": {
-        const { revision } = this.#pulses;
-        const content = { ...this.#election.pulse(), watermark: this.#watermark, revision };
-        this.#pulses.sendToAll(group, content, this.#election);
+        Object.assign(this.#said, this.#election.pulse());
+        this.#said.revision = this.#pulses.revision;
+        this.#pulses.sendToAll(group, this.#said, this.#election);
         this.#transitions.done("pulsed");
         break;
       }
@@ -386,12 +391,6 @@ export class GroupFailover {
   /** With one group its name says nothing. */
   #log(level: "error" | "warning" | "info", text: string): void {
     this.#channel.log(level, this.#settings.groups.length === 1 ? text : `${this.name}: ${text}`);
-  }
-
-  /** Numbers of 64 bits do not fit into JSON. */
-  #view(): GroupReport["view"] {
-    const view = this.#election.view;
-    return { ...view, peers: view.peers.map((peer) => ({ ...peer, watermark: Number(peer.watermark) })) };
   }
 
   #count(reason: string): void {

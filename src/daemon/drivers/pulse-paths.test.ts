@@ -59,7 +59,7 @@ function settings(node: string): NodeSettings {
 const content: PulseContent = {
   ...{ role: "standby", effectivePriority: 100, tableComplete: true, intervalMs: 100 },
   ...{ resigning: false, wantsToBeActive: false, gaveWay: false, inReserve: false },
-  ...{ watermark: 0n, revision: "0000000000000001", advertisementSources: [] },
+  ...{ watermark: 0, revision: "0000000000000001", advertisementSources: [] },
 };
 
 /** A node's pulses, driven by the kernel's events as the failover role does it. */
@@ -98,7 +98,7 @@ class Node {
   /** @returns the paths by which fresh pulses came, sorted */
   heard(): string[] {
     const paths = new Set<string>();
-    for (const { socket } of this.pulses.open) this.pulses.receive(socket, ({ path }) => paths.add(path));
+    for (const { socket } of this.pulses.open) this.pulses.receive(socket, (path) => paths.add(path));
     return [...paths].sort();
   }
 

@@ -3,7 +3,7 @@ import { PulseConversation } from "../../core/election/pulse-conversation.ts";
 import type { PulseContent } from "../../wire/pulse.ts";
 import type { LinkState } from "../../wire/route-message.ts";
 import type { NodeSettings } from "../node-settings.ts";
-import { type PulseAddressing, PulseSocket, type ReceivedPulse } from "./pulse-socket.ts";
+import { type PulseAddressing, type PulseHearer, PulseSocket } from "./pulse-socket.ts";
 
 /** Pulses that are worked off before the other sockets have their turn. */
 const RECEIVE_BURST = 64;
@@ -81,12 +81,8 @@ export class PulsePaths {
   }
 
   /** Works off what waits on one path, a bounded number. */
-  receive(socket: PulseSocket, hear: (pulse: ReceivedPulse) => void): void {
-    for (let i = 0; i < this.#burst; i++) {
-      const received = socket.receive();
-      if (received === undefined) return;
-      if (received !== "dropped") hear(received);
-    }
+  receive(socket: PulseSocket, hear: PulseHearer): void {
+    for (let i = 0; i < this.#burst; i++) if (!socket.receive(hear)) return;
   }
 }
 

@@ -1,21 +1,19 @@
 import { ByteWriter } from "../../base/bytes.ts";
-import { DecodeError } from "../../base/decode-error.ts";
 import { type IpAddress, validIp } from "../../base/ip.ts";
 import type { PulsePath } from "../../contract/pulse-paths.ts";
 import type { PulseConversation } from "../../core/election/pulse-conversation.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
 import { socketAddress, UdpSocket } from "../../linux/udp-socket.ts";
 import {
-  decodePulse,
   encodePulseOf,
   PULSE_BYTES_MAX,
+  PULSE_TAG_BYTES,
   type Pulse,
   type PulseAddress,
   type PulseContent,
   type PulseHeir,
-  pulseBody,
-  pulseTag,
 } from "../../wire/pulse.ts";
+import { PulseReader } from "../../wire/pulse-reader.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { PulseTag } from "./pulse-tag.ts";
 
@@ -25,12 +23,11 @@ export interface PulseAddressing {
   heirFor(peer: string): PulseHeir;
 }
 
-export interface ReceivedPulse {
-  readonly path: string;
-  readonly pulse: Pulse;
-  /** A newer one came by another path before: it says only that this path works. */
-  readonly isOvertaken: boolean;
-}
+/**
+ * Gets a pulse, whose memory is used again for a later one that says the same, and the path that it came by. `isOvertaken`: a newer one came by
+ * another path before, and it says only that this path works.
+ */
+export type PulseHearer = (path: string, pulse: Pulse, isOvertaken: boolean) => void;
 
 export interface PulseSocketOptions {
   readonly settings: NodeSettings;
@@ -51,8 +48,7 @@ export class PulseSocket {
     readonly to: Uint8Array;
     readonly said: { -readonly [K in keyof PulseAddress]: PulseAddress[K] };
   }[];
-  /** Names that pulses to this node hold. */
-  readonly #names: readonly string[];
+  readonly #reader: PulseReader;
   readonly #groups: ReadonlySet<string>;
   /** The first is that of what is sent; there is another while the cluster's key is exchanged. */
   #tags: readonly [PulseTag, ...PulseTag[]];
@@ -73,7 +69,8 @@ export class PulseSocket {
       to: socketAddress(validIp(address), ports.pulses),
       said: { sender: node, recipient: name, group: "", path: path.name, heard: 0, heir: "none" },
     }));
-    this.#names = [...path.groups, ...path.peers.map(({ name }) => name), node, path.name];
+    const names = [...path.groups, ...path.peers.map(({ name }) => name), node, path.name];
+    this.#reader = new PulseReader(path.groups.length * path.peers.length, names);
     this.#groups = new Set(path.groups);
     this.#tags = tagsOf(settings.pulseKeys);
   }
@@ -109,51 +106,56 @@ export class PulseSocket {
     const socket = this.#socket;
     if (socket === undefined || !this.#groups.has(group)) return;
     const { path, conversation } = this.#options;
+    const writer = this.#writer;
     for (const { name: recipient, to, said } of this.#peers) {
       const header = conversation(group, recipient)?.header(path.name);
       if (header === undefined) continue;
-      this.#writer.offset = 0;
+      writer.offset = 0;
       said.group = group;
       said.heard = addressing.heardPaths(recipient);
       said.heir = addressing.heirFor(recipient);
-      encodePulseOf(content, header, said, this.#writer);
-      this.#writer.put(this.#tags[0].of(this.#writer.written()));
-      if (socket.sendTo(this.#writer.written(), to) < 0) this.#count("pulse-not-sent");
+      encodePulseOf(content, header, said, writer);
+      this.#tags[0].seal(writer.bytes, writer.offset);
+      if (socket.sendTo(writer.bytes, writer.offset + PULSE_TAG_BYTES, to) < 0) this.#count("pulse-not-sent");
     }
   }
 
-  /** Takes one waiting datagram. @returns a fresh pulse, "dropped" for anything else, undefined when nothing waits */
-  receive(): ReceivedPulse | "dropped" | undefined {
+  /** Takes one waiting datagram, and tells of it if it is a fresh pulse. @returns false when nothing waits */
+  receive(hear: PulseHearer): boolean {
     const length = this.#socket?.receiveLength(this.#received);
-    if (length === undefined) return undefined;
-    return this.#open(this.#received.subarray(0, length)) ?? "dropped";
+    if (length === undefined) return false;
+    const { path } = this.#options;
+    const hearing = this.#judge(length);
+    if (hearing === "fresh" || hearing === "overtaken")
+      hear(path.name, this.#reader.take(), hearing === "overtaken");
+    else this.#count(hearing);
+    return true;
   }
 
-  #open(datagram: Uint8Array): ReceivedPulse | undefined {
+  /** @returns why a datagram is dropped, if it is neither fresh nor overtaken */
+  #judge(length: number): string {
     const { settings, path, conversation } = this.#options;
-    const body = pulseBody(datagram);
-    if (!this.#isOurs(pulseTag(datagram), body)) return this.#drop("pulse-forged");
-    const pulse = decodePulse(body, this.#names);
-    if (pulse instanceof DecodeError) return this.#drop(pulse.reason);
-    const isPeer = this.#peers.some(({ name }) => name === pulse.sender);
-    if (!isPeer || pulse.recipient !== settings.node) return this.#drop("pulse-for-others");
+    if (!this.#isOurs(length)) return "pulse-forged";
+    const fault = this.#reader.read(this.#received, length - PULSE_TAG_BYTES);
+    if (fault !== undefined) return fault.reason;
+    const { said } = this.#reader;
+    if (!this.#isPeer(said.sender) || said.recipient !== settings.node) return "pulse-for-others";
     // A recording of one path must not keep another alive.
-    if (pulse.path !== path.name) return this.#drop("pulse-path");
-    const talk = conversation(pulse.group, pulse.sender);
-    if (talk === undefined) return this.#drop("pulse-group");
-    const hearing = talk.accept(performance.now(), path.name, pulse);
-    if (hearing !== "fresh" && hearing !== "overtaken") return this.#drop(`pulse-${hearing}`);
-    return { path: path.name, pulse, isOvertaken: hearing === "overtaken" };
+    if (said.path !== path.name) return "pulse-path";
+    const talk = conversation(said.group, said.sender);
+    if (talk === undefined) return "pulse-group";
+    const hearing = talk.accept(performance.now(), path.name, this.#reader);
+    return hearing === "fresh" || hearing === "overtaken" ? hearing : `pulse-${hearing}`;
   }
 
-  #isOurs(tag: Uint8Array, body: Uint8Array): boolean {
-    for (const one of this.#tags) if (one.fits(tag, body)) return true;
+  #isOurs(length: number): boolean {
+    for (const one of this.#tags) if (one.fits(this.#received, length)) return true;
     return false;
   }
 
-  #drop(reason: string): undefined {
-    this.#count(reason);
-    return undefined;
+  #isPeer(sender: string): boolean {
+    for (const { name } of this.#peers) if (name === sender) return true;
+    return false;
   }
 
   #count(reason: string): void {

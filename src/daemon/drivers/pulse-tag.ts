@@ -17,8 +17,8 @@ const OUTER_PAD = 0x5c;
 export class PulseTag {
   readonly #inner: Buffer;
   readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
-  readonly #made = Buffer.alloc(DIGEST_BYTES);
-  readonly #tag = this.#made.subarray(0, PULSE_TAG_BYTES);
+  readonly #made = Buffer.alloc(PULSE_TAG_BYTES);
+  readonly #given = Buffer.alloc(PULSE_TAG_BYTES);
   /** Of what is hashed first, by the length of the body: there are as many as names have lengths. */
   readonly #inputs = new Map<number, Buffer>();
 
@@ -33,14 +33,29 @@ export class PulseTag {
     }
   }
 
-  /** @returns a view that the next call overwrites */
-  of(body: Uint8Array): Uint8Array {
-    this.#inner.set(body, BLOCK_BYTES);
+  /** Writes the tag of the first `bodyBytes` of a datagram behind them. */
+  seal(datagram: Uint8Array, bodyBytes: number): void {
+    this.#make(datagram, bodyBytes);
+    for (let i = 0; i < PULSE_TAG_BYTES; i++) datagram[bodyBytes + i] = this.#made[i] ?? 0;
+  }
+
+  /** Whether the first `length` bytes end with the right tag, told in a time that says nothing about where it differs. */
+  fits(datagram: Uint8Array, length: number): boolean {
+    const bodyBytes = length - PULSE_TAG_BYTES;
+    if (bodyBytes < 0 || length > datagram.length || bodyBytes > this.#inner.length - BLOCK_BYTES)
+      return false;
+    this.#make(datagram, bodyBytes);
+    for (let i = 0; i < PULSE_TAG_BYTES; i++) this.#given[i] = datagram[bodyBytes + i] ?? 0;
+    return timingSafeEqual(this.#given, this.#made);
+  }
+
+  #make(datagram: Uint8Array, bodyBytes: number): void {
+    // Loops, not views: a view of a part would be an object for each pulse.
+    for (let i = 0; i < bodyBytes; i++) this.#inner[BLOCK_BYTES + i] = datagram[i] ?? 0;
     // Hashes as text of one byte a character: a digest as a Buffer would be memory outside of the heap, with a finalizer.
-    const inner = hash("sha256", this.#input(body.length), "latin1");
+    const inner = hash("sha256", this.#input(bodyBytes), "latin1");
     this.#outer.write(inner, BLOCK_BYTES, DIGEST_BYTES, "latin1");
-    this.#made.write(hash("sha256", this.#outer, "latin1"), 0, DIGEST_BYTES, "latin1");
-    return this.#tag;
+    this.#made.write(hash("sha256", this.#outer, "latin1"), 0, PULSE_TAG_BYTES, "latin1");
   }
 
   #input(bodyBytes: number): Buffer {
@@ -49,11 +64,5 @@ export class PulseTag {
     const made = this.#inner.subarray(0, BLOCK_BYTES + bodyBytes);
     this.#inputs.set(bodyBytes, made);
     return made;
-  }
-
-  /** Whether a tag is the right one, told in a time that says nothing about where it differs. */
-  fits(tag: Uint8Array, body: Uint8Array): boolean {
-    if (tag.length !== PULSE_TAG_BYTES || body.length > this.#inner.length - BLOCK_BYTES) return false;
-    return timingSafeEqual(tag, this.of(body));
   }
 }

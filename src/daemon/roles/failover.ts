@@ -9,7 +9,7 @@ import { BlockingChannel } from "../drivers/blocking-channel.ts";
 import { GroupFailover } from "../drivers/group-failover.ts";
 import { LatenessMeter } from "../drivers/lateness-meter.ts";
 import { PulsePaths } from "../drivers/pulse-paths.ts";
-import type { ReceivedPulse } from "../drivers/pulse-socket.ts";
+import type { PulseHearer } from "../drivers/pulse-socket.ts";
 import { waitUntil } from "../drivers/wait-until.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { ignoreSignals, roleTitle } from "../role-channel.ts";
@@ -103,8 +103,9 @@ class FailoverRole {
     return this.#abandoned || this.#groups.every(({ finished }) => finished);
   }
 
-  readonly #hear = (received: ReceivedPulse): void => {
-    this.#groups.find(({ name }) => name === received.pulse.group)?.receivePulse(received);
+  readonly #hear: PulseHearer = (path, pulse, isOvertaken) => {
+    for (const group of this.#groups)
+      if (group.name === pulse.group) group.receivePulse(path, pulse, isOvertaken);
   };
 
   #receiveNetworkEvents(): void {
