@@ -1,77 +1,40 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isLinkLocal, validIp } from "../../base/ip.ts";
-import { openTcpListener } from "../../linux/tcp-listener.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import type { TextAnswer } from "./control-answer.ts";
+import { DeviceListeners } from "./device-listeners.ts";
 
 /** Some Prometheus servers, and a curious human. */
 const CONNECTIONS_MAX = 16;
 const REQUEST_LIMIT_MS = 5_000;
 /** A connection on which nothing moves. */
 const IDLE_LIMIT_MS = 30_000;
-const LISTEN_RETRY_MS = 1_000;
 
 /**
  * Metrics for Prometheus over plain HTTP, where the document asks for them: on this node's own addresses of one
  * interface, and only for who comes in by its device. Reads only; whatever else is asked is refused.
- *
- * IPv6 link-local addresses are left out: they mean nothing to a server elsewhere.
  */
-export class MetricsServer {
-  readonly #settings: NonNullable<NodeSettings["metrics"]>;
-  readonly #scrape: () => Promise<TextAnswer>;
-  readonly #onError: (text: string) => void;
-  readonly #servers = new Map<string, Server>();
-  #closed = false;
-
-  constructor(
-    settings: NonNullable<NodeSettings["metrics"]>,
-    scrape: () => Promise<TextAnswer>,
-    onError: (text: string) => void,
-  ) {
-    this.#settings = settings;
-    this.#scrape = scrape;
-    this.#onError = onError;
-    const addresses = settings.addresses.filter((address) => !isLinkLocal(validIp(address)));
-    if (addresses.length === 0)
-      onError(`metrics: ${settings.device} has only link-local addresses: nothing listens`);
-    for (const address of addresses) this.#listen(address);
-  }
-
-  close(): void {
-    this.#closed = true;
-    for (const server of this.#servers.values()) {
-      server.closeAllConnections();
-      server.close();
-    }
-  }
-
-  #listen(address: string): void {
-    if (this.#closed) return;
-    const { device, port } = this.#settings;
-    const server = createServer(
-      // How often connections are looked at that are too slow.
-      { requestTimeout: REQUEST_LIMIT_MS, connectionsCheckingInterval: 1_000 },
-      (request, response) => {
-        void respond(request, response, this.#scrape);
-      },
-    );
-    server.maxConnections = CONNECTIONS_MAX;
-    server.timeout = IDLE_LIMIT_MS;
-    server.keepAliveTimeout = IDLE_LIMIT_MS;
-    const retry = (error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#onError(`cannot serve metrics on ${address} port ${port}: ${reason}`);
-      setTimeout(() => this.#listen(address), LISTEN_RETRY_MS);
-    };
-    server.on("error", retry);
-    this.#servers.set(address, server);
-    try {
-      server.listen({ fd: openTcpListener({ address: validIp(address), port, device }) });
-    } catch (error) {
-      retry(error);
-    }
-  }
+export function serveMetrics(
+  settings: NonNullable<NodeSettings["metrics"]>,
+  scrape: () => Promise<TextAnswer>,
+  onError: (text: string) => void,
+): DeviceListeners<Server> {
+  const { device, addresses, port } = settings;
+  return new DeviceListeners({
+    ...{ what: "metrics", device, addresses, port, onError },
+    create: () => {
+      const server = createServer(
+        // How often connections are looked at that are too slow.
+        { requestTimeout: REQUEST_LIMIT_MS, connectionsCheckingInterval: 1_000 },
+        (request, response) => {
+          void respond(request, response, scrape);
+        },
+      );
+      server.maxConnections = CONNECTIONS_MAX;
+      server.timeout = IDLE_LIMIT_MS;
+      server.keepAliveTimeout = IDLE_LIMIT_MS;
+      return server;
+    },
+  });
 }
 
 async function respond(

@@ -13,7 +13,7 @@ import { FailoverAnswers } from "../drivers/failover-answers.ts";
 import { GatewayKeeper } from "../drivers/gateway-keeper.ts";
 import { HealthChecks } from "../drivers/health-checks.ts";
 import { KeyExchange } from "../drivers/key-exchange.ts";
-import { MetricsServer } from "../drivers/metrics-server.ts";
+import { serveMetrics } from "../drivers/metrics-server.ts";
 import { NodeAccess } from "../drivers/node-access.ts";
 import { NodeHistory } from "../drivers/node-history.ts";
 import { NodeMaintenance } from "../drivers/node-maintenance.ts";
@@ -141,8 +141,7 @@ class ControlRole {
       askReplicator: () => this.#roles.ask<ReplicatorReport>("replicator"),
       askSupervisor: () => this.#roles.ask<SupervisorReport>("supervisor"),
     });
-    if (settings.metrics !== undefined)
-      new MetricsServer(settings.metrics, () => this.#scrapes.answer(), onError);
+    if (settings.metrics !== undefined) serveMetrics(settings.metrics, () => this.#scrapes.answer(), onError);
     this.#routes = new StaticRoutes(settings, log);
     const dispatch = new OperationDispatch({
       ...{ node: settings.node, handlers: this.#handlers(), keyed: this.#access.keyed },
