@@ -22,7 +22,7 @@ export function readNumber(path: string): number {
 
 /**
  * What the roles share, which is the runtime's own code, counts once. smaps_rollup would tell it exactly; but for that the kernel
- * visits every page of a process, milliseconds in which the process cannot change its mappings, and the failover role is one of them.
+ * visits every page of each process, which takes milliseconds, holding locks that the failover role may want.
  */
 function residentKiB(pids: readonly number[]): number {
   let privateBytes = 0;

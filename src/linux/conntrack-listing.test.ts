@@ -66,10 +66,29 @@ describe("ConntrackListing", () => {
     assert.ok(few instanceof ConntrackListing);
     few.close();
     const buckets = Number(readFileSync("/proc/sys/net/netfilter/nf_conntrack_buckets", "latin1"));
-    inject("upsert", numbered(IPPROTO_TCP, 0, Math.ceil(buckets / 64)));
+    inject("upsert", numbered(IPPROTO_TCP, 0, Math.ceil(buckets / 128)));
     const many = openConntrackTable();
     assert.ok(many instanceof ConntrackDump);
     many.close();
+  });
+
+  it("leaves out what has ended since it was listed", () => {
+    inject("upsert", numbered(IPPROTO_TCP, 0, 200));
+    const table = listing();
+    inject("delete", numbered(IPPROTO_TCP, 0, 50));
+    assert.deepEqual(read(table), read(new ConntrackDump()));
+  });
+
+  it("is not believed any more where most of what it lists is not there", () => {
+    inject("upsert", numbered(IPPROTO_TCP, 0, 200));
+    const table = listing();
+    run("conntrack", ["-F"]);
+    let result = "more";
+    while (result === "more") result = table.step(() => assert.fail());
+    assert.equal(result, "failed");
+    const next = openConntrackTable();
+    assert.ok(next instanceof ConntrackDump);
+    next.close();
   });
 
   function inject(kind: "upsert" | "delete", flows: readonly FlowFields[]): void {

@@ -10,21 +10,26 @@ import {
   type FlowVisitor,
   visitFlowMessages,
 } from "./conntrack-reader.ts";
+import { errno } from "./libc.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "./netlink-socket.ts";
 
 const LISTING = "/proc/net/nf_conntrack";
 const SYSCTLS = "/proc/sys/net/netfilter";
-/** Fewer flows than this part of the buckets, and a dump goes through so many empty ones for each datagram that it takes a millisecond. */
-const SPARSE_PART = 64;
+/** Fewer flows than this part of the buckets, and a dump goes through empty ones for more than a millisecond, for each datagram. */
+const SPARSE_PART = 128;
 /**
- * The kernel goes on where it was (tried with 6.18, while other flows came and went). Old ones began anew with each page, and counted:
- * a flow that ended meanwhile made them leave out another one. In between nothing is known, so these are taken for old.
+ * Before, the kernel began anew with each page, and counted: a flow that ended meanwhile made it leave out another one (patches "speed up
+ * reads from nf_conntrack proc file" of April 2025, "do not skip entries in /proc/net/nf_conntrack" of September 2025).
  */
-const RESUMES_SINCE = [6, 18] as const;
-/** The kernel gives a page at a time; a line is never cut. */
+const GOES_ON_SINCE = [6, 18] as const;
+/** The kernel gives a page at a time, whole lines. */
 const PAGE_BYTES = 65_536;
-/** A page has some 25 lines. */
-const QUESTIONS_BYTES = 64 * FLOW_MESSAGE_BYTES_MAX;
+/** A table that fills so quickly is not sparse any more. */
+const LISTED_BYTES_MAX = 16 << 20;
+/** Flows of one part. */
+const QUESTIONS_MAX = 64;
+/** Of fewer than these nothing follows when most are gone. */
+const JUDGED_MIN = 64;
 
 /**
  * Begins a pass over the kernel's whole connection table, in the way that disturbs others least.
@@ -38,7 +43,7 @@ export function openConntrackTable(): ConntrackTable {
 }
 
 function isSparse(): boolean {
-  if (!resumes(release())) return false;
+  if (!goesOn(release())) return false;
   try {
     return sysctl("nf_conntrack_count") * SPARSE_PART < sysctl("nf_conntrack_buckets");
   } catch {
@@ -46,83 +51,119 @@ function isSparse(): boolean {
   }
 }
 
-function resumes(kernel: string): boolean {
+function goesOn(kernel: string): boolean {
   const [major = 0, minor = 0] = kernel.split(".").map((part) => Number.parseInt(part, 10));
-  return major > RESUMES_SINCE[0] || (major === RESUMES_SINCE[0] && minor >= RESUMES_SINCE[1]);
+  return major > GOES_ON_SINCE[0] || (major === GOES_ON_SINCE[0] && minor >= GOES_ON_SINCE[1]);
 }
 
 function sysctl(name: string): number {
   return Number(readFileSync(`${SYSCTLS}/${name}`, "latin1"));
 }
 
-/** A pass over a table with few flows: lists them page by page, and asks for those of a page. As `ConntrackDump` otherwise. */
+/**
+ * A pass over a table with few flows: lists them, and asks for some at a time. As `ConntrackDump` otherwise.
+ *
+ * A flow that it leaves out counts as ended for whoever compares two tables, so it must leave out none that is there. All is listed in one go:
+ * the kernel goes on in the bucket where it was, but counts within that one.
+ */
 export class ConntrackListing implements ConntrackTable {
-  /** A kernel that writes other lines: only dumps from now on, for a flow that is left out would count as ended. */
+  /** A kernel that writes or answers otherwise: only dumps from then on. */
   static #isUnderstood = true;
   readonly counters = { messages: 0, malformed: 0, overruns: 0 };
-  readonly #list: number;
-  readonly #page = Buffer.alloc(PAGE_BYTES);
-  readonly #socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, receiveBufferBytes: 1 << 20 });
-  readonly #questions = new NetlinkWriter(QUESTIONS_BYTES);
+  readonly #socket: NetlinkSocket;
+  readonly #buckets: number;
+  readonly #lines: readonly string[];
+  #next = 0;
+  #ended = 0;
+  #isOpen = true;
+  readonly #questions = new NetlinkWriter(QUESTIONS_MAX * FLOW_MESSAGE_BYTES_MAX);
   readonly #asked = new FlowFields();
   readonly #answers = new Uint8Array(PAGE_BYTES);
   readonly #view = new DataView(this.#answers.buffer);
   readonly #answer = new FlowFields();
 
-  private constructor(list: number) {
-    this.#list = list;
+  private constructor(lines: readonly string[], buckets: number) {
+    this.#lines = lines;
+    this.#buckets = buckets;
+    this.#socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, receiveBufferBytes: 1 << 20 });
   }
 
-  /** @returns undefined where the kernel has no such list (CONFIG_NF_CONNTRACK_PROCFS), or this process may not read it */
+  /** @returns undefined where the kernel has no such list (CONFIG_NF_CONNTRACK_PROCFS), this process may not read it, or it is too long */
   static open(): ConntrackListing | undefined {
     if (!ConntrackListing.#isUnderstood) return undefined;
-    let list: number;
     try {
-      list = openSync(LISTING, "r");
+      const buckets = sysctl("nf_conntrack_buckets");
+      const text = readListing();
+      return text === undefined ? undefined : new ConntrackListing(text.split("\n"), buckets);
     } catch {
       return undefined;
     }
-    return new ConntrackListing(list);
   }
 
   step(visit: FlowVisitor): "more" | "done" | "failed" {
-    const length = readSync(this.#list, this.#page);
-    if (length === 0) return this.#end("done");
-    const lines = this.#page.toString("latin1", 0, length).split("\n");
-    if (lines.pop() !== "") return this.#end("failed");
-    for (const line of lines) {
-      if (!parseFlowLine(line, this.#asked)) {
-        ConntrackListing.#isUnderstood = false;
-        return this.#end("failed");
-      }
-      if (this.#questions.room < FLOW_MESSAGE_BYTES_MAX && !this.#ask(visit)) return this.#end("failed");
+    // Behind the last line there is nothing.
+    const end = Math.min(this.#next + QUESTIONS_MAX, this.#lines.length - 1);
+    const count = end - this.#next;
+    for (; this.#next < end; this.#next++) {
+      if (!parseFlowLine(this.#lines[this.#next] ?? "", this.#asked)) return this.#misunderstood();
       writeGet(this.#questions, this.#asked, 1);
     }
-    return this.#ask(visit) ? "more" : this.#end("failed");
+    if (count > 0 && !this.#ask(count, visit)) return this.#end("failed");
+    if (!this.#isOpen) return "failed";
+    if (this.#next < this.#lines.length - 1) return "more";
+    // Hardly any flow ends between two questions: if most did, it was not they that were asked for.
+    if (this.#ended > JUDGED_MIN && this.#ended > this.#lines.length / 2) return this.#misunderstood();
+    // Whoever changes the size of the hash table moves the flows to other buckets meanwhile.
+    return this.#end(sysctl("nf_conntrack_buckets") === this.#buckets ? "done" : "failed");
   }
 
   close(): void {
-    closeSync(this.#list);
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     this.#socket.close();
   }
 
-  /** Flows that have ended since they were listed are refused (ENOENT). @returns false when answers were lost */
-  #ask(visit: FlowVisitor): boolean {
-    if (this.#questions.offset === 0) return true;
+  /** @returns false when not all was answered, or something else than that a flow has ended since (ENOENT) */
+  #ask(count: number, visit: FlowVisitor): boolean {
+    const before = this.counters.messages + this.#ended;
     this.#socket.send(this.#questions.written());
     this.#questions.reset();
-    for (;;) {
+    while (this.#isOpen) {
       // The kernel has answered everything before send() returned.
       const length = this.#socket.receiveInto(this.#answers);
-      if (length === 0) return true;
+      if (length === 0) return this.counters.messages + this.#ended - before === count;
       if (length < 0) return false;
-      if (visitFlowMessages(this.#view, length, this.#answer, visit, this.counters) === "failed")
-        return false;
+      const result = visitFlowMessages(this.#view, length, this.#answer, visit, this.counters);
+      if (result === errno.ENOENT) this.#ended++;
+      else if (result !== "more") return false;
     }
+    return false;
   }
 
-  #end(result: "done" | "failed"): "done" | "failed" {
+  #misunderstood(): "failed" {
+    ConntrackListing.#isUnderstood = false;
+    return this.#end("failed");
+  }
+
+  #end<Result extends "done" | "failed">(result: Result): Result {
     this.close();
     return result;
+  }
+}
+
+/** @returns undefined when it is too long */
+function readListing(): string | undefined {
+  const page = Buffer.alloc(PAGE_BYTES);
+  const list = openSync(LISTING, "r");
+  try {
+    let text = "";
+    while (text.length < LISTED_BYTES_MAX) {
+      const length = readSync(list, page);
+      if (length === 0) return text;
+      text += page.toString("latin1", 0, length);
+    }
+    return undefined;
+  } finally {
+    closeSync(list);
   }
 }

@@ -221,21 +221,24 @@ export class ConntrackDump implements ConntrackTable {
   }
 }
 
-/** Visits the flows in one datagram of answers. @returns "refused" when a question in it was, "failed" for what is no answer */
+/** Visits the flows in one datagram of answers. @returns the error number of a refusal, "failed" for what is no answer */
 export function visitFlowMessages(
   view: DataView,
   length: number,
   fields: FlowFields,
   visit: FlowVisitor,
   counters: ReaderCounters,
-): "more" | "done" | "refused" | "failed" {
+): "more" | "done" | "failed" | number {
   let offset = 0;
   while (offset + NLMSG_HEADER_BYTES <= length) {
     const messageLength = view.getUint32(offset, true);
     if (messageLength < NLMSG_HEADER_BYTES || offset + messageLength > length) return "failed";
     const type = view.getUint16(offset + 4, true);
     if (type === NLMSG_DONE) return "done";
-    if (type === NLMSG_ERROR) return "refused";
+    if (type === NLMSG_ERROR) {
+      const hasNumber = messageLength >= NLMSG_HEADER_BYTES + 4;
+      return hasNumber ? -view.getInt32(offset + NLMSG_HEADER_BYTES, true) : "failed";
+    }
     counters.messages++;
     const end = offset + messageLength;
     const result = parseFlow(view, offset + NLMSG_HEADER_BYTES, end, fields);

@@ -4,6 +4,7 @@ import { DecodeError } from "../../src/base/decode-error.ts";
 import { validIp } from "../../src/base/ip.ts";
 import { PulseConversation } from "../../src/core/election/pulse-conversation.ts";
 import { decodePulse, encodePulse, PULSE_BYTES_MAX, type Pulse } from "../../src/wire/pulse.ts";
+import { PulseReader } from "../../src/wire/pulse-reader.ts";
 import { ElectionUnderTest, GROUP, PATH, PEER, REVISION, SELF } from "./election-under-test.ts";
 import { ACCEPTED, type FuzzTarget } from "./fuzz-target.ts";
 
@@ -53,12 +54,16 @@ const pulses: readonly Pulse[] = [
  */
 export function pulseTarget(): FuzzTarget {
   const election = new ElectionUnderTest();
+  const reader = new PulseReader(1, [PEER, SELF, GROUP, PATH]);
   let conversation = newConversation();
   let heard = 0;
   return {
     corpus: pulses.map(encode),
     run: (input) => {
       const value = decodePulse(input);
+      // What is known again must be what would be decoded.
+      for (let time = 0; time < 2; time++)
+        assert.deepEqual(reader.read(input, input.length) ?? reader.take(), value);
       if (value instanceof DecodeError) {
         election.sawNothing();
         return value.reason;

@@ -75,7 +75,7 @@ export class Neighbourhood {
     return undefined;
   }
 
-  /** @returns undefined if it is to be ignored; why was counted */
+  /** @returns what the next one overwrites, or undefined if it is to be ignored; why was counted */
   hearAdvertisement(
     nowMs: number,
     face: string,
@@ -98,7 +98,7 @@ export class Neighbourhood {
     return this.#hearActive(nowMs, peer, priority);
   }
 
-  /** @returns what the next pulse overwrites, or undefined if it is to be ignored; why was counted */
+  /** As hearAdvertisement. */
   hearPulse(nowMs: number, path: string, pulse: Pulse): Heard | undefined {
     const peer = this.peer(pulse.sender);
     if (peer === undefined) return this.#ignore("pulseFromUnknownPeer");

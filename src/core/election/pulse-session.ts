@@ -14,7 +14,6 @@ export type Freshness = "fresh" | "hello" | "stale";
  */
 export class PulseSession {
   #own: bigint;
-  #ownSequence = 0;
   /** The start of the peer that we are acquainted with, its session, and its newest pulse. */
   #peer: { readonly start: bigint; session: bigint; sequence: number } | undefined;
   /** What we heard last and what has proved nothing: we echo it as long as we have no acquaintance. */
@@ -68,18 +67,15 @@ export class PulseSession {
     return "fresh";
   }
 
-  /** The header of the next pulse to the peer on this path. Pulses that say the same on several paths have one number. */
-  nextHeader(sequence = this.#ownSequence + 1, echo = this.#peer?.session ?? this.#candidate): PulseHeader {
-    return this.fillHeader({ session: 0n, echo: 0n, sequence: 0 }, sequence, echo);
-  }
-
-  /** The same, written into memory that is there already. */
+  /**
+   * Writes the header of a pulse to the peer on this path into memory that is there already. Numbers grow with every pulse; those that say the
+   * same on several paths have one.
+   */
   fillHeader(
     into: { -readonly [K in keyof PulseHeader]: PulseHeader[K] },
     sequence: number,
     echo = this.#peer?.session ?? this.#candidate,
   ): PulseHeader {
-    this.#ownSequence = sequence;
     into.session = this.#own;
     into.echo = echo;
     into.sequence = sequence;

@@ -52,12 +52,17 @@ export class DeviceListeners<Server extends PlainServer | TlsServer> {
   }
 
   #look(): void {
-    const index = deviceIndex(this.#options.device);
+    const { device } = this.#options;
+    const index = deviceIndex(device);
     for (const address of this.#addresses) {
-      if (this.#servers.get(address)?.index === index && index !== undefined) continue;
-      this.#end(address);
-      if (index === undefined) this.#fail(address, `there is no device ${this.#options.device}`);
-      else this.#listen(address, index);
+      const known = this.#servers.get(address)?.index;
+      if (index === undefined) {
+        // Or it cannot be asked for: whoever listens goes on.
+        if (known === undefined) this.#fail(address, `there is no device ${device}`);
+      } else if (known !== index) {
+        this.#end(address);
+        this.#listen(address, index);
+      }
     }
   }
 
@@ -67,7 +72,8 @@ export class DeviceListeners<Server extends PlainServer | TlsServer> {
     this.#servers.set(address, { server, index });
     // The next look tries again.
     const fail = (error: unknown) => {
-      if (this.#servers.get(address)?.server === server) this.#servers.delete(address);
+      if (this.#servers.get(address)?.server !== server) return;
+      this.#end(address);
       this.#fail(address, error instanceof Error ? error.message : String(error));
     };
     server.on("error", fail);
