@@ -13,6 +13,7 @@ const IP_FREEBIND = 15;
 const IPPROTO_IPV6 = 41;
 const IPV6_FREEBIND = 78;
 const MSG_DONTWAIT = 0x40;
+const MSG_CONFIRM = 0x800;
 
 export interface UdpSocketOptions {
   readonly address: IpAddress;
@@ -63,9 +64,14 @@ export class UdpSocket {
     return this.sendTo(bytes, bytes.length, socketAddress(address, port));
   }
 
-  /** The same with the first `length` bytes, to an address that is made once (`socketAddress`): for who sends again and again. */
-  sendTo(bytes: Uint8Array, length: number, to: Uint8Array): number {
-    return Math.min(0, sendTo(this.fd, bytes, length, MSG_DONTWAIT, to));
+  /**
+   * The same with the first `length` bytes, to an address that is made once (`socketAddress`): for who sends again and again.
+   *
+   * @param isCertain the neighbour that it goes to is where the kernel last knew it, and need not be asked (arp(7), MSG_CONFIRM in send(2))
+   */
+  sendTo(bytes: Uint8Array, length: number, to: Uint8Array, isCertain = false): number {
+    const flags = isCertain ? MSG_DONTWAIT | MSG_CONFIRM : MSG_DONTWAIT;
+    return Math.min(0, sendTo(this.fd, bytes, length, flags, to));
   }
 
   /** @returns the length of the next datagram, whoever sent it, its bytes at the start of `into`; undefined when there is none */

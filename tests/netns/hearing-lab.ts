@@ -2,11 +2,13 @@ import type { NodeStatus } from "../../src/contract/status.ts";
 import { cut, mend } from "../../src/lab/node-power.ts";
 import { runCommand, tryCommand } from "../../src/lab/run-command.ts";
 import type { TestLab } from "./daemon-node.ts";
-import { waitFor } from "./namespace-waiting.ts";
+import { letTimePass, waitFor } from "./namespace-waiting.ts";
 
 export const PATHS = ["sync", "lan", "wan"] as const;
 export type Path = (typeof PATHS)[number];
 const NODES = ["gw1", "gw2"] as const;
+/** How long a kernel believes in a neighbour that nobody confirms, once `doubtNeighbours` was called: 0.75 s, its delay of 5 s, one question, and a rest. */
+const DOUBT_MS = 9_000;
 
 /** A lab of two nodes whose paths fail: who hears whom on which of them. */
 export class HearingLab {
@@ -14,6 +16,22 @@ export class HearingLab {
 
   constructor(lab: TestLab) {
     this.#lab = lab;
+  }
+
+  /**
+   * Has the kernels of the nodes soon give up neighbours whose hardware address is not confirmed. By default that takes up to a minute,
+   * and happens at a moment that no test can choose.
+   */
+  async doubtNeighbours(): Promise<void> {
+    const settings = ["base_reachable_time_ms=500", "ucast_solicit=1", "retrans_time_ms=200"];
+    for (const node of NODES) {
+      const words = PATHS.flatMap((path) => settings.map((setting) => `net.ipv4.neigh.${path}.${setting}`));
+      await runCommand("ip", ["netns", "exec", this.#lab.namespace(node), "sysctl", "-q", "-w", ...words]);
+    }
+  }
+
+  async outlastDoubt(): Promise<void> {
+    await letTimePass(DOUBT_MS);
   }
 
   async waitForHearing(node: string, wanted: readonly Path[]): Promise<void> {

@@ -23,6 +23,7 @@ let paths: HearingLab;
 before(async () => {
   lab = await TestLab.up("paths", { intervalMs: 50 });
   paths = new HearingLab(lab);
+  await paths.doubtNeighbours();
   await lab.waitUntilWell();
 });
 
@@ -133,6 +134,7 @@ test("all paths from the standby to the active: nothing moves, and no handover i
   const before = paths.changes;
   await paths.muffle({ [standby]: PATHS });
   await paths.waitForHearing(active, []);
+  await paths.outlastDoubt();
   await paths.waitForHearing(standby, PATHS);
   await assert.rejects(
     new ControlClient(controlSocket(lab.name, active)).switchover({}),
@@ -168,6 +170,8 @@ test("some paths from gw1 to gw2, and all others from gw2 to gw1: nothing moves,
   await stopNode(lab.name, standby);
   await paths.waitForHearing(active, []);
   await startNode(lab.name, standby);
+  await paths.waitForHearing(standby, ["sync"]);
+  await paths.outlastDoubt();
   await paths.waitForHearing(standby, ["sync"]);
   await paths.waitForHearing(active, ["lan", "wan"]);
   await paths.assertRoles({ [active]: "active", [standby]: "standby" });

@@ -283,7 +283,11 @@ export class VirtualNode {
       {
         ...header,
         ...this.election.pulse(),
-        ...{ path, heard: this.election.heardPaths(recipient), heir: this.election.heirFor(recipient) },
+        ...{
+          path,
+          heard: this.election.toPeers.heardPaths(recipient),
+          heir: this.election.toPeers.heirFor(recipient),
+        },
         sender,
         recipient,
         group,

@@ -87,6 +87,23 @@ describe("election: paths of pulses", () => {
   );
 });
 
+describe("election: a peer is known to be deaf", () => {
+  it("while it says so, and not when it says nothing", () => {
+    const teller = new StoryTeller();
+    const isDeaf = (text: string) => {
+      for (const scene of readStory(`${text}\n----\n-`)) teller.play(scene);
+      return teller.election.toPeers.isDeafOn("gw2", "lan");
+    };
+    assert.equal(
+      isDeaf("node gw1 priority=110 interval=100ms peers=gw2 faces=lan,wan\nup lan wan\nready"),
+      false,
+    );
+    assert.equal(isDeaf("pulse gw2 standby priority=100 deaf"), true);
+    assert.equal(isDeaf("pulse gw2 standby priority=100"), false);
+    assert.equal(isDeaf("pulse gw2 standby priority=100 deaf\nadvance 400ms"), false, "silent by now");
+  });
+});
+
 describe("election: two actives, one of them deaf", () => {
   story(
     "the higher gives way after two active-down times to one that says that it hears nothing of it",

@@ -1,6 +1,6 @@
 import type { IpAddress } from "../../base/ip.ts";
 import type { Problem } from "../../base/problem.ts";
-import type { Pulse, PulseHeir } from "../../wire/pulse.ts";
+import type { Pulse } from "../../wire/pulse.ts";
 import type { VrrpAdvertisement } from "../../wire/vrrp.ts";
 import type { Standing } from "../arbiter/arbitration.ts";
 import { CurrentStanding } from "./current-standing.ts";
@@ -29,6 +29,7 @@ import { Membership } from "./membership.ts";
 import { type Heard, type HeardActive, type HeardResignation, Neighbourhood } from "./neighbourhood.ts";
 import { Preemption } from "./preemption.ts";
 import { SaidInPulses } from "./pulse-state.ts";
+import { SaidToPeers } from "./said-to-peers.ts";
 import { Succession } from "./succession.ts";
 import { stableMs } from "./timing.ts";
 
@@ -54,6 +55,8 @@ export class Election {
   #stableSinceMs: number;
   readonly #lastWord = new LastWord();
   readonly #standing = new CurrentStanding();
+  /** What our pulses say besides `pulse`, as of the last input. */
+  readonly toPeers: SaidToPeers;
 
   constructor(settings: ElectionSettings, nowMs: number) {
     this.#settings = settings;
@@ -63,6 +66,7 @@ export class Election {
     this.#preemption = new Preemption(settings, this.#health);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
     this.#succession = new Succession(this.#health, this.#neighbourhood);
+    this.toPeers = new SaidToPeers(this.#member, this.#neighbourhood, this.#handover);
     this.#stableSinceMs = nowMs;
   }
 
@@ -182,19 +186,9 @@ export class Election {
     return this.#said.now(this.#wantsToBeActive);
   }
 
-  /** What our pulses to a peer say of the paths on which we hear it (`Pulse.heard`). */
-  heardPaths(peer: string): number {
-    return this.#neighbourhood.peer(peer)?.heardPaths(this.#nowMs) ?? 0;
-  }
-
   /** What an arbitration goes by: the same object as long as it is the same. */
   get standing(): Standing {
     return this.#standing.of(this.#nowMs, this.role, this.#neighbourhood.peers, this.#health.lostTo);
-  }
-
-  /** What our pulses to a peer say of whom this node hands over to (`Pulse.heir`). */
-  heirFor(peer: string): PulseHeir {
-    return this.#handover.heirFor(peer, this.#member.isResigning);
   }
 
   get view(): ElectionView {

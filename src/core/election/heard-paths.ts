@@ -46,6 +46,14 @@ export class HeardPaths {
     return this.#told !== undefined && (this.#told & PULSE_HEARD_SOMEWHERE) === 0;
   }
 
+  /** Whether the peer hears this node on a path, as it said last; undefined where it has said nothing of it. */
+  heardByPeer(name: string): boolean | undefined {
+    if (this.#told === undefined) return undefined;
+    for (let i = 0; i < this.#pulsePaths; i++)
+      if (this.#paths[i]?.name === name) return (this.#told & (1 << i)) !== 0;
+    return undefined;
+  }
+
   /** What our pulses to the peer say of the paths on which we hear it. */
   heard(nowMs: number): number {
     let heard = 0;
@@ -97,17 +105,13 @@ export class HeardPaths {
 
   /** @param isTold whether what the peer said last is of late */
   view(nowMs: number, isTold: boolean): PathView[] {
-    const told = isTold ? this.#told : undefined;
-    return this.#paths.map(({ name, lastHeardMs, aliveUntilMs }, i) => {
-      const pulses = i < this.#pulsePaths;
-      return {
-        name,
-        pulses,
-        lastHeardMs: lastHeardMs === NEVER ? undefined : lastHeardMs,
-        alive: nowMs < aliveUntilMs,
-        heardByPeer: pulses && told !== undefined ? (told & (1 << i)) !== 0 : undefined,
-      };
-    });
+    return this.#paths.map(({ name, lastHeardMs, aliveUntilMs }, i) => ({
+      name,
+      pulses: i < this.#pulsePaths,
+      lastHeardMs: lastHeardMs === NEVER ? undefined : lastHeardMs,
+      alive: nowMs < aliveUntilMs,
+      heardByPeer: isTold ? this.heardByPeer(name) : undefined,
+    }));
   }
 
   #path(name: string): HeardPath | undefined {

@@ -106,6 +106,11 @@ export class Peer {
     return this.#paths.heard(nowMs);
   }
 
+  /** It says, of late, that it does not hear this node on a path that pulses take. */
+  isDeafOn(nowMs: number, path: string): boolean {
+    return this.isKnown(nowMs) && this.#paths.heardByPeer(path) === false;
+  }
+
   /**
    * Both are active, and the other one says, again and again, that it hears nothing of this node: it cannot give way, whatever
    * its rank, so this node must.

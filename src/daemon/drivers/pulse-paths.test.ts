@@ -79,7 +79,8 @@ class Node {
   }
 
   send(): void {
-    this.pulses.sendToAll("gateway", content, { heardPaths: () => 0, heirFor: () => "none" });
+    const addressing = { heardPaths: () => 0, heirFor: () => "none" as const, isDeafOn: () => false };
+    this.pulses.sendToAll("gateway", content, addressing);
   }
 
   /** Takes in what the kernel has told of links until now. @returns whether sockets were opened or closed */

@@ -21,6 +21,8 @@ import { PulseTag } from "./pulse-tag.ts";
 export interface PulseAddressing {
   heardPaths(peer: string): number;
   heirFor(peer: string): PulseHeir;
+  /** The peer says that it does not hear this node on a path. */
+  isDeafOn(peer: string, path: string): boolean;
 }
 
 /**
@@ -116,7 +118,12 @@ export class PulseSocket {
       said.heir = addressing.heirFor(recipient);
       encodePulseOf(content, header, said, writer);
       this.#tags[0].seal(writer.bytes, writer.offset);
-      if (socket.sendTo(writer.bytes, writer.offset + PULSE_TAG_BYTES, to) < 0) this.#count("pulse-not-sent");
+      // A kernel that doubts a neighbour asks it, and gives up a path that carries no answers: where one direction is left, no pulse
+      // would pass after a minute. So only a peer that says it is deaf is doubted. If its hardware address has changed and nothing is
+      // heard of it, its own question for ours tells the new one.
+      const isCertain = !addressing.isDeafOn(recipient, path.name);
+      if (socket.sendTo(writer.bytes, writer.offset + PULSE_TAG_BYTES, to, isCertain) < 0)
+        this.#count("pulse-not-sent");
     }
   }
 
