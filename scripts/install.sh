@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing: the npm packages, and the Debian packages that are named.
-#   bash scripts/install.sh --npm-only
+#   bash scripts/install.sh --npm-only      (and what the Node.js that npm brings needs)
 #   bash scripts/install.sh nftables iproute2
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,15 +11,25 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
   npm ci --no-audit --no-fund --loglevel=error >&2
   touch node_modules/.package-lock.json
 fi
-[ "${1:-}" = --npm-only ] && exit 0
+[ "${1:-}" = --npm-only ] && shift
 
 missing=()
+# The pinned Node.js needs a library that small systems do not have.
+complaint=$(bash scripts/node.sh --version 2>&1 >/dev/null) || case $complaint in
+  *libatomic*) missing+=(libatomic1) ;;
+  *) echo "tocha: the pinned Node.js does not start here: $complaint" >&2; exit 69 ;;
+esac
 for package in "$@"; do
   dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 if ! command -v apt-get >/dev/null; then
   echo "tocha: these packages are missing: ${missing[*]}. Install them with your system's package manager." >&2
+  exit 69
+fi
+if [ "$(id -u)" -ne 0 ]; then
+  echo "tocha: these packages are missing: ${missing[*]}" >&2
+  echo "  -> sudo apt-get install ${missing[*]}" >&2
   exit 69
 fi
 echo "tocha: installing Debian packages: ${missing[*]}" >&2

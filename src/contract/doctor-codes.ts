@@ -9,6 +9,7 @@ export const doctorCodes = {
   "kernel-old": "The kernel is older than tocha needs.",
   "kernel-feature-missing": "The kernel lacks a feature that tocha needs.",
   "flow-kinds-missing": "The kernel does not take some kinds of connections.",
+  "rules-refused": "The kernel, or nft, does not take the rules of the node.",
   "no-ipvs": "The kernel has no IPVS.",
   "no-real-time": "The failover role runs without real-time priority.",
   "memory-not-locked": "The failover role may not keep its code in memory.",

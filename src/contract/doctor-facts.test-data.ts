@@ -74,6 +74,7 @@ export function healthyFacts(node: "gw1" | "gw2"): NodeFacts {
     },
     disks: [{ path: `/var/lib/tocha/${node}`, freeBytes: 2 ** 34, totalBytes: 2 ** 36, writable: true }],
     programs: [],
+    refusals: [],
     foreignChains: [],
     automaticHelpers: null,
     service: {

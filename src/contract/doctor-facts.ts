@@ -157,6 +157,8 @@ export const nodeFactsSchema = z.object({
   disks: z.array(diskFacts),
   /** Programs in this node's network that do what tocha does, or undo it. */
   programs: z.array(z.object({ name: z.string(), pid: z.number() })),
+  /** Why the kernel would not take the node's rules, in words; an older node does not tell. */
+  refusals: z.array(z.string()).optional(),
   /** Chains for forwarded packets that are not tocha's. */
   foreignChains: z.array(chainFacts),
   /** The old automatic assignment of helpers; null: this kernel does not have it. */

@@ -13,6 +13,7 @@ import {
   lockedMemoryCheck,
   realTimeCheck,
   rootCheck,
+  rulesCheck,
   serviceCheck,
   toolsCheck,
 } from "./machine-checks.ts";
@@ -33,7 +34,16 @@ import { conntrackCheck, conntrackRoomCheck } from "./table-checks.ts";
 
 /** All of them, in the order in which their good results are told. */
 export const doctorChecks: readonly DoctorCheck[] = [
-  ...[rootCheck, toolsCheck, kernelCheck, flowKindsCheck, ipvsCheck, realTimeCheck, lockedMemoryCheck],
+  ...[
+    rootCheck,
+    toolsCheck,
+    kernelCheck,
+    rulesCheck,
+    flowKindsCheck,
+    ipvsCheck,
+    realTimeCheck,
+    lockedMemoryCheck,
+  ],
   ...[sysctlCheck, reversePathCheck, routerAdvertisementCheck, automaticHelpersCheck],
   ...[conntrackCheck, conntrackRoomCheck],
   ...[deviceCheck, managedCheck, speedCheck, mtuCheck, carriedCheck],

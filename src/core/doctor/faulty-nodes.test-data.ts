@@ -56,6 +56,12 @@ export const faultyNodes: readonly FaultyNode[] = [
     change: kernel({ lackingFeatures: [{ name: "masquerade", said: "No such file" }] }),
   },
   {
+    ...{ name: "nft does not know a word", code: "rules-refused", severity: "error" },
+    ...{ says: "Could not resolve protocol name", command: "nft --version" },
+    change: (facts) =>
+      Object.assign(facts, { refusals: ["nft refuses the rules: Could not resolve protocol name"] }),
+  },
+  {
     ...{ name: "no events", code: "kernel-feature-missing", severity: "error" },
     ...{ says: "connection events", command: "modprobe nf_conntrack_netlink" },
     change: kernel({ hasConntrackEvents: false }),

@@ -116,6 +116,25 @@ export const flowKindsCheck: DoctorCheck = {
   },
 };
 
+export const rulesCheck: DoctorCheck = {
+  name: "rules",
+  needsRoot: true,
+  good: "the kernel takes the rules of the node",
+  isTelling: (node) => node.refusals !== undefined,
+  // Where nft or a feature is missing, that is found already.
+  find: (node, examination) =>
+    toolsCheck.find(node, examination).length > 0 || node.kernel.lackingFeatures.length > 0
+      ? []
+      : (node.refusals ?? []).map((what) =>
+          finding(node, "error", "rules-refused", {
+            on: "rules",
+            what,
+            why: "A gateway without its rules translates nothing, so this node cannot become active.",
+            command: "nft --version",
+          }),
+        ),
+};
+
 export const ipvsCheck: DoctorCheck = {
   name: "ipvs",
   good: "the kernel has IPVS",

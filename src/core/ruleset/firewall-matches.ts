@@ -10,6 +10,7 @@ import type { ClusterNode } from "../../contract/cluster-document.ts";
 import { type FirewallRule, icmpTypes, icmpv6Types } from "../../contract/firewall-schema.ts";
 import { setNameOf } from "../../contract/match-scalars.ts";
 import type { SetContents } from "../../contract/set-contents.ts";
+import { protocolWord } from "./nft-words.ts";
 import { addressSetName, type FamilyWords, familyWords, portSetName } from "./set-rules.ts";
 
 /** What a rule is about, but for what is done. */
@@ -103,8 +104,7 @@ function protocolMatches(
       return some.length === 0 ? [] : [`${one} type ${anonymousSet(some)}`];
     });
   const isPlain = ports === undefined && sourcePorts === undefined;
-  // nft's name of the protocol number 58 is not that of the header.
-  const numbers = anonymousSet(own.map((one) => (one === "icmpv6" ? "ipv6-icmp" : one)));
+  const numbers = anonymousSet(own.map(protocolWord));
   if (isPlain) return [`meta l4proto ${numbers}`];
   const single = own.length === 1 ? own[0] : undefined;
   const header = single ?? "th";

@@ -5,13 +5,14 @@ import { goodDocument } from "../../contract/bad-documents.test-data.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import { icmpTypes, icmpv6Types } from "../../contract/firewall-schema.ts";
 import { readDocument } from "../../contract/read-document.ts";
+import { bareNft } from "./bare-nft.test-data.ts";
 import { renderGatewayRules } from "./gateway-rules.ts";
 
 /** Needs root: the rules go into a namespace of their own, which is removed afterwards. */
 const namespace = `tocha-fw-${process.pid}`;
 
-function nft(args: readonly string[], input = ""): string {
-  return execFileSync("ip", ["netns", "exec", namespace, "nft", ...args], {
+function nft(args: readonly string[], input = "", command: readonly string[] = ["nft"]): string {
+  return execFileSync("ip", ["netns", "exec", namespace, ...command, ...args], {
     input,
     encoding: "utf8",
     timeout: 60_000,
@@ -31,7 +32,7 @@ function having(text: string): ClusterDocument {
 /** Loads the rules of a document, twice, and gives what the kernel then has. */
 function loaded(text: string): string {
   const rules = renderGatewayRules(having(text), "gw1");
-  nft(["-c", "-f", "-"], rules);
+  nft(["-c", "-f", "-"], rules, bareNft);
   nft(["-f", "-"], rules);
   nft(["-f", "-"], rules);
   const listing = nft(["list", "ruleset"]);

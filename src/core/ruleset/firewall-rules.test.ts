@@ -114,7 +114,7 @@ describe("firewall rules", () => {
         "meta l4proto { tcp, udp } th sport 1024-65535 th dport @web-ports counter accept",
       ],
     ],
-    ["protocol: [gre, icmpv6], action: drop", ["meta l4proto { gre, ipv6-icmp } counter drop"]],
+    ["protocol: [gre, icmpv6], action: drop", ["meta l4proto { 47, icmpv6 } counter drop"]],
     [
       "protocol: [icmp, icmpv6], from: '@guests', action: drop",
       ["ip saddr @guests-v4 meta l4proto icmp counter drop"],

@@ -60,7 +60,7 @@ function objectName({ type, protocol }: KernelHelper): string {
 }
 
 /** What has no connection to end, or is over before anything could be lost. */
-const BRIEF = "meta l4proto { icmp, ipv6-icmp, udp, udplite }";
+const BRIEF = "meta l4proto { icmp, icmpv6, udp, udplite }";
 
 /**
  * The events of forwarded flows. Copied entries are born with all events on, hence for every packet, not only for the first.

@@ -12,6 +12,7 @@ import { readDocument } from "../../contract/read-document.ts";
 import { documentFiles } from "../../keys/document-files.ts";
 import { gatewaySysctls, sysctlPath } from "../gateway-sysctls.ts";
 import { liveness } from "../liveness.ts";
+import { bareNft } from "./bare-nft.test-data.ts";
 import { renderGatewayRules, renderGatewayRulesRemoval } from "./gateway-rules.ts";
 
 /** Needs root: the rules and settings go into namespaces of their own, which are removed afterwards. */
@@ -36,6 +37,11 @@ function documentOf(text: string): ClusterDocument {
 
 const examples = new URL("../../../examples/", import.meta.url);
 
+function checkBare(rules: string): void {
+  const [command = "", ...args] = bareNft;
+  inside(gateway, command, [...args, "-c", "-f", "-"], rules);
+}
+
 before(() => {
   assert.equal(process.geteuid?.(), 0, "this test needs root: run it with sudo");
   for (const name of [gateway, client]) execFileSync("ip", ["netns", "add", name]);
@@ -55,7 +61,7 @@ describe("gateway rules in the kernel", () => {
       const document = documentOf(readFileSync(new URL(file, examples), "utf8"));
       for (const node of Object.keys(document.nodes)) {
         const rules = renderGatewayRules(document, node);
-        inside(gateway, "nft", ["-c", "-f", "-"], rules);
+        checkBare(rules);
         inside(gateway, "nft", ["-f", "-"], rules);
         inside(gateway, "nft", ["-f", "-"], rules);
         const loaded = inside(gateway, "nft", ["list", "ruleset"]);
@@ -95,6 +101,7 @@ describe("rules of translation in the kernel", () => {
   for (const [name, text] of kinds) {
     it(`are accepted, saved and loaded again: ${name}`, () => {
       const rules = renderGatewayRules(documentOf(text), "gw1");
+      checkBare(rules);
       inside(gateway, "nft", ["-f", "-"], rules);
       const loaded = inside(gateway, "nft", ["list", "ruleset"]);
       const count = (one: string) => one.match(/\S comment "/g)?.length;
@@ -114,7 +121,9 @@ describe("gateway rules with helpers in the kernel", () => {
         .replace("nat:", "nat:\n  helpers: [ftp, tftp, sip, pptp, irc, h323]")
         .replace("replication:", "replication:\n  shortExchanges: true\n  marks: true"),
     );
-    inside(gateway, "nft", ["-f", "-"], renderGatewayRules(document, "gw1"));
+    const rules = renderGatewayRules(document, "gw1");
+    checkBare(rules);
+    inside(gateway, "nft", ["-f", "-"], rules);
     const loaded = inside(gateway, "nft", ["list", "ruleset"]);
     assert.equal(loaded.match(/ct helper set/g)?.length, 8);
     inside(gateway, "nft", ["flush", "ruleset"]);

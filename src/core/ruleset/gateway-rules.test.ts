@@ -55,11 +55,11 @@ describe("renderGatewayRules", () => {
     assert.deepEqual(
       chain(rules, "control-out")
         .map(withoutComment)
-        .filter((line) => line.includes("vrrp")),
+        .filter((line) => line.includes("112")),
       [
-        'oifname "enp1s0" ip daddr 224.0.0.18 meta l4proto vrrp notrack',
-        'oifname "enp1s0" ip6 daddr ff02::12 meta l4proto vrrp notrack',
-        'oifname "enp2s0" meta l4proto vrrp notrack',
+        'oifname "enp1s0" ip daddr 224.0.0.18 meta l4proto 112 notrack',
+        'oifname "enp1s0" ip6 daddr ff02::12 meta l4proto 112 notrack',
+        'oifname "enp2s0" meta l4proto 112 notrack',
       ],
     );
   });
@@ -78,7 +78,7 @@ describe("renderGatewayRules", () => {
       ),
     );
     for (const line of [...chain(rules, "control-in"), ...chain(rules, "control-out")]) {
-      assert.match(line, /ip saddr .* ip daddr |daddr (224\.0\.0\.18|ff02::12) meta l4proto vrrp/);
+      assert.match(line, /ip saddr .* ip daddr |daddr (224\.0\.0\.18|ff02::12) meta l4proto 112/);
     }
   });
 
@@ -86,7 +86,7 @@ describe("renderGatewayRules", () => {
     const alone = goodDocument.replace(/ {2}gw2:\n(.*\n){4}/, "").replace(", gw2: 100", "");
     assert.deepEqual(
       chain(renderGatewayRules(documentOf(alone), "gw1"), "control-in").filter(
-        (line) => !line.includes("vrrp"),
+        (line) => !line.includes("112"),
       ),
       [],
     );
@@ -126,7 +126,7 @@ describe("renderGatewayRules", () => {
       "ct state invalid counter drop",
       "ct status expected ct event set related,assured,destroy,seqadj accept",
       "ct status & 0x2000 != 0 ct event set new,assured,destroy,seqadj accept",
-      "ct state new meta l4proto { icmp, ipv6-icmp, udp, udplite } counter",
+      "ct state new meta l4proto { icmp, icmpv6, udp, udplite } counter",
       "ct event set assured,destroy",
     ]);
     const without = renderGatewayRules(documentOf(helped), "gw1", ["h323"]);
@@ -141,7 +141,7 @@ describe("renderGatewayRules", () => {
     );
     assert.deepEqual(chain(renderGatewayRules(documentOf(telling), "gw1"), "forwarded").map(withoutComment), [
       "ct state invalid counter drop",
-      'meta l4proto { icmp, ipv6-icmp, udp, udplite } ct event set new,reply,assured,destroy,"mark",label accept',
+      'meta l4proto { icmp, icmpv6, udp, udplite } ct event set new,reply,assured,destroy,"mark",label accept',
       'ct event set assured,destroy,"mark",label',
     ]);
   });

@@ -6,12 +6,13 @@ import { acceptModeRules } from "./accept-mode-rules.ts";
 import { firewallRuleset } from "./firewall-rules.ts";
 import { eventRules, type Helper, helperObjects, helperRules } from "./gateway-event-rules.ts";
 import { natChains, natSets, routedRules } from "./nat-rules.ts";
-import { isFamily, set } from "./nft-words.ts";
+import { isFamily, protocolWord, set } from "./nft-words.ts";
 import type { Chain, NamedSet, Rule, Ruleset, Table } from "./ruleset.ts";
 import { removalText, rulesetText } from "./ruleset-text.ts";
 import { documentSets } from "./set-rules.ts";
 
 const table = "tocha";
+const vrrp = `meta l4proto ${protocolWord("vrrp")}`;
 
 /** All tables of ours, whatever the document says. */
 const tableNames: Ruleset = {
@@ -181,11 +182,8 @@ function controlRules(document: ClusterDocument, node: string, direction: "in" |
       { group: "ip6 daddr ff02::12", present: addresses.some(isFamily(6)) },
     ]
       .filter((one) => one.present)
-      .map((one) => notTracked(`${onDevice(name)} ${one.group} meta l4proto vrrp`, `VRRP on ${face}`));
-    const unicast = notTracked(
-      `${onDevice(name)} meta l4proto vrrp`,
-      `VRRP on ${face}, to single routers too`,
-    );
+      .map((one) => notTracked(`${onDevice(name)} ${one.group} ${vrrp}`, `VRRP on ${face}`));
+    const unicast = notTracked(`${onDevice(name)} ${vrrp}`, `VRRP on ${face}, to single routers too`);
     return isUnicast ? [unicast] : multicast;
   });
   return [...pairwise, ...faces];

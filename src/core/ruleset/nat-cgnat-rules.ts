@@ -3,14 +3,14 @@ import { formatIpEnds, type IpRange, rangeOfIp } from "../../base/ip-range.ts";
 import type { CgnatRule, ClusterDocument, ClusterNode } from "../../contract/cluster-document.ts";
 import { contentName } from "../../contract/document-revision.ts";
 import { portBlocksOf } from "../../contract/nat-targets.ts";
-import { set } from "./nft-words.ts";
+import { protocolWord, set } from "./nft-words.ts";
 import type { NamedSet, Rule } from "./ruleset.ts";
 
 /**
  * What the kernel tells apart by ports, or by what stands in their place: ICMP's identifier, GRE's key. nft wants them named before
  * it takes ports from a map.
  */
-const PORTED = "meta l4proto { icmp, tcp, udp, dccp, gre, sctp, udplite }";
+const PORTED = `meta l4proto { icmp, tcp, udp, dccp, ${protocolWord("gre")}, sctp, udplite }`;
 
 /**
  * Two maps for each rule: from the subscriber to its address and ports, and to the address alone for protocols without ports. One

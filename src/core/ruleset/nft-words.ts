@@ -42,3 +42,11 @@ export function withoutContained(networks: readonly string[]): string[] {
     })
     .map(({ text }) => text);
 }
+
+/** nft looks these names up in /etc/protocols, which small systems do not have; all others it knows itself. */
+const numbersOfNames: Readonly<Record<string, number>> = { gre: 47, ospf: 89, vrrp: 112 };
+
+/** A protocol over IP as nft reads it after `meta l4proto`, on every system. */
+export function protocolWord(name: string): string {
+  return String(numbersOfNames[name] ?? name);
+}

@@ -18,6 +18,7 @@ import { foreignChainFacts } from "./doctor-facts-rules.ts";
 import { automaticHelpers, sysctlFacts } from "./doctor-facts-sysctls.ts";
 import { addressAnswers, fullSizeProbes } from "./doctor-probes.ts";
 import { listenForRouters } from "./doctor-vrrp.ts";
+import { checkRules } from "./gateway-loader.ts";
 import { runLimited } from "./limited-program.ts";
 
 export interface FactsSource {
@@ -60,22 +61,29 @@ export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> 
   const programs = await orElse("programs", ["programs", "managed-devices"], [], () => programFacts());
   const lackingKinds = roles?.replicator?.missingKinds ?? source.lackingKinds;
   const noLinks = { interfaces: [], macs: [] };
-  const [kernel, tools, links, chains, routes, probes, answers, heard, service, clock] = await Promise.all([
-    kernelFacts(lackingKinds),
-    toolFacts(),
-    orElse("devices", ["devices", "managed-devices", "speed", "mtu", "router-advertisements"], noLinks, () =>
-      interfaceFacts(settings, programs),
-    ),
-    orElse("rules of others", ["other-rules"], [], () => foreignChainFacts()),
-    orElse("routes", ["routes", "reverse-path-filter"], [], () => routeFacts(settings)),
-    orElse("packets of full size", ["full-size"], [], () => fullSizeProbes(settings)),
-    orElse("who answers for virtual addresses", ["duplicate-addresses"], [], () => addressAnswers(settings)),
-    orElse("other VRRP routers", ["foreign-routers"], [], () =>
-      hearsAll(roles?.failover) ? [] : listenForRouters(settings),
-    ),
-    serviceFacts(settings, roles !== undefined),
-    clockFacts(),
-  ]);
+  const [kernel, tools, refusals, links, chains, routes, probes, answers, heard, service, clock] =
+    await Promise.all([
+      kernelFacts(lackingKinds),
+      toolFacts(),
+      orElse("rules", ["rules"], [], () => checkRules(settings)),
+      orElse(
+        "devices",
+        ["devices", "managed-devices", "speed", "mtu", "router-advertisements"],
+        noLinks,
+        () => interfaceFacts(settings, programs),
+      ),
+      orElse("rules of others", ["other-rules"], [], () => foreignChainFacts()),
+      orElse("routes", ["routes", "reverse-path-filter"], [], () => routeFacts(settings)),
+      orElse("packets of full size", ["full-size"], [], () => fullSizeProbes(settings)),
+      orElse("who answers for virtual addresses", ["duplicate-addresses"], [], () =>
+        addressAnswers(settings),
+      ),
+      orElse("other VRRP routers", ["foreign-routers"], [], () =>
+        hearsAll(roles?.failover) ? [] : listenForRouters(settings),
+      ),
+      serviceFacts(settings, roles !== undefined),
+      clockFacts(),
+    ]);
   return {
     node: settings.node,
     cluster: settings.cluster,
@@ -104,6 +112,7 @@ export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> 
     certificates: certificateFacts(settings),
     disks: [...new Set([settings.stateDirectory, settings.runDirectory])].map(diskFacts),
     programs: programs.map(({ name, pid }) => ({ name, pid })),
+    refusals,
     foreignChains: chains,
     automaticHelpers: automaticHelpers(),
     service,

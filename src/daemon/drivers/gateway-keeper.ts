@@ -5,6 +5,8 @@ import { FaceDevices } from "./face-devices.ts";
 import { checkGateway, loadGateway, lookAtGateway, setSysctls } from "./gateway-loader.ts";
 
 const RETRY_MS = 5_000;
+/** Of what was logged while something fails, so much is remembered. */
+const SAID_MAX = 100;
 /** One question to the kernel each time, while nobody changes rules. */
 const LOOK_MS = 1_000;
 /** Where others change rules of their own all the time, lists of ours take one part in so many of the time. */
@@ -45,6 +47,8 @@ export class GatewayKeeper {
   #seenGeneration: number | undefined;
   #nextListMs = 0;
   #lastRepair: Repair | undefined;
+  /** What was logged since all was well: each try to get there says the same again. */
+  readonly #said = new Set<string>();
   readonly #tried = Promise.withResolvers<void>();
   /** Loads, checks and looks go one after the other. */
   #last: Promise<unknown> = Promise.resolve();
@@ -89,7 +93,7 @@ export class GatewayKeeper {
     const failed = this.#failures.map(
       (message): StatusProblem => ({
         ...{ severity: "error", node, code: "gateway-not-loaded", message },
-        hint: `On ${node}: tocha check, nft --version, and dmesg; it is tried again every ${RETRY_MS / 1_000} s.`,
+        hint: `On ${node}: tocha doctor, nft --version, and dmesg; it is tried again every ${RETRY_MS / 1_000} s.`,
       }),
     );
     const repair = this.#lastRepair;
@@ -148,15 +152,18 @@ export class GatewayKeeper {
   async #load(settings: NodeSettings): Promise<readonly string[]> {
     // Before: a device that is made anew meanwhile is found by the next look.
     this.#devices.takeRenewed(settings);
-    return await loadGateway(settings, { say: this.#options.log });
+    return await loadGateway(settings, { say: (level, text) => this.#say(level, text) });
   }
 
   #loaded(failures: readonly string[]): void {
     this.#failures = failures;
-    const { log } = this.#options;
-    for (const failure of failures) log("error", failure);
-    if (failures.length > 0) return;
-    log("info", "rules and sysctls are in the kernel");
+    for (const failure of failures) this.#say("error", failure);
+    if (failures.length > 0) {
+      this.#say("info", `this is tried again every ${RETRY_MS / 1_000} s, and told again when it changes`);
+      return;
+    }
+    this.#options.log("info", "rules and sysctls are in the kernel");
+    this.#said.clear();
     this.#isLoaded = true;
     this.#becomeReady();
   }
@@ -165,6 +172,13 @@ export class GatewayKeeper {
     if (this.#isReady || !this.#isLoaded || !this.#isFirstOver) return;
     this.#isReady = true;
     this.#options.onReady();
+  }
+
+  #say(level: "info" | "warning" | "error", text: string): void {
+    if (this.#said.has(text)) return;
+    if (this.#said.size >= SAID_MAX) this.#said.clear();
+    this.#said.add(text);
+    this.#options.log(level, text);
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {
