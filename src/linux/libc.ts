@@ -1,5 +1,5 @@
 /**
- * The only place that calls C: the few libc functions behind sockets, polling and scheduling.
+ * The only place that calls C: the few libc functions behind sockets, polling and scheduling, and one of OpenSSL.
  *
  * Memory: a `Uint8Array` whose *address* is stored inside another structure (an `iovec`) is invisible to the garbage
  * collector. Whoever stores an address must keep the array itself reachable for as long as the kernel may use it.
@@ -11,6 +11,11 @@ import { KernelError } from "./kernel-error.ts";
 if (endianness() !== "LE") throw new Error("tocha runs on little-endian 64-bit Linux only");
 
 const libc = koffi.load("libc.so.6");
+
+// The program itself: Node.js hands its OpenSSL on to addons.
+const SHA256: (data: Uint8Array, length: number, into: Uint8Array) => void = koffi
+  .load(null)
+  .func("void SHA256(void *data, unsigned long length, void *into)");
 
 const calls = {
   socket: libc.func("int socket(int domain, int type, int protocol)"),
@@ -227,4 +232,14 @@ const LOCK_EX_NB = 2 | 4; // asm-generic/fcntl.h
 export function lockFile(fd: number): number {
   const result: number = calls.flock(fd, LOCK_EX_NB);
   return result < 0 ? -koffi.errno() : 0;
+}
+
+/**
+ * The SHA-256 of the first `length` bytes of `data`, into the first 32 of `into`. node:crypto gives every hash in new memory.
+ *
+ * @throws RangeError where either is too short
+ */
+export function sha256(data: Uint8Array, length: number, into: Uint8Array): void {
+  if (length > data.length || into.length < 32) throw new RangeError("sha256: not enough bytes");
+  SHA256(data, length, into);
 }

@@ -211,9 +211,8 @@ export class Election {
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
   #hearActive(heard: HeardActive): void {
     const { name, isForeign, priority, deadMs, outranksUs, lacksOurTable } = heard;
-    const isLower = priority < this.#health.effectivePriority;
-    const mayPreempt = this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs);
-    if (this.role === "standby" && isForeign && isLower && mayPreempt) {
+    const isLower = isForeign && priority < this.#health.effectivePriority;
+    if (this.role === "standby" && isLower && this.#preemptsForeign) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
       // not: among them the active hands over.
       this.#count("foreignRouterLower");
@@ -225,9 +224,11 @@ export class Election {
       this.#hearConflict(name);
       return;
     }
-    if (this.role === "active") this.#count("conflict");
-    const right = outranksUs ? heard.right : "became active while this node was stalled";
-    this.#member.go("yielded", `${name} ${right}`, { kind: "yielded", other: name });
+    if (this.role === "active") {
+      this.#count("conflict");
+      const right = outranksUs ? heard.right : "became active while this node was stalled";
+      this.#member.go("yielded", `${name} ${right}`, { kind: "yielded", other: name });
+    }
     this.#member.endInitListening();
     this.#leaveInit();
     this.#member.follow(deadMs);
@@ -380,6 +381,10 @@ export class Election {
   /** Since when it is what it is now, its health and table included. */
   get #wellSinceMs(): number {
     return Math.max(this.#stableSinceMs, this.#member.sinceMs);
+  }
+
+  get #preemptsForeign(): boolean {
+    return this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs);
   }
 
   get #wantsToBeActive(): boolean {

@@ -58,7 +58,8 @@ export class HeardPaths {
   heard(nowMs: number): number {
     let heard = 0;
     for (let i = 0; i < this.#paths.length; i++) {
-      if (nowMs >= (this.#paths[i]?.aliveUntilMs ?? NEVER)) continue;
+      const path = this.#paths[i];
+      if (path === undefined || nowMs >= path.aliveUntilMs) continue;
       heard |= PULSE_HEARD_SOMEWHERE;
       if (i < this.#pulsePaths) heard |= 1 << i;
     }

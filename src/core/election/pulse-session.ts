@@ -46,10 +46,7 @@ export class PulseSession {
    *
    * @param isAnswer whether the echo answers a challenge of ours, be it one of another path; it uses that challenge up
    */
-  accept(
-    { session, echo, sequence }: PulseHeader,
-    isAnswer = (answer: bigint) => this.takeAnswer(answer),
-  ): Freshness {
+  accept({ session, echo, sequence }: PulseHeader, isAnswer: (echo: bigint) => boolean): Freshness {
     const peer = this.#peer;
     // Nearly always it is the very session: what it starts with need not be worked out.
     const start = peer?.session === session ? peer.start : startOf(session);

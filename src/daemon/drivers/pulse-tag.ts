@@ -1,4 +1,5 @@
-import { hash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
+import { sha256 } from "../../linux/libc.ts";
 import { PULSE_BYTES_MAX, PULSE_TAG_BYTES } from "../../wire/pulse.ts";
 
 // SHA-256 works on blocks of 64 bytes and gives 32 (FIPS 180-4); the two pads are those of RFC 2104 2.
@@ -12,15 +13,16 @@ const OUTER_PAD = 0x5c;
  *
  * `createHmac` makes two native objects for every tag, prepares the key anew, and leaves the objects to the garbage
  * collector: a third of what an idle node did. Here the key is prepared once, and both hashes are taken of memory that
- * stays.
+ * stays, into memory that stays.
  */
 export class PulseTag {
   readonly #inner: Buffer;
   readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
-  readonly #made = Buffer.alloc(PULSE_TAG_BYTES);
+  /** Where the inner hash goes in `#outer`. */
+  readonly #innerHash = this.#outer.subarray(BLOCK_BYTES);
+  readonly #outerHash = Buffer.alloc(DIGEST_BYTES);
+  readonly #made = this.#outerHash.subarray(0, PULSE_TAG_BYTES);
   readonly #given = Buffer.alloc(PULSE_TAG_BYTES);
-  /** Of what is hashed first, by the length of the body: there are as many as names have lengths. */
-  readonly #inputs = new Map<number, Buffer>();
 
   /** @param key at most a block: longer ones would have to be hashed first */
   constructor(key: Uint8Array, bodyBytesMax = PULSE_BYTES_MAX) {
@@ -52,17 +54,7 @@ export class PulseTag {
   #make(datagram: Uint8Array, bodyBytes: number): void {
     // Loops, not views: a view of a part would be an object for each pulse.
     for (let i = 0; i < bodyBytes; i++) this.#inner[BLOCK_BYTES + i] = datagram[i] ?? 0;
-    // Hashes as text of one byte a character: a digest as a Buffer would be memory outside of the heap, with a finalizer.
-    const inner = hash("sha256", this.#input(bodyBytes), "latin1");
-    this.#outer.write(inner, BLOCK_BYTES, DIGEST_BYTES, "latin1");
-    this.#made.write(hash("sha256", this.#outer, "latin1"), 0, PULSE_TAG_BYTES, "latin1");
-  }
-
-  #input(bodyBytes: number): Buffer {
-    const known = this.#inputs.get(bodyBytes);
-    if (known !== undefined) return known;
-    const made = this.#inner.subarray(0, BLOCK_BYTES + bodyBytes);
-    this.#inputs.set(bodyBytes, made);
-    return made;
+    sha256(this.#inner, BLOCK_BYTES + bodyBytes, this.#innerHash);
+    sha256(this.#outer, this.#outer.length, this.#outerHash);
   }
 }
