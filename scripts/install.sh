@@ -35,11 +35,16 @@ fi
 echo "tocha: installing Debian packages: ${missing[*]}" >&2
 # A service that a package brings must not start here: tests run their own in namespaces.
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq >&2
+install_failed() {
+  echo "tocha: apt-get could not install ${missing[*]}; its message stands above." >&2
+  echo "  -> apt-get update && apt-get install ${missing[*]}" >&2
+  exit 69
+}
+apt-get update -qq >&2 || install_failed
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' >"$policy"
   chmod +x "$policy"
   trap 'rm -f "$policy"' EXIT
 fi
-apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || install_failed

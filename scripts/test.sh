@@ -37,7 +37,7 @@ if [ "$part" = quick ]; then
 fi
 
 # systemd for systemd-analyze only: without what it recommends it does not become the machine's init.
-bash scripts/install.sh nftables iproute2 conntrack git keepalived frr ndisc6 tcpdump vsftpd coturn etcd-server openssl curl systemd zsh fish mandoc groff-base
+bash scripts/install.sh nftables iproute2 procps conntrack git keepalived frr ndisc6 tcpdump vsftpd coturn etcd-server openssl curl systemd zsh fish mandoc groff-base
 run "units and kernel layer" "$cores" "src/**/*.test.ts" "bench/**/*.test.ts" tests/style.test.ts
 run "documents at random" "$cores" tests/property/*.test.ts
 run "simulations" "$cores" tests/sim/*.test.ts

@@ -12,6 +12,7 @@ if (endianness() !== "LE") throw new Error("tocha runs on little-endian 64-bit L
 
 const libc = koffi.load("libc.so.6");
 
+const SHA256_BYTES = 32;
 // The program itself: Node.js hands its OpenSSL on to addons.
 const SHA256: (data: Uint8Array, length: number, into: Uint8Array) => void = koffi
   .load(null)
@@ -238,8 +239,13 @@ export function lockFile(fd: number): number {
  * The SHA-256 of the first `length` bytes of `data`, into the first 32 of `into`. node:crypto gives every hash in new memory.
  *
  * @throws RangeError where either is too short
+ * @throws Error where OpenSSL has no memory, or is configured without SHA-256
  */
 export function sha256(data: Uint8Array, length: number, into: Uint8Array): void {
-  if (length > data.length || into.length < 32) throw new RangeError("sha256: not enough bytes");
+  if (length > data.length || into.length < SHA256_BYTES) throw new RangeError("sha256: not enough bytes");
+  for (let i = 0; i < SHA256_BYTES; i++) into[i] = 0;
   SHA256(data, length, into);
+  // It returns a pointer, which would be a box for each hash. No hash that anybody has seen is all zeros.
+  for (let i = 0; i < SHA256_BYTES; i++) if (into[i] !== 0) return;
+  throw new Error("OpenSSL does not compute SHA-256: see its configuration (openssl.cnf, FIPS)");
 }

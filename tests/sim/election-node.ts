@@ -285,8 +285,8 @@ export class VirtualNode {
         ...this.election.pulse(),
         ...{
           path,
-          heard: this.election.toPeers.heardPaths(recipient),
-          heir: this.election.toPeers.heirFor(recipient),
+          heard: this.election.addressing.heardPaths(recipient),
+          heir: this.election.addressing.heirFor(recipient),
         },
         sender,
         recipient,

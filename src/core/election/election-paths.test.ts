@@ -87,12 +87,12 @@ describe("election: paths of pulses", () => {
   );
 });
 
-describe("election: a peer is known to be deaf", () => {
-  it("while it says so, and not when it says nothing", () => {
+describe("election: whether pulses arrive", () => {
+  it("is doubted while the peer talks and does not say that they do", () => {
     const teller = new StoryTeller();
     const isDeaf = (text: string) => {
       for (const scene of readStory(`${text}\n----\n-`)) teller.play(scene);
-      return teller.election.toPeers.isDeafOn("gw2", "lan");
+      return teller.election.addressing.isDeafOn("gw2", "lan");
     };
     assert.equal(
       isDeaf("node gw1 priority=110 interval=100ms peers=gw2 faces=lan,wan\nup lan wan\nready"),
@@ -100,7 +100,27 @@ describe("election: a peer is known to be deaf", () => {
     );
     assert.equal(isDeaf("pulse gw2 standby priority=100 deaf"), true);
     assert.equal(isDeaf("pulse gw2 standby priority=100"), false);
+    assert.equal(
+      isDeaf("pulse gw2 standby priority=100 other-document"),
+      true,
+      "what it says of paths means others",
+    );
     assert.equal(isDeaf("pulse gw2 standby priority=100 deaf\nadvance 400ms"), false, "silent by now");
+  });
+
+  it("is said of pulses only: advertisements need no hardware address of the peer", () => {
+    const teller = new StoryTeller();
+    const heard = (text: string) => {
+      for (const scene of readStory(`${text}\n----\n-`)) teller.play(scene);
+      return teller.election.addressing.heardPaths("gw2").toString(2);
+    };
+    assert.equal(
+      heard("node gw1 priority=110 interval=100ms peers=gw2 faces=lan,wan\nup lan wan\nready"),
+      "0",
+    );
+    assert.equal(heard("advert lan 10.1.0.3 priority=100"), "10000000");
+    assert.equal(heard("pulse gw2 active priority=100 path=wan"), "10000100");
+    assert.equal(heard("pulse gw2 active priority=100 path=lan"), "10000110");
   });
 });
 

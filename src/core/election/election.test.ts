@@ -797,7 +797,7 @@ describe("election: the heir", () => {
       teller.play(scene);
     assert.equal(teller.election.view.draining, true);
     assert.deepEqual(
-      ["gw1", "gw2"].map((peer) => teller.election.toPeers.heirFor(peer)),
+      ["gw1", "gw2"].map((peer) => teller.election.addressing.heirFor(peer)),
       ["other", "recipient"],
     );
   });
@@ -806,7 +806,7 @@ describe("election: the heir", () => {
     const teller = new StoryTeller();
     const heirs = (text: string) => {
       for (const scene of readStory(`${text}\n----\n-`)) teller.play(scene);
-      return ["gw2", "gw3"].map((peer) => teller.election.toPeers.heirFor(peer));
+      return ["gw2", "gw3"].map((peer) => teller.election.addressing.heirFor(peer));
     };
     const peers = "pulse gw2 standby priority=100 complete\npulse gw3 standby priority=90 complete";
     const start = `node gw1 priority=110 interval=100ms peers=gw2,gw3\nup lan\nready\ncomplete\nadvance 2s\n${peers}`;

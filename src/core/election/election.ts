@@ -3,6 +3,7 @@ import type { Problem } from "../../base/problem.ts";
 import type { Pulse } from "../../wire/pulse.ts";
 import type { VrrpAdvertisement } from "../../wire/vrrp.ts";
 import type { Standing } from "../arbiter/arbitration.ts";
+import { Addressing } from "./addressing.ts";
 import { CurrentStanding } from "./current-standing.ts";
 import {
   type ElectionCounter,
@@ -29,7 +30,6 @@ import { Membership } from "./membership.ts";
 import { type Heard, type HeardActive, type HeardResignation, Neighbourhood } from "./neighbourhood.ts";
 import { Preemption } from "./preemption.ts";
 import { SaidInPulses } from "./pulse-state.ts";
-import { SaidToPeers } from "./said-to-peers.ts";
 import { Succession } from "./succession.ts";
 import { stableMs } from "./timing.ts";
 
@@ -55,8 +55,8 @@ export class Election {
   #stableSinceMs: number;
   readonly #lastWord = new LastWord();
   readonly #standing = new CurrentStanding();
-  /** What our pulses say besides `pulse`, as of the last input. */
-  readonly toPeers: SaidToPeers;
+  /** What depends on whom a pulse goes to, as of the last input. */
+  readonly addressing: Addressing;
 
   constructor(settings: ElectionSettings, nowMs: number) {
     this.#settings = settings;
@@ -66,7 +66,7 @@ export class Election {
     this.#preemption = new Preemption(settings, this.#health);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
     this.#succession = new Succession(this.#health, this.#neighbourhood);
-    this.toPeers = new SaidToPeers(this.#member, this.#neighbourhood, this.#handover);
+    this.addressing = new Addressing(this.#member, this.#neighbourhood, this.#handover);
     this.#stableSinceMs = nowMs;
   }
 

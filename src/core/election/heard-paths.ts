@@ -11,6 +11,7 @@ class HeardPath {
   readonly name: string;
   lastHeardMs = NEVER;
   lastPulseMs = NEVER;
+  pulsesUntilMs = NEVER;
   aliveUntilMs = NEVER;
   activeUntilMs = NEVER;
 
@@ -46,7 +47,7 @@ export class HeardPaths {
     return this.#told !== undefined && (this.#told & PULSE_HEARD_SOMEWHERE) === 0;
   }
 
-  /** Whether the peer hears this node on a path, as it said last; undefined where it has said nothing of it. */
+  /** Whether the peer hears this node's pulses on a path, as it said last; undefined where it has said nothing of it. */
   heardByPeer(name: string): boolean | undefined {
     if (this.#told === undefined) return undefined;
     for (let i = 0; i < this.#pulsePaths; i++)
@@ -61,7 +62,7 @@ export class HeardPaths {
       const path = this.#paths[i];
       if (path === undefined || nowMs >= path.aliveUntilMs) continue;
       heard |= PULSE_HEARD_SOMEWHERE;
-      if (i < this.#pulsePaths) heard |= 1 << i;
+      if (nowMs < path.pulsesUntilMs) heard |= 1 << i;
     }
     return heard;
   }
@@ -71,6 +72,7 @@ export class HeardPaths {
     if (path === undefined) return;
     path.lastPulseMs = nowMs;
     heard(path, nowMs, intervalMs, isActive);
+    path.pulsesUntilMs = path.aliveUntilMs;
   }
 
   heardAdvertisement(

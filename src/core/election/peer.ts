@@ -106,9 +106,9 @@ export class Peer {
     return this.#paths.heard(nowMs);
   }
 
-  /** It says, of late, that it does not hear this node on a path that pulses take. */
+  /** It talks, and does not say that it hears this node's pulses on a path. */
   isDeafOn(nowMs: number, path: string): boolean {
-    return this.isKnown(nowMs) && this.#paths.heardByPeer(path) === false;
+    return this.isKnown(nowMs) && this.#paths.heardByPeer(path) !== true;
   }
 
   /**

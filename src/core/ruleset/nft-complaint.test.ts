@@ -11,7 +11,7 @@ describe("what nft complains about", () => {
     const told =
       'Could not resolve protocol name, in: iifname "lan" ip daddr 224.0.0.18 meta l4proto vrrp notrack';
     assert.equal(nftComplaint(error), told);
-    assert.equal(nftComplaint(error.repeat(3)), `${told} (and 2 more like it)`);
+    assert.equal(nftComplaint(error.repeat(3)), `${told} (and 2 other errors)`);
   });
 
   it("is told without a line where there is none", () => {

@@ -9,7 +9,10 @@ export function nftComplaint(standardError: string): string {
   if (first === undefined) return lines.filter((line) => line !== "").join(" ");
   const reason = (lines[first] ?? "").replace(/^.*?Error: /, "");
   const about = lines[first + 1] ?? "";
-  const isAbout = about !== "" && first + 1 !== others[0] && !/^\^/.test(about);
-  const more = others.length === 0 ? "" : ` (and ${others.length} more like it)`;
+  const isAbout = about !== "" && first + 1 !== others[0] && !/^[~^]/.test(about);
+  const more =
+    others.length === 0
+      ? ""
+      : ` (and ${others.length === 1 ? "another error" : `${others.length} other errors`})`;
   return `${reason}${isAbout ? `, in: ${about.slice(0, 300)}` : ""}${more}`;
 }

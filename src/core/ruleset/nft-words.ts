@@ -43,7 +43,7 @@ export function withoutContained(networks: readonly string[]): string[] {
     .map(({ text }) => text);
 }
 
-/** nft looks these names up in /etc/protocols, which small systems do not have; all others it knows itself. */
+/** nft looks these names up in /etc/protocols, which small systems do not have; all others of the document it knows itself. */
 const numbersOfNames: Readonly<Record<string, number>> = { gre: 47, ospf: 89, vrrp: 112 };
 
 /** A protocol over IP as nft reads it after `meta l4proto`, on every system. */

@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 import type { NodeFacts } from "../../contract/doctor-facts.ts";
+import { renderGatewayRules } from "../../core/ruleset/gateway-rules.ts";
+import { nftComplaint } from "../../core/ruleset/nft-complaint.ts";
+import type { NodeSettings } from "../node-settings.ts";
 import { askForJson, runLimited } from "./limited-program.ts";
 
 // libnftables-json(5); what is not needed is left out.
@@ -22,6 +25,27 @@ const chainList = z.object({
 });
 
 const families: ReadonlySet<string> = new Set(["ip", "ip6", "inet"]);
+
+/**
+ * Whether nft and the kernel would take the rules of a node; nothing is loaded.
+ *
+ * @param lackingKinds kinds of connections that the kernel does not take; undefined where that is not known
+ * @returns why not, in words
+ */
+export async function rulesRefusals(
+  { document, node }: NodeSettings,
+  lackingKinds: readonly string[] | undefined,
+): Promise<string[]> {
+  const { helpers } = document.nat;
+  if (lackingKinds === undefined && helpers.length > 0)
+    throw new Error("no role has said which helpers there are");
+  // The rules are made without these (gateway-loader.ts).
+  const without = helpers.filter((helper) => lackingKinds?.includes(`helper ${helper}`));
+  const input = renderGatewayRules(document, node, without);
+  const { status, err } = await runLimited("nft", ["-c", "-f", "-"], { input });
+  if (status === null) throw new Error(`nft gives no answer: ${err.split("\n")[0]}`);
+  return status === 0 ? [] : [`nft refuses the rules: ${nftComplaint(err)}`];
+}
 
 /** Chains of others that forwarded packets pass, in nftables and in the iptables from before. */
 export async function foreignChainFacts(): Promise<NodeFacts["foreignChains"]> {

@@ -14,11 +14,10 @@ import { version } from "../version.ts";
 import { kernelFacts, toolFacts } from "./doctor-facts-kernel.ts";
 import { interfaceFacts, routeFacts } from "./doctor-facts-links.ts";
 import { programFacts } from "./doctor-facts-programs.ts";
-import { foreignChainFacts } from "./doctor-facts-rules.ts";
+import { foreignChainFacts, rulesRefusals } from "./doctor-facts-rules.ts";
 import { automaticHelpers, sysctlFacts } from "./doctor-facts-sysctls.ts";
 import { addressAnswers, fullSizeProbes } from "./doctor-probes.ts";
 import { listenForRouters } from "./doctor-vrrp.ts";
-import { checkRules } from "./gateway-loader.ts";
 import { runLimited } from "./limited-program.ts";
 
 export interface FactsSource {
@@ -65,7 +64,7 @@ export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> 
     await Promise.all([
       kernelFacts(lackingKinds),
       toolFacts(),
-      orElse("rules", ["rules"], [], () => checkRules(settings)),
+      orElse("rules", ["rules"], [], () => rulesRefusals(settings, lackingKinds)),
       orElse(
         "devices",
         ["devices", "managed-devices", "speed", "mtu", "router-advertisements"],

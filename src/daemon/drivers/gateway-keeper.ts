@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { StatusProblem } from "../../contract/status.ts";
 import { RulesGeneration } from "../../linux/rules-generation.ts";
 import type { NodeSettings } from "../node-settings.ts";
@@ -5,8 +6,6 @@ import { FaceDevices } from "./face-devices.ts";
 import { checkGateway, loadGateway, lookAtGateway, setSysctls } from "./gateway-loader.ts";
 
 const RETRY_MS = 5_000;
-/** Of what was logged while something fails, so much is remembered. */
-const SAID_MAX = 100;
 /** One question to the kernel each time, while nobody changes rules. */
 const LOOK_MS = 1_000;
 /** Where others change rules of their own all the time, lists of ours take one part in so many of the time. */
@@ -47,8 +46,8 @@ export class GatewayKeeper {
   #seenGeneration: number | undefined;
   #nextListMs = 0;
   #lastRepair: Repair | undefined;
-  /** What was logged since all was well: each try to get there says the same again. */
-  readonly #said = new Set<string>();
+  /** What the last try had to complain about, if it failed: the next one may have the same. */
+  #lastFailure: string | undefined;
   readonly #tried = Promise.withResolvers<void>();
   /** Loads, checks and looks go one after the other. */
   #last: Promise<unknown> = Promise.resolve();
@@ -117,13 +116,14 @@ export class GatewayKeeper {
     for (;;) {
       await this.#alone(() => this.#step());
       const delayMs = this.#failures.length > 0 ? RETRY_MS : LOOK_MS;
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      // A process that has nothing else to do may end.
+      await sleep(delayMs, undefined, { ref: false });
     }
   }
 
   async #step(): Promise<void> {
     if (!this.#isLoaded || this.#failures.length > 0) {
-      this.#loaded(await this.#load(this.#settings));
+      await this.#try();
       return;
     }
     const renewed = this.#devices.takeRenewed(this.#settings);
@@ -149,21 +149,36 @@ export class GatewayKeeper {
     this.#lastRepair = { at: new Date(), what, count: (this.#lastRepair?.count ?? 0) + 1 };
   }
 
-  async #load(settings: NodeSettings): Promise<readonly string[]> {
+  /** Loads what is not there, and tells of it unless the try before failed in just the same way. */
+  async #try(): Promise<void> {
+    const said: (readonly ["info" | "warning" | "error", string])[] = [];
+    const failures = await this.#load(this.#settings, (level, text) => said.push([level, text]));
+    const faults = said.filter(([level]) => level !== "info");
+    const failure = failures.length === 0 ? undefined : JSON.stringify([faults, failures]);
+    if (failure === undefined || failure !== this.#lastFailure) {
+      for (const [level, text] of said) this.#options.log(level, text);
+      this.#loaded(failures);
+      if (failure !== undefined)
+        this.#options.log(
+          "info",
+          `this is tried again every ${RETRY_MS / 1_000} s, and told again when it changes`,
+        );
+    }
+    this.#lastFailure = failure;
+  }
+
+  async #load(settings: NodeSettings, say = this.#options.log): Promise<readonly string[]> {
     // Before: a device that is made anew meanwhile is found by the next look.
     this.#devices.takeRenewed(settings);
-    return await loadGateway(settings, { say: (level, text) => this.#say(level, text) });
+    return await loadGateway(settings, { say });
   }
 
   #loaded(failures: readonly string[]): void {
     this.#failures = failures;
-    for (const failure of failures) this.#say("error", failure);
-    if (failures.length > 0) {
-      this.#say("info", `this is tried again every ${RETRY_MS / 1_000} s, and told again when it changes`);
-      return;
-    }
-    this.#options.log("info", "rules and sysctls are in the kernel");
-    this.#said.clear();
+    const { log } = this.#options;
+    for (const failure of failures) log("error", failure);
+    if (failures.length > 0) return;
+    log("info", "rules and sysctls are in the kernel");
     this.#isLoaded = true;
     this.#becomeReady();
   }
@@ -172,13 +187,6 @@ export class GatewayKeeper {
     if (this.#isReady || !this.#isLoaded || !this.#isFirstOver) return;
     this.#isReady = true;
     this.#options.onReady();
-  }
-
-  #say(level: "info" | "warning" | "error", text: string): void {
-    if (this.#said.has(text)) return;
-    if (this.#said.size >= SAID_MAX) this.#said.clear();
-    this.#said.add(text);
-    this.#options.log(level, text);
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {

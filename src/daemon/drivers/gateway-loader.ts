@@ -51,13 +51,8 @@ export async function checkGateway(settings: NodeSettings): Promise<string[]> {
   const missing = gatewaySysctls(document, node).flatMap(({ name }) =>
     existsSync(sysctlPath(name)) ? [] : [`sysctl ${name}: this kernel does not have it`],
   );
-  return [...missing, ...(await checkRules(settings))];
-}
-
-/** The same of its rules alone. */
-export async function checkRules(settings: NodeSettings): Promise<string[]> {
-  const rules = gatewayRuleset(settings.document, settings.node, missingHelpers(settings));
-  return await rulesLoader(settings, () => {}).check(rules);
+  const rules = gatewayRuleset(document, node, missingHelpers(settings));
+  return [...missing, ...(await rulesLoader(settings, () => {}).check(rules))];
 }
 
 /** @returns what somebody else has changed of this node's rules since they were loaded, in words; undefined for nothing */

@@ -322,7 +322,7 @@ export class GroupFailover {
       case "send-pulses": {
         Object.assign(this.#said, this.#election.pulse());
         this.#said.revision = this.#pulses.revision;
-        this.#pulses.sendToAll(group, this.#said, this.#election.toPeers);
+        this.#pulses.sendToAll(group, this.#said, this.#election.addressing);
         this.#transitions.done("pulsed");
         break;
       }

@@ -93,7 +93,7 @@ class Node {
       if (effect.do !== "send-pulses") continue;
       Object.assign(this.#said, this.election.pulse());
       this.#said.watermark += 1;
-      this.pulses.sendToAll("gateway", this.#said, this.election.toPeers);
+      this.pulses.sendToAll("gateway", this.#said, this.election.addressing);
     }
   }
 }

@@ -21,7 +21,7 @@ import { PulseTag } from "./pulse-tag.ts";
 export interface PulseAddressing {
   heardPaths(peer: string): number;
   heirFor(peer: string): PulseHeir;
-  /** The peer says that it does not hear this node on a path. */
+  /** The peer talks, and does not say that pulses reach it on a path. */
   isDeafOn(peer: string, path: string): boolean;
 }
 
@@ -119,8 +119,8 @@ export class PulseSocket {
       encodePulseOf(content, header, said, writer);
       this.#tags[0].seal(writer.bytes, writer.offset);
       // A kernel that doubts a neighbour asks it, and gives up a path that carries no answers: where one direction is left, no pulse
-      // would pass after a minute. So only a peer that says it is deaf is doubted. If its hardware address has changed and nothing is
-      // heard of it, its own question for ours tells the new one.
+      // would pass after a minute. So it is doubted only where it could say that it hears us, and does not. If its hardware address
+      // changes while nothing is heard of it, its own question for ours tells the new one.
       const isCertain = !addressing.isDeafOn(recipient, path.name);
       if (socket.sendTo(writer.bytes, writer.offset + PULSE_TAG_BYTES, to, isCertain) < 0)
         this.#count("pulse-not-sent");

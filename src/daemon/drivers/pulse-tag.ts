@@ -13,7 +13,7 @@ const OUTER_PAD = 0x5c;
  *
  * `createHmac` makes two native objects for every tag, prepares the key anew, and leaves the objects to the garbage
  * collector: a third of what an idle node did. Here the key is prepared once, and both hashes are taken of memory that
- * stays, into memory that stays.
+ * stays and written into such.
  */
 export class PulseTag {
   readonly #inner: Buffer;

@@ -66,6 +66,22 @@ function handles(): Record<string, string> {
 }
 
 describe("RulesLoader", () => {
+  it("knows its rules again on a system whose names of protocols have come or gone", async () => {
+    const [table] = rules([80]).tables;
+    assert.ok(table);
+    const [base] = table.chains;
+    assert.ok(base);
+    const named = { match: "meta l4proto 112", verdict: "accept", comment: "VRRP" };
+    const chains = [{ ...base, rules: [...base.rules, named] }];
+    assert.equal(await loader().load({ tables: [{ ...table, chains }] }), undefined);
+    assert.equal(await loader().look(), undefined);
+    const look = `const { RulesLoader } = await import(${JSON.stringify(new URL("rules-loader.ts", import.meta.url).href)});
+      console.log(await new RulesLoader(${JSON.stringify(file)}, () => {}).look());`;
+    const bare = ["-m", "sh", "-c", 'mount --bind /dev/null /etc/protocols; exec "$@"', "sh"];
+    const args = [...bare, process.execPath, "--input-type=module", "-e", look];
+    assert.equal(execFileSync("unshare", args, { encoding: "utf8" }).trim(), "undefined");
+  });
+
   it("loads everything the first time, then only what has changed, also after a restart", async () => {
     assert.equal(await loader().load(rules([1, 2, 3])), undefined);
     const before = handles();

@@ -115,7 +115,9 @@ function wholeText(wanted: Ruleset, loaded: Ruleset | undefined): string {
 async function listTables(ruleset: Ruleset): Promise<readonly KernelTable[] | string> {
   const found: KernelTable[] = [];
   for (const { family, name } of ruleset.tables) {
-    const { failure, output } = await runNft(["--json", "--handle", "list", "table", family, name]);
+    // By number: names come and go with /etc/protocols, and the rules are the same.
+    const options = ["--json", "--handle", "--numeric-protocol"];
+    const { failure, output } = await runNft([...options, "list", "table", family, name]);
     if (failure !== undefined) return `table ${family} ${name} cannot be listed: ${failure}`;
     const read = readKernelTables(output);
     if (read instanceof DecodeError)

@@ -3,8 +3,8 @@ import type { Handover } from "./handover.ts";
 import type { Membership } from "./membership.ts";
 import type { Neighbourhood } from "./neighbourhood.ts";
 
-/** What the pulses of a node in a group say to one peer only, and what is known of how they get there. */
-export class SaidToPeers {
+/** What the pulses of a node in a group say to one peer only, and whether that one gets them. */
+export class Addressing {
   readonly #member: Membership;
   readonly #neighbourhood: Neighbourhood;
   readonly #handover: Handover;
@@ -25,7 +25,7 @@ export class SaidToPeers {
     return this.#handover.heirFor(peer, this.#member.isResigning);
   }
 
-  /** The peer says that it does not hear this node on a path. False where it says nothing, or is not heard itself. */
+  /** The peer talks, and does not say that pulses reach it on a path. False where nothing is heard of it. */
   isDeafOn(peer: string, path: string): boolean {
     return this.#neighbourhood.peer(peer)?.isDeafOn(this.#member.nowMs, path) ?? false;
   }
