@@ -161,7 +161,7 @@ export const nodeStatusSchema = z.object({
           pulses: z.boolean().optional(),
           /** Heard of late, by a pulse or an advertisement. */
           alive: z.boolean().optional(),
-          /** Whether the peer says that it hears this node there; null when it does not tell. */
+          /** Whether the peer says that pulses of this node reach it there; null when it does not tell. */
           heardByPeer: z.boolean().nullable().optional(),
         }),
       ),

@@ -121,7 +121,7 @@ function addFailover(metrics: MetricSet, report: FailoverReport): void {
       const path = { peer: peer.name, path: name };
       metrics.gauge("tocha_path_heard", "1 when the peer was heard lately on a path.", Number(alive), path);
       if (heardByPeer !== undefined) {
-        const help = "1 when the peer says that it hears this node on a path.";
+        const help = "1 when the peer says that pulses of this node reach it on a path.";
         metrics.gauge("tocha_path_heard_by_peer", help, Number(heardByPeer), path);
       }
       if (lastHeardMs === undefined) continue;

@@ -63,7 +63,7 @@ export interface Pulse {
   readonly recipient: string;
   /** The path that this one takes: it is worth nothing on another. */
   readonly path: string;
-  /** Bit i: the sender hears the recipient on the group's path i; `PULSE_HEARD_SOMEWHERE`. */
+  /** Bit i: pulses of the recipient reach the sender on the group's path i; `PULSE_HEARD_SOMEWHERE`. */
   readonly heard: number;
   /** Never 0: 48 bits that are random per start of the sender, then a count (core/election/pulse-session.ts). */
   readonly session: bigint;

@@ -156,7 +156,7 @@ export interface PathView {
   readonly lastHeardMs: number | undefined;
   /** It came within an active-down time. */
   readonly alive: boolean;
-  /** Whether the peer says that it hears this node there; undefined where nothing of late tells. */
+  /** Whether the peer says that pulses of this node reach it there; undefined where nothing of late tells. */
   readonly heardByPeer: boolean | undefined;
 }
 

@@ -211,8 +211,8 @@ export class Election {
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
   #hearActive(heard: HeardActive): void {
     const { name, isForeign, priority, deadMs, outranksUs, lacksOurTable } = heard;
-    const isLower = isForeign && priority < this.#health.effectivePriority;
-    if (this.role === "standby" && isLower && this.#preemptsForeign) {
+    const isLowerForeign = isForeign && priority < this.#health.effectivePriority;
+    if (this.role === "standby" && isLowerForeign && this.#preemptsForeign) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
       // not: among them the active hands over.
       this.#count("foreignRouterLower");
