@@ -18,8 +18,12 @@ import { UntrustedRole } from "./untrusted-role.ts";
 
 /** Node.js options by role: the failover role keeps little, so that its garbage collector has little to do. */
 const runtimeOptions = {
-  // A collection on several threads would wait for helpers of ordinary priority.
-  failover: ["--max-old-space-size=48", "--max-semi-space-size=1", "--single-threaded-gc"],
+  // A collection on several threads would wait for helpers of ordinary priority. All code is compiled at the start, and stays: a
+  // takeover is the first use of much of it, or the first for days.
+  failover: [
+    ...["--max-old-space-size=48", "--max-semi-space-size=1", "--single-threaded-gc"],
+    ...["--no-lazy", "--no-flush-bytecode"],
+  ],
   replicator: ["--max-old-space-size=512"],
   control: ["--max-old-space-size=128", "--max-semi-space-size=2"],
   api: ["--max-old-space-size=128", "--max-semi-space-size=1"],

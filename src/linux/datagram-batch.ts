@@ -47,6 +47,28 @@ export class DatagramBatch {
     }
   }
 
+  /** Datagrams that are sent as they are, again and again: with them laid out, sending is one system call and nothing before it. */
+  static of(datagrams: readonly Uint8Array[]): DatagramBatch {
+    const batch = new DatagramBatch(
+      datagrams.length,
+      datagrams.reduce((longest, { length }) => Math.max(longest, length), 0),
+    );
+    for (const [slot, datagram] of datagrams.entries()) batch.put(slot, datagram);
+    return batch;
+  }
+
+  /** Copies a datagram into a slot. */
+  put(slot: number, datagram: Uint8Array): void {
+    if (datagram.length > this.slotBytes) throw new RangeError("datagram longer than its slot");
+    this.area.set(datagram, slot * this.slotBytes);
+    this.setLength(slot, datagram.length);
+  }
+
+  /** The headers of the slots from this one on. */
+  headersFrom(slot: number): Uint8Array {
+    return this.headers.subarray(slot * HEADER_BYTES);
+  }
+
   /** Bytes of slot that are sent, or may be received into. */
   setLength(slot: number, bytes: number): void {
     this.#vectorsView.setUint32(slot * IOVEC_BYTES + 8, bytes, true);

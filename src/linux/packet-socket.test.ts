@@ -6,6 +6,7 @@ import { runIp } from "../../tests/network/test-host.ts";
 import { parseIp } from "../base/ip.ts";
 import { parseMac } from "../base/mac.ts";
 import { decodeAdvertisementFrame, encodeAdvertisementFrame } from "../wire/vrrp.ts";
+import { DatagramBatch } from "./datagram-batch.ts";
 import { KernelError } from "./kernel-error.ts";
 import { PacketSocket } from "./packet-socket.ts";
 import { PollSet } from "./poll.ts";
@@ -60,6 +61,30 @@ describe("PacketSocket", () => {
       numbers,
       Array.from({ length: 600 }, (_, index) => index),
     );
+    sender.close();
+    receiver.close();
+  });
+
+  it("sends what is laid out again and again, from any slot to any other, and more than the kernel takes at once", () => {
+    const sender = new PacketSocket({ device: "near", etherType: 0 });
+    const receiver = new PacketSocket({
+      device: "far",
+      etherType: ETHERTYPE_TEST,
+      receiveBufferBytes: 4 << 20,
+    });
+    const batch = DatagramBatch.of(Array.from({ length: 1_100 }, (_, index) => testFrame(index)));
+    const sent = (from: number, to: number) => {
+      assert.equal(sender.sendBatch(batch, from, to), to - from);
+      const numbers: number[] = [];
+      while (receiver.receive(into) > 0) numbers.push(((into[14] ?? 0) << 8) | (into[15] ?? 0));
+      return numbers;
+    };
+    const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+    assert.deepEqual(sent(0, 1_100), range(0, 1_100));
+    assert.deepEqual(sent(3, 5), [3, 4]);
+    assert.deepEqual(sent(1_098, 1_100), [1_098, 1_099]);
+    assert.deepEqual(sent(7, 7), []);
+    assert.equal(sender.sendBatch(DatagramBatch.of([]), 0, 0), 0);
     sender.close();
     receiver.close();
   });

@@ -73,17 +73,23 @@ export class PacketSocket {
     let sent = 0;
     while (sent < frames.length) {
       const count = Math.min(batch.slots, frames.length - sent);
-      for (let slot = 0; slot < count; slot++) {
-        const frame = frames[sent + slot] ?? new Uint8Array(0);
-        if (frame.length > batch.slotBytes) throw new RangeError("frame longer than an Ethernet frame");
-        batch.area.set(frame, slot * batch.slotBytes);
-        batch.setLength(slot, frame.length);
-      }
-      const taken = sendMessages(this.fd, batch.headers, count, 0);
-      if (taken <= 0) return sent;
+      for (let slot = 0; slot < count; slot++) batch.put(slot, frames[sent + slot] ?? new Uint8Array(0));
+      const taken = this.sendBatch(batch, 0, count);
       sent += taken;
+      if (taken < count) return sent;
     }
     return sent;
+  }
+
+  /** Sends the frames of slots `from` up to, not including, `to`. @returns how many the kernel took */
+  sendBatch(batch: DatagramBatch, from: number, to: number): number {
+    let next = from;
+    while (next < to) {
+      const taken = sendMessages(this.fd, batch.headersFrom(next), to - next, 0);
+      if (taken <= 0) break;
+      next += taken;
+    }
+    return next - from;
   }
 
   /** @returns bytes of the next frame copied into `into`, or 0 when there is none */

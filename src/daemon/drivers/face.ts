@@ -1,5 +1,6 @@
 import { equalIp, type IpAddress, type IpFamily, ipFamily, isLinkLocal, validIp } from "../../base/ip.ts";
 import type { MacAddress } from "../../base/mac.ts";
+import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
 import type { PacketSocket } from "../../linux/packet-socket.ts";
 import { openVrrpSocket } from "../../linux/vrrp-socket.ts";
@@ -49,7 +50,7 @@ export class Face {
   readonly #sockets = new Map<IpFamily, PacketSocket>();
   /** Encoded once; thrown away when the device changes. */
   readonly #advertisements = new Map<number, Uint8Array>();
-  #announcements: readonly Uint8Array[] = [];
+  #announcements = DatagramBatch.of([]);
   readonly #pacer: AnnouncementPacer;
 
   constructor(settings: FaceSettings, router: FaceRouter) {
@@ -141,7 +142,7 @@ export class Face {
 
   /** Tells all hosts on the link where the virtual addresses are now: gratuitous ARP, unsolicited neighbour advertisements. */
   announce(nowMs: number): boolean {
-    this.#pacer.start(nowMs, this.#announcements.length);
+    this.#pacer.start(nowMs, this.#announcements.slots);
     return this.#sockets.size > 0 && this.announceMore(nowMs);
   }
 
@@ -155,7 +156,7 @@ export class Face {
     const [from, to] = this.#pacer.take(nowMs);
     if (from === to) return true;
     const [socket] = this.#sockets.values();
-    return socket?.sendMany(this.#announcements.slice(from, to)) === to - from;
+    return socket?.sendBatch(this.#announcements, from, to) === to - from;
   }
 
   stopAnnouncing(): void {
@@ -210,10 +211,11 @@ export class Face {
     this.#advertisements.clear();
     this.#pacer.stop();
     // Not at a takeover: with many addresses that would take longer than sending them.
-    this.#announcements = this.virtualAddresses.flatMap(({ address }) => {
+    const frames = this.virtualAddresses.flatMap(({ address }) => {
       const mac = this.macOf(ipFamily(address));
       return mac === undefined ? [] : encodeAnnouncement(mac, address);
     });
+    this.#announcements = DatagramBatch.of(frames);
   }
 }
 

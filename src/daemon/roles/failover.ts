@@ -1,4 +1,5 @@
 import type { Problem } from "../../base/problem.ts";
+import { rehearseTakeover } from "../../core/election/rehearsal.ts";
 import { liveness } from "../../core/liveness.ts";
 import { LivenessTables } from "../../linux/liveness-tables.ts";
 import { PollSet } from "../../linux/poll.ts";
@@ -232,6 +233,7 @@ function start(): void {
     if (first.message.kind !== "settings")
       throw new Error(`the first message is ${first.message.kind}, not settings`);
     process.title = roleTitle("failover", first.message.settings.node);
+    rehearseTakeover();
     new FailoverRole(channel, first.message.settings).run(rest);
     return;
   }
