@@ -13,7 +13,7 @@ import {
   SERVICE_PORT,
   SUBSCRIBERS,
 } from "./background-plan.ts";
-import { deviceMac, neighbourMac } from "./neighbour.ts";
+import { deviceMac, Gateway } from "./neighbour.ts";
 import { decodeTcpFrame, destinationFilter, encodeTcpFrame, TCP_ACK, TCP_SYN } from "./tcp-frame.ts";
 import { PolledCommands, workerOptions } from "./worker-side.ts";
 
@@ -39,7 +39,7 @@ const options = workerOptions<BackgroundClientOptions>();
 // The gateways must not be late because of this load's generator, which shares their processors.
 setPriority(10);
 const mac = deviceMac(options.device);
-const gatewayMac = neighbourMac(options.gateway).slice();
+const gateway = new Gateway(options.gateway);
 const socket = new PacketSocket({
   device: options.device,
   etherType: 0x0800,
@@ -78,8 +78,6 @@ function receive(): void {
       done[index] = 1;
       answered += 1;
     }
-    // The gateway that speaks now is the one to answer: after a takeover it is another.
-    gatewayMac.set(frameBytes.subarray(6, 12));
     answers.push(segmentOf(index, TCP_ACK));
   }
   socket.sendMany(answers);
@@ -110,7 +108,7 @@ function begin(index: number, nowMs: number): Uint8Array {
 function segmentOf(index: number, flags: number): Uint8Array {
   const flow = backgroundFlow(index);
   const isSyn = flags === TCP_SYN;
-  return encodeTcpFrame(gatewayMac, mac, {
+  return encodeTcpFrame(gateway.mac(performance.now()), mac, {
     source: flow.subscriber,
     sourcePort: flow.subscriberPort,
     destination: flow.service,

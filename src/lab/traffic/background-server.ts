@@ -6,7 +6,7 @@ import { setPriority } from "node:os";
 import { PacketSocket } from "../../linux/packet-socket.ts";
 import { PollSet } from "../../linux/poll.ts";
 import { CLIENT_SEQUENCE, SERVER_SEQUENCE, SERVICE_PORT, SERVICES } from "./background-plan.ts";
-import { deviceMac, neighbourMac } from "./neighbour.ts";
+import { deviceMac, Gateway } from "./neighbour.ts";
 import {
   decodeTcpFrame,
   destinationFilter,
@@ -64,7 +64,7 @@ const frame = new DataView(new ArrayBuffer(2_048));
 const frameBytes = new Uint8Array(frame.buffer);
 const halfOpen = new Map<number, Flow>();
 const flows = new Map<number, Flow>();
-let gatewayMac = mac;
+const gateway = new Gateway(options.gateway);
 /** Frames that the pace allows now, and when that was worked out. */
 let budget = 0;
 let budgetMs = 0;
@@ -96,8 +96,6 @@ function receive(): void {
     if (segment === undefined || (segment.flags & TCP_RST) !== 0) continue;
     const key = (segment.destination & 0xffff) * 65_536 + segment.sourcePort;
     if ((segment.flags & TCP_SYN) !== 0) {
-      // The gateway that asks is the one that is answered.
-      gatewayMac = frameBytes.slice(6, 12);
       const flow = flows.get(key) ?? halfOpen.get(key) ?? flowOf(segment);
       if (!flows.has(key)) halfOpen.set(key, flow);
       flow.sentMs = performance.now();
@@ -135,7 +133,6 @@ function repeatHandshakes(nowMs: number): void {
 }
 
 function beginCheck(): void {
-  gatewayMac = neighbourMac(options.gateway);
   budget = 0;
   budgetMs = checkedMs = performance.now();
   checked = 0;
@@ -193,7 +190,7 @@ function flowOf(segment: TcpSegment): Flow {
 
 function segmentTo(flow: Flow, flags: number): Uint8Array {
   const isSyn = (flags & TCP_SYN) !== 0;
-  return encodeTcpFrame(gatewayMac, mac, {
+  return encodeTcpFrame(gateway.mac(performance.now()), mac, {
     source: flow.service,
     sourcePort: SERVICE_PORT,
     destination: flow.remote,

@@ -34,6 +34,33 @@ export function neighbourMac(address: string): MacAddress {
   throw new Error(`nobody answers for ${address}`);
 }
 
+/** How long a host may take to notice that its gateway is another machine now. */
+const LOOK_MS = 50;
+
+/**
+ * The gateway of hosts whose frames are made here. Where it is they know from this namespace's kernel, which goes by announcements and
+ * answers, as any host: whoever takes the sender of the last frame stays with a gateway that is none any more, for that one forwards, too.
+ */
+export class Gateway {
+  readonly #address: string;
+  #mac: MacAddress;
+  #lookedMs = performance.now();
+
+  /** Blocks for 2 s at most. */
+  constructor(address: string) {
+    this.#address = address;
+    this.#mac = neighbourMac(address);
+  }
+
+  mac(nowMs: number): MacAddress {
+    if (nowMs - this.#lookedMs >= LOOK_MS) {
+      this.#lookedMs = nowMs;
+      this.#mac = arpEntry(this.#address) ?? this.#mac;
+    }
+    return this.#mac;
+  }
+}
+
 /** From /proc/net/arp (proc(5)): IP address, hardware type, flags (0x2: complete), hardware address, … */
 function arpEntry(address: string): MacAddress | undefined {
   for (const line of readFileSync("/proc/net/arp", "utf8").split("\n")) {
