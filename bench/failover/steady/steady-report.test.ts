@@ -28,6 +28,7 @@ const calm: SteadyResult = {
     answeredMbPerSecond: 20,
     questionsFailed: 0,
   },
+  machineStallMs: 2.5,
   otherNamespaces: [],
 };
 

@@ -93,7 +93,7 @@ function resultRow(result: SteadyResult): string {
 const TIMES_SHOWN = 20;
 
 function loadLines(result: SteadyResult): string[] {
-  const { contender, load, events, takeoversSeen, probeLateMs, longestTcpStallMs } = result;
+  const { contender, load, events, takeoversSeen, probeLateMs, longestTcpStallMs, machineStallMs } = result;
   const { processorsBusy, connectionsPerSecond, answersPerSecond, answeredMbPerSecond, questionsFailed } =
     load;
   const questions =
@@ -102,7 +102,7 @@ function loadLines(result: SteadyResult): string[] {
       : `, ${answersPerSecond} answers a second (${answeredMbPerSecond} MB; ${questionsFailed} questions failed)`;
   const told = Object.entries(events).map(([name, times]) => `${name} (${times})`);
   return [
-    `${contender}: processors ${Math.round(processorsBusy * 1_000) / 10} % in use, ${connectionsPerSecond} new connections a second${questions}; the probe was late by ${probeLateMs} ms at most, a stream stood still for ${longestTcpStallMs} ms at most.`,
+    `${contender}: processors ${Math.round(processorsBusy * 1_000) / 10} % in use, ${connectionsPerSecond} new connections a second${questions}; the probe was late by ${probeLateMs} ms at most, a stream stood still for ${longestTcpStallMs} ms at most, a processor for ${machineStallMs} ms.`,
     ...(takeoversSeen.length === 0
       ? []
       : [`${contender}: takeovers after ${takeoversSeen.slice(0, TIMES_SHOWN).join(", ")} seconds of load.`]),

@@ -3,6 +3,7 @@ import type { AddressWatch } from "../../../src/lab/address-watch.ts";
 import type { LabSettings } from "../../../src/lab/lab-plan.ts";
 import { monotonicMs } from "../../../src/lab/monotonic-clock.ts";
 import type { BackgroundTraffic } from "../../../src/lab/traffic/background-traffic.ts";
+import { MachineWatch } from "../../../src/lab/traffic/machine-watch.ts";
 import type { ProbeTraffic } from "../../../src/lab/traffic/probe-traffic.ts";
 import type { StreamReport, StreamTraffic } from "../../../src/lab/traffic/stream-traffic.ts";
 import { prepareNode } from "../../replication/bench-lab.ts";
@@ -72,6 +73,8 @@ export interface SteadyRun extends OwnWords {
   readonly backgroundLost: number;
   readonly longestTcpStallMs: number;
   readonly load: SteadyLoadReport;
+  /** How long a processor stood still at most: what all are late by, and nobody's fault here. */
+  readonly machineStallMs: number;
   /** Network namespaces of others that were seen meanwhile: the machine had other work. */
   readonly otherNamespaces: readonly string[];
 }
@@ -93,7 +96,7 @@ export async function watchUnderLoad(lab: SteadyLab, options: SteadyRunOptions):
   await witness.begin();
   await Promise.all([probe.mark(), streams.mark()]);
   const fromMs = monotonicMs();
-  const { load, otherNamespaces } = await whileLoaded(lab, options, fromMs);
+  const { load, machineStallMs, otherNamespaces } = await whileLoaded(lab, options, fromMs);
   const own = await witness.end();
   const seen = takeoversSeen(watch.events, { addresses: watch.addresses, fromMs });
   const { sent, answered, outages, outageMs, sendGapMs } = await probe.report();
@@ -117,6 +120,7 @@ export async function watchUnderLoad(lab: SteadyLab, options: SteadyRunOptions):
     backgroundLost: (background?.flows ?? 0) - checked,
     longestTcpStallMs: Math.max(longestStallMs, after.longestStallMs),
     load,
+    machineStallMs,
     otherNamespaces,
   };
 }
@@ -125,19 +129,27 @@ async function whileLoaded(
   lab: SteadyLab,
   { minutes, signal, log }: SteadyRunOptions,
   fromMs: number,
-): Promise<Pick<SteadyRun, "load" | "otherNamespaces">> {
+): Promise<Pick<SteadyRun, "load" | "machineStallMs" | "otherNamespaces">> {
   const load = await SteadyLoad.start(lab.settings.name, lab.witness.sockets);
   const others = new OtherNamespaces(lab.settings.name);
+  const machine = MachineWatch.start(lab.settings.name);
+  let machineStallMs = 0;
   try {
+    await machine.mark();
     const totalMs = minutes * MINUTE_MS;
     const startMs = performance.now();
     for (let dueMs = PROGRESS_MS; dueMs <= totalMs; dueMs += PROGRESS_MS) {
       await sleep(Math.max(0, startMs + dueMs - performance.now()), undefined, { signal });
-      log(await progress(lab, load, { fromMs, dueMs, totalMs }));
+      const stallMs = round(await machine.stallMs(), 1);
+      await machine.mark();
+      machineStallMs = Math.max(machineStallMs, stallMs);
+      const words = await progress(lab, load, { fromMs, dueMs, totalMs });
+      log(`${words}; a processor stood still for ${stallMs} ms`);
     }
-    return { load: rounded(await load.report()), otherNamespaces: others.seen };
+    return { load: rounded(await load.report()), machineStallMs, otherNamespaces: others.seen };
   } finally {
     others.close();
+    await machine.close();
     await load.close();
   }
 }
