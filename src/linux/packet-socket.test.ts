@@ -17,6 +17,13 @@ const ETHERTYPE_TEST = 0x88b5;
 
 describe("PacketSocket", () => {
   const into = new Uint8Array(2_000);
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+  /** Of the test frames that wait, in their order. */
+  const numbersIn = (receiver: PacketSocket) => {
+    const numbers: number[] = [];
+    while (receiver.receive(into) > 0) numbers.push(((into[14] ?? 0) << 8) | (into[15] ?? 0));
+    return numbers;
+  };
 
   before(() => {
     runIp([
@@ -55,12 +62,7 @@ describe("PacketSocket", () => {
     const frames = Array.from({ length: 600 }, (_, index) => testFrame(index));
     assert.equal(sender.sendMany(frames), 600);
     assert.equal(sender.sendMany([]), 0);
-    const numbers: number[] = [];
-    while (receiver.receive(into) > 0) numbers.push(((into[14] ?? 0) << 8) | (into[15] ?? 0));
-    assert.deepEqual(
-      numbers,
-      Array.from({ length: 600 }, (_, index) => index),
-    );
+    assert.deepEqual(numbersIn(receiver), range(0, 600));
     sender.close();
     receiver.close();
   });
@@ -75,11 +77,8 @@ describe("PacketSocket", () => {
     const batch = DatagramBatch.of(Array.from({ length: 1_100 }, (_, index) => testFrame(index)));
     const sent = (from: number, to: number) => {
       assert.equal(sender.sendBatch(batch, from, to), to - from);
-      const numbers: number[] = [];
-      while (receiver.receive(into) > 0) numbers.push(((into[14] ?? 0) << 8) | (into[15] ?? 0));
-      return numbers;
+      return numbersIn(receiver);
     };
-    const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
     assert.deepEqual(sent(0, 1_100), range(0, 1_100));
     assert.deepEqual(sent(3, 5), [3, 4]);
     assert.deepEqual(sent(1_098, 1_100), [1_098, 1_099]);
