@@ -43,12 +43,6 @@ export type RoleMessage =
   | { readonly kind: "heartbeat-answer"; readonly number: number }
   /** supervisor → role: end in an orderly way. */
   | { readonly kind: "stop" }
-  /** failover → supervisor, again and again while it is active for the group: renew the lifetimes of its virtual addresses. */
-  | { readonly kind: "holding"; readonly group: string }
-  /** supervisor → failover: it has renewed them. */
-  | { readonly kind: "renewed"; readonly group: string }
-  /** failover → supervisor: it has just removed them. */
-  | { readonly kind: "released"; readonly group: string }
   /** failover → supervisor: the addresses are gone and the peers know. replicator → supervisor: all is sent. */
   | { readonly kind: "stopped" }
   /** role → supervisor, which writes it. */

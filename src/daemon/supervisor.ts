@@ -59,7 +59,7 @@ export class Supervisor {
           ...{ role, settings, log, runtimeOptions: runtimeOptions[role] },
           directory: role === "api" ? apiFolder : undefined,
           events: {
-            receive: (from, envelopes) => this.#receiveFrom(from, envelopes),
+            receive: (envelope) => this.#deliver(envelope),
             ended: (worker, cause) => this.#ended(worker, cause),
           },
         }),
@@ -218,26 +218,6 @@ export class Supervisor {
       onlyGroup: this.#addresses.size === 1,
       nowMs: performance.now(),
     });
-  }
-
-  #receiveFrom(role: WorkerRole, envelopes: readonly Envelope[]): void {
-    for (const envelope of envelopes) this.#deliver(envelope);
-    if (role === "failover") this.#followAddresses(envelopes);
-  }
-
-  /** Of what the failover role said about the addresses of a group, only the last word counts. */
-  #followAddresses(envelopes: readonly Envelope[]): void {
-    for (const [group, addresses] of this.#addresses) {
-      const last = envelopes.findLast(
-        ({ message }) =>
-          (message.kind === "holding" || message.kind === "released") && message.group === group,
-      );
-      // A renewal that was under way while the role removed the addresses may have brought them back.
-      if (last?.message.kind === "released") addresses.remove();
-      if (last?.message.kind !== "holding") continue;
-      for (const refusal of addresses.renew()) this.#log.write("supervisor", "error", `renew ${refusal}`);
-      this.#deliver({ to: "failover", from: "supervisor", message: { kind: "renewed", group } });
-    }
   }
 
   #removeAddresses(): void {

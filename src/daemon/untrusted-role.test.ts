@@ -24,7 +24,7 @@ describe("UntrustedRole", () => {
     const switchover = { kind: "switchover", group: "gateway", request: 1, reason: "" } as const;
     for (const bad of [
       line("failover", "control", switchover),
-      line("supervisor", "failover", { kind: "released", group: "gateway" }),
+      line("supervisor", "failover", { kind: "reconfigured", request: 1 }),
       line("supervisor", "failover", { kind: "stopped" }),
       new TextEncoder().encode("null\n"),
       new TextEncoder().encode("{}\n"),

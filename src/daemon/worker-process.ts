@@ -48,7 +48,7 @@ const HEALTHY_MS = 10_000;
 const LINE_LENGTH_MAX = 500;
 
 export interface WorkerEvents {
-  readonly receive: (role: WorkerRole, envelopes: readonly Envelope[]) => void;
+  readonly receive: (envelope: Envelope) => void;
   /** It has ended, in whatever way; `cause` in words. */
   readonly ended: (worker: WorkerProcess, cause: string) => void;
 }
@@ -147,10 +147,12 @@ export class WorkerProcess {
         channel.destroy();
         return;
       }
-      for (const { message } of envelopes)
+      for (const envelope of envelopes) {
+        const { message } = envelope;
         if (message.kind === "heartbeat-answer" && this.#child === child)
           this.#heartbeat.answer(message.number);
-      this.#events.receive(role, envelopes);
+        this.#events.receive(envelope);
+      }
     });
     // A broken channel shows as the role's exit.
     channel.on("error", () => channel.destroy());

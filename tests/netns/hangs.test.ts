@@ -127,8 +127,6 @@ test("the active node's supervisor hangs: the failover role keeps the addresses,
   await assertConnectionsGoOn();
   // The roles could not answer a supervisor that did not ask.
   assert.deepEqual(new Set(processesIn(lab.namespace(active), { withoutOutsiders: true })), roles);
-  const { counters } = await lab.status(active);
-  assert.ok((counters["addresses-renewed-here"] ?? 0) > 0, "the failover role has renewed them itself");
 });
 
 test("a supervisor that hangs and is killed, as by a watchdog: the node withdraws, the other takes over", async () => {

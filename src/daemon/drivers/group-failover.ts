@@ -10,6 +10,7 @@ import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
 import type { GroupSettings, NodeSettings } from "../node-settings.ts";
 import type { RoleMessage } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
+import type { AddressOrders } from "./address-orders.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
 import { electionSettings } from "./election-settings.ts";
 import { Face } from "./face.ts";
@@ -18,6 +19,7 @@ import type { PulsePaths } from "./pulse-paths.ts";
 import { RecentFrames } from "./recent-frames.ts";
 import { RouterAdvertisements, tellHosts } from "./router-advertisements.ts";
 import { TransitionLog } from "./transition-log.ts";
+import { listAddresses } from "./virtual-addresses.ts";
 import { VirtualMac } from "./virtual-mac.ts";
 
 /** Packets of one socket that are worked off before the others have their turn. */
@@ -27,8 +29,11 @@ const FRAME_BYTES = 2_048;
 export interface GroupFailoverOptions {
   readonly settings: NodeSettings;
   readonly group: GroupSettings;
+  /** Its place among the groups. */
+  readonly place: number;
   readonly channel: BlockingChannel;
   readonly pulses: PulsePaths;
+  readonly orders: AddressOrders;
 }
 
 /**
@@ -61,7 +66,7 @@ export class GroupFailover {
   #toldStanding: Standing | undefined;
   #finished = false;
 
-  constructor({ settings, group, channel, pulses }: GroupFailoverOptions) {
+  constructor({ settings, group, place, channel, pulses, orders }: GroupFailoverOptions) {
     this.name = group.name;
     this.#settings = settings;
     this.#channel = channel;
@@ -74,11 +79,7 @@ export class GroupFailover {
       if (face === undefined || routerAdvertisement === undefined) return [];
       return new RouterAdvertisements(face, routerAdvertisement, (reason) => this.#count(reason));
     });
-    this.#addresses = new HeldAddresses({
-      group,
-      log: (text) => this.#log("error", text),
-      count: (event) => this.#count(event),
-    });
+    this.#addresses = new HeldAddresses({ orders, group: place, count: (event) => this.#count(event) });
     this.#transitions = new TransitionLog(group.name);
     const others = settings.groups.filter(({ name }) => name !== group.name);
     this.#hasOtherVersion = others.some(({ version }) => version !== group.version);
@@ -138,7 +139,9 @@ export class GroupFailover {
   timeout(now: number): void {
     const dueMs = this.#election.deadline;
     if (now >= dueMs) this.#perform(this.#election.timeout(now), dueMs);
-    if (now >= this.#addresses.dueMs) this.#renew(now);
+    // Woken late, another node may be active by now: the addresses are renewed only when that is known.
+    if (now >= this.#addresses.dueMs && this.#addresses.check(now, !this.#election.isListening))
+      this.#announce(now);
     for (const face of this.#faces)
       if (now >= face.announceDueMs && !face.announceMore(now)) this.#count("announcement-not-sent");
     for (const router of this.#routers) if (now >= router.deadline) this.#advertiseRouter(now, router);
@@ -166,10 +169,6 @@ export class GroupFailover {
       if (face.addressChanged(address, removed)) this.#tellFace(face);
       if (removed && face.isVirtual(address.address)) this.#addresses.lose(performance.now());
     }
-  }
-
-  renewed(): void {
-    this.#addresses.renewed(performance.now());
   }
 
   /** The kernel may have dropped any of them without a word. */
@@ -225,6 +224,7 @@ export class GroupFailover {
   close(): void {
     for (const face of this.#faces) face.close();
     for (const router of this.#routers) router.close();
+    this.#addresses.close();
     this.#virtualMac.remove();
   }
 
@@ -252,7 +252,7 @@ export class GroupFailover {
     return {
       name: this.name,
       view: this.#election.view,
-      addresses: this.#addresses.list(),
+      addresses: this.#addresses.isHeld ? listAddresses(this.#group) : [],
       faces: this.#faces.map(({ name, device, up }) => ({ name, device, up })),
       counters: { ...this.#counters },
     };
@@ -327,18 +327,15 @@ export class GroupFailover {
         break;
       }
       case "add-addresses":
-        this.#addresses.add();
-        this.#transitions.done("addresses");
+        if (this.#addresses.add()) this.#transitions.done("addresses");
         break;
       case "remove-addresses":
         for (const face of this.#faces) face.stopAnnouncing();
         this.#addresses.remove();
         this.#transitions.done("removed");
-        this.#channel.send("supervisor", { kind: "released", group });
         break;
       case "announce":
-        for (const face of this.#faces)
-          if (face.up && !face.announce(performance.now())) this.#count("announcement-not-sent");
+        this.#announce(performance.now());
         this.#transitions.done("announced");
         break;
       case "drain":
@@ -382,10 +379,8 @@ export class GroupFailover {
       this.#channel.send(role, { kind: "active", group: this.name, active });
   }
 
-  /** Woken late, another node may be active by now: the addresses are renewed only when that is known. */
-  #renew(now: number): void {
-    if (this.#addresses.renew(now, !this.#election.isListening))
-      this.#channel.send("supervisor", { kind: "holding", group: this.name });
+  #announce(now: number): void {
+    for (const face of this.#faces) if (face.up && !face.announce(now)) this.#count("announcement-not-sent");
   }
 
   /** With one group its name says nothing. */

@@ -1,63 +1,71 @@
-import type { GroupSettings } from "../node-settings.ts";
-import { RENEW_MS, VirtualAddresses } from "./virtual-addresses.ts";
+import type { AddressOrders } from "./address-orders.ts";
+import { RENEW_MS } from "./virtual-addresses.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-/** Two renewals by the supervisor are overdue, and the shortest lifetime is not yet over. */
-const RENEWAL_LATE_MS = 2.5 * RENEW_MS;
+/**
+ * How long the loop waits for a change of addresses: below three intervals of the fastest peers, which would take over. A takeover that
+ * needs longer goes on without its addresses, and announces them again when they are there.
+ */
+const CHANGE_LIMIT_MS = 10;
+/** How often the loop looks for a change that did not come in time. */
+const LATE_CHECK_MS = 2;
+/** At its end the role waits so long for its addresses to be gone. After that its supervisor removes them. */
+const CLOSE_LIMIT_MS = 2_000;
+/** A keeper that has carried out nothing for so long hangs, as a role would (worker-process.ts). */
+const KEEPER_HANGS_MS = 8_000;
 
 export interface HeldAddressesOptions {
-  readonly group: GroupSettings;
-  readonly log: (text: string) => void;
+  readonly orders: AddressOrders;
+  /** The group's place among the orders. */
+  readonly group: number;
   readonly count: (event: string) => void;
 }
 
 /** The virtual addresses of a group as long as this node holds them: they are renewed, and those that vanish come back. */
 export class HeldAddresses {
   readonly #options: HeldAddressesOptions;
-  readonly #addresses: VirtualAddresses;
-  /** When the next renewal is due; Infinity while this node does not hold them. */
+  /** When check() is to be called; Infinity while this node does not hold them. */
   dueMs = NEVER;
-  /** When they were last added, or renewed. */
-  #renewedMs = 0;
+  /** They were not there in time. */
+  #isLate = false;
   /** The kernel has dropped some. */
   #lost = false;
+  #checkedMs = 0;
+  /** How long the keeper has been busy with one order, as far as this loop has turned meanwhile. */
+  #waitedMs = 0;
 
   constructor(options: HeldAddressesOptions) {
     this.#options = options;
-    this.#addresses = new VirtualAddresses(options.group);
   }
 
   get isHeld(): boolean {
     return this.dueMs !== NEVER;
   }
 
-  list(): ReturnType<VirtualAddresses["list"]> {
-    return this.isHeld ? this.#addresses.list() : [];
+  /** @returns whether they are in the kernel already */
+  add(): boolean {
+    this.#isLate = !this.#change("add");
+    this.#checkedMs = performance.now();
+    this.dueMs = this.#checkedMs + (this.#isLate ? LATE_CHECK_MS : RENEW_MS);
+    return !this.#isLate;
   }
 
-  add(): void {
-    this.#add("add");
-    this.#renewedMs = performance.now();
-    this.dueMs = this.#renewedMs + RENEW_MS;
-  }
-
+  /** If they are not gone in time, they will be: a later order waits for this one. */
   remove(): void {
     this.dueMs = NEVER;
+    this.#isLate = false;
     this.#lost = false;
-    this.#logRefusals("remove", this.#addresses.remove());
+    this.#waitedMs = 0;
+    this.#change("remove");
   }
 
-  /**
-   * The supervisor has renewed them. The kernel tells of it as well, once for each: with many addresses that would be
-   * hundreds of wake-ups a second.
-   */
-  renewed(nowMs: number): void {
-    this.#renewedMs = nowMs;
+  close(): void {
+    this.#options.orders.waitFor(this.#options.group, CLOSE_LIMIT_MS);
   }
 
   /**
    * The kernel has dropped one: a renewal that came too late, or somebody else's hand. Whoever is active must have them, so
-   * they are added again in renew(), as soon as it is known that no other node is active.
+   * they are added again in check(), as soon as it is known that no other node is active.
    */
   lose(nowMs: number): void {
     if (!this.isHeld) return;
@@ -65,28 +73,48 @@ export class HeldAddresses {
     this.dueMs = nowMs;
   }
 
-  /** @param mayAdd this node is active for sure. @returns whether the supervisor may go on to renew them */
-  renew(nowMs: number, mayAdd: boolean): boolean {
+  /**
+   * What is due at dueMs.
+   *
+   * @param mayAdd this node is active for sure
+   * @returns whether addresses that were late are there now, so that hosts are to be told again
+   */
+  check(nowMs: number, mayAdd: boolean): boolean {
+    const { orders, group, count } = this.#options;
+    const elapsedMs = Math.min(nowMs - this.#checkedMs, RENEW_MS);
+    this.#checkedMs = nowMs;
+    if (!orders.isCarriedOut(group)) {
+      this.#waitFurther(nowMs, elapsedMs);
+      return false;
+    }
+    this.#waitedMs = 0;
     this.dueMs = nowMs + RENEW_MS;
+    if (this.#isLate) {
+      this.#isLate = false;
+      return true;
+    }
     if (!mayAdd) return false;
     if (this.#lost) {
       this.#lost = false;
-      this.#options.count("addresses-restored");
-      this.#add("add");
-    } else if (nowMs - this.#renewedMs > RENEWAL_LATE_MS) {
-      // The supervisor hangs, or has no processor: this node still defends its addresses, so it keeps them.
-      this.#options.count("addresses-renewed-here");
-      this.#add("renew");
-      this.#renewedMs = nowMs;
-    }
-    return true;
+      count("addresses-restored");
+      orders.give(group, "add");
+    } else orders.give(group, "renew");
+    return false;
   }
 
-  #add(what: string): void {
-    this.#logRefusals(what, this.#addresses.add());
+  #waitFurther(nowMs: number, elapsedMs: number): void {
+    this.#waitedMs += elapsedMs;
+    if (this.#waitedMs > KEEPER_HANGS_MS)
+      throw new Error(`addresses could not be changed for ${KEEPER_HANGS_MS / 1_000} s: this role ends`);
+    if (!this.#isLate) this.#options.count("address-renewal-late");
+    this.dueMs = nowMs + (this.#isLate ? LATE_CHECK_MS : RENEW_MS);
   }
 
-  #logRefusals(what: string, refusals: readonly string[]): void {
-    for (const refusal of refusals) this.#options.log(`${what} virtual address ${refusal}`);
+  #change(order: "add" | "remove"): boolean {
+    const { orders, group, count } = this.#options;
+    orders.give(group, order);
+    const isInTime = orders.waitFor(group, CHANGE_LIMIT_MS);
+    if (!isInTime) count("address-change-late");
+    return isInTime;
   }
 }

@@ -23,8 +23,8 @@ export const RENEW_MS = 250;
 /**
  * One group's addresses in the kernel, added and removed in one system call for all.
  *
- * Every such call waits for the kernel's one lock for network configuration, which others may hold for tens of
- * milliseconds. The failover role therefore adds and removes, but leaves renewing to the supervisor.
+ * Every such call waits for the kernel's one lock for network configuration, which others may hold for seconds: the
+ * loop of the failover role has a thread for them (address-orders.ts).
  */
 export class VirtualAddresses {
   readonly #route = new RouteSocket();
@@ -38,13 +38,6 @@ export class VirtualAddresses {
     this.#group = group;
     this.#parsed = group.faces.flatMap(({ virtualAddresses }) =>
       virtualAddresses.map((one) => ({ ...one, address: validIp(one.address) })),
-    );
-  }
-
-  /** The addresses as text, with their prefix lengths. */
-  list(): string[] {
-    return this.#group.faces.flatMap(({ virtualAddresses }) =>
-      virtualAddresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
     );
   }
 
@@ -114,6 +107,13 @@ export class VirtualAddresses {
       return { deviceIndex: index, address, prefixLength, validSeconds: seconds };
     });
   }
+}
+
+/** A group's addresses as text, with their prefix lengths. */
+export function listAddresses(group: GroupSettings): string[] {
+  return group.faces.flatMap(({ virtualAddresses }) =>
+    virtualAddresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+  );
 }
 
 function describe(refusals: readonly Refusal[], changes: readonly AddressChange[]): string[] {

@@ -1,3 +1,4 @@
+import { Worker } from "node:worker_threads";
 import type { Problem } from "../../base/problem.ts";
 import { rehearseTakeover } from "../../core/election/rehearsal.ts";
 import { liveness } from "../../core/liveness.ts";
@@ -6,6 +7,7 @@ import { PollSet } from "../../linux/poll.ts";
 import { lockProgramMemory } from "../../linux/program-memory.ts";
 import { takeRealTimePriority } from "../../linux/real-time.ts";
 import { NetworkEvents, RouteSocket } from "../../linux/route-socket.ts";
+import { AddressOrders } from "../drivers/address-orders.ts";
 import { BlockingChannel } from "../drivers/blocking-channel.ts";
 import { GroupFailover } from "../drivers/group-failover.ts";
 import { LatenessMeter } from "../drivers/lateness-meter.ts";
@@ -16,18 +18,25 @@ import type { NodeSettings } from "../node-settings.ts";
 import { ignoreSignals, roleTitle } from "../role-channel.ts";
 import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
 import type { FailoverReport } from "../role-report.ts";
+import type { AddressKeeperData } from "./address-keeper.ts";
 
 /** The highest priority that is still below the kernel's own threads (migration, watchdog). */
 const REAL_TIME_PRIORITY = 50;
+/** On a busy machine, and without real-time priority yet. */
+const KEEPER_START_LIMIT_MS = 10_000;
+/** What it keeps is a few addresses and their messages. */
+const keeperLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 } as const;
 
 const now = () => performance.now();
 
 /**
- * The failover role: one thread, one blocking poll(2), an election machine for each group, and the kernel. Between a peer's silence
- * and the takeover there is no disk, no DNS, no TLS, no program, and no other process of ours.
+ * The failover role: one loop around a blocking poll(2), an election machine for each group, and the kernel. Between a peer's silence
+ * and the takeover there is no disk, no DNS, no TLS, no program, and no other process of ours. A second thread changes the addresses:
+ * the loop must not wait for whoever else configures the network.
  */
 class FailoverRole {
   readonly #channel: BlockingChannel;
+  readonly #orders: AddressOrders;
   readonly #route = new RouteSocket();
   readonly #events = new NetworkEvents({ added: "link-scope" });
   readonly #pulses: PulsePaths;
@@ -49,13 +58,19 @@ class FailoverRole {
     this.#channel = channel;
     this.#hasArbiter = settings.arbiter !== undefined;
     this.#pulses = new PulsePaths(settings);
+    this.#orders = startAddressKeeper(settings);
     this.#groups = settings.groups.map(
-      (group) => new GroupFailover({ settings, group, channel, pulses: this.#pulses }),
+      (group, place) =>
+        new GroupFailover({ settings, group, place, channel, pulses: this.#pulses, orders: this.#orders }),
     );
   }
 
   /** Runs until the node stops. `arrived` are messages that came together with the settings. */
   run(arrived: readonly Envelope[]): void {
+    if (!this.#orders.waitUntilReady(KEEPER_START_LIMIT_MS))
+      throw new Error(
+        `the thread that changes addresses did not start in ${KEEPER_START_LIMIT_MS / 1_000} s`,
+      );
     this.#realTime = takeRealTimePriority(REAL_TIME_PRIORITY);
     this.#lockedKiB = lockProgramMemory();
     for (const group of this.#groups) group.removeLeftovers();
@@ -163,9 +178,6 @@ class FailoverRole {
       case "table":
         this.#group(message.group)?.tableChanged(message);
         break;
-      case "renewed":
-        this.#group(message.group)?.renewed();
-        break;
       case "drained":
         this.#group(message.group)?.drained(message.token, message.complete);
         break;
@@ -217,6 +229,15 @@ class FailoverRole {
 
 function noGroup(name: string): Problem {
   return { code: "no-such-group", message: `there is no failover group ${name}` };
+}
+
+/** The process does not wait for it at its end: it ends as soon as what it is doing is done. */
+function startAddressKeeper({ groups }: NodeSettings): AddressOrders {
+  const orders = AddressOrders.forGroups(groups.length);
+  const workerData: AddressKeeperData = { memory: orders.memory, groups };
+  const keeper = new URL("./address-keeper.ts", import.meta.url);
+  new Worker(keeper, { workerData, resourceLimits: keeperLimits }).unref();
+  return orders;
 }
 
 /** The first message are the settings; others may have come with it. */

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { AddressOrders } from "./address-orders.ts";
+import { HeldAddresses } from "./held-addresses.ts";
+
+/** Longer than whatever is due. */
+const LATER_MS = 250;
+
+function setUp() {
+  const orders = AddressOrders.forGroups(1);
+  const seen: string[] = [];
+  const counts: string[] = [];
+  const held = new HeldAddresses({ orders, group: 0, count: (event) => counts.push(event) });
+  const carryOut = () => orders.carryOut((_group, order) => seen.push(order));
+  let nowMs = 0;
+  const check = (mayAdd = true) => {
+    nowMs = Math.max(nowMs, performance.now()) + LATER_MS;
+    return held.check(nowMs, mayAdd);
+  };
+  return { held, seen, counts, carryOut, check };
+}
+
+describe("HeldAddresses", () => {
+  it("are renewed by others, and the loop waits for none of it", () => {
+    const { held, seen, counts, carryOut, check } = setUp();
+    held.add();
+    carryOut();
+    check();
+    carryOut();
+    assert.deepEqual(seen, ["add"], "that they were late is said before they are renewed");
+    check();
+    carryOut();
+    assert.deepEqual(seen, ["add", "renew"]);
+    counts.length = 0;
+    check();
+    // Whoever configures the network keeps the keeper waiting.
+    check();
+    check();
+    assert.deepEqual(counts, ["address-renewal-late", "address-renewal-late"]);
+    carryOut();
+    assert.deepEqual(seen, ["add", "renew", "renew"], "and not once for each time that it was due");
+  });
+
+  it("that come late are told of again, once", () => {
+    const { held, counts, carryOut, check } = setUp();
+    const startMs = performance.now();
+    assert.equal(held.add(), false);
+    assert.ok(performance.now() - startMs < 1_000, "a takeover goes on without them");
+    assert.deepEqual(counts, ["address-change-late"]);
+    assert.ok(held.isHeld);
+    assert.equal(check(), false);
+    carryOut();
+    assert.equal(check(), true);
+    assert.equal(check(), false);
+  });
+
+  it("are not renewed by a node that does not know whether it is still the active", () => {
+    const { held, seen, carryOut, check } = setUp();
+    held.add();
+    carryOut();
+    check();
+    check(false);
+    carryOut();
+    assert.deepEqual(seen, ["add"]);
+  });
+
+  it("that the kernel has dropped are added again", () => {
+    const { held, seen, counts, carryOut, check } = setUp();
+    held.add();
+    carryOut();
+    check();
+    held.lose(performance.now());
+    counts.length = 0;
+    check(false);
+    check();
+    carryOut();
+    assert.deepEqual(seen, ["add", "add"]);
+    assert.deepEqual(counts, ["addresses-restored"]);
+  });
+
+  it("that are given up while they are late never come", () => {
+    const { held, seen, carryOut } = setUp();
+    held.add();
+    held.remove();
+    assert.equal(held.isHeld, false);
+    assert.equal(held.dueMs, Number.POSITIVE_INFINITY);
+    held.lose(performance.now());
+    carryOut();
+    assert.deepEqual(seen, ["remove"]);
+    assert.equal(held.dueMs, Number.POSITIVE_INFINITY);
+  });
+
+  it("end the role when nobody has changed them for eight seconds of its time", () => {
+    const { held, check } = setUp();
+    held.add();
+    const checks = () => {
+      for (let i = 1; i <= 100; i++) {
+        try {
+          check();
+        } catch (error) {
+          return { i, message: (error as Error).message };
+        }
+      }
+      return undefined;
+    };
+    assert.deepEqual(checks(), {
+      i: 33,
+      message: "addresses could not be changed for 8 s: this role ends",
+    });
+  });
+
+  it("outlast a process that stood still for longer", () => {
+    const { held, carryOut } = setUp();
+    held.add();
+    held.check(performance.now() + 60_000, true);
+    carryOut();
+    assert.equal(held.check(performance.now() + 60_001, true), true);
+  });
+});

@@ -1,0 +1,38 @@
+import { writeSync } from "node:fs";
+import { workerData } from "node:worker_threads";
+import { type AddressOrder, AddressOrders } from "../drivers/address-orders.ts";
+import { VirtualAddresses } from "../drivers/virtual-addresses.ts";
+import type { GroupSettings } from "../node-settings.ts";
+
+/** What the failover role gives its second thread. */
+export interface AddressKeeperData {
+  readonly memory: SharedArrayBuffer;
+  readonly groups: readonly GroupSettings[];
+}
+
+const STDERR = 2;
+
+const { memory, groups } = workerData as AddressKeeperData;
+const addresses = groups.map((group) => new VirtualAddresses(group));
+/** What was last refused, by group: a renewal that fails does so four times a second. */
+const told = groups.map(() => "");
+
+function carryOut(group: number, order: AddressOrder): void {
+  const text = refusals(group, order)
+    .map((refusal) => `${order} virtual address ${refusal}\n`)
+    .join("");
+  if (text === told[group]) return;
+  told[group] = text;
+  // Past the loop of the failover role, which never turns: the supervisor reads it.
+  if (text !== "") writeSync(STDERR, text);
+}
+
+function refusals(group: number, order: AddressOrder): readonly string[] {
+  try {
+    return addresses[group]?.[order]() ?? [];
+  } catch (error) {
+    return [String(error)];
+  }
+}
+
+AddressOrders.in(memory).follow(carryOut);
