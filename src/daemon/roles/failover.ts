@@ -1,9 +1,11 @@
+import { flushCompileCache } from "node:module";
 import { Worker } from "node:worker_threads";
 import type { Problem } from "../../base/problem.ts";
 import { rehearseTakeover } from "../../core/election/rehearsal.ts";
 import { liveness } from "../../core/liveness.ts";
 import { LivenessTables } from "../../linux/liveness-tables.ts";
 import { PollSet } from "../../linux/poll.ts";
+import { allowedProcessors } from "../../linux/processors.ts";
 import { lockProgramMemory } from "../../linux/program-memory.ts";
 import { takeRealTimePriority } from "../../linux/real-time.ts";
 import { NetworkEvents, RouteSocket } from "../../linux/route-socket.ts";
@@ -11,6 +13,7 @@ import { AddressOrders } from "../drivers/address-orders.ts";
 import { BlockingChannel } from "../drivers/blocking-channel.ts";
 import { GroupFailover } from "../drivers/group-failover.ts";
 import { LatenessMeter } from "../drivers/lateness-meter.ts";
+import { LoopTurns } from "../drivers/loop-turns.ts";
 import { PulsePaths } from "../drivers/pulse-paths.ts";
 import type { PulseHearer } from "../drivers/pulse-socket.ts";
 import { waitUntil } from "../drivers/wait-until.ts";
@@ -19,24 +22,27 @@ import { ignoreSignals, roleTitle } from "../role-channel.ts";
 import type { Envelope, RoleMessage, RoleName } from "../role-message.ts";
 import type { FailoverReport } from "../role-report.ts";
 import type { AddressKeeperData } from "./address-keeper.ts";
+import type { LoopGuardData } from "./loop-guard.ts";
 
 /** The highest priority that is still below the kernel's own threads (migration, watchdog). */
 const REAL_TIME_PRIORITY = 50;
 /** On a busy machine, and without real-time priority yet. */
 const KEEPER_START_LIMIT_MS = 10_000;
-/** What it keeps is a few addresses and their messages. */
-const keeperLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 } as const;
+/** What the threads beside the loop keep is a few addresses and their messages. */
+const threadLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 } as const;
 
 const now = () => performance.now();
 
 /**
  * The failover role: one loop around a blocking poll(2), an election machine for each group, and the kernel. Between a peer's silence
- * and the takeover there is no disk, no DNS, no TLS, no program, and no other process of ours. A second thread changes the addresses:
- * the loop must not wait for whoever else configures the network.
+ * and the takeover there is no disk, no DNS, no TLS, no program, and no other process of ours. Two more threads see to it
+ * that the loop goes on: one changes the addresses, because that waits for whoever else configures the network; one moves the loop to
+ * another processor when it gets none.
  */
 class FailoverRole {
   readonly #channel: BlockingChannel;
   readonly #orders: AddressOrders;
+  readonly #turns: LoopTurns;
   readonly #route = new RouteSocket();
   readonly #events = new NetworkEvents({ added: "link-scope" });
   readonly #pulses: PulsePaths;
@@ -59,6 +65,7 @@ class FailoverRole {
     this.#hasArbiter = settings.arbiter !== undefined;
     this.#pulses = new PulsePaths(settings);
     this.#orders = startAddressKeeper(settings);
+    this.#turns = startLoopGuard();
     this.#groups = settings.groups.map(
       (group, place) =>
         new GroupFailover({ settings, group, place, channel, pulses: this.#pulses, orders: this.#orders }),
@@ -89,7 +96,10 @@ class FailoverRole {
     let deadline = Number.POSITIVE_INFINITY;
     for (const group of this.#groups) deadline = Math.min(deadline, group.deadline);
     const pollSet = this.#currentPollSet();
+    // At ordinary priority it is late again and again, and the kernel itself moves it.
+    this.#turns.rest(this.#realTime ? deadline : Number.POSITIVE_INFINITY);
     const knownMs = waitUntil(deadline, pollSet, now);
+    this.#turns.wake();
     this.#lateness.note(knownMs, knownMs - deadline);
     if (pollSet.readable(0)) this.#receiveMessages();
     const { length } = this.#sockets;
@@ -222,6 +232,7 @@ class FailoverRole {
       realTime: this.#realTime,
       lockedKiB: this.#lockedKiB,
       lateness: this.#lateness.report(performance.now()),
+      moves: this.#turns.moves,
       counters: { ...this.#pulses.counters },
     };
   }
@@ -231,13 +242,29 @@ function noGroup(name: string): Problem {
   return { code: "no-such-group", message: `there is no failover group ${name}` };
 }
 
-/** The process does not wait for it at its end: it ends as soon as what it is doing is done. */
 function startAddressKeeper({ groups }: NodeSettings): AddressOrders {
   const orders = AddressOrders.forGroups(groups.length);
-  const workerData: AddressKeeperData = { memory: orders.memory, groups };
-  const keeper = new URL("./address-keeper.ts", import.meta.url);
-  new Worker(keeper, { workerData, resourceLimits: keeperLimits }).unref();
+  startThread("address-keeper", { memory: orders.memory, groups } satisfies AddressKeeperData);
   return orders;
+}
+
+/** Without a second processor there is nowhere to move to. */
+function startLoopGuard(): LoopTurns {
+  const turns = LoopTurns.create();
+  const processors = allowedProcessors();
+  if (processors.length > 1) {
+    const { pid: threadId } = process;
+    startThread("loop-guard", { memory: turns.memory, processors, threadId } satisfies LoopGuardData);
+  }
+  return turns;
+}
+
+/** At its end the process waits only for what a thread is just doing. */
+function startThread(
+  name: "address-keeper" | "loop-guard",
+  workerData: AddressKeeperData | LoopGuardData,
+): void {
+  new Worker(new URL(`./${name}.ts`, import.meta.url), { workerData, resourceLimits: threadLimits }).unref();
 }
 
 /** The first message are the settings; others may have come with it. */
@@ -255,6 +282,7 @@ function start(): void {
       throw new Error(`the first message is ${first.message.kind}, not settings`);
     process.title = roleTitle("failover", first.message.settings.node);
     rehearseTakeover();
+    flushCompileCache();
     new FailoverRole(channel, first.message.settings).run(rest);
     return;
   }

@@ -1,5 +1,5 @@
 /** Sleeps for moments on one processor, before everybody else there, and notes how late it wakes: the machine stood still. */
-import { pinToProcessor, setRealTimePriority } from "../../linux/libc.ts";
+import { keepOnProcessors, setRealTimePriority } from "../../linux/libc.ts";
 import { PollSet } from "../../linux/poll.ts";
 import { monotonicMs } from "../monotonic-clock.ts";
 import { PolledCommands, type WorkerCommand, workerOptions } from "./worker-side.ts";
@@ -21,7 +21,7 @@ const { processor } = workerOptions<ProcessorWitnessOptions>();
 const commands = new PolledCommands(answer);
 const poll = new PollSet([commands.fd]);
 let stallMs = 0;
-pinToProcessor(processor);
+keepOnProcessors([processor]);
 setRealTimePriority(PRIORITY);
 
 for (;;) {

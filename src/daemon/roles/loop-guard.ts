@@ -1,0 +1,39 @@
+import { readdirSync, readlinkSync } from "node:fs";
+import { flushCompileCache } from "node:module";
+import { workerData } from "node:worker_threads";
+import { currentProcessor, keepOnProcessors } from "../../linux/libc.ts";
+import { clockOffsetMs } from "../drivers/clock-offset.ts";
+import { LoopGuard } from "../drivers/loop-guard.ts";
+import { LoopTurns } from "../drivers/loop-turns.ts";
+
+/** What the failover role gives its guard. */
+export interface LoopGuardData {
+  readonly memory: SharedArrayBuffer;
+  /** That both may run on: two at least. */
+  readonly processors: readonly number[];
+  /** The thread of the loop. */
+  readonly threadId: number;
+}
+
+/** proc_thread-self(5): `PID/task/TID`. */
+const ownThreadId = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
+const { memory, processors, threadId } = workerData as LoopGuardData;
+const turns = LoopTurns.in(memory);
+const guard = new LoopGuard({
+  turns,
+  processors,
+  kernel: {
+    current: currentProcessor,
+    keepGuardOn: (some) => keepOnProcessors(some),
+    keepLoopOn: (some) => keepOnProcessors(some, threadId),
+    fetchHelpers: (processor) => {
+      for (const one of readdirSync("/proc/self/task").map(Number)) {
+        if (one === threadId || one === ownThreadId) continue;
+        keepOnProcessors([processor], one);
+        keepOnProcessors(processors, one);
+      }
+    },
+  },
+});
+flushCompileCache();
+for (;;) turns.sleep(guard.look(performance.now() + clockOffsetMs));
