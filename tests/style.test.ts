@@ -39,6 +39,7 @@ const knownWaits: readonly string[] = [
   // The channel of the other roles; this one has BlockingChannel, and takes from here what concerns its title and signals.
   "src/daemon/role-channel.ts: node:net",
   // Files of /proc, once at the start.
+  "src/linux/processors.ts: node:fs",
   "src/linux/program-memory.ts: node:fs",
   "src/linux/real-time.ts: node:fs",
 ];

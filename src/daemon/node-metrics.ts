@@ -140,16 +140,10 @@ function addFailover(metrics: MetricSet, report: FailoverReport): void {
     "How much of the failover role's code the kernel keeps in memory; 0 when it may not lock any.",
     lockedKiB * 1_024,
   );
-  metrics.gauge(
-    "tocha_failover_lateness_max_seconds",
-    "How late the failover loop woke up at most.",
-    lateness.maxMs / 1_000,
-  );
-  metrics.counter(
-    "tocha_failover_moves_total",
-    "How often the failover loop was moved from a processor that the kernel did not give back.",
-    moves,
-  );
+  const isLate = "How late the failover loop woke up at most.";
+  metrics.gauge("tocha_failover_lateness_max_seconds", isLate, lateness.maxMs / 1_000);
+  const isMoved = "How often the failover loop was moved from a processor that the kernel did not give back.";
+  metrics.counter("tocha_failover_moves_total", isMoved, moves);
   for (const [index, boundMs] of LATENESS_BOUNDS_MS.entries()) {
     metrics.counter(
       "tocha_failover_late_wakeups_total",
