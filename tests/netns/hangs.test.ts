@@ -209,5 +209,11 @@ test("no thread that the failover loop may have to wait for is at ordinary prior
     return { isLoop: thread === `${pid}`, priority: Number(fields[40 - 3]) };
   });
   assert.ok(priorities.length > 1);
-  for (const { isLoop, priority } of priorities) assert.equal(priority, isLoop ? 50 : 49);
+  assert.deepEqual(
+    priorities.filter(({ isLoop }) => isLoop).map(({ priority }) => priority),
+    [50],
+  );
+  const others = priorities.filter(({ isLoop }) => !isLoop).map(({ priority }) => priority);
+  assert.equal(others.filter((priority) => priority === 49).length, 1, "its guard");
+  assert.equal(others.filter((priority) => priority === 48).length, others.length - 1, `${others}`);
 });

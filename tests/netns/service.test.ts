@@ -152,7 +152,7 @@ test("a reader of the log that stands still holds up nothing, and gets the lines
   start("gw1", { stdout, command: ["bash", nodeScript, daemonMain] });
   start("gw2");
   closeSync(stdout);
-  // The supervisor renews addresses and answers questions, although nobody reads its log.
+  // The supervisor carries messages and answers questions, although nobody reads its log.
   const { activeNode } = await lab.waitUntilDaemonsAreWell();
   await lab.waitForNode(
     activeNode,

@@ -3,7 +3,7 @@ export interface NodeFigures {
   readonly takeovers: number;
   /** Times that it heard another active while it was active itself and ranked higher, and that the other gave way only then. */
   readonly conflicts: number;
-  /** What its failover role has ignored, and what should be rare, by name: lateAsActive, addresses-renewed-here and the like. */
+  /** What its failover role has ignored, and what should be rare, by name: lateAsActive, address-renewal-late and the like. */
   readonly events: Readonly<Record<string, number>>;
   /** Processes that were started again, and of those, because they did not answer. */
   readonly restarts: number;

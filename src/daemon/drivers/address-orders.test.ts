@@ -53,7 +53,7 @@ describe("AddressOrders", () => {
     const orders = AddressOrders.forGroups(1);
     const words = new Int32Array(orders.memory);
     // The last number that fits: the next one is negative.
-    words.fill((2 ** 31 - 1) & ~3, 2, 4);
+    words.fill((2 ** 31 - 1) & ~3, 3, 5);
     for (const order of ["renew", "remove", "add"] as const) {
       orders.give(0, order);
       assert.equal(orders.isCarriedOut(0), false);

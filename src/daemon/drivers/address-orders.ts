@@ -6,11 +6,12 @@ const kinds = ["add", "renew", "remove"] as const satisfies readonly AddressOrde
 const KIND_BITS = 2;
 const KIND_MASK = (1 << KIND_BITS) - 1;
 
-// Words of the shared memory: a bell that is rung for every order, whether the keeper is up, and for each group its last order and the
-// last one that was carried out.
+// Words of the shared memory: a bell that is rung for every order, whether the keeper is up, how many orders were carried out, and for
+// each group its last order and the last one that was carried out.
 const BELL = 0;
 const READY = 1;
-const FIRST_GROUP = 2;
+const COUNT = 2;
+const FIRST_GROUP = 3;
 const WORDS_PER_GROUP = 2;
 const DONE = 1;
 
@@ -23,6 +24,8 @@ const DONE = 1;
  */
 export class AddressOrders {
   readonly #words: Int32Array<SharedArrayBuffer>;
+  /** How many had been carried out when the last wait was in vain. */
+  #countInVain: number | undefined;
 
   private constructor(words: Int32Array<SharedArrayBuffer>) {
     this.#words = words;
@@ -66,9 +69,17 @@ export class AddressOrders {
       const done = Atomics.load(this.#words, at + DONE);
       if (done === given) return true;
       const leftMs = endMs - performance.now();
-      if (leftMs <= 0) return false;
+      if (leftMs <= 0) {
+        this.#countInVain = Atomics.load(this.#words, COUNT);
+        return false;
+      }
       Atomics.wait(this.#words, at + DONE, done, leftMs);
     }
+  }
+
+  /** The last wait was in vain, and nothing has been carried out since: the next one would be as well. */
+  get isStuck(): boolean {
+    return this.#countInVain === Atomics.load(this.#words, COUNT);
   }
 
   /** @returns whether the keeper has come up in that time */
@@ -104,6 +115,7 @@ export class AddressOrders {
     if (given === Atomics.load(this.#words, at + DONE)) return;
     const order = kinds[given & KIND_MASK];
     if (order !== undefined) carryOut(group, order);
+    Atomics.add(this.#words, COUNT, 1);
     Atomics.store(this.#words, at + DONE, given);
     Atomics.notify(this.#words, at + DONE);
   }

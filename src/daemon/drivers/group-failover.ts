@@ -129,6 +129,10 @@ export class GroupFailover {
     this.#virtualMac.remove();
   }
 
+  waitForRemoval(limitMs: number): void {
+    this.#addresses.wait(limitMs);
+  }
+
   receivePulse(path: string, pulse: Pulse, isOvertaken: boolean): void {
     const now = performance.now();
     if (isOvertaken) this.#perform(this.#election.receiveOvertaken(now, path, pulse.sender));
@@ -224,7 +228,6 @@ export class GroupFailover {
   close(): void {
     for (const face of this.#faces) face.close();
     for (const router of this.#routers) router.close();
-    this.#addresses.close();
     this.#virtualMac.remove();
   }
 
@@ -331,8 +334,7 @@ export class GroupFailover {
         break;
       case "remove-addresses":
         for (const face of this.#faces) face.stopAnnouncing();
-        this.#addresses.remove();
-        this.#transitions.done("removed");
+        if (this.#addresses.remove()) this.#transitions.done("removed");
         break;
       case "announce":
         this.#announce(performance.now());

@@ -54,6 +54,27 @@ describe("HeldAddresses", () => {
     assert.equal(check(), false);
   });
 
+  it("that come late are told of only by a node that knows that it is still the active", () => {
+    const { held, carryOut, check } = setUp();
+    held.add();
+    carryOut();
+    assert.equal(check(false), false);
+    assert.equal(check(), true);
+  });
+
+  it("of many groups are waited for once", () => {
+    const orders = AddressOrders.forGroups(10);
+    const groups = Array.from(
+      { length: 10 },
+      (_, group) => new HeldAddresses({ orders, group, count: () => {} }),
+    );
+    const startMs = performance.now();
+    for (const group of groups) assert.equal(group.add(), false);
+    assert.ok(performance.now() - startMs < 50);
+    orders.carryOut(() => {});
+    assert.equal(orders.isStuck, false, "what hindered them is over");
+  });
+
   it("are not renewed by a node that does not know whether it is still the active", () => {
     const { held, seen, carryOut, check } = setUp();
     held.add();

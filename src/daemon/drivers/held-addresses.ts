@@ -9,8 +9,6 @@ const NEVER = Number.POSITIVE_INFINITY;
 const CHANGE_LIMIT_MS = 10;
 /** How often the loop looks for a change that did not come in time. */
 const LATE_CHECK_MS = 2;
-/** At its end the role waits so long for its addresses to be gone. After that its supervisor removes them. */
-const CLOSE_LIMIT_MS = 2_000;
 /** A keeper that has carried out nothing for so long hangs, as a role would (worker-process.ts). */
 const KEEPER_HANGS_MS = 8_000;
 
@@ -50,17 +48,18 @@ export class HeldAddresses {
     return !this.#isLate;
   }
 
-  /** If they are not gone in time, they will be: a later order waits for this one. */
-  remove(): void {
+  /** @returns whether they are gone already; if not, they will be, before anything else is done */
+  remove(): boolean {
     this.dueMs = NEVER;
     this.#isLate = false;
     this.#lost = false;
     this.#waitedMs = 0;
-    this.#change("remove");
+    return this.#change("remove");
   }
 
-  close(): void {
-    this.#options.orders.waitFor(this.#options.group, CLOSE_LIMIT_MS);
+  /** Waits for what was begun, if it takes longer. */
+  wait(limitMs: number): void {
+    this.#options.orders.waitFor(this.#options.group, limitMs);
   }
 
   /**
@@ -88,12 +87,12 @@ export class HeldAddresses {
       return false;
     }
     this.#waitedMs = 0;
-    this.dueMs = nowMs + RENEW_MS;
+    this.dueMs = nowMs + (mayAdd || !this.#isUrgent ? RENEW_MS : LATE_CHECK_MS);
+    if (!mayAdd) return false;
     if (this.#isLate) {
       this.#isLate = false;
       return true;
     }
-    if (!mayAdd) return false;
     if (this.#lost) {
       this.#lost = false;
       count("addresses-restored");
@@ -106,14 +105,20 @@ export class HeldAddresses {
     this.#waitedMs += elapsedMs;
     if (this.#waitedMs > KEEPER_HANGS_MS)
       throw new Error(`addresses could not be changed for ${KEEPER_HANGS_MS / 1_000} s: this role ends`);
-    if (!this.#isLate) this.#options.count("address-renewal-late");
-    this.dueMs = nowMs + (this.#isLate ? LATE_CHECK_MS : RENEW_MS);
+    if (!this.#isUrgent) this.#options.count("address-renewal-late");
+    this.dueMs = nowMs + (this.#isUrgent ? LATE_CHECK_MS : RENEW_MS);
+  }
+
+  /** Addresses are missing. */
+  get #isUrgent(): boolean {
+    return this.#isLate || this.#lost;
   }
 
   #change(order: "add" | "remove"): boolean {
     const { orders, group, count } = this.#options;
     orders.give(group, order);
-    const isInTime = orders.waitFor(group, CHANGE_LIMIT_MS);
+    // Once for all groups: each would wait behind the same.
+    const isInTime = !orders.isStuck && orders.waitFor(group, CHANGE_LIMIT_MS);
     if (!isInTime) count("address-change-late");
     return isInTime;
   }

@@ -46,8 +46,6 @@ describe("LoopGuard", () => {
     assert.deepEqual(look(11), { againMs: 2, calls: [] });
     rest(1_000);
     assert.deepEqual(look(0).againMs, 50, "the loop can have other plans before");
-    rest(Number.POSITIVE_INFINITY);
-    assert.deepEqual(look(1e9), { againMs: 50, calls: [] });
     assert.equal(turns.moves, 0);
   });
 
@@ -57,7 +55,10 @@ describe("LoopGuard", () => {
     const other = 1 - loopOn;
     standOn(other);
     look(0);
-    assert.deepEqual(look(13), { againMs: 2, calls: [`loop on ${other}`, `guard on ${loopOn}`] });
+    assert.deepEqual(look(13), {
+      againMs: 2,
+      calls: [`loop on ${other}`, `helpers to ${other}`, `guard on ${loopOn}`],
+    });
     assert.equal(turns.moves, 1);
     assert.equal(turns.processor, other);
   });
@@ -68,22 +69,52 @@ describe("LoopGuard", () => {
     standOn(102);
     look(0);
     // The loop is on a processor of this machine, which is none of these.
-    assert.deepEqual(look(13).calls, ["loop on 102", "guard on 100,101,103"]);
-    assert.deepEqual(look(16).calls, ["loop on 100", "guard on 101,103"]);
+    assert.deepEqual(look(13).calls, ["loop on 102", "helpers to 102", "guard on 100,101,103"]);
+    assert.deepEqual(look(16).calls, ["loop on 100", "helpers to 100", "guard on 101,103"]);
   });
 
-  it("fetches the other threads when a turn does not end", () => {
+  it("fetches all threads when a turn does not end", () => {
     const { turns, rest, look, standOn } = setUp();
-    standOn(1 - rest(10));
+    const loopOn = rest(10);
+    const other = 1 - loopOn;
+    standOn(other);
     turns.wake();
-    const { calls } = look(0);
-    assert.deepEqual(calls, []);
-    assert.deepEqual(look(2).calls, [`helpers to ${1 - turns.processor}`]);
+    assert.deepEqual(look(0).calls, [`loop on ${loopOn}`]);
+    assert.deepEqual(look(2).calls, [`loop on ${other}`, `helpers to ${other}`, `guard on ${loopOn}`]);
     rest(10);
     look(3);
     turns.wake();
     assert.deepEqual(look(14).calls, [], "another turn");
     turns.wake();
     assert.deepEqual(look(16).calls, [], "another one again");
+  });
+
+  it("has nowhere to move the loop to when all other processors have gone", () => {
+    const { turns, rest, look, standOn } = setUp();
+    standOn(rest(10));
+    const { processor } = turns;
+    // What it asks for is refused.
+    const guard = new LoopGuard({
+      turns,
+      processors: [processor, processor + 1],
+      kernel: {
+        current: () => processor,
+        keepGuardOn: () => {},
+        keepLoopOn: () => {},
+        fetchHelpers: () => {},
+      },
+    });
+    assert.equal(guard.look(performance.now() + clockOffsetMs + 1_000), 2);
+    assert.equal(turns.moves, 0);
+    assert.deepEqual(look(0).calls.length, 2);
+  });
+
+  it("guards nothing before the loop has waited once, and takes no deadline that has passed for one", () => {
+    const { turns, rest, look, standOn } = setUp();
+    assert.equal(turns.isGuarded, false);
+    standOn(1 - rest(-1_000));
+    assert.equal(turns.isGuarded, true);
+    look(0);
+    assert.equal(turns.moves, 0);
   });
 });

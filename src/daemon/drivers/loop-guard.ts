@@ -46,22 +46,29 @@ export class LoopGuard {
   /** @returns when to look again, in milliseconds */
   look(nowMs: number): number {
     const { dueMs, turn, processor } = this.#turns;
+    // At first, and when somebody else has moved it.
+    if (processor !== this.#loopOn) this.#keepLoopOn(processor);
+    if (this.#kernel.current() === processor) this.#leave(processor);
     if (dueMs === undefined) {
-      if (turn === this.#running) this.#kernel.fetchHelpers(this.#kernel.current());
+      if (turn === this.#running) this.#fetch(processor);
       this.#running = turn;
       return GRACE_MS;
     }
     this.#running = undefined;
-    // At first, and when somebody else has moved it.
-    if (processor !== this.#loopOn) this.#keepLoopOn(processor);
-    if (this.#kernel.current() === processor) this.#leave(processor);
     const leftMs = dueMs + GRACE_MS - nowMs;
     if (leftMs > 0) return Math.min(leftMs, LOOK_MS_MAX);
+    this.#fetch(processor);
+    return GRACE_MS;
+  }
+
+  #fetch(from: number): void {
     const here = this.#kernel.current();
+    // All others have gone.
+    if (here === from) return;
     this.#turns.moveTo(here);
     this.#keepLoopOn(here);
-    this.#leave(here, processor);
-    return GRACE_MS;
+    this.#kernel.fetchHelpers(here);
+    this.#leave(here, from);
   }
 
   #keepLoopOn(processor: number): void {

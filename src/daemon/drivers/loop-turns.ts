@@ -25,9 +25,10 @@ export class LoopTurns {
     this.#due = new Float64Array(memory, 0, 1);
   }
 
+  /** Nothing is to be guarded yet. */
   static create(): LoopTurns {
     const turns = new LoopTurns(new SharedArrayBuffer(BYTES));
-    turns.wake();
+    turns.#due[0] = Number.POSITIVE_INFINITY;
     return turns;
   }
 
@@ -39,7 +40,8 @@ export class LoopTurns {
   /** The loop waits, until then at the latest. */
   rest(deadlineMs: number): void {
     this.#words[PROCESSOR] = currentProcessor();
-    this.#due[0] = deadlineMs + clockOffsetMs;
+    // Not before now: a deadline that has passed is no reason to be late.
+    this.#due[0] = Math.max(deadlineMs, performance.now()) + clockOffsetMs;
   }
 
   /** The loop has woken up. */
@@ -55,10 +57,14 @@ export class LoopTurns {
 
   // What the guard calls.
 
-  /** When the loop is to wake up, on the clock since boot; undefined while it runs, Infinity when nothing makes it. */
+  /** When the loop is to wake up, on the clock since boot; undefined while it runs, Infinity when it is not guarded. */
   get dueMs(): number | undefined {
     const dueMs = this.#due[0] ?? RUNNING;
     return dueMs === RUNNING ? undefined : dueMs;
+  }
+
+  get isGuarded(): boolean {
+    return this.#due[0] !== Number.POSITIVE_INFINITY;
   }
 
   /** Which turn runs, or ran last. */

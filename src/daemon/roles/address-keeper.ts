@@ -19,13 +19,14 @@ const addresses = groups.map((group) => new VirtualAddresses(group));
 const told = groups.map(() => "");
 
 function carryOut(group: number, order: AddressOrder): void {
+  // With one group its name says nothing.
+  const name = groups.length === 1 ? "" : `${groups[group]?.name}: `;
   const text = refusals(group, order)
-    .map((refusal) => `${order} virtual address ${refusal}\n`)
+    .map((refusal) => `${name}${order} virtual address ${refusal}\n`)
     .join("");
   if (text === told[group]) return;
   told[group] = text;
-  // Past the loop of the failover role, which never turns: the supervisor reads it.
-  if (text !== "") writeSync(STDERR, text);
+  if (text !== "") tell(text);
 }
 
 function refusals(group: number, order: AddressOrder): readonly string[] {
@@ -33,6 +34,15 @@ function refusals(group: number, order: AddressOrder): readonly string[] {
     return addresses[group]?.[order]() ?? [];
   } catch (error) {
     return [String(error)];
+  }
+}
+
+/** Past the loop of the failover role, which never turns: the supervisor reads it. */
+function tell(text: string): void {
+  try {
+    writeSync(STDERR, text);
+  } catch {
+    // The supervisor has gone: what is to be removed still is.
   }
 }
 

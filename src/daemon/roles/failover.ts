@@ -28,6 +28,10 @@ import type { LoopGuardData } from "./loop-guard.ts";
 const REAL_TIME_PRIORITY = 50;
 /** On a busy machine, and without real-time priority yet. */
 const KEEPER_START_LIMIT_MS = 10_000;
+/** At its start and its end the role waits so long for its addresses to be gone. After that its supervisor removes them. */
+const REMOVAL_LIMIT_MS = 2_000;
+/** The same where nobody else is left. */
+const ABANDONED_LIMIT_MS = 60_000;
 /** What the threads beside the loop keep is a few addresses and their messages. */
 const threadLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 } as const;
 
@@ -81,14 +85,25 @@ class FailoverRole {
     this.#realTime = takeRealTimePriority(REAL_TIME_PRIORITY);
     this.#lockedKiB = lockProgramMemory();
     for (const group of this.#groups) group.removeLeftovers();
+    this.#waitForRemoval(REMOVAL_LIMIT_MS);
     this.#alive = new LivenessTables(liveness);
     for (const group of this.#groups) group.tellStart();
     this.#readNetwork();
     for (const { from, message } of arrived) this.#receiveMessage(from, message);
-    while (!this.#finished) this.#turn();
+    try {
+      while (!this.#finished) this.#turn();
+    } finally {
+      // First of all, and whatever happens: from here the node answers for no virtual address, even if some are still there.
+      this.#alive.close();
+    }
+    this.#waitForRemoval(this.#abandoned ? ABANDONED_LIMIT_MS : REMOVAL_LIMIT_MS);
     for (const group of this.#groups) group.close();
-    this.#alive.close();
     this.#channel.send("supervisor", { kind: "stopped" });
+  }
+
+  #waitForRemoval(limitMs: number): void {
+    const endMs = now() + limitMs;
+    for (const group of this.#groups) group.waitForRemoval(endMs - now());
   }
 
   /** One turn: wait, take in everything that has arrived, and only then act on time that has passed. */
@@ -97,9 +112,9 @@ class FailoverRole {
     for (const group of this.#groups) deadline = Math.min(deadline, group.deadline);
     const pollSet = this.#currentPollSet();
     // At ordinary priority it is late again and again, and the kernel itself moves it.
-    this.#turns.rest(this.#realTime ? deadline : Number.POSITIVE_INFINITY);
+    if (this.#realTime) this.#turns.rest(deadline);
     const knownMs = waitUntil(deadline, pollSet, now);
-    this.#turns.wake();
+    if (this.#realTime) this.#turns.wake();
     this.#lateness.note(knownMs, knownMs - deadline);
     if (pollSet.readable(0)) this.#receiveMessages();
     const { length } = this.#sockets;
@@ -253,8 +268,14 @@ function startLoopGuard(): LoopTurns {
   const turns = LoopTurns.create();
   const processors = allowedProcessors();
   if (processors.length > 1) {
-    const { pid: threadId } = process;
-    startThread("loop-guard", { memory: turns.memory, processors, threadId } satisfies LoopGuardData);
+    const { memory } = turns;
+    const priority = REAL_TIME_PRIORITY - 1;
+    startThread("loop-guard", {
+      memory,
+      processors,
+      threadId: process.pid,
+      priority,
+    } satisfies LoopGuardData);
   }
   return turns;
 }

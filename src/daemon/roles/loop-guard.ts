@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { workerData } from "node:worker_threads";
-import { currentProcessor, keepOnProcessors } from "../../linux/libc.ts";
+import { currentProcessor, keepOnProcessors, setRealTimePriority } from "../../linux/libc.ts";
 import { clockOffsetMs } from "../drivers/clock-offset.ts";
 import { LoopGuard } from "../drivers/loop-guard.ts";
 import { LoopTurns } from "../drivers/loop-turns.ts";
@@ -13,11 +13,15 @@ export interface LoopGuardData {
   readonly processors: readonly number[];
   /** The thread of the loop. */
   readonly threadId: number;
+  /** Real-time, above that of all threads but the loop: one that spins for a lock of the kernel keeps its processor else. */
+  readonly priority: number;
 }
+
+const START_LOOK_MS = 20;
 
 /** proc_thread-self(5): `PID/task/TID`. */
 const ownThreadId = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
-const { memory, processors, threadId } = workerData as LoopGuardData;
+const { memory, processors, threadId, priority } = workerData as LoopGuardData;
 const turns = LoopTurns.in(memory);
 const guard = new LoopGuard({
   turns,
@@ -36,4 +40,7 @@ const guard = new LoopGuard({
   },
 });
 flushCompileCache();
+// It is guarded when it has its own priority, and has given all threads theirs.
+while (!turns.isGuarded) turns.sleep(START_LOOK_MS);
+setRealTimePriority(priority);
 for (;;) turns.sleep(guard.look(performance.now() + clockOffsetMs));
