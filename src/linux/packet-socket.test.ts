@@ -117,6 +117,27 @@ describe("PacketSocket", () => {
     for (const socket of [sender, receiver, v6Receiver]) socket.close();
   });
 
+  it("keeps a thousand advertisements that come at once: those of peers are behind those of strangers", () => {
+    const sender = new PacketSocket({ device: "near", etherType: 0 });
+    const receiver = openVrrpSocket("far", 4);
+    const frame = encodeAdvertisementFrame({
+      sourceMac: parseMac("02:00:00:00:00:01")!,
+      source: parseIp("192.0.2.1")!,
+      advertisement: { virtualRouterId: 1, priority: 100, intervalCs: 1, addresses: [parseIp("192.0.2.9")!] },
+    });
+    try {
+      assert.equal(sender.sendMany(Array.from({ length: 1_000 }, () => frame)), 1_000);
+      let received = 0;
+      const endMs = performance.now() + 2_000;
+      do while (receiver.receive(into) > 0) received++;
+      while (received < 1_000 && new PollSet([receiver.fd]).wait(endMs - performance.now()) > 0);
+      assert.equal(received, 1_000);
+    } finally {
+      sender.close();
+      receiver.close();
+    }
+  });
+
   it("says no when the device is down, without an exception", () => {
     const sender = new PacketSocket({ device: "near", etherType: 0 });
     runIp(["link set near down"]);

@@ -17,7 +17,7 @@ import {
 const AF_PACKET = 17;
 const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
-const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
 const SO_ATTACH_FILTER = 26;
 const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
@@ -32,6 +32,7 @@ export interface PacketSocketOptions {
   readonly filter?: Uint8Array;
   /** Ethernet groups to join, such as 01:00:5e:00:00:12. */
   readonly multicast?: readonly Uint8Array[];
+  /** Also above net.core.rmem_max, which needs CAP_NET_ADMIN. The kernel's default is room for some 270 small frames. */
   readonly receiveBufferBytes?: number;
 }
 
@@ -51,7 +52,7 @@ export class PacketSocket {
       // The filter comes before the binding: nothing unfiltered may slip in between.
       if (options.filter !== undefined) this.#attach(options.filter);
       if (options.receiveBufferBytes !== undefined) {
-        setSocketOption(this.fd, SOL_SOCKET, SO_RCVBUF, options.receiveBufferBytes);
+        setSocketOption(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, options.receiveBufferBytes);
       }
       bindSocket(this.fd, linkAddress(index, options.etherType));
       for (const group of options.multicast ?? []) this.#join(index, PACKET_MR_MULTICAST, group);

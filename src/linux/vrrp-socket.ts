@@ -9,12 +9,19 @@ const ETHERTYPE_IPV6 = 0x86dd;
 /** Offset in the frame of the IP header's protocol, or next header. */
 const PROTOCOL_OFFSET = { 4: 14 + 9, 6: 14 + 6 } as const;
 
+/**
+ * Room for some 2,700 advertisements: what strangers send at once while the loop does something else for some milliseconds must not push out
+ * those of the peers.
+ */
+const QUEUE_BYTES = 1 << 20;
+
 /** Opens a socket for VRRP advertisements of one family on one device. Throws KernelError, such as ENODEV. */
 export function openVrrpSocket(device: string, family: IpFamily): PacketSocket {
   return new PacketSocket({
     device,
     etherType: family === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6,
     filter: byteFilter([{ offset: PROTOCOL_OFFSET[family], value: VRRP_PROTOCOL }]),
+    receiveBufferBytes: QUEUE_BYTES,
     multicast: [family === 4 ? VRRP_MULTICAST_MAC_V4 : VRRP_MULTICAST_MAC_V6],
   });
 }
