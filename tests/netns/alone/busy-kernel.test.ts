@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
 import { virtualAddresses } from "../../../src/lab/lab-plan.ts";
-import { runCommand } from "../../../src/lab/run-command.ts";
+import { runCommand, tryCommand } from "../../../src/lab/run-command.ts";
 import { MachineWatch } from "../../../src/lab/traffic/machine-watch.ts";
 import { TestLab } from "../daemon-node.ts";
 import { NamespaceAddresses } from "../namespace-addresses.ts";
@@ -36,6 +36,8 @@ after(async () => {
   await machine?.close();
   await watch?.close();
   await lab?.down();
+  // It is there only when a round did not come to its end.
+  await tryCommand("ip", ["netns", "delete", other]);
 });
 
 async function makeDevices(): Promise<void> {
