@@ -7,7 +7,7 @@ import { nodeRoles } from "./status.ts";
  */
 
 /** Microseconds from the decision; what came before it is negative. */
-const stampSchema = z.object({
+export const transitionStampSchema = z.object({
   /**
    * `heard`: the last sign of the node that was active before, on `path`. `due`: its time was up. `noticed`: the daemon
    * woke, or took in what changed the role. `drain-asked`, `drained`: the standby was brought up to date. `decided`: zero.
@@ -57,7 +57,7 @@ export const historyEntrySchema = z.object({
   /** The other node that it is about: who fell silent, resigned, is active, or takes over. */
   other: z.string().optional(),
   evidence: evidenceSchema,
-  stamps: z.array(stampSchema),
+  stamps: z.array(transitionStampSchema),
   /** Which life of the failover role this is from, and the how manieth of it. */
   source: z.object({ session: z.number(), sequence: z.number() }),
 });
@@ -86,7 +86,7 @@ export const historyQuerySchema = z.strictObject({
   group: z.string().max(100).optional(),
 });
 
-export type TransitionStamp = z.output<typeof stampSchema>;
+export type TransitionStamp = z.output<typeof transitionStampSchema>;
 export type TransitionEvidence = z.output<typeof evidenceSchema>;
 export type HistoryEntry = z.output<typeof historyEntrySchema>;
 export type FailoverHistory = z.output<typeof historySchema>;

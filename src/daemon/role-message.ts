@@ -59,7 +59,10 @@ export type RoleMessage =
   | { readonly kind: "maintenance"; readonly maintenance: Maintenance | null }
   /** failover → replicator: whether this node is active for the group. */
   | { readonly kind: "active"; readonly group: string; readonly active: boolean }
-  /** failover → control, after all that a change of role takes is done; again when the control role has started again. */
+  /**
+   * failover → control, after all that a change of role takes is done; again when the control role has started again, and when
+   * addresses that were late have come.
+   */
   | { readonly kind: "transition"; readonly transition: Transition }
   /** replicator → failover: whether this node's kernel holds all of the group's flows. */
   | {

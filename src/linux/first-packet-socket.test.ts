@@ -6,24 +6,11 @@ import { untilLinkCarries } from "../../tests/network/link-carries.ts";
 import { runIp } from "../../tests/network/test-host.ts";
 import { type IpAddress, validIp } from "../base/ip.ts";
 import { FirstPacketSocket } from "./first-packet-socket.ts";
+import { ipFrame } from "./ip-frame.test-data.ts";
 import { PacketSocket } from "./packet-socket.ts";
 
-const UDP = 17;
 const ICMP = 1;
 const ICMPV6 = 58;
-
-function frame(source: string, destination: string, protocol = UDP): Uint8Array {
-  const [from, to] = [validIp(source), validIp(destination)];
-  const bytes = new Uint8Array(14 + 40 + 8);
-  bytes.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, ...(from.length === 4 ? [0x08, 0x00] : [0x86, 0xdd])]);
-  const [header, protocolAt, sourceAt]: [number[], number, number] =
-    from.length === 4 ? [[0x45, 0, 0, 28], 9, 12] : [[0x60, 0, 0, 0, 0, 8], 6, 8];
-  bytes.set(header, 14);
-  bytes[14 + protocolAt] = protocol;
-  bytes.set(from, 14 + sourceAt);
-  bytes.set(to, 14 + sourceAt + from.length);
-  return bytes;
-}
 
 describe("FirstPacketSocket", () => {
   let sender: PacketSocket;
@@ -71,8 +58,12 @@ describe("FirstPacketSocket", () => {
       [false, "2001:db8:9::9", "ff02::1"],
     ];
     for (const [expected, from, to, protocol] of cases)
-      assert.equal(sees(socket, frame(from, to, protocol)), expected, `${from} to ${to}, ${protocol ?? UDP}`);
-    const arp = frame("203.0.113.9", "10.1.0.10");
+      assert.equal(
+        sees(socket, ipFrame(from, to, protocol)),
+        expected,
+        `${from} to ${to}, ${protocol ?? "UDP"}`,
+      );
+    const arp = ipFrame("203.0.113.9", "10.1.0.10");
     arp.set([0x08, 0x06], 12);
     assert.equal(sees(socket, arp), false);
     socket.close();
@@ -80,7 +71,7 @@ describe("FirstPacketSocket", () => {
 
   it("sees nothing that comes in", () => {
     const socket = new FirstPacketSocket("near", { local, translated });
-    assert.ok(far.send(frame("203.0.113.9", "10.1.0.10")));
+    assert.ok(far.send(ipFrame("203.0.113.9", "10.1.0.10")));
     assert.equal(socket.next(), undefined);
     socket.close();
   });
@@ -103,7 +94,7 @@ describe("FirstPacketSocket", () => {
       [false, "10.1.0.1", "10.1.0.10"],
     ];
     for (const [expected, from, to] of cases)
-      assert.equal(sees(socket, frame(from, to)), expected, `${from} to ${to}`);
+      assert.equal(sees(socket, ipFrame(from, to)), expected, `${from} to ${to}`);
     socket.close();
   });
 
@@ -112,12 +103,12 @@ describe("FirstPacketSocket", () => {
       validIp(`2001:db8:1::${(index + 1).toString(16)}`),
     );
     const socket = new FirstPacketSocket("near", { local: [...local, ...many], translated });
-    assert.equal(sees(socket, frame("2001:db8:1::100", "fd00:1::10")), false);
+    assert.equal(sees(socket, ipFrame("2001:db8:1::100", "fd00:1::10")), false);
     // The kernel begins to keep times by a work queue, a moment after the first socket has asked for them.
     await sleep(50);
-    assert.ok(sender.send(frame("203.0.113.9", "10.1.0.10")));
+    assert.ok(sender.send(ipFrame("203.0.113.9", "10.1.0.10")));
     await sleep(50);
-    for (let i = 0; i < 1_000; i++) sender.send(frame("203.0.113.9", "10.1.0.10"));
+    for (let i = 0; i < 1_000; i++) sender.send(ipFrame("203.0.113.9", "10.1.0.10"));
     const first = socket.next();
     const second = socket.next();
     // Not how fast it is, but in which order: the first one left before the pause.

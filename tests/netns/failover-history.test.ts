@@ -57,21 +57,33 @@ async function waitForEntry(
   );
 }
 
-const isMeasuredTakeover = (entry: HistoryEntry) => entry.to === "active" && gapUs(entry) !== undefined;
+const isMeasuredTakeover = (entry: HistoryEntry) =>
+  entry.to === "active" && gapUs(entry) !== undefined && !Number.isNaN(stampUs(entry, "addresses"));
+
+const stampUs = (entry: HistoryEntry, name: string) =>
+  entry.stamps.find(({ what }) => what === name)?.atUs ?? Number.NaN;
+
+/** Of addresses that come so long after the decision nobody waits (0030): other tests hold the kernel's lock for them, too. */
+const ADDRESSES_LATE_US = 10_000;
 
 /** The daemon's own stamps are these, in this order. */
 function stampsAre(entry: HistoryEntry, expected: readonly string[]): void {
-  const told = entry.stamps.filter(({ what }) => what !== "first-packet");
+  const isLate = stampUs(entry, "addresses") > ADDRESSES_LATE_US;
+  const apart = ["first-packet", ...(isLate ? ["addresses"] : [])];
+  const told = entry.stamps.filter(({ what }) => !apart.includes(what));
   const names = told.filter(({ what }) => what !== "heard").map(({ what }) => what);
-  assert.deepEqual(names, expected, JSON.stringify(entry.stamps));
+  const inOrder = expected.filter((what) => !apart.includes(what));
+  assert.deepEqual(names, inOrder, JSON.stringify(entry.stamps));
   for (const [index, { atUs }] of told.entries())
     assert.ok(index === 0 || atUs >= (told[index - 1]?.atUs ?? 0), JSON.stringify(entry.stamps));
+  if (isLate)
+    assert.ok(stampUs(entry, "announced") >= ADDRESSES_LATE_US, "it was waited for: 10 ms and no longer");
 }
 
-/** Nobody sends to this node before it has the addresses and begins to announce them. */
+/** Nobody sends to this node before it begins to announce the addresses; it has them by then, or has waited for them. */
 function firstPacketFollows(entry: HistoryEntry): void {
-  const atUs = (name: string) => entry.stamps.find(({ what }) => what === name)?.atUs ?? Number.NaN;
-  assert.ok(atUs("first-packet") >= atUs("addresses"), JSON.stringify(entry.stamps));
+  const notBeforeUs = Math.min(stampUs(entry, "addresses"), ADDRESSES_LATE_US);
+  assert.ok(stampUs(entry, "first-packet") >= notBeforeUs, JSON.stringify(entry.stamps));
 }
 
 const takeoverStamps = ["noticed", "decided", "addresses", "announced", "advertised", "pulsed", "told"];

@@ -1,13 +1,16 @@
 import * as z from "zod";
-import { type HistoryEntry, historyEntrySchema } from "../../contract/failover-history.ts";
+import {
+  type HistoryEntry,
+  historyEntrySchema,
+  type TransitionStamp,
+  transitionStampSchema,
+} from "../../contract/failover-history.ts";
 
 // A history is a text of JSON lines that only grows: an entry, or a stamp that came later than its entry.
 
-export interface LateStamp {
+export interface LateStamp extends TransitionStamp {
+  /** Of the entry. */
   readonly id: string;
-  readonly what: string;
-  readonly path: string;
-  readonly atUs: number;
 }
 
 /** Longer lines are nothing that was written here. */
@@ -15,7 +18,7 @@ const LINE_LENGTH_MAX = 64 << 10;
 
 const lineSchema = z.union([
   z.object({ entry: historyEntrySchema }),
-  z.object({ stamp: z.object({ id: z.string(), what: z.string(), path: z.string(), atUs: z.number() }) }),
+  z.object({ stamp: transitionStampSchema.extend({ id: z.string() }) }),
 ]);
 
 export function encodeEntryLine(entry: HistoryEntry): string {
@@ -45,13 +48,17 @@ export function decodeHistory(text: string): { readonly entries: HistoryEntry[];
   return { entries: [...entries.values()], dropped };
 }
 
-export function withStamp(entry: HistoryEntry, { what, path, atUs }: LateStamp): HistoryEntry {
-  return { ...entry, stamps: [...entry.stamps, { what, path, atUs }] };
+/** The entry with one more stamp, at its place in time. */
+export function withStamp<Entry extends Pick<HistoryEntry, "stamps">>(
+  entry: Entry,
+  stamp: TransitionStamp,
+): Entry {
+  return { ...entry, stamps: [...entry.stamps, stamp].sort((a, b) => a.atUs - b.atUs) };
 }
 
-function addStamp(entries: Map<string, HistoryEntry>, stamp: LateStamp): void {
-  const entry = entries.get(stamp.id);
-  if (entry !== undefined) entries.set(stamp.id, withStamp(entry, stamp));
+function addStamp(entries: Map<string, HistoryEntry>, { id, ...stamp }: LateStamp): void {
+  const entry = entries.get(id);
+  if (entry !== undefined) entries.set(id, withStamp(entry, stamp));
 }
 
 function decodeLine(line: string): z.output<typeof lineSchema> | undefined {

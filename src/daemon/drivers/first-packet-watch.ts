@@ -49,13 +49,12 @@ export class FirstPacketWatch {
     if (this.#opensEarly) this.#open();
   }
 
-  /** This node became active `agoMs` ago. `done` is called once, or never. */
-  await(agoMs: number, done: (packet: FirstPacket) => void): void {
+  /** This node became active at `decidedMs`, by performance.now(). `done` is called once, or never. */
+  await(decidedMs: number, done: (packet: FirstPacket) => void): void {
     this.#stopWaiting();
     // What is opened so late may see a packet that is far from the first.
-    if (this.#sockets.size === 0 && agoMs > LATE_MS_MAX) return;
+    if (this.#sockets.size === 0 && performance.now() - decidedMs > LATE_MS_MAX) return;
     this.#open();
-    const decidedMs = performance.now() - agoMs;
     const look = () => {
       const packet = this.#read(decidedMs);
       const waitedMs = performance.now() - decidedMs;
@@ -99,6 +98,11 @@ export class FirstPacketWatch {
         if (!(error instanceof KernelError)) throw error;
       }
     }
+  }
+
+  /** This node has been active for long: its first packet has gone by. */
+  closeUnlessWaiting(): void {
+    if (this.#timer === undefined) this.close();
   }
 
   /** Nothing is waited for. */

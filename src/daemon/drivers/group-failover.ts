@@ -8,7 +8,7 @@ import type { Pulse, PulseContent } from "../../wire/pulse.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
 import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
 import type { GroupSettings, NodeSettings } from "../node-settings.ts";
-import type { RoleMessage } from "../role-message.ts";
+import type { RoleMessage, Transition } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
 import type { AddressOrders } from "./address-orders.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
@@ -144,8 +144,10 @@ export class GroupFailover {
     const dueMs = this.#election.deadline;
     if (now >= dueMs) this.#perform(this.#election.timeout(now), dueMs);
     // Woken late, another node may be active by now: the addresses are renewed only when that is known.
-    if (now >= this.#addresses.dueMs && this.#addresses.check(now, !this.#election.isListening))
+    if (now >= this.#addresses.dueMs && this.#addresses.check(now, !this.#election.isListening)) {
       this.#announce(now);
+      this.#tellTransitions([this.#transitions.lateAddresses(now)]);
+    }
     for (const face of this.#faces)
       if (now >= face.announceDueMs && !face.announceMore(now)) this.#count("announcement-not-sent");
     for (const router of this.#routers) if (now >= router.deadline) this.#advertiseRouter(now, router);
@@ -233,22 +235,22 @@ export class GroupFailover {
 
   /** For the history: what this life of the node begins with. */
   tellStart(): void {
-    this.#channel.send("control", {
-      kind: "transition",
-      transition: this.#transitions.start(this.#election.view),
-    });
+    this.#tellTransitions([this.#transitions.start(this.#election.view)]);
   }
 
   /** Tells the history of a change of role. To be called when every group has done what was due. */
   tellTransition(): void {
     if (!this.#transitions.hasChanges) return;
-    for (const transition of this.#transitions.take(this.#election.view))
-      this.#channel.send("control", { kind: "transition", transition });
+    this.#tellTransitions(this.#transitions.take(this.#election.view));
   }
 
   repeatTransitions(): void {
-    for (const transition of this.#transitions.kept)
-      this.#channel.send("control", { kind: "transition", transition });
+    this.#tellTransitions(this.#transitions.kept);
+  }
+
+  #tellTransitions(transitions: readonly (Transition | undefined)[]): void {
+    for (const transition of transitions)
+      if (transition !== undefined) this.#channel.send("control", { kind: "transition", transition });
   }
 
   report(): GroupReport {

@@ -32,11 +32,11 @@ describe("HistoryFile", () => {
   it("numbers entries, and goes on after a restart", () => {
     const file = open();
     assert.deepEqual([file.add(entry).id, file.add(entry).id], ["gw2-1", "gw2-2"]);
-    file.addStamp({ id: "gw2-2", what: "first-packet", path: "wan", atUs: 5 });
+    file.addStamp({ id: "gw2-2", what: "first-packet", path: "wan", atUs: 5_000 });
     const again = open();
     assert.equal(again.add(entry).id, "gw2-3");
     assert.deepEqual(idsOf(again), ["gw2-1", "gw2-2", "gw2-3"]);
-    assert.equal(again.read()[1]?.stamps.at(-1)?.atUs, 5);
+    assert.equal(again.read()[1]?.stamps.at(-1)?.atUs, 5_000);
   });
 
   it("drops a torn last line, and writes the next one behind it", () => {
@@ -73,11 +73,11 @@ describe("HistoryFile", () => {
     writeFileSync(notFolder, "");
     const file = open({ directory: join(notFolder, "state") });
     for (let i = 0; i < 60; i++) file.add(entry);
-    file.addStamp({ id: "gw2-60", what: "first-packet", path: "wan", atUs: 5 });
+    file.addStamp({ id: "gw2-60", what: "first-packet", path: "wan", atUs: 5_000 });
     assert.equal(errors.length, 1);
     assert.match(errors[0] ?? "", /cannot write .*failover-history\.jsonl: ENOTDIR/);
     assert.equal(file.read().length, 50);
-    assert.equal(file.read().at(-1)?.stamps.at(-1)?.atUs, 5);
+    assert.equal(file.read().at(-1)?.stamps.at(-1)?.atUs, 5_000);
   });
 
   it("is for its owner's eyes", () => {

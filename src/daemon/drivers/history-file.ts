@@ -73,11 +73,9 @@ export class HistoryFile {
   }
 
   /** What became known after the entry was written. */
-  addStamp(stamp: LateStamp): void {
-    this.#unwritten = this.#unwritten.map((entry) =>
-      entry.id === stamp.id ? withStamp(entry, stamp) : entry,
-    );
-    this.#write(encodeStampLine(stamp));
+  addStamp({ id, ...stamp }: LateStamp): void {
+    this.#unwritten = this.#unwritten.map((entry) => (entry.id === id ? withStamp(entry, stamp) : entry));
+    this.#write(encodeStampLine({ id, ...stamp }));
   }
 
   /** A file that is longer than any that was written here is not read. */

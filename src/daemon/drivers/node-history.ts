@@ -6,8 +6,10 @@ import {
   type HistoryEntry,
   type HistoryItem,
   historySchema,
+  type TransitionStamp,
   takeoverUs,
 } from "../../contract/failover-history.ts";
+import { withStamp } from "../../core/history/history-lines.ts";
 import {
   findEntry,
   fitting,
@@ -15,9 +17,11 @@ import {
   mergeHistory,
   readHistoryQuery,
 } from "../../core/history/merge-history.ts";
+import { stamp } from "../../core/history/transition-evidence.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import type { Transition } from "../role-message.ts";
-import { type FirstPacket, FirstPacketWatch } from "./first-packet-watch.ts";
+import { clockOffsetMs } from "./clock-offset.ts";
+import { FirstPacketWatch } from "./first-packet-watch.ts";
 import { HistoryFile } from "./history-file.ts";
 
 /** What the failover role repeats after a restart of the control role is among so many last entries. */
@@ -45,7 +49,7 @@ export class NodeHistory {
   readonly #options: NodeHistoryOptions;
   readonly #file: HistoryFile;
   /** Changes that are written down already, by life and number. */
-  readonly #known: Set<string>;
+  readonly #known: Map<string, HistoryEntry>;
   readonly #watches: ReadonlyMap<string, FirstPacketWatch>;
   readonly figures: ReadonlyMap<string, GroupHistoryFigures>;
 
@@ -54,7 +58,7 @@ export class NodeHistory {
     const { settings, onError } = options;
     this.#file = new HistoryFile({ directory: settings.stateDirectory, node: settings.node, onError });
     const entries = this.#file.read();
-    this.#known = new Set(entries.slice(-REPEATED_MAX).map(sourceKey));
+    this.#known = new Map(entries.slice(-REPEATED_MAX).map((entry) => [sourceKey(entry), entry]));
     this.figures = new Map(settings.groups.map(({ name }) => [name, newFigures()]));
     for (const entry of entries) this.#follow(entry);
     this.#watches = new Map(
@@ -62,36 +66,46 @@ export class NodeHistory {
     );
   }
 
-  /** A change of role; the failover role repeats the last ones when this process has started again. */
+  /** A change of role; the failover role repeats it when it has one more stamp, and the last ones when this process has started again. */
   receive(transition: Transition): void {
     const { decidedMs, ...rest } = transition;
     const watch = this.#watches.get(transition.group);
     if (transition.to !== "active") watch?.prepare();
-    if (this.#known.has(sourceKey(transition))) {
-      if (transition.to === "active") watch?.close();
+    const known = this.#known.get(sourceKey(transition));
+    if (known !== undefined) {
+      const lacking = transition.stamps.filter(({ what }) => known.stamps.every((one) => one.what !== what));
+      for (const one of lacking) this.#addStamp(sourceKey(transition), one);
+      if (transition.to === "active") watch?.closeUnlessWaiting();
       return;
     }
-    this.#remember(sourceKey(transition));
     const { node } = this.#options.settings;
-    const agoMs = Number(process.hrtime.bigint()) / 1e6 - decidedMs;
-    const entry = this.#file.add({ ...rest, node, at: new Date(Date.now() - agoMs).toISOString() });
+    const decidedHereMs = decidedMs - clockOffsetMs;
+    const at = new Date(Date.now() - (performance.now() - decidedHereMs)).toISOString();
+    const entry = this.#file.add({ ...rest, node, at });
+    this.#remember(entry);
     this.#follow(entry);
     this.#options.onEntry(entry);
     if (entry.to !== "active") return;
     const figures = this.figures.get(entry.group);
     if (figures !== undefined) figures.takeovers[entry.kind] = (figures.takeovers[entry.kind] ?? 0) + 1;
-    watch?.await(agoMs, (packet) => this.#addFirstPacket(entry, packet));
+    watch?.await(decidedHereMs, ({ path, afterDecisionMs }) =>
+      this.#addStamp(sourceKey(entry), stamp("first-packet", afterDecisionMs, path)),
+    );
   }
 
-  #addFirstPacket(entry: HistoryEntry, { path, afterDecisionMs }: FirstPacket): void {
-    const stamp = { what: "first-packet", path, atUs: Math.round(afterDecisionMs * 1_000) };
-    this.#file.addStamp({ id: entry.id, ...stamp });
-    this.#follow({ ...entry, stamps: [...entry.stamps, stamp] });
+  /** What became known later. */
+  #addStamp(key: string, added: TransitionStamp): void {
+    const before = this.#known.get(key);
+    if (before === undefined) return;
+    this.#file.addStamp({ id: before.id, ...added });
+    const entry = withStamp(before, added);
+    this.#known.set(key, entry);
+    this.#follow(entry);
   }
 
-  #remember(key: string): void {
-    this.#known.add(key);
-    const [oldest] = this.#known;
+  #remember(entry: HistoryEntry): void {
+    this.#known.set(sourceKey(entry), entry);
+    const [oldest] = this.#known.keys();
     if (this.#known.size > 2 * REPEATED_MAX && oldest !== undefined) this.#known.delete(oldest);
   }
 

@@ -76,6 +76,31 @@ describe("TransitionLog", () => {
     );
   });
 
+  it("adds addresses that were late to the takeover that lacks them, also when it is repeated", () => {
+    const log = new TransitionLog("gateway");
+    log.decided();
+    log.done("told");
+    log.changed(takeover());
+    assert.equal(log.lateAddresses(performance.now()), undefined, "that change is not told yet");
+    const [record] = log.take(view());
+    // Pulses are sent meanwhile.
+    log.decided();
+    log.done("pulsed");
+    const late = log.lateAddresses(performance.now() + 30);
+    const added = late?.stamps.at(-1);
+    assert.equal(added?.what, "addresses");
+    assert.ok((added?.atUs ?? 0) >= 30_000 && (added?.atUs ?? 0) < 60_000, `${added?.atUs} µs`);
+    assert.deepEqual(late, { ...record, stamps: [...(record?.stamps ?? []), added] });
+    assert.deepEqual(log.kept, [late]);
+  });
+
+  it("has nothing to add to a change that was no takeover", () => {
+    const log = new TransitionLog("gateway");
+    become(log, takeover({ from: "active", to: "standby" }));
+    log.take(view());
+    assert.equal(log.lateAddresses(performance.now()), undefined);
+  });
+
   it("knows the drain before a handover, and none that was another's", () => {
     const log = new TransitionLog("gateway");
     const handover = takeover({ from: "active", to: "standby", reason: { kind: "planned", other: "gw2" } });

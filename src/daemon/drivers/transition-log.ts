@@ -1,4 +1,5 @@
 import type { ElectionEffect } from "../../core/election/election-types.ts";
+import { withStamp } from "../../core/history/history-lines.ts";
 import { heardStamps, stamp, transitionEvidence } from "../../core/history/transition-evidence.ts";
 import type { Transition } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
@@ -71,6 +72,20 @@ export class TransitionLog {
     this.#changes = [];
     for (const record of records) this.#keep(record);
     return records;
+  }
+
+  /**
+   * Addresses that were not there in time are there now.
+   *
+   * @returns the record of the takeover with this stamp, if that is the last change
+   */
+  lateAddresses(nowMs: number): Transition | undefined {
+    const record = this.#kept.at(-1);
+    if (this.hasChanges || record?.to !== "active") return undefined;
+    const afterMs = nowMs + clockOffsetMs - record.decidedMs;
+    const completed = withStamp(record, stamp("addresses", afterMs));
+    this.#kept[this.#kept.length - 1] = completed;
+    return completed;
   }
 
   /** This life of the failover role begins. */

@@ -3,11 +3,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { after, before, test } from "node:test";
+import { ControlClient } from "../../../src/client/control-client.ts";
+import type { HistoryEntry } from "../../../src/contract/failover-history.ts";
+import { controlSocket } from "../../../src/lab/lab-folder.ts";
 import { virtualAddresses } from "../../../src/lab/lab-plan.ts";
 import { runCommand } from "../../../src/lab/run-command.ts";
 import { TestLab } from "../daemon-node.ts";
 import { NamespaceAddresses } from "../namespace-addresses.ts";
 import { requireNamespaces } from "../namespace-preconditions.ts";
+import { waitFor } from "../namespace-waiting.ts";
 
 // Somebody else configures the network, and holds the kernel's lock for that (rtnl_lock) for long: every processor is busy, and the
 // program that holds the lock is one that everybody else goes before. All namespaces share the lock. Addresses may go for a moment: they
@@ -17,6 +21,8 @@ const INTERVAL_MS = 10;
 /** An active that waited with it would be replaced forty times over. */
 const HELD_MS_MIN = 1_200;
 const LIMIT_MS = 60_000;
+/** Nobody waits for addresses longer than that (0030). */
+const WAIT_MS = 10;
 const DEVICES = 20;
 const GROUP = 7;
 const BUSY_PER_PROCESSOR = 4;
@@ -85,6 +91,12 @@ async function waitingMs(): Promise<number> {
   return performance.now() - startMs;
 }
 
+const ask = (node: string) => new ControlClient(controlSocket(lab.name, node));
+const afterMs = ({ stamps }: HistoryEntry, name: string) => {
+  const us = stamps.find(({ what }) => what === name)?.atUs;
+  return us === undefined ? undefined : us / 1_000;
+};
+
 test("the lock of the network configuration is held for long: nobody takes over", async () => {
   const { active, standby } = await lab.rolesWhenWell();
   const startMs = NamespaceAddresses.now();
@@ -102,4 +114,27 @@ test("the lock of the network configuration is held for long: nobody takes over"
     .since(startMs)
     .filter((change) => change.endsWith(` comes to ${lab.namespace(standby)}`));
   assert.deepEqual(moves, [], "the standby has taken none of the addresses");
+});
+
+test("a node that takes over meanwhile does not wait for its addresses, and its history says when they came", async () => {
+  load = startLoad();
+  let late: HistoryEntry | undefined;
+  const endMs = performance.now() + LIMIT_MS;
+  while (late === undefined && performance.now() < endMs) {
+    const { active, standby } = await lab.rolesWhenWell();
+    await ask(active).switchover();
+    const taken = await waitFor("an entry with its addresses", async () => {
+      const query = new URLSearchParams({ node: standby, limit: "1" });
+      const [newest] = (await ask(standby).history(query)).entries;
+      return newest?.to === "active" && afterMs(newest, "addresses") !== undefined ? newest : undefined;
+    });
+    if ((afterMs(taken, "addresses") ?? 0) > 2 * WAIT_MS) late = taken;
+  }
+  await endLoad();
+  assert.ok(late !== undefined, "no takeover had to wait: this tells nothing");
+  const told = JSON.stringify(late.stamps);
+  for (const what of ["announced", "advertised", "pulsed", "told"]) {
+    const ms: number = afterMs(late, what) ?? Number.NaN;
+    assert.ok(ms >= WAIT_MS && ms < 2 * WAIT_MS, `${what}: ${told}`);
+  }
 });
