@@ -7,7 +7,7 @@ import { lossKinds } from "./loss-kinds.ts";
 export const allChaosKinds: readonly ChaosKind[] = [...chaosKinds, ...lossKinds];
 
 export interface PlannedFault extends ChaosFault {
-  /** Before it begins, so that it meets the cluster's timers at any moment. */
+  /** After it, when all is well again: nothing may move then, and the next one meets the cluster's timers at any moment. */
   readonly pauseMs: number;
   /** Which of the standbys it hits, if it hits one: a number to be taken modulo. */
   readonly standbyNumber: number;

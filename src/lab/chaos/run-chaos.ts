@@ -127,7 +127,6 @@ async function playFault(
   const standbys = nodeNames(settings).filter((node) => node !== active);
   const standby = standbys[fault.standbyNumber % standbys.length] ?? active;
   const world: ChaosWorld = { settings, active, standby, watch, signal };
-  await sleep(fault.pauseMs, undefined, { signal });
   const before = await stage.streams.report();
   await stage.mark();
   await machine.mark();
@@ -139,11 +138,14 @@ async function playFault(
   await fault.mend?.(world);
   const mendedMs = monotonicMs();
   const settled = await settle(stage, log, signal);
-  const settledMs = settled === undefined ? null : round(monotonicMs() - mendedMs);
+  const wellMs = monotonicMs();
   const stallMs = (await stage.streams.report()).longestStallMs;
   // What was on its way before counts no more: each connection must go on now, in both directions.
   await stage.streams.mark();
   const streams = await stage.progress(PROGRESS_LIMIT_MS, signal);
+  // A standby that was about to take over when the fault ended does so a moment later: that is a part of it.
+  await sleep(fault.pauseMs, undefined, { signal });
+  const activeAfter = settled && (await settle(stage, log, signal));
   const [probe, answers] = await Promise.all([stage.probe.report(), stage.answers.report()]);
   const times = { addresses: watch.addresses, fromMs, toMs: monotonicMs() };
   const episode: ChaosEpisode = {
@@ -159,10 +161,10 @@ async function playFault(
     longestTcpStallMs: Math.max(stallMs, streams.longestStallMs),
     lost: streams.lost - before.lost,
     corrupted: streams.corrupted - before.corrupted,
-    settledMs,
+    settledMs: activeAfter === undefined ? null : round(wellMs - mendedMs),
   };
   log(`   ${outcome(episode)}`);
-  return { episode, active: settled ?? active };
+  return { episode, active: activeAfter ?? active };
 }
 
 function outcome({ takeovers, udpGapMs, settledMs, lost, machineStallMs }: ChaosEpisode): string {

@@ -76,7 +76,7 @@ export class Stage {
       if (background !== undefined) keep(background);
       await probe.warmUp(signal);
       const flows = options.connections + options.backgroundFlows;
-      const active = await waitUntilMirrored(settings, { flows, limitMs: MIRROR_LIMIT_MS, signal });
+      const active = await waitUntilMirrored(settings, watch, { flows, limitMs: MIRROR_LIMIT_MS, signal });
       log("every standby holds every connection");
       if (active !== first) {
         log(`note: the addresses moved from ${first} to ${active} meanwhile; is this machine too busy?`);
@@ -116,7 +116,7 @@ export class Stage {
    * @throws ProblemError at the limit
    */
   async mirrored(limitMs: number, signal?: AbortSignal): Promise<string> {
-    return await waitUntilMirrored(this.settings, { flows: this.#flows, limitMs, signal });
+    return await waitUntilMirrored(this.settings, this.watch, { flows: this.#flows, limitMs, signal });
   }
 
   /** Ends all traffic; the lab stays. */
@@ -181,6 +181,7 @@ async function startBackground(
  */
 async function waitUntilMirrored(
   settings: LabSettings,
+  watch: AddressWatch,
   { flows, limitMs, signal }: { flows: number; limitMs: number; signal: AbortSignal | undefined },
 ): Promise<string> {
   const expected = flows + 1; // and the probe
@@ -191,7 +192,9 @@ async function waitUntilMirrored(
     async (now) => {
       const lag = now.nodes.flatMap((node) => node.replication.streams).filter((one) => one.lagRecords > 0);
       counts = await Promise.all(nodes.map((node) => connectionCount(settings.name, node)));
-      return isWell(now) && lag.length === 0 && counts.every((count) => count >= expected);
+      // The kernels are asked after the nodes: who was active then may not be any more.
+      const isCopied = lag.length === 0 && counts.every((count) => count >= expected);
+      return isWell(now) && isCopied && watch.holder === now.activeNode;
     },
     {
       limitMs,
