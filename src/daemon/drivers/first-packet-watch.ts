@@ -19,7 +19,7 @@ const LATE_MS_MAX = 1_000;
 /** Clocks of two reads differ by so much at most; a packet that left before the decision was another's. */
 const EARLY_MS_MAX = 0.05;
 
-export interface FirstPacket {
+interface FirstPacket {
   /** The interface that it left by. */
   readonly path: string;
   readonly afterDecisionMs: number;
@@ -62,7 +62,7 @@ export class FirstPacketWatch {
         this.#timer = setTimeout(look, Math.max(READ_MS_MIN, waitedMs * READ_SHARE)).unref();
         return;
       }
-      this.close();
+      this.#close();
       if (packet !== undefined) done(packet);
     };
     this.#timer = setTimeout(look, READ_MS_MIN).unref();
@@ -102,11 +102,10 @@ export class FirstPacketWatch {
 
   /** This node has been active for long: its first packet has gone by. */
   closeUnlessWaiting(): void {
-    if (this.#timer === undefined) this.close();
+    if (this.#timer === undefined) this.#close();
   }
 
-  /** Nothing is waited for. */
-  close(): void {
+  #close(): void {
     this.#stopWaiting();
     for (const { socket } of this.#sockets.values()) socket.close();
     this.#sockets.clear();
