@@ -82,6 +82,30 @@ export function closeInBackground(fd: number): void {
   calls.close.async(fd, () => {});
 }
 
+/**
+ * sendto(2) on a thread of Node's pool, for requests that the kernel may let wait. The caller keeps `data`, 64 bytes or more so that
+ * it is not moved, and leaves it alone until then.
+ *
+ * @returns bytes sent, or a negative number: the error number is another thread's
+ */
+export function sendInBackground(fd: number, data: Uint8Array, length: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    calls.sendto.async(fd, data, length, 0, null, 0, (error: Error | null, sent: number) =>
+      error === null ? resolve(sent) : reject(error),
+    );
+  });
+}
+
+/** As sendInBackground: recvfrom(2), which goes on with a dump that is not over. @returns bytes received, or a negative number */
+export function receiveInBackground(fd: number, into: Uint8Array, flags: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    calls.recvfrom.async(
+      ...[fd, into, into.length, flags, null, null],
+      (error: Error | null, received: number) => (error === null ? resolve(received) : reject(error)),
+    );
+  });
+}
+
 export function bindSocket(fd: number, address: Uint8Array): void {
   check("bind", calls.bind(fd, address, address.length));
 }

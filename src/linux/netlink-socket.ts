@@ -16,7 +16,9 @@ import {
   kernelError,
   openSocket,
   receiveFrom,
+  receiveInBackground,
   receiveMessages,
+  sendInBackground,
   sendTo,
   setSocketOption,
   socketName,
@@ -55,7 +57,7 @@ export interface NetlinkSocketOptions {
 /** Large enough for any message the kernel packs into one dump datagram (at most 32 KiB, include/net/netlink.h). */
 const SCRATCH_BYTES = 65_536;
 
-/** A netlink socket: requests with their acknowledgements, batches of them, dumps, and multicast events. Nothing here waits. */
+/** A netlink socket: requests with their acknowledgements, batches of them, dumps, and multicast events. Nothing here waits for an answer. */
 export class NetlinkSocket {
   readonly fd: number;
   /** The kernel's name for this socket: events that it causes carry it. */
@@ -107,6 +109,19 @@ export class NetlinkSocket {
    */
   transact(messages: Uint8Array, onAnswer?: (answer: NetlinkMessage) => void): Refusal[] {
     this.send(messages);
+    return this.#refusals(onAnswer);
+  }
+
+  /**
+   * As transact, and other work of this process goes on while the kernel lets the batch wait. One call at a time: the caller leaves
+   * the socket and the memory of the messages alone meanwhile.
+   */
+  async transactInBackground(messages: Uint8Array): Promise<Refusal[]> {
+    await this.#sendInBackground(messages);
+    return this.#refusals();
+  }
+
+  #refusals(onAnswer?: (answer: NetlinkMessage) => void): Refusal[] {
     const refusals: Refusal[] = [];
     for (;;) {
       const answers = this.receive();
@@ -141,27 +156,34 @@ export class NetlinkSocket {
   dump(request: Uint8Array): NetlinkMessage[] {
     this.send(request);
     const all: NetlinkMessage[] = [];
+    while (!addToDump(all, this.receive()));
+    return all;
+  }
+
+  /** As dump, in the manner of transactInBackground. */
+  async dumpInBackground(request: Uint8Array): Promise<NetlinkMessage[]> {
+    await this.#sendInBackground(request);
+    const all: NetlinkMessage[] = [];
     for (;;) {
-      const messages = this.receive();
-      if (messages === "overrun") throw kernelError("netlink dump", errno.ENOBUFS);
-      if (messages.length === 0) return all;
-      for (const message of messages) {
-        if (message.type === NLMSG_DONE) return all;
-        if (message.type === NLMSG_ERROR) {
-          const refused = decodeAcknowledgement(message);
-          if (refused instanceof DecodeError || refused.errno === 0) continue;
-          throw new KernelError("netlink dump", refused.errno, errorName(refused.errno), refused.text);
-        }
-        all.push({ ...message, payload: message.payload.slice() });
-      }
+      const length = await receiveInBackground(this.fd, this.#scratch, MSG_DONTWAIT);
+      // Asked again here, the kernel says why.
+      if (addToDump(all, length < 0 ? this.receive() : this.#received(length))) return all;
     }
+  }
+
+  async #sendInBackground(messages: Uint8Array): Promise<void> {
+    // Asked again here, the kernel says why.
+    if ((await sendInBackground(this.fd, messages, messages.length)) < 0) this.send(messages);
   }
 
   /** The messages of one datagram, as views that the next receive overwrites; none when nothing waits; or that events were lost. */
   receive(): NetlinkMessage[] | "overrun" {
     const length = this.receiveInto(this.#scratch);
     if (length === -errno.ENOBUFS) return "overrun";
-    if (length <= 0) return [];
+    return length <= 0 ? [] : this.#received(length);
+  }
+
+  #received(length: number): NetlinkMessage[] {
     const messages = decodeNetlinkMessages(this.#scratch.subarray(0, length));
     return messages instanceof DecodeError ? [] : messages;
   }
@@ -179,6 +201,21 @@ export class NetlinkSocket {
   close(): void {
     closeFd(this.fd);
   }
+}
+
+/** @returns whether the dump is over: at its end, or where nothing more comes */
+function addToDump(all: NetlinkMessage[], messages: NetlinkMessage[] | "overrun"): boolean {
+  if (messages === "overrun") throw kernelError("netlink dump", errno.ENOBUFS);
+  for (const message of messages) {
+    if (message.type === NLMSG_DONE) return true;
+    if (message.type === NLMSG_ERROR) {
+      const refused = decodeAcknowledgement(message);
+      if (refused instanceof DecodeError || refused.errno === 0) continue;
+      throw new KernelError("netlink dump", refused.errno, errorName(refused.errno), refused.text);
+    }
+    all.push({ ...message, payload: message.payload.slice() });
+  }
+  return messages.length === 0;
 }
 
 function orNothing(result: number, operation: string): number {

@@ -8,7 +8,6 @@ import {
   decodeRoute,
   type LinkState,
   type MacvlanDevice,
-  type RouteChange,
   type RouteState,
   RTM_DELADDR,
   RTM_DELLINK,
@@ -23,14 +22,10 @@ import {
   RTNLGRP_LINK,
   writeAddAddress,
   writeAddMacvlan,
-  writeAddNewRoute,
-  writeAddRoute,
   writeAddressDump,
   writeDeleteAddress,
   writeDeleteLink,
-  writeDeleteRoute,
   writeLinkDump,
-  writeRouteDump,
   writeSetLink,
 } from "../wire/route-message.ts";
 import { errno } from "./libc.ts";
@@ -52,7 +47,10 @@ const WRITER_BYTES = 65_536;
 const REQUEST_BYTES_MAX = 128;
 const REQUESTS_MAX = Math.floor(WRITER_BYTES / REQUEST_BYTES_MAX);
 
-/** Addresses, links and routes of this network namespace (rtnetlink), changed in batches of one system call. */
+/**
+ * Addresses and links of this network namespace (rtnetlink), changed in batches of one system call. It waits in the kernel where
+ * somebody else configures the network (rtnl_lock): a process that answers others takes BackgroundRouteSocket.
+ */
 export class RouteSocket {
   readonly #socket = new NetlinkSocket({ protocol: NETLINK_ROUTE, receiveBufferBytes: 1 << 20 });
   readonly #writer = new NetlinkWriter(WRITER_BYTES);
@@ -68,19 +66,6 @@ export class RouteSocket {
     return refusals.filter(
       (refusal) => refusal.errno !== errno.EADDRNOTAVAIL && refusal.errno !== errno.ENODEV,
     );
-  }
-
-  addRoute(change: RouteChange): Refusal[] {
-    return this.#each([change], writeAddRoute);
-  }
-
-  /** Adds a route where there is none to its network with its metric; else that is a refusal (EEXIST). */
-  addNewRoute(change: RouteChange): Refusal[] {
-    return this.#each([change], writeAddNewRoute);
-  }
-
-  deleteRoute(change: RouteChange): Refusal[] {
-    return this.#each([change], writeDeleteRoute);
   }
 
   /** Brings devices up or down, all in one system call. */
@@ -106,13 +91,6 @@ export class RouteSocket {
     this.#writer.reset();
     writeAddressDump(this.#writer);
     return decodeAll(this.#socket.dump(this.#writer.written()).map(decodeAddress));
-  }
-
-  /** @param protocol only the routes that it has set; default: all */
-  routes(family: 4 | 6, protocol = 0): RouteState[] {
-    this.#writer.reset();
-    writeRouteDump(this.#writer, family, protocol);
-    return decodeAll(this.#socket.dump(this.#writer.written()).map(decodeRoute));
   }
 
   close(): void {
@@ -215,6 +193,6 @@ export class NetworkEvents {
   }
 }
 
-function decodeAll<T>(decoded: readonly (T | DecodeError)[]): T[] {
+export function decodeAll<T>(decoded: readonly (T | DecodeError)[]): T[] {
   return decoded.filter((value): value is T => !(value instanceof DecodeError));
 }

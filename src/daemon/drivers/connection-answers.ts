@@ -16,7 +16,7 @@ import { flowLine } from "../../core/connections/flow-line.ts";
 import { compileFlowQuery, type FlowTest } from "../../core/connections/flow-query.ts";
 import { FlowTop } from "../../core/connections/flow-top.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
-import { RouteSocket } from "../../linux/route-socket.ts";
+import type { BackgroundRouteSocket } from "../../linux/background-route-socket.ts";
 import type { FlowFields } from "../../wire/flow-fields.ts";
 import { allVirtualAddresses, type NodeSettings } from "../node-settings.ts";
 import { StreamAnswer } from "./control-answer.ts";
@@ -41,13 +41,15 @@ interface Gatherer {
 /** Answers questions about the connections in this node's kernel: one walk through its table each, in bounded memory. */
 export class ConnectionAnswers {
   readonly #settings: NodeSettings;
+  readonly #route: BackgroundRouteSocket;
   #walks = 0;
 
-  constructor(settings: NodeSettings) {
+  constructor(settings: NodeSettings, route: BackgroundRouteSocket) {
     this.#settings = settings;
+    this.#route = route;
   }
 
-  list(query: URLSearchParams): StreamAnswer {
+  async list(query: URLSearchParams): Promise<StreamAnswer> {
     const { limit, ...filter } = readQuery(connectionListQuerySchema, query);
     let text = "";
     const gatherer: Gatherer = {
@@ -61,36 +63,40 @@ export class ConnectionAnswers {
       },
       result: () => ({}),
     };
-    return this.#answer(filter, gatherer, limit === undefined ? Number.POSITIVE_INFINITY : Number(limit));
+    return await this.#answer(
+      filter,
+      gatherer,
+      limit === undefined ? Number.POSITIVE_INFINITY : Number(limit),
+    );
   }
 
-  count(query: URLSearchParams): StreamAnswer {
+  async count(query: URLSearchParams): Promise<StreamAnswer> {
     const filter = readQuery(connectionFilterSchema, query);
     const count = new FlowCount();
-    return this.#answer(filter, {
+    return await this.#answer(filter, {
       add: (fields, mirrored) => count.add(fields, mirrored(fields)),
       take: () => "",
       result: () => ({ count: count.result() }),
     });
   }
 
-  top(query: URLSearchParams): StreamAnswer {
+  async top(query: URLSearchParams): Promise<StreamAnswer> {
     const { by, limit, ...filter } = readQuery(connectionTopQuerySchema, query);
     const top = new FlowTop(by);
     const most = Math.min(TOP_LIMIT_MAX, limit === undefined ? TOP_LIMIT : Number(limit));
-    return this.#answer(filter, {
+    return await this.#answer(filter, {
       add: (fields) => top.add(fields),
       take: () => "",
       result: () => ({ top: top.result(most) }),
     });
   }
 
-  #answer(
+  async #answer(
     filter: ConnectionFilter,
     gatherer: Gatherer,
     limit: number = Number.POSITIVE_INFINITY,
-  ): StreamAnswer {
-    const mirrored = this.#mirroredTest();
+  ): Promise<StreamAnswer> {
+    const mirrored = await this.#mirroredTest();
     const isMeant = compileFlowQuery(filter, mirrored);
     const walk = this.#walk({ isMeant, mirrored, gatherer, limit });
     return new StreamAnswer("application/x-ndjson", walk);
@@ -140,19 +146,12 @@ export class ConnectionAnswers {
     return `${JSON.stringify(line)}\n`;
   }
 
-  #mirroredTest(): FlowTest {
-    const route = new RouteSocket();
-    try {
-      const own = route.addresses().map(({ address }) => address);
-      const virtual = allVirtualAddresses(this.#settings).map(validIp);
-      const filter = new FlowFilter(own, virtual, {
-        shortExchanges: this.#settings.document.replication.shortExchanges,
-        marks: this.#settings.document.replication.marks,
-      });
-      return (fields) => filter.accepts(fields);
-    } finally {
-      route.close();
-    }
+  async #mirroredTest(): Promise<FlowTest> {
+    const own = (await this.#route.addresses()).map(({ address }) => address);
+    const virtual = allVirtualAddresses(this.#settings).map(validIp);
+    const { shortExchanges, marks } = this.#settings.document.replication;
+    const filter = new FlowFilter(own, virtual, { shortExchanges, marks });
+    return (fields) => filter.accepts(fields);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { CheckStatus } from "../../contract/status.ts";
 import { CheckSet, type CheckVerdict } from "../../core/health/check-set.ts";
-import { RouteSocket } from "../../linux/route-socket.ts";
+import type { BackgroundRouteSocket } from "../../linux/background-route-socket.ts";
 import type { CheckSettings, NodeSettings } from "../node-settings.ts";
 import { neighbourProbe } from "./neighbour-probe.ts";
 import { pingProbe } from "./ping-probe.ts";
@@ -9,6 +9,7 @@ import { scriptProbe } from "./script-probe.ts";
 
 export interface HealthChecksOptions {
   readonly settings: NodeSettings;
+  readonly route: BackgroundRouteSocket;
   /** Whether the connections of a group are mirrored, as the replicator says. */
   readonly replication: (group: string) => Promise<ProbeResult>;
   readonly onVerdicts: (group: string, verdicts: readonly CheckVerdict[]) => void;
@@ -26,7 +27,6 @@ export class HealthChecks {
   readonly #options: HealthChecksOptions;
   readonly #sets: ReadonlyMap<string, CheckSet>;
   readonly #known: ReadonlyMap<string, CheckSettings>;
-  #route: RouteSocket | undefined;
 
   constructor(options: HealthChecksOptions) {
     const { groups } = options.settings;
@@ -95,7 +95,7 @@ export class HealthChecks {
       case "ping":
         return pingProbe({ device, source, target, timeoutMs });
       case "arp":
-        return neighbourProbe({ device, source, target, timeoutMs }, this.#routeSocket);
+        return neighbourProbe({ device, source, target, timeoutMs }, this.#options.route);
       case "script": {
         const { node, cluster } = this.#options.settings;
         const environment = {
@@ -107,21 +107,16 @@ export class HealthChecks {
         return scriptProbe({ command, timeoutMs, environment });
       }
       case "interface":
-        return async () => this.#lookAt(device);
+        return () => this.#lookAt(device);
       case "replication":
         return () => this.#options.replication(group);
     }
   }
 
-  #lookAt(device: string): ProbeResult {
-    const link = this.#routeSocket.links().find(({ name }) => name === device);
+  async #lookAt(device: string): Promise<ProbeResult> {
+    const link = (await this.#options.route.links()).find(({ name }) => name === device);
     if (link === undefined) return { good: false, words: `there is no device ${device}` };
     return { good: link.up, words: link.up ? `${device} is up` : `${device} has no carrier or is down` };
-  }
-
-  get #routeSocket(): RouteSocket {
-    this.#route ??= new RouteSocket();
-    return this.#route;
   }
 }
 

@@ -1,6 +1,6 @@
 import { equalIp, type IpAddress, ipFamily, isLinkLocal, validIp } from "../../base/ip.ts";
+import type { BackgroundRouteSocket } from "../../linux/background-route-socket.ts";
 import { openNeighbourSocket } from "../../linux/neighbour-socket.ts";
-import type { RouteSocket } from "../../linux/route-socket.ts";
 import { decodeArpReply, encodeArpRequest } from "../../wire/arp.ts";
 import { decodeNeighborAdvertisement, encodeNeighborSolicitation } from "../../wire/ndp.ts";
 import type { LinkState } from "../../wire/route-message.ts";
@@ -16,14 +16,14 @@ export interface NeighbourSettings {
 }
 
 /** Whether a host on the link answers to ARP, or to a neighbour solicitation: also one that drops pings. */
-export function neighbourProbe(settings: NeighbourSettings, route: RouteSocket): Probe {
+export function neighbourProbe(settings: NeighbourSettings, route: BackgroundRouteSocket): Probe {
   const { device, timeoutMs } = settings;
   const target = validIp(settings.target);
   const into = new Uint8Array(FRAME_BYTES_MAX);
   return () =>
     orRefusal(async () => {
-      const link = route.links().find(({ name }) => name === device);
-      const sender = link === undefined ? undefined : ownAddress(settings, link, route);
+      const link = (await route.links()).find(({ name }) => name === device);
+      const sender = link === undefined ? undefined : await ownAddress(settings, link, route);
       if (link === undefined || sender === undefined)
         return { good: false, words: `${device} is not there, or has no address to ask from` };
       const socket = openNeighbourSocket(device, ipFamily(target));
@@ -49,12 +49,12 @@ function isAnswer(frame: Uint8Array, target: IpAddress): boolean {
   return "address" in answer && equalIp(answer.address, target);
 }
 
-function ownAddress(
+async function ownAddress(
   { source }: NeighbourSettings,
   link: LinkState,
-  route: RouteSocket,
-): IpAddress | undefined {
+  route: BackgroundRouteSocket,
+): Promise<IpAddress | undefined> {
   if (source !== undefined) return validIp(source);
-  const own = route.addresses().filter(({ deviceIndex }) => deviceIndex === link.index);
+  const own = (await route.addresses()).filter(({ deviceIndex }) => deviceIndex === link.index);
   return own.find(({ address }) => address.length === 16 && isLinkLocal(address))?.address;
 }

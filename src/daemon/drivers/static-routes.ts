@@ -1,10 +1,17 @@
 import { formatIp, validIp } from "../../base/ip.ts";
 import type { ClusterDocument } from "../../contract/cluster-document.ts";
 import type { StatusProblem } from "../../contract/status.ts";
-import { type NodeRoute, nodeRoutes, type PresentRoute, planRoutes } from "../../core/static-routes.ts";
+import {
+  type NodeRoute,
+  nodeRoutes,
+  type PresentRoute,
+  planRoutes,
+  type RoutePlan,
+} from "../../core/static-routes.ts";
+import type { BackgroundRouteSocket } from "../../linux/background-route-socket.ts";
 import { errno } from "../../linux/libc.ts";
 import type { Refusal } from "../../linux/netlink-socket.ts";
-import { type NetworkEvent, NetworkEvents, RouteSocket } from "../../linux/route-socket.ts";
+import { type NetworkEvent, NetworkEvents } from "../../linux/route-socket.ts";
 import { type RouteState, RT_TABLE_MAIN } from "../../wire/route-message.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import type { LogLevel } from "../role-message.ts";
@@ -22,11 +29,16 @@ const COMPARE_MS = 10_000;
 /** While a route cannot be set: its router's network may come any time. */
 const RETRY_MS = 1_000;
 
+export interface StaticRoutesOptions {
+  readonly route: BackgroundRouteSocket;
+  readonly log: (level: LogLevel, text: string) => void;
+}
+
 /** Keeps the static routes of the document in the kernel: again after a link was down, and none that the document has lost. */
 export class StaticRoutes {
   readonly #node: string;
   readonly #log: (level: LogLevel, text: string) => void;
-  readonly #route = new RouteSocket();
+  readonly #route: BackgroundRouteSocket;
   /** Not of added addresses: the lifetimes of virtual ones are renewed all the time. */
   readonly #events = new NetworkEvents({ added: "link-scope" });
   #wanted: readonly NodeRoute[];
@@ -35,24 +47,25 @@ export class StaticRoutes {
   /** Why a route is not there, by its id. */
   #missing: ReadonlyMap<string, string> = new Map();
   #comparedMs = Number.NEGATIVE_INFINITY;
+  #isComparing = false;
+  /** Comparisons go one after the other. */
+  #last: Promise<void> = Promise.resolve();
 
-  constructor(
-    { document, node }: Pick<NodeSettings, "document" | "node">,
-    log: (level: LogLevel, text: string) => void,
-  ) {
+  constructor({ document, node }: Pick<NodeSettings, "document" | "node">, options: StaticRoutesOptions) {
     this.#node = node;
-    this.#log = log;
+    this.#log = options.log;
+    this.#route = options.route;
     this.#wanted = nodeRoutes(document, node);
     this.#own = ownAddresses(document, node);
-    this.#compare();
+    void this.#compare();
     setInterval(() => this.#look(), EVENTS_MS).unref();
   }
 
-  /** Goes over to another document at once. */
-  change(document: ClusterDocument): void {
+  /** Goes over to another document. Settled when each of its routes is there, or was refused. */
+  change(document: ClusterDocument): Promise<void> {
     this.#wanted = nodeRoutes(document, this.#node);
     this.#own = ownAddresses(document, this.#node);
-    this.#compare();
+    return this.#compare();
   }
 
   problems(): StatusProblem[] {
@@ -66,11 +79,10 @@ export class StaticRoutes {
   }
 
   #look(): void {
-    const afterMs = this.#missing.size > 0 ? RETRY_MS : COMPARE_MS;
-    let isDue = performance.now() - this.#comparedMs >= afterMs;
     for (let events = this.#events.read(); events.length > 0; events = this.#events.read())
-      if (events.some((event) => this.#concerns(event))) isDue = true;
-    if (isDue) this.#compare();
+      if (events.some((event) => this.#concerns(event))) this.#comparedMs = Number.NEGATIVE_INFINITY;
+    const afterMs = this.#missing.size > 0 ? RETRY_MS : COMPARE_MS;
+    if (!this.#isComparing && performance.now() - this.#comparedMs >= afterMs) void this.#compare();
   }
 
   #concerns(event: NetworkEvent): boolean {
@@ -78,29 +90,41 @@ export class StaticRoutes {
     return this.#own.has(formatIp(event.address.address));
   }
 
-  #compare(): void {
-    this.#comparedMs = performance.now();
-    const present = ([4, 6] as const).flatMap((family) => {
-      // Older kernels send routes of others, too.
-      const routes = this.#route.routes(family, ROUTE_PROTOCOL);
-      return routes.filter(isOurs).map((route) => presentRoute(route, family));
+  #compare(): Promise<void> {
+    this.#last = this.#last.then(async () => {
+      this.#isComparing = true;
+      this.#comparedMs = performance.now();
+      await this.#carryOut(planRoutes(this.#wanted, await this.#present(), await this.#devices()));
+      this.#isComparing = false;
     });
-    const devices = new Map(this.#route.links().map(({ name, index }) => [name, index]));
-    const plan = planRoutes(this.#wanted, present, devices);
+    return this.#last;
+  }
+
+  async #present(): Promise<PresentRoute[]> {
+    const both = ([4, 6] as const).map(async (family) => {
+      // Older kernels send routes of others, too.
+      const routes = (await this.#route.routes(family, ROUTE_PROTOCOL)).filter(isOurs);
+      return routes.map((route) => presentRoute(route, family));
+    });
+    return (await Promise.all(both)).flat();
+  }
+
+  async #devices(): Promise<ReadonlyMap<string, number>> {
+    return new Map((await this.#route.links()).map(({ name, index }) => [name, index]));
+  }
+
+  async #carryOut(plan: RoutePlan): Promise<void> {
     for (const route of plan.remove) {
-      this.#route.deleteRoute(changeOf(route));
+      await this.#route.deleteRoute(changeOf(route));
       this.#log("info", `removed the route to ${textOf(route)}: the document has it no more`);
     }
     const missing = new Map(plan.waiting.map(({ id, device }) => [id, `there is no device ${device}`]));
-    const set = (routes: typeof plan.add, how: (change: ReturnType<typeof changeOf>) => Refusal[]) => {
-      for (const route of routes) {
-        const [refusal] = how(changeOf(route));
-        if (refusal === undefined) this.#log("info", `set the route "${route.id}" to ${textOf(route)}`);
-        else missing.set(route.id, reasonOf(refusal));
-      }
+    const set = (route: RoutePlan["add"][number], refusal: Refusal | undefined) => {
+      if (refusal === undefined) this.#log("info", `set the route "${route.id}" to ${textOf(route)}`);
+      else missing.set(route.id, reasonOf(refusal));
     };
-    set(plan.replace, (change) => this.#route.addRoute(change));
-    set(plan.add, (change) => this.#route.addNewRoute(change));
+    for (const route of plan.replace) set(route, await this.#route.addRoute(changeOf(route)));
+    for (const route of plan.add) set(route, await this.#route.addNewRoute(changeOf(route)));
     for (const [id, why] of missing)
       if (this.#missing.get(id) !== why) this.#log("warning", `the route "${id}" cannot be set: ${why}`);
     this.#missing = missing;

@@ -1,9 +1,11 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { HistoryEntry } from "../../contract/failover-history.ts";
 import { operations } from "../../contract/operations.ts";
 import { type ClusterStatus, type NodeStatus, nodeStatusSchema } from "../../contract/status.ts";
 import { affectedParts } from "../../core/config/affected-parts.ts";
 import { composeClusterStatus } from "../../core/status/cluster-status.ts";
+import { BackgroundRouteSocket } from "../../linux/background-route-socket.ts";
 import { Arbiter } from "../drivers/arbiter.ts";
 import { ConfigAnswers } from "../drivers/config-answers.ts";
 import { ConnectionAnswers } from "../drivers/connection-answers.ts";
@@ -42,6 +44,8 @@ const NODE_STATUS = {
 } as const;
 /** Roles end in order, and start again. */
 const RESTART_LIMIT_MS = 30_000;
+/** Routes that take longer are set all the same: somebody else configures the network, and the kernel lets them wait. */
+const ROUTES_LIMIT_MS = 2_000;
 const SUPPORT_HISTORY_MAX = 200;
 const workerRoles = ["failover", "replicator", "control", "api"] as const satisfies readonly WorkerRole[];
 
@@ -76,7 +80,8 @@ class ControlRole {
       failoverHeard: () => this.#roles.ask<FailoverReport>("failover"),
     });
     this.#roles = new RoleQuestions((role, message) => channel.send(role, message));
-    this.#connections = new ConnectionAnswers(settings);
+    const route = new BackgroundRouteSocket();
+    this.#connections = new ConnectionAnswers(settings, route);
     this.#arbiter = this.#newArbiter();
     const onError = (text: string) => channel.log("error", text);
     const askPeer = async (peer: PeerSettings, path: string) =>
@@ -108,7 +113,7 @@ class ControlRole {
     // Before the rules are ready: a node that is set aside must not take part for a moment as if it were not.
     this.#maintenance.tell();
     this.#checks = new HealthChecks({
-      settings,
+      ...{ settings, route },
       replication: async (group) => {
         const replicator = await this.#roles.latest<ReplicatorReport>("replicator", SCRAPE_REPORTS);
         return replicationCheck(replicator, group, this.#activeGroups.has(group));
@@ -142,7 +147,7 @@ class ControlRole {
       askSupervisor: () => this.#roles.ask<SupervisorReport>("supervisor"),
     });
     if (settings.metrics !== undefined) serveMetrics(settings.metrics, () => this.#scrapes.answer(), onError);
-    this.#routes = new StaticRoutes(settings, log);
+    this.#routes = new StaticRoutes(settings, { route, log });
     const dispatch = new OperationDispatch({
       ...{ node: settings.node, handlers: this.#handlers(), keyed: this.#access.keyed },
       onChange: (entry) => this.#access.changed(entry),
@@ -183,15 +188,13 @@ class ControlRole {
     const failures = await this.#gateway.apply(next);
     if (failures.length > 0) return failures;
     this.#settings = next;
-    this.#routes.change(next.document);
     this.#scrapes = this.#newScrapes();
     const restart = workerRoles.filter((role) => parts.has(role) || parts.has("keys"));
     const message = { kind: "reconfigure", settings: next, restart } as const;
-    const answer = await this.#roles.request(
-      "supervisor",
-      (request) => ({ ...message, request }),
-      RESTART_LIMIT_MS,
-    );
+    const [answer] = await Promise.all([
+      this.#roles.request("supervisor", (request) => ({ ...message, request }), RESTART_LIMIT_MS),
+      Promise.race([this.#routes.change(next.document), sleep(ROUTES_LIMIT_MS, undefined, { ref: false })]),
+    ]);
     return answer === undefined ? ["the supervisor does not answer"] : [];
   }
 

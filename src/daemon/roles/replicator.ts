@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
-import { validIp } from "../../base/ip.ts";
+import { type IpAddress, validIp } from "../../base/ip.ts";
 import { validNetwork } from "../../contract/nat-targets.ts";
 import { ChangeLog } from "../../core/replication/change-log.ts";
 import { FlowFilter } from "../../core/replication/flow-filter.ts";
@@ -11,10 +11,10 @@ import { forgottenPlaces } from "../../core/replication/resume-place.ts";
 import type { SinkStream } from "../../core/replication/sink-stream.ts";
 import { rivalsOf, UnmergedGroups } from "../../core/replication/unmerged-groups.ts";
 import { UnprotectedCount } from "../../core/replication/unprotected-count.ts";
+import { BackgroundRouteSocket } from "../../linux/background-route-socket.ts";
 import { ConntrackInjector } from "../../linux/conntrack-injector.ts";
 import { missingFlowKinds } from "../../linux/conntrack-kinds.ts";
 import { KnownZones } from "../../linux/known-zones.ts";
-import { RouteSocket } from "../../linux/route-socket.ts";
 import { DrainRequests } from "../drivers/drain-requests.ts";
 import { FlowEvents } from "../drivers/flow-events.ts";
 import { GroupTables } from "../drivers/group-tables.ts";
@@ -40,7 +40,7 @@ class ReplicatorRole {
   readonly #channel: RoleChannel;
   readonly #settings: NodeSettings;
   readonly #ring: KeyRing;
-  readonly #route = new RouteSocket();
+  readonly #route = new BackgroundRouteSocket();
   readonly #filter: FlowFilter;
   readonly #owner: FlowOwner;
   readonly #zones = new KnownZones();
@@ -72,10 +72,9 @@ class ReplicatorRole {
     this.#ring = new KeyRing(settings);
     this.#resume = new ResumeFile(join(settings.runDirectory, "resume.json"));
     const { shortExchanges, marks } = settings.document.replication;
-    this.#filter = new FlowFilter(this.#ownAddresses(), allVirtualAddresses(settings).map(validIp), {
-      shortExchanges,
-      marks,
-    });
+    const virtual = allVirtualAddresses(settings).map(validIp);
+    this.#filter = new FlowFilter(this.#documentAddresses(), virtual, { shortExchanges, marks });
+    void this.#readOwnAddresses();
     this.#owner = flowOwner(settings);
     this.#sources = settings.peers.map(
       (peer) =>
@@ -195,7 +194,7 @@ class ReplicatorRole {
       for (const source of this.#sources) source.flush();
       this.#changes.restart(newSession());
       if (active) this.#resume.forget(this.#settings.peers.map(({ name }) => name));
-      this.#filter.setOwnAddresses(this.#ownAddresses());
+      void this.#readOwnAddresses();
     }
     this.#events.report(groups);
     for (const source of this.#sources) source.setGroups(groups, this.#tables.isWhole);
@@ -216,10 +215,18 @@ class ReplicatorRole {
     if (this.#settings.peers.every(({ name }) => this.#adoptedFrom.has(name))) this.#tables.allAdopted();
   }
 
-  /** Of all nodes: what is mirrored must not depend on the node that looks at the table. */
-  #ownAddresses() {
-    const peers = this.#settings.peers.flatMap(({ addresses, syncAddress }) => [...addresses, syncAddress]);
-    return [...this.#route.addresses().map(({ address }) => address), ...peers.map(validIp)];
+  /** Nodes' addresses that the document knows, of all nodes: what is mirrored must not depend on the node that looks at the table. */
+  #documentAddresses(): IpAddress[] {
+    const { groups, peers, sync } = this.#settings;
+    const own = groups.flatMap(({ faces }) => faces.flatMap(({ addresses }) => addresses));
+    const others = peers.flatMap(({ addresses, syncAddress }) => [...addresses, syncAddress]);
+    return [...own, sync.address, ...others].map(validIp);
+  }
+
+  /** Those that the kernel has besides. Changes of connections do not wait for it: somebody else may be configuring the network. */
+  async #readOwnAddresses(): Promise<void> {
+    const own = await this.#route.addresses();
+    this.#filter.setOwnAddresses([...own.map(({ address }) => address), ...this.#documentAddresses()]);
   }
 
   #overrun(): void {
