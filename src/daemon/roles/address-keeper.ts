@@ -47,4 +47,5 @@ function tell(text: string): void {
 }
 
 flushCompileCache();
+globalThis.gc?.();
 AddressOrders.in(memory).follow(carryOut);

@@ -40,6 +40,7 @@ const guard = new LoopGuard({
   },
 });
 flushCompileCache();
+globalThis.gc?.();
 // It is guarded when it has its own priority, and has given all threads theirs.
 while (!turns.isGuarded) turns.sleep(START_LOOK_MS);
 setRealTimePriority(priority);
