@@ -18,8 +18,8 @@ function setUp(processors: readonly number[] = [0, 1]) {
         calls.push(`guard on ${some}`);
         if (!some.includes(here)) here = some[0] ?? 0;
       },
-      keepLoopOn: (some) => calls.push(`loop on ${some}`),
-      fetchHelpers: (processor) => calls.push(`helpers to ${processor}`),
+      keepLoopOn: (processor) => calls.push(`loop on ${processor}`),
+      fetchKeeper: (processor) => calls.push(`keeper to ${processor}`),
     },
   });
   /** The loop begins to wait, for so long at most. */
@@ -57,7 +57,7 @@ describe("LoopGuard", () => {
     look(0);
     assert.deepEqual(look(13), {
       againMs: 2,
-      calls: [`loop on ${other}`, `helpers to ${other}`, `guard on ${loopOn}`],
+      calls: [`loop on ${other}`, `keeper to ${other}`, `guard on ${loopOn}`],
     });
     assert.equal(turns.moves, 1);
     assert.equal(turns.processor, other);
@@ -69,18 +69,18 @@ describe("LoopGuard", () => {
     standOn(102);
     look(0);
     // The loop is on a processor of this machine, which is none of these.
-    assert.deepEqual(look(13).calls, ["loop on 102", "helpers to 102", "guard on 100,101,103"]);
-    assert.deepEqual(look(16).calls, ["loop on 100", "helpers to 100", "guard on 101,103"]);
+    assert.deepEqual(look(13).calls, ["loop on 102", "keeper to 102", "guard on 100,101,103"]);
+    assert.deepEqual(look(16).calls, ["loop on 100", "keeper to 100", "guard on 101,103"]);
   });
 
-  it("fetches all threads when a turn does not end", () => {
+  it("fetches loop and keeper when a turn does not end", () => {
     const { turns, rest, look, standOn } = setUp();
     const loopOn = rest(10);
     const other = 1 - loopOn;
     standOn(other);
     turns.wake();
     assert.deepEqual(look(0).calls, [`loop on ${loopOn}`]);
-    assert.deepEqual(look(2).calls, [`loop on ${other}`, `helpers to ${other}`, `guard on ${loopOn}`]);
+    assert.deepEqual(look(2).calls, [`loop on ${other}`, `keeper to ${other}`, `guard on ${loopOn}`]);
     rest(10);
     look(3);
     turns.wake();
@@ -101,7 +101,7 @@ describe("LoopGuard", () => {
         current: () => processor,
         keepGuardOn: () => {},
         keepLoopOn: () => {},
-        fetchHelpers: () => {},
+        fetchKeeper: () => {},
       },
     });
     assert.equal(guard.look(performance.now() + clockOffsetMs + 1_000), 2);

@@ -10,9 +10,10 @@ export interface GuardKernel {
   /** The processor that the guard runs on. */
   readonly current: () => number;
   readonly keepGuardOn: (processors: readonly number[]) => void;
-  readonly keepLoopOn: (processors: readonly number[]) => void;
-  /** Moves all other threads of the process to a processor, from where they may go on to any. */
-  readonly fetchHelpers: (processor: number) => void;
+  /** The loop, and with it the threads that V8 and libuv have: it may wait for one of them to run. */
+  readonly keepLoopOn: (processor: number) => void;
+  /** Moves the thread that changes addresses to a processor, from where it may go on to any. */
+  readonly fetchKeeper: (processor: number) => void;
 }
 
 /**
@@ -67,13 +68,13 @@ export class LoopGuard {
     if (here === from) return;
     this.#turns.moveTo(here);
     this.#keepLoopOn(here);
-    this.#kernel.fetchHelpers(here);
+    this.#kernel.fetchKeeper(here);
     this.#leave(here, from);
   }
 
   #keepLoopOn(processor: number): void {
     this.#loopOn = processor;
-    this.#kernel.keepLoopOn([processor]);
+    this.#kernel.keepLoopOn(processor);
   }
 
   /** @param blocked not there either, if there is a third one */

@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { workerData } from "node:worker_threads";
 import { currentProcessor, keepOnProcessors, setRealTimePriority } from "../../linux/libc.ts";
@@ -21,6 +21,21 @@ const START_LOOK_MS = 20;
 
 /** proc_thread-self(5): `PID/task/TID`. */
 const ownThreadId = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
+/** Besides loop and guard: those of scripts, or those of V8 and libuv. The others have names of their own ("node-V8Worker", "libuv-worker"). */
+function otherThreads(areScripts: boolean): number[] {
+  return readdirSync("/proc/self/task")
+    .map(Number)
+    .filter((one) => one !== threadId && one !== ownThreadId && isScript(one) === areScripts);
+}
+
+function isScript(thread: number): boolean {
+  try {
+    return readFileSync(`/proc/self/task/${thread}/comm`, "utf8").startsWith("WorkerThread");
+  } catch {
+    return false; // It has just ended.
+  }
+}
+
 const { memory, processors, threadId, priority } = workerData as LoopGuardData;
 const turns = LoopTurns.in(memory);
 const guard = new LoopGuard({
@@ -29,12 +44,14 @@ const guard = new LoopGuard({
   kernel: {
     current: currentProcessor,
     keepGuardOn: (some) => keepOnProcessors(some),
-    keepLoopOn: (some) => keepOnProcessors(some, threadId),
-    fetchHelpers: (processor) => {
-      for (const one of readdirSync("/proc/self/task").map(Number)) {
-        if (one === threadId || one === ownThreadId) continue;
-        keepOnProcessors([processor], one);
-        keepOnProcessors(processors, one);
+    keepLoopOn: (processor) => {
+      keepOnProcessors([processor], threadId);
+      for (const helper of otherThreads(false)) keepOnProcessors([processor], helper);
+    },
+    fetchKeeper: (processor) => {
+      for (const keeper of otherThreads(true)) {
+        keepOnProcessors([processor], keeper);
+        keepOnProcessors(processors, keeper);
       }
     },
   },
