@@ -144,12 +144,8 @@ test("tocha gives way when keepalived comes back with its higher priority", asyn
 test("tocha takes over when keepalived's cable goes silent, and gives way when it is mended", async () => {
   await cut(lab.name, "gw2-lan", { silent: true });
   await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
-  const expected = [...addresses4, ...addresses6];
-  assert.deepEqual(
-    watch.heldIn(tocha()),
-    expected,
-    "it cannot be known that keepalived lives: both hold them",
-  );
+  // It cannot be known that keepalived lives: both hold them. Addresses may come after the role (docs/decisions/0030).
+  await watch.waitForHolder(tocha(), explain);
   await assertServed();
   const mendedMs = NamespaceAddresses.now();
   await mend(lab.name, "gw2-lan");

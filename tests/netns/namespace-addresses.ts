@@ -38,22 +38,30 @@ export class NamespaceAddresses {
     return performance.timeOrigin + performance.now();
   }
 
-  /** The addresses that stand in a namespace now. */
-  heldIn(namespace: string): string[] {
-    const held = holders(this.#events);
-    return this.#addresses.filter((address) => held.get(address)?.has(namespace) === true);
+  /** Waits until all of the addresses stand in this namespace; they may stand in others, too. */
+  async waitForHolder(namespace: string, explain?: () => string | Promise<string>): Promise<void> {
+    await this.#waitForNodes(`${namespace} to hold`, (nodes) => nodes.has(namespace), explain);
   }
 
   /** Waits until all of the addresses stand in this namespace, and none of them in another one. */
   async waitForSoleHolder(namespace: string, explain?: () => string | Promise<string>): Promise<void> {
+    await this.#waitForNodes(
+      `${namespace} alone to hold`,
+      (nodes) => nodes.size === 1 && nodes.has(namespace),
+      explain,
+    );
+  }
+
+  async #waitForNodes(
+    what: string,
+    isMeant: (nodes: ReadonlySet<string>) => boolean,
+    explain: (() => string | Promise<string>) | undefined,
+  ): Promise<void> {
     await waitFor(
-      `${namespace} to hold ${this.#addresses.join(", ")} alone`,
+      `${what} ${this.#addresses.join(", ")}`,
       () => {
         const held = holders(this.#events);
-        return this.#addresses.every((address) => {
-          const nodes = held.get(address);
-          return nodes?.size === 1 && nodes.has(namespace);
-        });
+        return this.#addresses.every((address) => isMeant(held.get(address) ?? new Set()));
       },
       { explain: async () => `${JSON.stringify(this.#events.slice(-12))}\n${(await explain?.()) ?? ""}` },
     );
