@@ -94,10 +94,10 @@ async function measureTakeovers(
   for (let run = 1; run <= options.runs; run++) {
     for (const { cell, runs } of cells) {
       const what = `run ${run} of ${options.runs}: ${cell.scenario}, ${cell.contender}, ${cell.flows} flows`;
-      const result = await attempt({ what, signal, failures }, () =>
+      const result = await attempt({ what, signal, failures }, (tell) =>
         contenders[cell.contender]({
           ...{ name: options.name, scenario: cell.scenario, flows: cell.flows, signal },
-          ...{ intervalMs: INTERVAL_MS, pulseIntervalMs: undefined, log: () => undefined },
+          ...{ intervalMs: INTERVAL_MS, pulseIntervalMs: undefined, log: tell },
         }),
       );
       if (result !== undefined) runs.push(result);
@@ -128,20 +128,25 @@ async function measureSteady(
   return results;
 }
 
-/** One run: a failure is told, and the others go on. @returns undefined then */
+/**
+ * One run: a failure is told, with everything that the run said, and the others go on.
+ *
+ * @returns undefined then
+ */
 async function attempt<T>(
   about: { readonly what: string; readonly signal: AbortSignal; readonly failures: string[] },
-  work: () => Promise<T>,
+  work: (tell: (line: string) => void) => Promise<T>,
 ): Promise<T | undefined> {
   const { what, signal, failures } = about;
+  const told: string[] = [];
   try {
     await untilKernelRests(signal);
-    const result = await work();
+    const result = await work((line) => told.push(line));
     log(`${what}: ${JSON.stringify(result)}`);
     return result;
   } catch (error) {
     if (signal.aborted || !(error instanceof Error)) throw error;
-    log(`${what}: failed: ${error.message}`);
+    log([`${what}: failed: ${error.message}`, ...told].join("\n"));
     failures.push(`${what}: ${error.message}`);
     return undefined;
   }

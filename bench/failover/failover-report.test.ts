@@ -6,7 +6,7 @@ import type { FailoverRun } from "./failover-run.ts";
 import type { Cell } from "./plan.ts";
 
 const good: FailoverRun = {
-  ...{ gapMs: 25, udpLost: 3, probeLateMs: 1, takeoverMs: 24, longestTcpStallMs: 60 },
+  ...{ gapMs: 25, udpLost: 3, probeLateMs: 1, machineStallMs: 0.5, takeoverMs: 24, longestTcpStallMs: 60 },
   ...{ connections: 300, connectionsLost: 0, backgroundLost: 0 },
 };
 const powerOff: Cell = { contender: "tocha", scenario: "power-off", flows: 0 };
@@ -28,14 +28,29 @@ const nothingLost = ["connections lost, in all of these", 0, true];
 
 describe("summarize", () => {
   it("adds up what was lost, keeps the worst, and counts runs in which the probe itself was late", () => {
-    const { udpLostMax, unclear, connections, connectionsLost, backgroundLost, gapMs } = cell(
-      { flows: 200_000 },
-      { gapMs: 20, udpLost: 2, probeLateMs: 5, connectionsLost: 1 },
-      { gapMs: 30, udpLost: 7, probeLateMs: 5.1, connectionsLost: 2, backgroundLost: 9 },
-    );
+    const { udpLostMax, unclear, machineStallMsMax, connections, connectionsLost, backgroundLost, gapMs } =
+      cell(
+        { flows: 200_000 },
+        { gapMs: 20, udpLost: 2, probeLateMs: 5, connectionsLost: 1 },
+        {
+          gapMs: 30,
+          udpLost: 7,
+          probeLateMs: 5.1,
+          machineStallMs: 42,
+          connectionsLost: 2,
+          backgroundLost: 9,
+        },
+      );
     assert.deepEqual(
-      { udpLostMax, unclear, connections, connectionsLost, backgroundLost },
-      { udpLostMax: 7, unclear: 1, connections: 600, connectionsLost: 3, backgroundLost: 9 },
+      { udpLostMax, unclear, machineStallMsMax, connections, connectionsLost, backgroundLost },
+      {
+        udpLostMax: 7,
+        unclear: 1,
+        machineStallMsMax: 42,
+        connections: 600,
+        connectionsLost: 3,
+        backgroundLost: 9,
+      },
     );
     assert.deepEqual([gapMs.min, gapMs.median, gapMs.max], [20, 25, 30]);
   });
@@ -100,7 +115,7 @@ describe("failoverText", () => {
     });
     for (const line of [
       "Mind: other work was running",
-      "| power-off | tocha | 10 | 2 (1) | 20 / 32.5 / 45 / 45 / 45 | 3 | 0 of 600 | 2 of 20 |",
+      "| power-off | tocha | 10 | 2 (1) | 20 / 32.5 / 45 / 45 / 45 | 3 | 0 of 600 | 2 of 20 | 0.5 |",
       "| gap at power cut, 10 flows, median | 32.5 ms | <= 30 | missed |",
       "Failed: power-off, tocha: nobody took over",
     ])

@@ -13,6 +13,7 @@ export interface CellResult extends Cell {
   readonly udpLostMax: number;
   /** Runs in which the probe itself was late by more than `PROBE_LATE_MS`: their gaps may be longer than what was seen. */
   readonly unclear: number;
+  readonly machineStallMsMax: number;
   readonly connections: number;
   readonly connectionsLost: number;
   readonly backgroundLost: number;
@@ -37,6 +38,7 @@ export function summarize(cell: Cell, runs: readonly FailoverRun[]): CellResult 
     takeoverMs: distribution(runs.map(({ takeoverMs }) => takeoverMs)),
     udpLostMax: Math.max(...runs.map(({ udpLost }) => udpLost)),
     unclear: runs.filter(({ probeLateMs }) => probeLateMs > PROBE_LATE_MS).length,
+    machineStallMsMax: Math.max(...runs.map(({ machineStallMs }) => machineStallMs)),
     connections: sum(({ connections }) => connections),
     connectionsLost: sum(({ connectionsLost }) => connectionsLost),
     backgroundLost: sum(({ backgroundLost }) => backgroundLost),
@@ -124,8 +126,8 @@ export function failoverText({
 function cellTable(cells: readonly CellResult[]): string[] {
   if (cells.length === 0) return [];
   return [
-    "| what | who | background flows | runs (unclear) | gap, ms: min / median / p90 / p99 / max | UDP lost, most | streams lost | background lost |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    "| what | who | background flows | runs (unclear) | gap, ms: min / median / p90 / p99 / max | UDP lost, most | streams lost | background lost | a processor stood still, ms, most |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ...cells.map(cellRow),
     "",
   ];
@@ -136,5 +138,5 @@ function cellRow(cell: CellResult): string {
   const gap = [min, median, p90, p99, max].join(" / ");
   const streams = `${cell.connectionsLost} of ${cell.connections}`;
   const background = cell.flows === 0 ? "" : `${cell.backgroundLost} of ${cell.flows * cell.runs.length}`;
-  return `| ${cell.scenario} | ${cell.contender} | ${cell.flows} | ${cell.runs.length} (${cell.unclear}) | ${gap} | ${cell.udpLostMax} | ${streams} | ${background} |`;
+  return `| ${cell.scenario} | ${cell.contender} | ${cell.flows} | ${cell.runs.length} (${cell.unclear}) | ${gap} | ${cell.udpLostMax} | ${streams} | ${background} | ${cell.machineStallMsMax} |`;
 }

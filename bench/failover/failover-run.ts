@@ -11,6 +11,8 @@ export interface FailoverRun {
   readonly udpLost: number;
   /** How late the probe itself was, at most: a gap that falls into that cannot be seen. */
   readonly probeLateMs: number;
+  /** How long a processor of the machine stood still at most: whoever worked on it was late by as much. */
+  readonly machineStallMs: number;
   /** From the fault until another node held all addresses; NaN when that did not happen. */
   readonly takeoverMs: number;
   readonly connections: number;
@@ -59,6 +61,7 @@ export async function runTocha(options: FailoverRunOptions): Promise<FailoverRun
     gapMs: phase?.udpOutageMs ?? Number.NaN,
     udpLost: phase?.udpLost ?? Number.NaN,
     probeLateMs: phase?.udpSendGapMs ?? Number.NaN,
+    machineStallMs: phase?.machineStallMs ?? Number.NaN,
     takeoverMs: report.takeoverMs ?? Number.NaN,
     connections: report.connections,
     connectionsLost: report.lost + report.corrupted,

@@ -5,6 +5,7 @@ import { labDown } from "../../src/lab/lab.ts";
 import { defaultLabSettings, type LabSettings, labAddresses, namespaceOf } from "../../src/lab/lab-plan.ts";
 import { ipBatch } from "../../src/lab/run-command.ts";
 import { BackgroundTraffic, connectionCount } from "../../src/lab/traffic/background-traffic.ts";
+import { MachineWatch } from "../../src/lab/traffic/machine-watch.ts";
 import { ProbeTraffic } from "../../src/lab/traffic/probe-traffic.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { ACTIVE, conntrackdStatistics, contenders, STANDBY } from "../replication/contenders.ts";
@@ -30,6 +31,7 @@ export interface KeepalivedLab {
   readonly watch: AddressWatch;
   readonly probe: ProbeTraffic;
   readonly streams: StreamTraffic;
+  readonly machine: MachineWatch;
   readonly background: BackgroundTraffic | undefined;
 }
 
@@ -69,18 +71,19 @@ async function startTraffic(
   settings: LabSettings,
   { flows, signal }: KeepalivedLabOptions,
   closers: (() => void | Promise<void>)[],
-): Promise<Pick<KeepalivedLab, "probe" | "streams" | "background">> {
+): Promise<Pick<KeepalivedLab, "probe" | "streams" | "machine" | "background">> {
   const { name: lab } = settings;
   const keep = <T extends { close(): Promise<void> }>(thing: T): T => {
     closers.push(() => thing.close());
     return thing;
   };
+  const machine = keep(MachineWatch.start(lab));
   const probe = keep(await ProbeTraffic.start(lab));
   const streams = keep(await StreamTraffic.start(settings, { connections: STREAMS, signal }));
   const background =
     flows === 0 ? undefined : keep(await BackgroundTraffic.start(lab, { flows, through: ACTIVE, signal }));
   await probe.warmUp(signal);
-  return { probe, streams, background };
+  return { probe, streams, machine, background };
 }
 
 /** Connections that the standby holds: in its kernel, or in conntrackd's external cache. */

@@ -22,10 +22,10 @@ export async function runKeepalived(inKernel: boolean, options: FailoverRunOptio
 }
 
 async function fail(
-  { watch, probe, streams, background }: KeepalivedLab,
+  { watch, probe, streams, machine, background }: KeepalivedLab,
   { name, scenario, flows, signal }: FailoverRunOptions,
 ): Promise<FailoverRun> {
-  await Promise.all([probe.mark(), streams.mark()]);
+  await Promise.all([probe.mark(), streams.mark(), machine.mark()]);
   const fault = await act(name, scenario);
   if (scenario === "power-off") watch.powerFailed(ACTIVE, fault.atMs);
   const moved = await watch.waitForMove(ACTIVE, { fromMs: fault.atMs, limitMs: MOVE_LIMIT_MS, signal });
@@ -43,6 +43,7 @@ async function fail(
     gapMs: outageMs,
     udpLost: sent - answered,
     probeLateMs: sendGapMs,
+    machineStallMs: Math.round((await machine.stallMs()) * 10) / 10,
     takeoverMs: moved === undefined ? Number.NaN : Math.round((moved.atMs - fault.atMs) * 10) / 10,
     connections: after.connections,
     connectionsLost: after.lost + after.corrupted,

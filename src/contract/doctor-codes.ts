@@ -12,6 +12,7 @@ export const doctorCodes = {
   "rules-refused": "The kernel, or nft, does not take the rules of the node.",
   "no-ipvs": "The kernel has no IPVS.",
   "no-real-time": "The failover role runs without real-time priority.",
+  "woken-late": "The failover role was woken so late that its peers could take it for dead.",
   "memory-not-locked": "The failover role may not keep its code in memory.",
   "disk-nearly-full": "There is little room where the node keeps its state.",
   "not-writable": "A folder that the node must write to cannot be written to.",

@@ -17,6 +17,8 @@ export function healthyFacts(node: "gw1" | "gw2"): NodeFacts {
     isRoot: true,
     realTime: true,
     lockedKiB: 100_000,
+    lateness: { times: 0, maxMs: 1.5 },
+    withheldShare: 0.0002,
     kernel: {
       release: "6.1.0-42-amd64",
       lackingFeatures: [],

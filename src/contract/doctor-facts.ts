@@ -137,6 +137,13 @@ export const nodeFactsSchema = z.object({
   realTime: z.boolean().nullable(),
   /** Of the failover role's code, kept in memory; null where it does not run. */
   lockedKiB: z.number().nullable(),
+  /**
+   * How often an election noticed that it was woken too late to go by what it had heard, and how late the failover role was woken at
+   * most, since it was started; null where it does not run. An older node does not tell.
+   */
+  lateness: z.object({ times: z.number(), maxMs: z.number() }).nullable().optional(),
+  /** The share of the processors' time that a hypervisor has withheld since this machine was started: 0 to 1. An older node does not tell. */
+  withheldShare: z.number().optional(),
   kernel: kernelFacts,
   tools: z.array(z.object({ name: z.string(), version: z.string().nullable() })),
   sysctls: z.array(sysctlFacts),

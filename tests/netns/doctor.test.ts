@@ -1,10 +1,15 @@
 /** What `tocha doctor` finds on real nodes: nothing first, then one thing after the other that is broken, until its command has helped. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { labAddresses } from "../../src/lab/lab-plan.ts";
+import { sendSignal } from "../../src/lab/process-table.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import { bad, ExaminedLab } from "./examined-lab.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
+
+/** Many intervals of the lab: the other node takes over meanwhile. */
+const STOPPED_MS = 500;
 
 let lab: ExaminedLab;
 
@@ -110,5 +115,20 @@ describe("tocha doctor", () => {
     await load("delete table ip other");
     const { findings } = await lab.examine();
     assert.ok(!findings.some(({ code }) => code === "forward-rules-drop"));
+  });
+
+  it("a failover role that was woken late, as by a host that gives its processor to others", async () => {
+    const { pid } = await lab.lab.processOf("gw1", "failover");
+    sendSignal(pid, "SIGSTOP");
+    try {
+      await sleep(STOPPED_MS);
+    } finally {
+      sendSignal(pid, "SIGCONT");
+    }
+    await lab.lab.waitUntilWell();
+    const { severity, what } = await lab.find("woken-late", "gw1");
+    assert.equal(severity, "note");
+    const [, lateMs] = /was woken too late \d+ times?, by up to (\d+) ms/.exec(what) ?? [];
+    assert.ok(Number(lateMs) > STOPPED_MS / 2, what);
   });
 });

@@ -28,9 +28,10 @@ async function steadyTocha(options: SteadyRunOptions): Promise<SteadyRun> {
     const amounts = { connections: STREAMS, backgroundFlows: BACKGROUND_FLOWS };
     const stage = await Stage.set(settings, { ...amounts, signal, log: () => undefined });
     try {
-      const { watch, probe, streams, background } = stage;
       const witness = new TochaWitness(settings);
-      return await watchUnderLoad({ settings, watch, probe, streams, background, witness }, options);
+      const { watch, probe, streams, machine, background } = stage;
+      const lab = { settings, watch, probe, streams, machine, background, witness };
+      return await watchUnderLoad(lab, options);
     } finally {
       await stage.close();
     }

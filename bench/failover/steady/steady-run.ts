@@ -3,7 +3,7 @@ import type { AddressWatch } from "../../../src/lab/address-watch.ts";
 import type { LabSettings } from "../../../src/lab/lab-plan.ts";
 import { monotonicMs } from "../../../src/lab/monotonic-clock.ts";
 import type { BackgroundTraffic } from "../../../src/lab/traffic/background-traffic.ts";
-import { MachineWatch } from "../../../src/lab/traffic/machine-watch.ts";
+import type { MachineWatch } from "../../../src/lab/traffic/machine-watch.ts";
 import type { ProbeTraffic } from "../../../src/lab/traffic/probe-traffic.ts";
 import type { StreamReport, StreamTraffic } from "../../../src/lab/traffic/stream-traffic.ts";
 import { prepareNode } from "../../replication/bench-lab.ts";
@@ -43,6 +43,7 @@ export interface SteadyLab {
   readonly watch: AddressWatch;
   readonly probe: ProbeTraffic;
   readonly streams: StreamTraffic;
+  readonly machine: MachineWatch;
   readonly background: BackgroundTraffic | undefined;
   readonly witness: Witness;
 }
@@ -132,7 +133,7 @@ async function whileLoaded(
 ): Promise<Pick<SteadyRun, "load" | "machineStallMs" | "otherNamespaces">> {
   const load = await SteadyLoad.start(lab.settings.name, lab.witness.sockets);
   const others = new OtherNamespaces(lab.settings.name);
-  const machine = MachineWatch.start(lab.settings.name);
+  const { machine } = lab;
   let machineStallMs = 0;
   try {
     await machine.mark();
@@ -149,7 +150,6 @@ async function whileLoaded(
     return { load: rounded(await load.report()), machineStallMs, otherNamespaces: others.seen };
   } finally {
     others.close();
-    await machine.close();
     await load.close();
   }
 }

@@ -1,7 +1,9 @@
 import { Command } from "commander";
 import { formatDurationMs } from "../../base/duration.ts";
+import { waitForCluster } from "../../lab/cluster-view.ts";
 import { Interruption } from "../../lab/interruption.ts";
 import { labDown, labUp } from "../../lab/lab.ts";
+import type { LabSettings } from "../../lab/lab-plan.ts";
 import { type LabStatus, labStatus, listLabs } from "../../lab/lab-status.ts";
 import { crash, cut, mend, powerOff, powerOn } from "../../lab/node-power.ts";
 import { scenarios } from "../../lab/scenarios/all-scenarios.ts";
@@ -13,6 +15,9 @@ import { type Paper, paperOf } from "../terminal.ts";
 import { whileWaiting } from "../waiting.ts";
 import { labChaosCommand } from "./lab-chaos.ts";
 import { intervalOption, pulseIntervalOption, storyTeller, wholeNumber } from "./lab-options.ts";
+
+// Seconds are normal: every process starts, and a node that may not take over at once waits for the others.
+const FIRST_ACTIVE_LIMIT_MS = 60_000;
 
 /** `tocha lab`: a whole cluster with a client and a server, in network namespaces of this machine. */
 export function labCommand(): Command {
@@ -52,16 +57,38 @@ function upCommand(): Command {
     .addHelpText("after", example("lab up", "lab up --name fast --interval 10ms --nodes 3"))
     .action(async ({ name, interval, pulseInterval, preempt, nodes, ipv6, daemons }) => {
       const interruption = new Interruption();
-      const settings = { name, intervalMs: interval, pulseIntervalMs: pulseInterval, preempt, nodes, ipv6 };
-      const up = await interruption.during(() =>
-        whileWaiting("building the lab", labUp(settings, { daemons, signal: interruption.signal })),
-      );
+      const asked = { name, intervalMs: interval, pulseIntervalMs: pulseInterval, preempt, nodes, ipv6 };
+      const { signal } = interruption;
+      const up = await interruption.during(async () => {
+        const { settings } = await whileWaiting("building the lab", labUp(asked, { daemons, signal }));
+        if (!daemons) return { state: "no daemon runs", victim: "gw1" };
+        const active = await whileWaiting("waiting for an active gateway", firstActive(settings, signal));
+        const state = `${active} is active, advertisements every ${formatDurationMs(interval)}`;
+        return { state, victim: active };
+      });
       if (up === undefined) return;
       print(
-        `The lab "${name}" is up: ${nodes} gateways, advertisements every ${formatDurationMs(interval)}.\n` +
-          `Next: tocha status --lab ${name}   |   tocha lab power-off gw1${nameOption(name)}   |   tocha lab down${nameOption(name)}\n`,
+        `The lab "${name}" is up: ${nodes} gateways, ${up.state}.\n` +
+          `Next: tocha status --lab ${name}   |   tocha lab power-off ${up.victim}${nameOption(name)}   |   tocha lab down${nameOption(name)}\n`,
       );
     });
+}
+
+/**
+ * Waits until the lab serves, so that the next command finds what it expects. An interruption takes the lab down, as it does while it
+ * is being built; a lab in which nobody becomes active stays, to be looked at.
+ */
+async function firstActive(settings: LabSettings, signal: AbortSignal): Promise<string> {
+  const until = "a gateway is active";
+  try {
+    const { activeNode } = await waitForCluster(settings, (now) => now.activeNode !== null, {
+      ...{ limitMs: FIRST_ACTIVE_LIMIT_MS, until, signal },
+    });
+    return activeNode ?? "";
+  } catch (error) {
+    if (signal.aborted) await labDown(settings.name);
+    throw error;
+  }
 }
 
 function downCommand(): Command {

@@ -88,6 +88,15 @@ export const faultyNodes: readonly FaultyNode[] = [
     change: (facts) => Object.assign(facts, { realTime: false }),
   },
   {
+    ...{ name: "woken late once", code: "woken-late", severity: "note", says: "late 1 time, by up to 42 ms" },
+    ...{ on: "failover role", command: "vmstat" },
+    change: (facts) => Object.assign(facts, { lateness: { times: 1, maxMs: 41.9 } }),
+  },
+  {
+    ...{ name: "woken late by its host", code: "woken-late", severity: "warning", says: "withheld 1.2 %" },
+    change: (facts) => Object.assign(facts, { lateness: { times: 10, maxMs: 41.9 }, withheldShare: 0.012 }),
+  },
+  {
     ...{
       name: "memory may not be locked",
       code: "memory-not-locked",

@@ -1,3 +1,4 @@
+import { counted } from "../../base/number-text.ts";
 import { kernelFeatures, kernelFiles, neededTools } from "../../contract/kernel-features.ts";
 import { type DoctorCheck, finding, hasOthers } from "./examination.ts";
 
@@ -168,6 +169,34 @@ export const realTimeCheck: DoctorCheck = {
             command: `systemctl show tocha@${node.node} -p CapabilityBoundingSet -p RestrictRealtime -p LimitRTPRIO`,
           }),
         ],
+};
+
+/** Once may be a machine that was moved to another host; so often is what it is like. */
+const LATE_TIMES_MANY = 10;
+/** Of a hypervisor's machines, all have a little withheld. */
+const WITHHELD_SHARE_TELLING = 0.001;
+
+export const latenessCheck: DoctorCheck = {
+  name: "lateness",
+  good: "the failover role was always woken in time",
+  isTelling: ({ lateness }) => lateness !== undefined && lateness !== null,
+  find: (node) => {
+    const { times, maxMs } = node.lateness ?? { times: 0, maxMs: 0 };
+    if (times === 0) return [];
+    const share = node.withheldShare ?? 0;
+    const withheld =
+      share < WITHHELD_SHARE_TELLING
+        ? ""
+        : `; the hypervisor has withheld ${(share * 100).toFixed(1)} % of the processors' time since the machine was started`;
+    return [
+      finding(node, times < LATE_TIMES_MANY ? "note" : "warning", "woken-late", {
+        on: "failover role",
+        what: `the failover role was woken too late ${counted(times, "time")}, by up to ${maxMs.toFixed(0)} ms${withheld}`,
+        why: "Its peers take it for dead meanwhile. It needs more of the processors, or a longer interval.",
+        command: "vmstat --wide 1 10",
+      }),
+    ];
+  },
 };
 
 export const lockedMemoryCheck: DoctorCheck = {

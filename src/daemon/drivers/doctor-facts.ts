@@ -93,6 +93,8 @@ export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> 
     isRoot: process.geteuid?.() === 0,
     lockedKiB: roles?.failover?.lockedKiB ?? null,
     realTime: roles === undefined ? mayBeRealTime() : (roles.failover?.realTime ?? null),
+    lateness: latenessFacts(roles?.failover),
+    withheldShare: withheldShare(),
     kernel,
     tools,
     sysctls: sysctlFacts(settings),
@@ -118,6 +120,23 @@ export async function collectNodeFacts(source: FactsSource): Promise<NodeFacts> 
     history: source.history ?? null,
     failures,
   };
+}
+
+function latenessFacts(failover: FailoverReport | undefined): NodeFacts["lateness"] {
+  if (failover === undefined) return null;
+  const late = failover.groups.map(
+    ({ view: { counters } }) => counters.lateAsActive + counters.lateAsStandby,
+  );
+  // One wake-up is late for all groups at once.
+  return { times: Math.max(0, ...late), maxMs: failover.lateness.maxMs };
+}
+
+/** Of /proc/stat, whose first line is the sum of all processors: proc_stat(5). */
+function withheldShare(): number {
+  const [, ...ticks] = readFileSync("/proc/stat", "utf8").split("\n", 1).join("").split(/\s+/).map(Number);
+  // What guests of this machine have used stands in `user`, too: the last two are left out.
+  const all = ticks.slice(0, 8).reduce((sum, one) => sum + one, 0);
+  return all === 0 ? 0 : (ticks[7] ?? 0) / all;
 }
 
 function foreignRouters(failover: FailoverReport | undefined): NodeFacts["foreignRouters"] {

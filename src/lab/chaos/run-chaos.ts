@@ -7,7 +7,6 @@ import { defaultLabSettings, type LabSettings, nodeNames } from "../lab-plan.ts"
 import { monotonicMs } from "../monotonic-clock.ts";
 import { inOwnLab } from "../scenarios/own-lab.ts";
 import { Stage } from "../scenarios/stage.ts";
-import { MachineWatch } from "../traffic/machine-watch.ts";
 import type { ChaosKind, ChaosWorld } from "./chaos-fault.ts";
 import { allChaosKinds, chaosPlan, findChaosKinds, type PlannedFault } from "./chaos-plan.ts";
 import { type ChaosEpisode, type ChaosReport, isStalled, judge, longest } from "./chaos-report.ts";
@@ -69,7 +68,6 @@ async function play(
   const kinds = await possibleKinds(settings, wanted);
   const pulseMs = settings.pulseIntervalMs ?? settings.intervalMs;
   const stage = await Stage.set(settings, { connections, backgroundFlows: 0, signal, log });
-  const machine = MachineWatch.start(settings.name);
   try {
     const endMs = monotonicMs() + minutes * 60_000;
     const episodes: ChaosEpisode[] = [];
@@ -78,7 +76,7 @@ async function play(
     const plan = chaosPlan(seed, kinds);
     // After a broken promise nothing that follows would tell more; the logs end with what broke it.
     while (failures.length === 0 && monotonicMs() < endMs) {
-      const played = await playFault(stage, machine, plan.next().value, {
+      const played = await playFault(stage, plan.next().value, {
         active,
         number: episodes.length + 1,
         ...options,
@@ -110,7 +108,6 @@ async function play(
       episodes,
     };
   } finally {
-    await machine.close();
     await stage.close();
     await loseNothing(settings.name);
   }
@@ -119,7 +116,6 @@ async function play(
 /** Lets one fault happen, waits until all is well again, and tells what it did. */
 async function playFault(
   stage: Stage,
-  machine: MachineWatch,
   fault: PlannedFault,
   { active, number, signal, log = () => undefined }: ChaosOptions & { active: string; number: number },
 ): Promise<{ episode: ChaosEpisode; active: string }> {
@@ -129,7 +125,6 @@ async function playFault(
   const world: ChaosWorld = { settings, active, standby, watch, signal };
   const before = await stage.streams.report();
   await stage.mark();
-  await machine.mark();
   const fromMs = monotonicMs();
   const says = fault.says(world);
   log(`${number}. ${fault.kind}: ${says}`);
@@ -156,7 +151,7 @@ async function playFault(
     answeredByTwoMs: round(answers.answeredByTwoMs),
     udpGapMs: probe.gapMs,
     udpSendGapMs: probe.sendGapMs,
-    machineStallMs: round(await machine.stallMs()),
+    machineStallMs: round(await stage.machine.stallMs()),
     udpLost: probe.sent - probe.answered,
     longestTcpStallMs: Math.max(stallMs, streams.longestStallMs),
     lost: streams.lost - before.lost,

@@ -167,6 +167,7 @@ export async function playStep(
     udpOutageMs: probe.outageMs,
     udpLost: probe.sent - probe.answered,
     udpSendGapMs: probe.sendGapMs,
+    machineStallMs: round(await stage.machine.stallMs()),
     longestTcpStallMs: Math.max(stallMs, streams.longestStallMs),
     answeredByTwoMs: step.powerFails === true ? 0 : round((await stage.answers.report()).answeredByTwoMs),
     duplicateAddressMs: round(longestDuplicateMs(stage.watch.events, { fromMs: fault.atMs, toMs })),

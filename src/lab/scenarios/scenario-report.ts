@@ -19,6 +19,8 @@ export interface PhaseReport {
   readonly udpLost: number;
   /** Longest time between two sendings of the probe itself: what this machine's own lateness adds to the gap. */
   readonly udpSendGapMs: number;
+  /** How long a processor of this machine stood still at most: a node on it was silent for as long. */
+  readonly machineStallMs: number;
   readonly longestTcpStallMs: number;
   /** Longest time that two nodes both answered ARP requests for the LAN's virtual address. */
   readonly answeredByTwoMs: number;

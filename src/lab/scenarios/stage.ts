@@ -7,6 +7,7 @@ import { type LabSettings, nodeNames } from "../lab-plan.ts";
 import { monotonicMs } from "../monotonic-clock.ts";
 import { AnswerWatch } from "../traffic/answer-watch.ts";
 import { BackgroundTraffic, connectionCount } from "../traffic/background-traffic.ts";
+import { MachineWatch } from "../traffic/machine-watch.ts";
 import { ProbeTraffic } from "../traffic/probe-traffic.ts";
 import { type StreamReport, StreamTraffic } from "../traffic/stream-traffic.ts";
 
@@ -31,6 +32,7 @@ export class Stage {
   readonly streams: StreamTraffic;
   readonly probe: ProbeTraffic;
   readonly answers: AnswerWatch;
+  readonly machine: MachineWatch;
   readonly background: BackgroundTraffic | undefined;
   /** The node that held the addresses when all was ready. */
   readonly first: string;
@@ -39,7 +41,7 @@ export class Stage {
 
   private constructor(
     settings: LabSettings,
-    parts: Pick<Stage, "watch" | "streams" | "probe" | "answers" | "background" | "first"> & {
+    parts: Pick<Stage, "watch" | "streams" | "probe" | "answers" | "machine" | "background" | "first"> & {
       flows: number;
     },
   ) {
@@ -49,6 +51,7 @@ export class Stage {
     this.streams = parts.streams;
     this.probe = parts.probe;
     this.answers = parts.answers;
+    this.machine = parts.machine;
     this.background = parts.background;
     this.first = parts.first;
   }
@@ -61,12 +64,14 @@ export class Stage {
       closers.unshift(() => thing.close());
       return thing;
     };
-    let moved = () => "";
+    let meanwhile = async () => "";
     try {
       const watch = keep(await AddressWatch.start(settings));
+      const machine = keep(MachineWatch.start(settings.name));
       const first = await waitUntilWell(settings, watch, options);
       const wellMs = monotonicMs();
-      moved = () => movesSince(watch, wellMs);
+      await machine.mark();
+      meanwhile = async () => `${movesSince(watch, wellMs)}; ${standstill(await machine.stallMs())}`;
       log(`${first} is active, all nodes are well`);
       const probe = keep(await ProbeTraffic.start(settings.name));
       const answers = keep(AnswerWatch.start(settings.name));
@@ -81,10 +86,19 @@ export class Stage {
       if (active !== first) {
         log(`note: the addresses moved from ${first} to ${active} meanwhile; is this machine too busy?`);
       }
-      return new Stage(settings, { watch, streams, probe, answers, background, first: active, flows });
+      return new Stage(settings, {
+        watch,
+        streams,
+        probe,
+        answers,
+        machine,
+        background,
+        first: active,
+        flows,
+      });
     } catch (error) {
       // Before all is closed: the watch is one of the things.
-      const cause = withMoves(error, moved());
+      const cause = await withMore(error, meanwhile);
       for (const close of closers) await close();
       throw cause;
     }
@@ -92,7 +106,7 @@ export class Stage {
 
   /** Begins a new period for all measurements. */
   async mark(): Promise<void> {
-    await Promise.all([this.streams.mark(), this.probe.mark(), this.answers.mark()]);
+    await Promise.all([this.streams.mark(), this.probe.mark(), this.answers.mark(), this.machine.mark()]);
   }
 
   /**
@@ -126,6 +140,7 @@ export class Stage {
       this.streams.close(),
       this.probe.close(),
       this.answers.close(),
+      this.machine.close(),
       this.background?.close(),
     ]);
   }
@@ -139,11 +154,19 @@ function movesSince(watch: AddressWatch, fromMs: number): string {
 
 /**
  * A handshake that a takeover cuts in half is mirrored nowhere. A client that has had the server's answer does not repeat
- * it, so the connection never opens: whoever misses some wants to know whether nodes took over.
+ * it, so the connection never opens: whoever misses some wants to know whether nodes took over, and whether they had to.
  */
-function withMoves(error: unknown, moves: string): unknown {
-  if (!(error instanceof ProblemError) || moves === "") return error;
-  return new ProblemError({ ...error.problem, message: `${error.problem.message}; ${moves}` });
+async function withMore(error: unknown, meanwhile: () => Promise<string>): Promise<unknown> {
+  if (!(error instanceof ProblemError)) return error;
+  // A program that is asked may be what has failed.
+  const more = await meanwhile().catch(() => "");
+  if (more === "") return error;
+  return new ProblemError({ ...error.problem, message: `${error.problem.message}; ${more}` });
+}
+
+/** A node on such a processor was as silent as a dead one. */
+function standstill(stallMs: number): string {
+  return `a processor of this machine stood still for ${stallMs.toFixed(0)} ms at most`;
 }
 
 async function waitUntilWell(

@@ -6,7 +6,7 @@ import { after, afterEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { labDown, labNamespaces, labUp } from "../../../src/lab/lab.ts";
-import { abandonedLabs, labFolder } from "../../../src/lab/lab-folder.ts";
+import { abandonedLabs, labFolder, readLabRecord } from "../../../src/lab/lab-folder.ts";
 import { type LabNodeStatus, labStatus } from "../../../src/lab/lab-status.ts";
 import { crash, cut, mend, powerOff, powerOn } from "../../../src/lab/node-power.ts";
 import { processesIn } from "../../../src/lab/process-table.ts";
@@ -149,6 +149,21 @@ test("a cable is cut with and without loss of carrier, and mended", async () => 
     assert.deepEqual((await node(name, "gw1")).cut, []);
   }
   await assert.rejects(cut(name, "gw1-moon"), /no link "gw1-moon"/);
+});
+
+test("tocha lab up returns when a gateway is active, and one that is interrupted before leaves nothing", async () => {
+  const up = spawnSync(`${root}bin/tocha`, ["lab", "up", "--name", name], { encoding: "utf8" });
+  assert.equal(up.status, 0, up.stderr);
+  const [, active] = /is up: 2 gateways, (gw[12]) is active/.exec(up.stdout) ?? [];
+  assert.equal((await labStatus(name)).cluster?.activeNode, active, up.stdout);
+  await labDown(name);
+
+  const child = spawn(`${root}bin/tocha`, ["lab", "up", "--name", name], { stdio: "ignore" });
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  while (child.exitCode === null && readLabRecord(name)?.complete !== true) await sleep(5);
+  child.kill("SIGINT");
+  assert.equal(await ended, 130);
+  assert.deepEqual(traces(name), []);
 });
 
 test("tocha lab run prints one JSON object, and leaves nothing behind", () => {
