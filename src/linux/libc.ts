@@ -32,6 +32,9 @@ const calls = {
   ),
   sendmmsg: libc.func("int sendmmsg(int fd, void *messages, unsigned int count, int flags)"),
   recvmmsg: libc.func("int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)"),
+  eventfd: libc.func("int eventfd(unsigned int value, int flags)"),
+  read: libc.func("long read(int fd, void *into, unsigned long length)"),
+  write: libc.func("long write(int fd, void *data, unsigned long length)"),
   poll: libc.func("int poll(void *fds, unsigned long count, int timeoutMs)"),
   ppoll: libc.func("int ppoll(void *fds, unsigned long count, void *timeout, void *signals)"),
   schedSetscheduler: libc.func("int sched_setscheduler(int pid, int policy, void *parameter)"),
@@ -187,6 +190,26 @@ const TIME_ERROR = 5;
 export function isClockSynchronised(): boolean | undefined {
   const state: number = calls.adjtimex(new Uint8Array(TIMEX_BYTES));
   return state < 0 ? undefined : state !== TIME_ERROR;
+}
+
+const EFD_CLOEXEC_NONBLOCK = 0o2004000; // uapi linux/eventfd.h
+
+/** @returns the descriptor of an event counter that is 0: eventfd(2) */
+export function openEventCounter(): number {
+  return check("eventfd", calls.eventfd(0, EFD_CLOEXEC_NONBLOCK));
+}
+
+const ONE = new Uint8Array(BigUint64Array.of(1n).buffer);
+const eventCount = new Uint8Array(ONE.length);
+
+/** Adds one, and wakes whoever polls it. */
+export function ringEventCounter(fd: number): void {
+  check("write", calls.write(fd, ONE, ONE.length));
+}
+
+/** Sets it to 0: nobody is woken by what was added until now. */
+export function clearEventCounter(fd: number): void {
+  calls.read(fd, eventCount, eventCount.length);
 }
 
 /** Blocks the calling thread in poll(2). @returns ready descriptors, or the negative error number */

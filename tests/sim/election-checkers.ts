@@ -273,7 +273,7 @@ export class NoRetreatWithoutCause implements Checker {
   }
 }
 
-/** An active that was asleep listens for an interval before it says anything. */
+/** An active that was asleep for so long that it may have been replaced listens before it says anything. */
 export class NoWordAfterSleep implements Checker {
   readonly #sleptMs = new Map<string, number>();
   readonly #silentUntilMs = new Map<string, number>();
@@ -283,10 +283,10 @@ export class NoWordAfterSleep implements Checker {
     if (event.kind === "paused") this.#sleptMs.set(node.name, nowMs);
     if (event.kind === "resumed") {
       const sleptMs = nowMs - (this.#sleptMs.get(node.name) ?? nowMs);
-      // Later by more than an interval and 20 ms, whatever its deadline was.
-      const isLate = sleptMs > 2 * options.intervalMs + 20;
+      // Its deadline was an interval later at most: it is late by two, and another one may be active.
+      const isLate = byAnyClock(sleptMs) > 3 * options.pulseIntervalMs;
       if (isLate && isActive(node))
-        this.#silentUntilMs.set(node.name, nowMs + byAnyClock(options.intervalMs));
+        this.#silentUntilMs.set(node.name, nowMs + byAnyClock(options.pulseIntervalMs));
     }
     if (event.kind !== "effect" || !isActive(node)) return;
     const speaks = event.effect.do === "send-advertisement" || event.effect.do === "send-pulses";

@@ -186,6 +186,26 @@ describe("three elections, one event", () => {
     assert.deepEqual(run.changes, []);
   });
 
+  single("a node stands still for less than two intervals, whichever it is: nothing moves", (run) => {
+    for (const node of [run.active, run.active, run.best, run.active]) {
+      node.pause(true);
+      run.settle(1.99 * run.cluster.random() * run.cluster.options.pulseIntervalMs);
+      node.resume();
+      run.settle();
+    }
+    assert.deepEqual(run.changes, []);
+  });
+
+  single("everything stands still for a moment, shorter or longer, again and again: nothing moves", (run) => {
+    for (let turn = 0; turn < 10; turn++) {
+      for (const node of run.nodes) node.pause(turn % 2 === 0);
+      run.settle(6 * run.cluster.random() * run.cluster.options.pulseIntervalMs);
+      for (const node of run.nodes) node.resume();
+      run.settle();
+    }
+    assert.deepEqual(run.changes, []);
+  });
+
   single(
     "nobody hears the active: the best standby takes over, and the active, which hears it, gives way",
     (run) => {

@@ -1075,6 +1075,111 @@ describe("election: lateness", () => {
     `,
   );
 
+  // A machine that both nodes run on: each of them is late by its own deadline, and the active is to say nothing now.
+  for (const [interval, stood] of [
+    ["10ms", "22ms"],
+    ["10ms", "27ms"],
+    ["10ms", "31ms"],
+    ["5ms", "12ms"],
+    ["7ms", "17ms"],
+  ] as const) {
+    it(`a standby that stood still with the active for ${stood} takes nothing over, at ${interval}`, () => {
+      const lines = told(`
+        node gw1 priority=100 interval=${interval} peers=gw2
+        up lan
+        ready
+        complete
+        pulse gw2 active priority=110
+        advance ${interval}
+        pulse gw2 active priority=110
+        advance ${Number.parseInt(interval, 10) - 0.1}ms
+        sleep ${stood}
+        advance ${interval}
+        pulse gw2 active priority=110
+        advance ${interval}`);
+      assert.ok(!lines.some((line) => line.includes("-> active")), lines.join("\n"));
+    });
+  }
+
+  story(
+    "an active that was not silent long enough to be replaced speaks at once",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.644s
+    sleep 299ms
+    advance 0ms
+    ----
+    1.083s  pulses, init -> standby: it has listened and can serve
+    1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    1.494s  announce
+    1.544s  advert lan 100, pulses
+    1.644s  advert lan 100, pulses, announce
+    1.943s  advert lan 100, pulses
+    active  deadline=2.043s
+    `,
+  );
+
+  story(
+    "with frequent pulses an active listens for one of them, and for an advertisement only if a router without pulses can have taken over",
+    `
+    node gw1 priority=100 interval=1s pulse=10ms peers=gw2
+    up lan
+    ready
+    complete
+    pulse gw2 standby priority=90
+    advance 15s
+    sleep 200ms
+    advance 9ms
+    ----
+    10.828s  pulses, init -> standby: it has listened and can serve
+    14.438s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 3609 ms on every path
+    14.488s  pulses, announce
+    14.638s  pulses, announce
+    active  deadline=15.21s
+
+    advance 1ms
+    sleep 2.1s
+    advance 999ms
+    ----
+    active  deadline=18.31s
+    `,
+  );
+
+  it("a standby that was late for a pulse listens for one, however rare advertisements are", () => {
+    const lines = told(`
+      node gw1 priority=100 interval=1s pulse=10ms peers=gw2
+      up lan
+      ready
+      complete
+      pulse gw2 active priority=110
+      sleep 21ms
+      pulse gw2 active priority=110
+      advance 32ms`);
+    assert.ok(
+      lines.some((line) => line.includes("-> active")),
+      lines.join("\n"),
+    );
+  });
+
+  it("a standby that has just been late for a pulse takes over when its active is silent", () => {
+    const lines = told(`
+      node gw1 priority=100 interval=10ms peers=gw2
+      up lan
+      ready
+      complete
+      pulse gw2 active priority=110
+      advance 25ms
+      sleep 14ms
+      advance 0ms`);
+    assert.ok(
+      lines.some((line) => line.includes("-> active")),
+      lines.join("\n"),
+    );
+  });
+
   story(
     "it believes no old resignation",
     `

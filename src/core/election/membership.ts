@@ -2,7 +2,14 @@ import { AnnouncementSchedule } from "./announcement-schedule.ts";
 import type { ElectionEffect, ElectionSettings, GroupRole, TransitionReason } from "./election-types.ts";
 import type { Health } from "./health.ts";
 import { Patience } from "./patience.ts";
-import { ASSERTION_RATE_MAX, activeDownMs, GRACE_DOWN_TIMES, INIT_DOWN_TIMES, skewMs } from "./timing.ts";
+import {
+  ASSERTION_RATE_MAX,
+  activeDownMs,
+  GRACE_DOWN_TIMES,
+  INIT_DOWN_TIMES,
+  latenessMs,
+  skewMs,
+} from "./timing.ts";
 import { type Trigger, transitions } from "./transitions.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -44,6 +51,8 @@ export class Membership {
   #graceEndMs = NEVER;
   /** What the Active_Down_Timer was set to last. */
   #downMs: number;
+  /** How late it was when it noticed that last. */
+  #lateMs = 0;
   /** A late standby has restarted its timer, and heard no active since. */
   #restartedLate = false;
   #resigningUntilMs = Number.NEGATIVE_INFINITY;
@@ -119,12 +128,14 @@ export class Membership {
   begin(nowMs: number, deadline: number): boolean {
     // What was due when the last input came was late already then, and that was noticed.
     const lateMs = nowMs - Math.max(deadline, this.#nowMs);
-    const isLate = this.#patience.isTried(lateMs, this.isListening);
+    const limitMs = latenessMs(this.#settings.pulseIntervalMs, this.#role === "active");
+    const isLate = this.isListening ? this.#patience.isTried(lateMs) : lateMs > limitMs;
     const hasJustBecomeDue = deadline > this.#nowMs && deadline <= nowMs;
     if (isLate && this.isListening) this.#patience.grow();
-    else if (hasJustBecomeDue && !this.#patience.isTried(lateMs, false)) this.#patience.reset();
+    else if (hasJustBecomeDue && lateMs <= limitMs) this.#patience.reset();
     this.#effectCount = 0;
     this.#nowMs = nowMs;
+    if (isLate) this.#lateMs = lateMs;
     return isLate;
   }
 
@@ -141,12 +152,16 @@ export class Membership {
   }
 
   /**
-   * Whoever wakes late cannot know what it missed: it listens for an interval, and a standby whose timer ran out
-   * meanwhile starts it anew, once: on a machine that is late all the time somebody must still become active.
+   * Whoever wakes late cannot know what it missed: it listens, for as long as any active that there can be needs to be heard. A standby
+   * starts its timer anew: the active may have stood still with it, on the same machine, and listen as well before it speaks. But
+   * only once: on a machine that is late all the time somebody must still become active.
    */
   listenAfterLateness(): void {
-    this.#listenEndMs = Math.max(this.#listenEndMs, this.#nowMs + this.#settings.intervalMs);
-    if (this.#role !== "standby" || this.#nowMs < this.#activeDownMs || this.#restartedLate) return;
+    const { intervalMs, pulseIntervalMs } = this.#settings;
+    // A router that sends no pulses has not heard three advertisements missing yet.
+    const heardWithinMs = this.#lateMs <= latenessMs(intervalMs, true) ? pulseIntervalMs : intervalMs;
+    this.#listenEndMs = Math.max(this.#listenEndMs, this.#nowMs + heardWithinMs);
+    if (this.#role !== "standby" || this.#restartedLate) return;
     this.#restartTimer(this.#nowMs + this.#downMs);
     this.#restartedLate = true;
   }

@@ -1,4 +1,4 @@
-import { latenessMs } from "./timing.ts";
+import { listeningLatenessMs } from "./timing.ts";
 
 /**
  * How late this node may wake before it listens anew. A node that sleeps again and again while it listens never knows how
@@ -7,16 +7,16 @@ import { latenessMs } from "./timing.ts";
  * still noticed.
  */
 export class Patience {
-  readonly #intervalMs: number;
+  readonly #limitMs: number;
   #factor = 1;
 
   constructor(pulseIntervalMs: number) {
-    this.#intervalMs = pulseIntervalMs;
+    this.#limitMs = listeningLatenessMs(pulseIntervalMs);
   }
 
-  isTried(lateMs: number, isListening: boolean): boolean {
-    const limitMs = latenessMs(this.#intervalMs, isListening);
-    return lateMs > (isListening ? this.#factor * limitMs : limitMs);
+  /** Whether so late is too late for a node that listens. */
+  isTried(lateMs: number): boolean {
+    return lateMs > this.#factor * this.#limitMs;
   }
 
   /** It was late again while it listened, and has heard nobody so far. */

@@ -15,10 +15,12 @@ export const RESIGNATION_GUARD_INTERVALS = 1;
 export const CONTEST_DOWN_TIMES = 2;
 /** How late a pulse may be on its way, from the active's timer to the standby's, and still be in time. */
 const PULSE_JITTER_INTERVALS = 1 / 8;
-/** Lateness below this is ordinary scheduling. */
-const LATENESS_MS_MIN = 20;
+/** A standby's own pulse may have been due up to an interval after the active's: so it is late by an interval less. */
+const STANDBY_LATENESS_INTERVALS = 1;
 /** An active that was silent for three of its intervals counts as dead: two of them after the next one was due. */
-const LATENESS_INTERVALS_MAX = SILENT_INTERVALS - 1;
+const ACTIVE_LATENESS_INTERVALS = SILENT_INTERVALS - 1;
+/** A node that listens is not disturbed by less: it is ordinary scheduling. */
+const LISTENING_LATENESS_MS_MIN = 20;
 /** A handover that failed is tried again after so long at the earliest. */
 const STABLE_MS_MIN = 5_000;
 /** Links that flap keep a node away for so many active-down times. */
@@ -48,13 +50,20 @@ export function activeDownMs(priority: number, intervalMs: number, skewOfMs = in
 }
 
 /**
- * Woken later than this after its deadline, a node cannot trust what it believes about the others. While it listens for
- * that reason it is patient with itself, up to the time in which another can have taken over: on a machine that is a
- * little late all the time the active must still get to speak.
+ * Woken later than this after its deadline, a node cannot trust what it believes about the others. An active that is less late was
+ * not silent long enough to be replaced, and must speak at once, or it will be. If it was late by more, a standby that stood still with it
+ * knows that it was late, too: neither may believe that the other one is gone.
  */
-export function latenessMs(intervalMs: number, isListening: boolean): number {
-  if (isListening) return Math.max(SILENT_INTERVALS * intervalMs, LATENESS_MS_MIN);
-  return Math.min(Math.max(intervalMs, LATENESS_MS_MIN), LATENESS_INTERVALS_MAX * intervalMs);
+export function latenessMs(intervalMs: number, isActive: boolean): number {
+  return (isActive ? ACTIVE_LATENESS_INTERVALS : STANDBY_LATENESS_INTERVALS) * intervalMs;
+}
+
+/**
+ * While it listens for that reason a node is patient with itself, up to the time in which another can have taken over: on a
+ * machine that is a little late all the time the active must still get to speak.
+ */
+export function listeningLatenessMs(intervalMs: number): number {
+  return Math.max(SILENT_INTERVALS * intervalMs, LISTENING_LATENESS_MS_MIN);
 }
 
 /**

@@ -66,11 +66,13 @@ export class AddressOrders {
     const given = Atomics.load(this.#words, at);
     const endMs = performance.now() + limitMs;
     for (;;) {
+      // Before the other: the keeper counts an order when it has said that it is done.
+      const count = Atomics.load(this.#words, COUNT);
       const done = Atomics.load(this.#words, at + DONE);
       if (done === given) return true;
       const leftMs = endMs - performance.now();
       if (leftMs <= 0) {
-        this.#countInVain = Atomics.load(this.#words, COUNT);
+        this.#countInVain = count;
         return false;
       }
       Atomics.wait(this.#words, at + DONE, done, leftMs);
@@ -115,8 +117,8 @@ export class AddressOrders {
     if (given === Atomics.load(this.#words, at + DONE)) return;
     const order = kinds[given & KIND_MASK];
     if (order !== undefined) carryOut(group, order);
-    Atomics.add(this.#words, COUNT, 1);
     Atomics.store(this.#words, at + DONE, given);
+    Atomics.add(this.#words, COUNT, 1);
     Atomics.notify(this.#words, at + DONE);
   }
 }

@@ -94,7 +94,8 @@ export class GroupFailover {
   get deadline(): number {
     let deadline = Math.min(this.#election.deadline, this.#addresses.dueMs);
     for (const router of this.#routers) deadline = Math.min(deadline, router.deadline);
-    for (const face of this.#faces) deadline = Math.min(deadline, face.announceDueMs);
+    if (!this.#election.isListening)
+      for (const face of this.#faces) deadline = Math.min(deadline, face.announceDueMs);
     return deadline;
   }
 
@@ -148,8 +149,9 @@ export class GroupFailover {
       this.#announce(now);
       this.#tellTransitions([this.#transitions.lateAddresses(now)]);
     }
-    for (const face of this.#faces)
-      if (now >= face.announceDueMs && !face.announceMore(now)) this.#count("announcement-not-sent");
+    if (!this.#election.isListening)
+      for (const face of this.#faces)
+        if (now >= face.announceDueMs && !face.announceMore(now)) this.#count("announcement-not-sent");
     for (const router of this.#routers) if (now >= router.deadline) this.#advertiseRouter(now, router);
   }
 

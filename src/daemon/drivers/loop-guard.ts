@@ -12,6 +12,8 @@ export interface GuardKernel {
   readonly keepGuardOn: (processors: readonly number[]) => void;
   /** The loop, and with it the threads that V8 and libuv have: it may wait for one of them to run. */
   readonly keepLoopOn: (processor: number) => void;
+  /** The loop waits in poll(2): its timer belongs to the processor that it began to wait on, and may not run out while that one stands still. */
+  readonly wakeLoop: () => void;
   /** Moves the thread that changes addresses to a processor, from where it may go on to any. */
   readonly fetchKeeper: (processor: number) => void;
 }
@@ -21,8 +23,9 @@ export interface GuardKernel {
  *
  * A kernel without full preemption does not interrupt itself: while it removes ten thousand devices, or works off a flood of packets, a
  * task with real-time priority waits for that processor, for seconds even, and the others are idle. The kernel does not move such a task,
- * and may even wake it there, if something of real-time priority runs elsewhere. So the loop stays where it is, the guard is on another
- * processor, and fetches it to its own. A turn that does not end waits for the thread that changes addresses, of which the same is true.
+ * and may even wake it there, if something of real-time priority runs elsewhere. A host that takes a virtual processor away stops its timers,
+ * too: nobody wakes the loop then. So the loop stays where it is, the guard is on another
+ * processor, fetches it to its own, and wakes it. A turn that does not end waits for the thread that changes addresses, of which the same is true.
  */
 export class LoopGuard {
   readonly #turns: LoopTurns;
@@ -59,6 +62,7 @@ export class LoopGuard {
     const leftMs = dueMs + GRACE_MS - nowMs;
     if (leftMs > 0) return Math.min(leftMs, LOOK_MS_MAX);
     this.#fetch(processor);
+    this.#kernel.wakeLoop();
     return GRACE_MS;
   }
 

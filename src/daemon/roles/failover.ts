@@ -9,6 +9,7 @@ import { allowedProcessors } from "../../linux/processors.ts";
 import { lockProgramMemory } from "../../linux/program-memory.ts";
 import { takeRealTimePriority } from "../../linux/real-time.ts";
 import { NetworkEvents, RouteSocket } from "../../linux/route-socket.ts";
+import { WakeUp } from "../../linux/wake-up.ts";
 import { AddressOrders } from "../drivers/address-orders.ts";
 import { BlockingChannel } from "../drivers/blocking-channel.ts";
 import { GroupFailover } from "../drivers/group-failover.ts";
@@ -32,6 +33,8 @@ const KEEPER_START_LIMIT_MS = 10_000;
 const REMOVAL_LIMIT_MS = 2_000;
 /** The same where nobody else is left. */
 const ABANDONED_LIMIT_MS = 60_000;
+/** Longer than it takes to read all that can have arrived. */
+const STANDSTILL_MS = 5;
 /** What the threads beside the loop keep is a few addresses and their messages. */
 const threadLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 } as const;
 
@@ -47,6 +50,7 @@ class FailoverRole {
   readonly #channel: BlockingChannel;
   readonly #orders: AddressOrders;
   readonly #turns: LoopTurns;
+  readonly #wakeUp = WakeUp.create();
   readonly #route = new RouteSocket();
   readonly #events = new NetworkEvents({ added: "link-scope" });
   readonly #pulses: PulsePaths;
@@ -56,12 +60,14 @@ class FailoverRole {
   #realTime = false;
   #lockedKiB = 0;
   readonly #lateness = new LatenessMeter();
+  /** The last turn stood still while it read what had arrived. */
+  #looksAgain = false;
   readonly #hasArbiter: boolean;
   /** Nobody is left to work for. */
   #abandoned = false;
   /** Undefined when the set of sockets has changed. */
   #pollSet: PollSet | undefined;
-  /** What to poll besides the role's channel and the kernel's events, in order: pulses first. */
+  /** What to poll besides the role's channel, the kernel's events and the guard, in order: pulses first. */
   #sockets: GroupFailover["sockets"] = [];
 
   constructor(channel: BlockingChannel, settings: NodeSettings) {
@@ -69,15 +75,17 @@ class FailoverRole {
     this.#hasArbiter = settings.arbiter !== undefined;
     this.#pulses = new PulsePaths(settings);
     this.#orders = startAddressKeeper(settings);
-    this.#turns = startLoopGuard();
+    this.#turns = startLoopGuard(this.#wakeUp.fd);
+    this.#prepare();
+    // The elections' time to listen begins here.
     this.#groups = settings.groups.map(
       (group, place) =>
         new GroupFailover({ settings, group, place, channel, pulses: this.#pulses, orders: this.#orders }),
     );
   }
 
-  /** Runs until the node stops. `arrived` are messages that came together with the settings. */
-  run(arrived: readonly Envelope[]): void {
+  /** What takes its time, and must be over before anything is listened for. */
+  #prepare(): void {
     if (!this.#orders.waitUntilReady(KEEPER_START_LIMIT_MS))
       throw new Error(
         `the thread that changes addresses did not start in ${KEEPER_START_LIMIT_MS / 1_000} s`,
@@ -86,6 +94,10 @@ class FailoverRole {
     this.#lockedKiB = lockProgramMemory();
     // Now, and not some seconds later: it takes 20 ms (worker-process.ts).
     globalThis.gc?.();
+  }
+
+  /** Runs until the node stops. `arrived` are messages that came together with the settings. */
+  run(arrived: readonly Envelope[]): void {
     for (const group of this.#groups) group.removeLeftovers();
     this.#waitForRemoval(REMOVAL_LIMIT_MS);
     this.#alive = new LivenessTables(liveness);
@@ -117,12 +129,17 @@ class FailoverRole {
     if (this.#realTime) this.#turns.rest(deadline);
     const knownMs = waitUntil(deadline, pollSet, now);
     if (this.#realTime) this.#turns.wake();
-    this.#lateness.note(knownMs, knownMs - deadline);
     if (pollSet.readable(0)) this.#receiveMessages();
+    if (pollSet.readable(2)) this.#wakeUp.take();
     const { length } = this.#sockets;
-    for (let i = 0; i < length; i++) if (pollSet.readable(2 + i)) this.#sockets[i]?.receive();
+    for (let i = 0; i < length; i++) if (pollSet.readable(3 + i)) this.#sockets[i]?.receive();
     // After what the others say, and last of all, because it may change the set of sockets.
     if (pollSet.readable(1)) this.#receiveNetworkEvents();
+    const readMs = now();
+    this.#lateness.note(readMs, readMs - deadline);
+    // Whoever stood still since it looked at the sockets looks again before it says or decides anything. Not twice: it must go on.
+    this.#looksAgain = readMs - knownMs > STANDSTILL_MS && !this.#looksAgain;
+    if (this.#looksAgain) return;
     // By that time, not by now: the rest of what has arrived is for the next turn.
     for (const group of this.#groups) group.timeout(knownMs);
     if (this.#hasArbiter) for (const group of this.#groups) group.tellStanding();
@@ -137,7 +154,7 @@ class FailoverRole {
       }));
       this.#sockets = [...pulses, ...this.#groups.flatMap((group) => group.sockets)];
       const fds = this.#sockets.map(({ fd }) => fd);
-      this.#pollSet = new PollSet([this.#channel.fd, this.#events.fd, ...fds]);
+      this.#pollSet = new PollSet([this.#channel.fd, this.#events.fd, this.#wakeUp.fd, ...fds]);
     }
     return this.#pollSet;
   }
@@ -266,7 +283,7 @@ function startAddressKeeper({ groups }: NodeSettings): AddressOrders {
 }
 
 /** Without a second processor there is nowhere to move to. */
-function startLoopGuard(): LoopTurns {
+function startLoopGuard(wakeFd: number): LoopTurns {
   const turns = LoopTurns.create();
   const processors = allowedProcessors();
   if (processors.length > 1) {
@@ -276,6 +293,7 @@ function startLoopGuard(): LoopTurns {
       memory,
       processors,
       threadId: process.pid,
+      wakeFd,
       priority,
     } satisfies LoopGuardData);
   }

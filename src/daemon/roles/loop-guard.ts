@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { workerData } from "node:worker_threads";
 import { currentProcessor, keepOnProcessors, setRealTimePriority } from "../../linux/libc.ts";
+import { WakeUp } from "../../linux/wake-up.ts";
 import { clockOffsetMs } from "../drivers/clock-offset.ts";
 import { LoopGuard } from "../drivers/loop-guard.ts";
 import { LoopTurns } from "../drivers/loop-turns.ts";
@@ -13,6 +14,8 @@ export interface LoopGuardData {
   readonly processors: readonly number[];
   /** The thread of the loop. */
   readonly threadId: number;
+  /** Of the WakeUp that the loop waits for. */
+  readonly wakeFd: number;
   /** Real-time, above that of all threads but the loop: one that spins for a lock of the kernel keeps its processor else. */
   readonly priority: number;
 }
@@ -36,7 +39,8 @@ function isScript(thread: number): boolean {
   }
 }
 
-const { memory, processors, threadId, priority } = workerData as LoopGuardData;
+const { memory, processors, threadId, wakeFd, priority } = workerData as LoopGuardData;
+const wakeUp = WakeUp.of(wakeFd);
 const turns = LoopTurns.in(memory);
 const guard = new LoopGuard({
   turns,
@@ -48,6 +52,7 @@ const guard = new LoopGuard({
       keepOnProcessors([processor], threadId);
       for (const helper of otherThreads(false)) keepOnProcessors([processor], helper);
     },
+    wakeLoop: () => wakeUp.ring(),
     fetchKeeper: (processor) => {
       for (const keeper of otherThreads(true)) {
         keepOnProcessors([processor], keeper);
