@@ -28,6 +28,31 @@ describe("AddressOrders", () => {
     }
   });
 
+  it("are waited for once in a turn, however many groups change", async () => {
+    const orders = AddressOrders.forGroups(8);
+    const notes = new SharedArrayBuffer(16 * 4);
+    // Each alone is quick enough.
+    const workerData: SlowKeeperData = { memory: orders.memory, notes, orderMs: 6 };
+    const keeper = new Worker(new URL("./slow-keeper.test-data.ts", import.meta.url), { workerData });
+    try {
+      assert.ok(orders.waitUntilReady(LIMIT_MS));
+      const inTime: boolean[] = [];
+      for (let group = 0; group < 8; group++) {
+        orders.give(group, "add");
+        inTime.push(orders.waitInTurn(group));
+      }
+      assert.ok(inTime.filter(Boolean).length <= 4, `${inTime}`);
+      assert.ok(orders.waitFor(7, LIMIT_MS));
+      orders.beginTurn();
+      orders.give(0, "remove");
+      const fromMs = performance.now();
+      orders.waitInTurn(0);
+      assert.ok(performance.now() - fromMs > 4, "the next turn waits again");
+    } finally {
+      await keeper.terminate();
+    }
+  });
+
   it("say when nobody is there to carry them out", () => {
     const orders = AddressOrders.forGroups(2);
     assert.equal(orders.waitUntilReady(5), false);

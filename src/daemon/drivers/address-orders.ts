@@ -1,6 +1,12 @@
 /** What shall become of a group's virtual addresses in the kernel; "renew": of the lifetimes of those that are there. */
 export type AddressOrder = "add" | "renew" | "remove";
 
+/**
+ * How long the loop waits for changes of addresses in one turn: below three intervals of the fastest peers, which would take over. A
+ * takeover that needs longer goes on without its addresses, and announces them again when they are there.
+ */
+const TURN_LIMIT_MS = 10;
+
 const kinds = ["add", "renew", "remove"] as const satisfies readonly AddressOrder[];
 /** The lowest bits of an order say what; the rest is its number, which may wrap. */
 const KIND_BITS = 2;
@@ -24,6 +30,8 @@ const DONE = 1;
  */
 export class AddressOrders {
   readonly #words: Int32Array<SharedArrayBuffer>;
+  /** What is left of the time that the loop can afford in this turn. */
+  #leftMs = TURN_LIMIT_MS;
   /** How many had been carried out when the last wait was in vain. */
   #countInVain: number | undefined;
 
@@ -58,6 +66,20 @@ export class AddressOrders {
   isCarriedOut(group: number): boolean {
     const at = wordOf(group);
     return Atomics.load(this.#words, at) === Atomics.load(this.#words, at + DONE);
+  }
+
+  /** A new turn of the loop: it can wait again. */
+  beginTurn(): void {
+    this.#leftMs = TURN_LIMIT_MS;
+  }
+
+  /** Waits as long as the loop can afford, which is once for all groups. @returns whether the last order was carried out */
+  waitInTurn(group: number): boolean {
+    if (this.isStuck || this.#leftMs <= 0) return this.isCarriedOut(group);
+    const fromMs = performance.now();
+    const isInTime = this.waitFor(group, this.#leftMs);
+    this.#leftMs -= performance.now() - fromMs;
+    return isInTime;
   }
 
   /** @returns whether the last order was carried out in that time */

@@ -2,11 +2,6 @@ import type { AddressOrders } from "./address-orders.ts";
 import { RENEW_MS } from "./virtual-addresses.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-/**
- * How long the loop waits for a change of addresses: below three intervals of the fastest peers, which would take over. A takeover that
- * needs longer goes on without its addresses, and announces them again when they are there.
- */
-const CHANGE_LIMIT_MS = 10;
 /** How often the loop looks for a change that did not come in time. */
 const LATE_CHECK_MS = 2;
 /** A keeper that has carried out nothing for so long hangs, as a role would (worker-process.ts). */
@@ -117,8 +112,7 @@ export class HeldAddresses {
   #change(order: "add" | "remove"): boolean {
     const { orders, group, count } = this.#options;
     orders.give(group, order);
-    // Once for all groups: each would wait behind the same.
-    const isInTime = !orders.isStuck && orders.waitFor(group, CHANGE_LIMIT_MS);
+    const isInTime = orders.waitInTurn(group);
     if (!isInTime) count("address-change-late");
     return isInTime;
   }

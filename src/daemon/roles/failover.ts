@@ -129,6 +129,7 @@ class FailoverRole {
     if (this.#realTime) this.#turns.rest(deadline);
     const knownMs = waitUntil(deadline, pollSet, now);
     if (this.#realTime) this.#turns.wake();
+    this.#orders.beginTurn();
     if (pollSet.readable(0)) this.#receiveMessages();
     if (pollSet.readable(2)) this.#wakeUp.take();
     const { length } = this.#sockets;
