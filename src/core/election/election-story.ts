@@ -24,6 +24,7 @@ import type { ElectionEffect, GroupRole } from "./election-types.ts";
 //     overtaken PEER PATH                         a pulse that a newer one was quicker than, on another path
 //     advance 3.609s [late=350ms]     deadlines on the way are kept to the moment, or missed by so much each
 //     sleep 5s            the time passes and nothing runs
+//     busy 10ms           the same, and the node knows why: its loop waits for another group
 //
 // Pulses alone, sent at each interval, are not listed.
 
@@ -158,6 +159,10 @@ export class StoryTeller {
         break;
       case "sleep":
         this.#nowMs += duration(words[0] ?? "");
+        break;
+      case "busy":
+        this.#nowMs += duration(words[0] ?? "");
+        this.election.excuse(duration(words[0] ?? ""));
         break;
       case "advance":
         this.#advance(now + duration(words[0] ?? ""), duration(options.get("late") ?? "0ms"));

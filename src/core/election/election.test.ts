@@ -1050,7 +1050,7 @@ describe("election: lateness", () => {
   );
 
   story(
-    "a standby that was stalled starts its timer anew, once",
+    "a standby that was stalled starts its timer anew, and once more",
     `
     node gw1 priority=100 interval=100ms peers=gw2
     up lan
@@ -1066,12 +1066,17 @@ describe("election: lateness", () => {
     sleep 2s
     advance 0ms
     ----
-    standby  deadline=4.1s  takeover=4.1s
+    standby  deadline=4.1s  takeover=4.313s
+
+    sleep 2s
+    advance 0ms
+    ----
+    standby  deadline=6.1s  takeover=6.1s
 
     advance 100ms
     ----
-    4.1s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 was silent for 4100 ms on every path
-    active  deadline=4.15s
+    6.1s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 was silent for 6100 ms on every path
+    active  deadline=6.15s
     `,
   );
 
@@ -1145,6 +1150,73 @@ describe("election: lateness", () => {
     advance 999ms
     ----
     active  deadline=18.31s
+    `,
+  );
+
+  it("two standstills of a host, one soon after the other, move nothing", () => {
+    const lines = told(`
+      node gw1 priority=100 interval=10ms peers=gw2
+      up lan
+      ready
+      complete
+      pulse gw2 active priority=110
+      advance 10ms
+      pulse gw2 active priority=110
+      advance 9.9ms
+      sleep 25ms
+      advance 5ms
+      sleep 28ms
+      advance 1ms
+      pulse gw2 active priority=110
+      advance 10ms`);
+    assert.ok(!lines.some((line) => line.includes("-> active")), lines.join("\n"));
+  });
+
+  it("a late standby waits no longer than an active that listens needs, where its timer has time left", () => {
+    const lines = told(`
+      node gw1 priority=100 interval=1s pulse=10ms peers=gw2
+      up lan
+      ready
+      complete
+      advert lan 10.1.0.9 priority=200
+      advance 3s
+      sleep 25ms
+      advance 600ms`);
+    assert.ok(
+      lines.some((line) => line.startsWith("3.609s") && line.includes("-> active")),
+      lines.join("\n"),
+    );
+  });
+
+  it("a standby whose own loop was busy with another group is not late", () => {
+    const scene = (busy: string) => `
+      node gw1 priority=100 interval=10ms peers=gw2
+      up lan
+      ready
+      complete
+      pulse gw2 active priority=110
+      advance 30.5ms
+      ${busy}
+      advance 0ms`;
+    assert.ok(told(scene("busy 12ms")).some((line) => line.includes("-> active")));
+    assert.ok(!told(scene("sleep 12ms")).some((line) => line.includes("-> active")));
+  });
+
+  story(
+    "an active is late when its pulse is, and not when an announcement is",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    advance 1.444s
+    sleep 253ms
+    advance 0ms
+    ----
+    1.083s  pulses, init -> standby: it has listened and can serve
+    1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    1.697s  advert lan 100, pulses, announce
+    active  deadline=1.797s
     `,
   );
 

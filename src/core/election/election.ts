@@ -153,6 +153,11 @@ export class Election {
     return this.#input(nowMs, () => this.#member.go("stopped", "it was stopped"));
   }
 
+  /** From now on: a standby that is late by so much more is not late, because whoever calls this was busy and did not stand still. */
+  excuse(busyMs: number): void {
+    this.#member.excuse(busyMs);
+  }
+
   timeout(nowMs: number): readonly ElectionEffect[] {
     if (this.#begin(nowMs) && !this.#member.isMute) {
       if (nowMs >= this.#handover.deadline) this.#finishHandover(false);
@@ -256,11 +261,8 @@ export class Election {
       if (heir !== "other") this.#member.awaitSkew();
       this.#lastWord.resigned(name, this.#nowMs);
     } else {
-      this.#member.go("took-over", `${name} resigned`, {
-        kind: "resignation",
-        other: name,
-        wordMs: this.#nowMs,
-      });
+      const reason = { kind: "resignation", other: name, wordMs: this.#nowMs } as const;
+      this.#member.go("took-over", `${name} resigned`, reason);
     }
   }
 

@@ -8,7 +8,9 @@ import {
   GRACE_DOWN_TIMES,
   INIT_DOWN_TIMES,
   latenessMs,
+  silenceAfterListeningMs,
   skewMs,
+  TIMES_GIVEN_MAX,
 } from "./timing.ts";
 import { type Trigger, transitions } from "./transitions.ts";
 
@@ -51,10 +53,11 @@ export class Membership {
   #graceEndMs = NEVER;
   /** What the Active_Down_Timer was set to last. */
   #downMs: number;
-  /** How late it was when it noticed that last. */
+  /** How late the last input came. */
   #lateMs = 0;
-  /** A late standby has restarted its timer, and heard no active since. */
-  #restartedLate = false;
+  #excusedMs = 0;
+  /** How often a late standby has given the active time since it heard one. */
+  #timesGiven = 0;
   #resigningUntilMs = Number.NEGATIVE_INFINITY;
   #gaveWayUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -127,16 +130,28 @@ export class Membership {
   /** Begins to handle an input; `deadline` was due before it. @returns whether the node has overslept */
   begin(nowMs: number, deadline: number): boolean {
     // What was due when the last input came was late already then, and that was noticed.
-    const lateMs = nowMs - Math.max(deadline, this.#nowMs);
-    const limitMs = latenessMs(this.#settings.pulseIntervalMs, this.#role === "active");
+    const lateMs = nowMs - Math.max(this.#speaksBy(deadline), this.#nowMs);
+    const isActive = this.#role === "active";
+    const limitMs = latenessMs(this.#settings.pulseIntervalMs, isActive) + (isActive ? 0 : this.#excusedMs);
     const isLate = this.isListening ? this.#patience.isTried(lateMs) : lateMs > limitMs;
     const hasJustBecomeDue = deadline > this.#nowMs && deadline <= nowMs;
     if (isLate && this.isListening) this.#patience.grow();
     else if (hasJustBecomeDue && lateMs <= limitMs) this.#patience.reset();
     this.#effectCount = 0;
     this.#nowMs = nowMs;
-    if (isLate) this.#lateMs = lateMs;
+    this.#lateMs = lateMs;
+    if (lateMs > limitMs) this.#giveTime();
     return isLate;
+  }
+
+  /** What the others wait for, and not what this node does for itself: by that an active is early or late. */
+  #speaksBy(deadline: number): number {
+    if (this.#role !== "active" || this.isListening) return deadline;
+    return Math.min(this.#pulseMs, this.#advertisementMs);
+  }
+
+  excuse(busyMs: number): void {
+    this.#excusedMs = busyMs;
   }
 
   get effects(): readonly ElectionEffect[] {
@@ -151,19 +166,29 @@ export class Membership {
     return true;
   }
 
-  /**
-   * Whoever wakes late cannot know what it missed: it listens, for as long as any active that there can be needs to be heard. A standby
-   * starts its timer anew: the active may have stood still with it, on the same machine, and listen as well before it speaks. But
-   * only once: on a machine that is late all the time somebody must still become active.
-   */
+  /** Whoever wakes late cannot know what it missed: it listens, for as long as any active that there can be needs to be heard. */
   listenAfterLateness(): void {
+    this.#listenEndMs = Math.max(this.#listenEndMs, this.#nowMs + this.#heardWithinMs);
+  }
+
+  /**
+   * A standby that was late has missed what the active said, or the active has stood still with it, on the same machine, and listens as
+   * well before it speaks. Not without end: on a machine that is late all the time somebody must still become active.
+   */
+  #giveTime(): void {
+    if (this.#role !== "standby" || this.#timesGiven >= TIMES_GIVEN_MAX) return;
+    this.#timesGiven += 1;
+    const { pulseIntervalMs } = this.#settings;
+    const neededMs = this.#heardWithinMs + silenceAfterListeningMs(pulseIntervalMs);
+    if (this.#nowMs >= this.#activeDownMs) this.#restartTimer(this.#nowMs + Math.max(this.#downMs, neededMs));
+    else this.#activeDownMs = Math.max(this.#activeDownMs, this.#nowMs + neededMs);
+  }
+
+  /** How soon every active speaks that was as late as this node. A router that sends no pulses counts only when three advertisements may be missing. */
+  get #heardWithinMs(): number {
     const { intervalMs, pulseIntervalMs } = this.#settings;
-    // A router that sends no pulses has not heard three advertisements missing yet.
-    const heardWithinMs = this.#lateMs <= latenessMs(intervalMs, true) ? pulseIntervalMs : intervalMs;
-    this.#listenEndMs = Math.max(this.#listenEndMs, this.#nowMs + heardWithinMs);
-    if (this.#role !== "standby" || this.#restartedLate) return;
-    this.#restartTimer(this.#nowMs + this.#downMs);
-    this.#restartedLate = true;
+    const lateMs = this.#role === "active" ? this.#lateMs : this.#lateMs + pulseIntervalMs;
+    return lateMs <= latenessMs(intervalMs, true) ? pulseIntervalMs : intervalMs;
   }
 
   /** Somebody else is there who can serve: this node need not hurry. */
@@ -180,7 +205,7 @@ export class Membership {
   follow(deadMs: number): void {
     this.#restartTimer(deadMs);
     this.#resigningUntilMs = Number.NEGATIVE_INFINITY;
-    this.#restartedLate = false;
+    this.#timesGiven = 0;
   }
 
   /** The active resigned, and others may come first: wait for the skew time. */
@@ -264,7 +289,7 @@ export class Membership {
 
   #enterActive(): void {
     this.#resigningUntilMs = Number.NEGATIVE_INFINITY;
-    this.#restartedLate = false;
+    this.#timesGiven = 0;
     this.#advertisementMs = this.#nowMs;
     this.do({ do: "add-addresses" });
     this.#announcements.start(this.#nowMs);

@@ -19,6 +19,8 @@ const PULSE_JITTER_INTERVALS = 1 / 8;
 const STANDBY_LATENESS_INTERVALS = 1;
 /** An active that was silent for three of its intervals counts as dead: two of them after the next one was due. */
 const ACTIVE_LATENESS_INTERVALS = SILENT_INTERVALS - 1;
+/** A standby that is late again and again gives the active time so often: twice, because standstills come in flocks. */
+export const TIMES_GIVEN_MAX = 2;
 /** A node that listens is not disturbed by less: it is ordinary scheduling. */
 const LISTENING_LATENESS_MS_MIN = 20;
 /** A handover that failed is tried again after so long at the earliest. */
@@ -64,6 +66,11 @@ export function latenessMs(intervalMs: number, isActive: boolean): number {
  */
 export function listeningLatenessMs(intervalMs: number): number {
   return Math.max(SILENT_INTERVALS * intervalMs, LISTENING_LATENESS_MS_MIN);
+}
+
+/** An active that has listened sends its next pulse; two more may be lost, as always. */
+export function silenceAfterListeningMs(pulseIntervalMs: number): number {
+  return (SILENT_INTERVALS - 1 + PULSE_JITTER_INTERVALS) * pulseIntervalMs;
 }
 
 /**

@@ -73,12 +73,18 @@ export class AddressOrders {
     this.#leftMs = TURN_LIMIT_MS;
   }
 
+  /** How long it has waited in this turn, or in the last one until a new one begins. */
+  get waitedMs(): number {
+    return TURN_LIMIT_MS - this.#leftMs;
+  }
+
   /** Waits as long as the loop can afford, which is once for all groups. @returns whether the last order was carried out */
   waitInTurn(group: number): boolean {
     if (this.isStuck || this.#leftMs <= 0) return this.isCarriedOut(group);
     const fromMs = performance.now();
     const isInTime = this.waitFor(group, this.#leftMs);
-    this.#leftMs -= performance.now() - fromMs;
+    // A standstill on the way is none of its doing.
+    this.#leftMs = Math.max(0, this.#leftMs - (performance.now() - fromMs));
     return isInTime;
   }
 

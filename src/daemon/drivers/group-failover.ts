@@ -140,6 +140,9 @@ export class GroupFailover {
     else this.#perform(this.#election.receivePulse(now, path, pulse));
   }
 
+  /** The loop itself has waited for so long before this turn. */
+  readonly excuse = (waitedMs: number) => this.#election.excuse(waitedMs);
+
   /** What is due at this time; to be called when everything that had arrived by then was taken in. */
   timeout(now: number): void {
     const dueMs = this.#election.deadline;
@@ -344,15 +347,12 @@ export class GroupFailover {
         this.#announce(performance.now());
         this.#transitions.done("announced");
         break;
-      case "drain":
+      case "drain": {
+        const { token, limitMs } = effect;
         this.#transitions.drainAsked();
-        this.#channel.send("replicator", {
-          kind: "drain",
-          group,
-          token: effect.token,
-          limitMs: effect.limitMs,
-        });
+        this.#channel.send("replicator", { kind: "drain", group, token, limitMs });
         break;
+      }
       case "transition":
         this.#tellActive(effect.to === "active");
         this.#transitions.done("told");

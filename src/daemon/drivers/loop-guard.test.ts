@@ -19,7 +19,6 @@ function setUp(processors: readonly number[] = [0, 1]) {
         if (!some.includes(here)) here = some[0] ?? 0;
       },
       keepLoopOn: (processor) => calls.push(`loop on ${processor}`),
-      wakeLoop: () => calls.push("wake"),
       fetchKeeper: (processor) => calls.push(`keeper to ${processor}`),
     },
   });
@@ -58,7 +57,7 @@ describe("LoopGuard", () => {
     look(0);
     assert.deepEqual(look(13), {
       againMs: 2,
-      calls: [`loop on ${other}`, `keeper to ${other}`, `guard on ${loopOn}`, "wake"],
+      calls: [`loop on ${other}`, `keeper to ${other}`, `guard on ${loopOn}`],
     });
     assert.equal(turns.moves, 1);
     assert.equal(turns.processor, other);
@@ -70,8 +69,8 @@ describe("LoopGuard", () => {
     standOn(102);
     look(0);
     // The loop is on a processor of this machine, which is none of these.
-    assert.deepEqual(look(13).calls, ["loop on 102", "keeper to 102", "guard on 100,101,103", "wake"]);
-    assert.deepEqual(look(16).calls, ["loop on 100", "keeper to 100", "guard on 101,103", "wake"]);
+    assert.deepEqual(look(13).calls, ["loop on 102", "keeper to 102", "guard on 100,101,103"]);
+    assert.deepEqual(look(16).calls, ["loop on 100", "keeper to 100", "guard on 101,103"]);
   });
 
   it("fetches loop and keeper when a turn does not end", () => {
@@ -102,7 +101,6 @@ describe("LoopGuard", () => {
         current: () => processor,
         keepGuardOn: () => {},
         keepLoopOn: () => {},
-        wakeLoop: () => {},
         fetchKeeper: () => {},
       },
     });

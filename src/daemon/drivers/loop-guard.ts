@@ -10,10 +10,11 @@ export interface GuardKernel {
   /** The processor that the guard runs on. */
   readonly current: () => number;
   readonly keepGuardOn: (processors: readonly number[]) => void;
-  /** The loop, and with it the threads that V8 and libuv have: it may wait for one of them to run. */
+  /**
+   * The loop, which is woken there at once, because the timer of its wait belongs to the processor that it began to wait on; and then the
+   * threads that V8 and libuv have: it may wait for one of them to run.
+   */
   readonly keepLoopOn: (processor: number) => void;
-  /** The loop waits in poll(2): its timer belongs to the processor that it began to wait on, and may not run out while that one stands still. */
-  readonly wakeLoop: () => void;
   /** Moves the thread that changes addresses to a processor, from where it may go on to any. */
   readonly fetchKeeper: (processor: number) => void;
 }
@@ -62,7 +63,6 @@ export class LoopGuard {
     const leftMs = dueMs + GRACE_MS - nowMs;
     if (leftMs > 0) return Math.min(leftMs, LOOK_MS_MAX);
     this.#fetch(processor);
-    this.#kernel.wakeLoop();
     return GRACE_MS;
   }
 

@@ -62,6 +62,7 @@ class FailoverRole {
   readonly #lateness = new LatenessMeter();
   /** The last turn stood still while it read what had arrived. */
   #looksAgain = false;
+  #excusedMs = 0;
   readonly #hasArbiter: boolean;
   /** Nobody is left to work for. */
   #abandoned = false;
@@ -129,7 +130,7 @@ class FailoverRole {
     if (this.#realTime) this.#turns.rest(deadline);
     const knownMs = waitUntil(deadline, pollSet, now);
     if (this.#realTime) this.#turns.wake();
-    this.#orders.beginTurn();
+    if (!this.#looksAgain) this.#beginTurn();
     if (pollSet.readable(0)) this.#receiveMessages();
     if (pollSet.readable(2)) this.#wakeUp.take();
     const { length } = this.#sockets;
@@ -139,12 +140,20 @@ class FailoverRole {
     const readMs = now();
     this.#lateness.note(readMs, readMs - deadline);
     // Whoever stood still since it looked at the sockets looks again before it says or decides anything. Not twice: it must go on.
-    this.#looksAgain = readMs - knownMs > STANDSTILL_MS && !this.#looksAgain;
-    if (this.#looksAgain) return;
+    this.#looksAgain = readMs - knownMs - this.#orders.waitedMs > STANDSTILL_MS && !this.#looksAgain;
+    if (this.#looksAgain && !this.#finished) return;
     // By that time, not by now: the rest of what has arrived is for the next turn.
     for (const group of this.#groups) group.timeout(knownMs);
     if (this.#hasArbiter) for (const group of this.#groups) group.tellStanding();
     for (const group of this.#groups) group.tellTransition();
+  }
+
+  /** What one group has let the loop wait for makes no other one late. */
+  #beginTurn(): void {
+    const { waitedMs } = this.#orders;
+    if (waitedMs !== this.#excusedMs) for (const group of this.#groups) group.excuse(waitedMs);
+    this.#excusedMs = waitedMs;
+    this.#orders.beginTurn();
   }
 
   #currentPollSet(): PollSet {

@@ -50,9 +50,10 @@ const guard = new LoopGuard({
     keepGuardOn: (some) => keepOnProcessors(some),
     keepLoopOn: (processor) => {
       keepOnProcessors([processor], threadId);
+      // Before all else: the rest may wait for the other processor, and the guard itself may be about to go there.
+      wakeUp.ring();
       for (const helper of otherThreads(false)) keepOnProcessors([processor], helper);
     },
-    wakeLoop: () => wakeUp.ring(),
     fetchKeeper: (processor) => {
       for (const keeper of otherThreads(true)) {
         keepOnProcessors([processor], keeper);
