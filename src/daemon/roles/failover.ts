@@ -141,9 +141,8 @@ class FailoverRole {
     this.#lateness.note(readMs, readMs - deadline);
     // Whoever stood still since it looked at the sockets looks again before it says or decides anything. Not twice: it must go on.
     this.#looksAgain = readMs - knownMs - this.#orders.waitedMs > STANDSTILL_MS && !this.#looksAgain;
-    if (this.#looksAgain && !this.#finished) return;
     // By that time, not by now: the rest of what has arrived is for the next turn.
-    for (const group of this.#groups) group.timeout(knownMs);
+    if (!this.#looksAgain) for (const group of this.#groups) group.timeout(knownMs);
     if (this.#hasArbiter) for (const group of this.#groups) group.tellStanding();
     for (const group of this.#groups) group.tellTransition();
   }
