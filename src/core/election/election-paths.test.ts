@@ -1,16 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readStory, StoryTeller } from "./election-story.ts";
+import { playStory, readStory, StoryTeller } from "./election-story.ts";
 
 // One node and its paths, to the moment. What two nodes do, for each line of the table "Paths that fail" of
 // docs/guide/failover.md, is in tests/sim/election-paths.test.ts.
 
 function story(title: string, text: string): void {
   it(title, () => {
-    const teller = new StoryTeller();
-    for (const scene of readStory(text)) {
-      assert.equal(teller.play(scene), scene.expected, `after: ${scene.input.join("; ")}`);
-    }
+    for (const { told, expected, after } of playStory(text)) assert.equal(told, expected, after);
   });
 }
 

@@ -60,6 +60,21 @@ export function readStory(text: string): readonly Scene[] {
   return scenes;
 }
 
+export interface PlayedScene {
+  readonly told: string;
+  readonly expected: string;
+  readonly after: string;
+}
+
+export function playStory(text: string): PlayedScene[] {
+  const teller = new StoryTeller();
+  return readStory(text).map((scene) => ({
+    told: teller.play(scene),
+    expected: scene.expected,
+    after: `after: ${scene.input.join("; ")}`,
+  }));
+}
+
 /** One election and the clock that it lives by. */
 export class StoryTeller {
   #nowMs = 0;

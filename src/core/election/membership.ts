@@ -55,6 +55,7 @@ export class Membership {
   #downMs: number;
   /** How late the last input came. */
   #lateMs = 0;
+  /** So long the loop that it lives in was busy with others before this input. */
   #excusedMs = 0;
   /** How often a late standby has given the active time since it heard one. */
   #timesGiven = 0;

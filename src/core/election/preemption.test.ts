@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readStory, StoryTeller } from "./election-story.ts";
+import { playStory } from "./election-story.ts";
 
 function story(title: string, text: string): void {
   it(title, () => {
-    const teller = new StoryTeller();
-    for (const scene of readStory(text))
-      assert.equal(teller.play(scene), scene.expected, `after: ${scene.input.join("; ")}`);
+    for (const { told, expected, after } of playStory(text)) assert.equal(told, expected, after);
   });
 }
 

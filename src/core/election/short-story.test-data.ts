@@ -1,22 +1,11 @@
-import { readStory, StoryTeller } from "./election-story.ts";
+import { type PlayedScene, playStory } from "./election-story.ts";
 
 // The stories of election-story.ts, told shorter: no routine advertisements, no deadlines.
 
-export interface ShortScene {
-  readonly told: string;
-  readonly expected: string;
-  readonly after: string;
-}
-
-export function shortStory(text: string): ShortScene[] {
-  const teller = new StoryTeller();
-  return readStory(text).map((scene) => {
-    const lines = teller.play(scene).split("\n").map(withoutRoutine);
-    return {
-      told: lines.filter((line) => line !== "").join("\n"),
-      expected: scene.expected,
-      after: `after: ${scene.input.join("; ")}`,
-    };
+export function shortStory(text: string): PlayedScene[] {
+  return playStory(text).map(({ told, ...rest }) => {
+    const lines = told.split("\n").map(withoutRoutine);
+    return { ...rest, told: lines.filter((line) => line !== "").join("\n") };
   });
 }
 

@@ -62,6 +62,7 @@ class FailoverRole {
   readonly #lateness = new LatenessMeter();
   /** The last turn stood still while it read what had arrived. */
   #looksAgain = false;
+  /** What the groups were told last of the loop's own waits. */
   #excusedMs = 0;
   readonly #hasArbiter: boolean;
   /** Nobody is left to work for. */
