@@ -201,8 +201,6 @@ export class NoRace implements Checker {
   happened(cluster: VirtualCluster, node: VirtualNode, event: NodeEvent): void {
     const { nowMs, options, isQuiet, quietSinceMs } = cluster;
     if (event.kind === "heard" && event.active) this.#heardActiveMs.set(node.name, nowMs);
-    // Who resigned did not fall silent: who is next is then told by pulses, and they take their time, too.
-    if (event.kind === "heard" && event.resigning) this.#heardActiveMs.delete(node.name);
     if (transition(event)?.to !== "active") return;
     const last = this.#last;
     this.#last = { name: node.name, atMs: nowMs };

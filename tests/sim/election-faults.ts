@@ -1,4 +1,4 @@
-import type { VirtualCluster } from "./election-cluster.ts";
+import type { ClusterOptions, VirtualCluster } from "./election-cluster.ts";
 import { type Path, paths } from "./election-network.ts";
 import type { VirtualNode } from "./election-node.ts";
 
@@ -124,12 +124,24 @@ const flutter: Fault = (cluster) => {
 };
 
 /**
+ * With frequent pulses an active that believes that it has missed advertisements listens for one, and is replaced meanwhile. A machine
+ * that was suspended for so long has been replaced before; one whose clock alone steps does not exist.
+ */
+export function clockStepMsMax({
+  intervalMs,
+  pulseIntervalMs,
+}: Pick<ClusterOptions, "intervalMs" | "pulseIntervalMs">): number {
+  return pulseIntervalMs < intervalMs / 2 ? 1.5 * intervalMs : Number.POSITIVE_INFINITY;
+}
+
+/**
  * Further than any lateness that a node takes for ordinary scheduling. Wall clocks may step as they like: no decision of
  * the election knows of any.
  */
 const stepClock: Fault = (cluster) => {
   const [node] = pickPair(cluster);
-  const forwardMs = 40 + cluster.options.intervalMs * (4 + 1_000 * cluster.random() ** 3);
+  const wishedMs = 40 + cluster.options.intervalMs * (4 + 1_000 * cluster.random() ** 3);
+  const forwardMs = Math.min(wishedMs, clockStepMsMax(cluster.options));
   cluster.tell(`fault: the clock of ${node.name} steps by ${forwardMs.toFixed(0)} ms`);
   node.stepClock(forwardMs);
   return () => undefined;

@@ -66,7 +66,8 @@ export function pulseOptions(
   intervalMs: number,
 ): Pick<ClusterOptions, "pulseIntervalMs" | "pulsePaths"> {
   return {
-    pulseIntervalMs: random() < 0.5 ? intervalMs : intervalMs / 2,
+    pulseIntervalMs:
+      random() < 0.5 ? intervalMs : random() < 0.5 || intervalMs < 100 ? intervalMs / 2 : intervalMs / 10,
     pulsePaths: random() < 0.5 ? ["sync"] : paths,
   };
 }

@@ -65,7 +65,7 @@ describe("election: checks", () => {
     pulse gw1 standby priority=6 complete
     ----
     1.095s  pulses, init -> standby: it has listened and can serve
-    1.459s  add-addresses, announce, advert lan 90, pulses, standby -> active: every other router was silent for 365 ms on every path
+    1.459s  add-addresses, pulses, announce, advert lan 90, standby -> active: every other router was silent for 365 ms on every path
     active
 
     check table ok veto
@@ -139,7 +139,7 @@ describe("election: checks", () => {
     pulse gw2 standby priority=100 complete
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.428s  add-addresses, pulses, announce, advert lan 110, standby -> active: every other router was silent for 357 ms on every path
     active
 
     advance 100ms
@@ -151,7 +151,7 @@ describe("election: checks", () => {
     ----
     11.5s  drain 1 within 1000ms
     11.5s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: check upstream failed: no answer
-    11.5s  add-addresses, announce, advert lan 110, pulses, standby -> active: gw2 resigned
+    11.5s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 resigned
     active
 
     check upstream failing veto
@@ -182,7 +182,7 @@ describe("election: checks", () => {
     drained 1 no
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.428s  add-addresses, announce, advert lan 110, advert wan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.428s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: every other router was silent for 357 ms on every path
     1.5s  advert lan 1, pulses, drain 1 within 10ms
     1.5s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: interface down: wan
     standby
@@ -200,7 +200,7 @@ describe("election: checks", () => {
     advance 20s
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.469s  add-addresses, announce, advert lan 6, pulses, standby -> active: every other router was silent for 398 ms on every path
+    1.469s  add-addresses, pulses, announce, advert lan 6, standby -> active: every other router was silent for 398 ms on every path
     active
     `,
   );

@@ -44,6 +44,24 @@ describe("election: maintenance", () => {
   );
 
   story(
+    "nor does it hand over to one that would serve worse: a face of that one is down",
+    `
+    ${active}
+    pulse gw2 standby priority=6 complete
+    standby
+    advance 100ms
+    pulse gw2 standby priority=6 complete
+    ----
+    active
+
+    pulse gw2 standby priority=100 complete
+    ----
+    20.1s  drain 1 within 1000ms
+    active
+    `,
+  );
+
+  story(
     "by force, a living node is good enough, with whatever connections it has",
     `
     ${active}
@@ -86,7 +104,7 @@ describe("election: maintenance", () => {
 
     advance 100ms
     ----
-    0.313s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 was silent for 313 ms on every path
+    0.313s  add-addresses, pulses, announce, advert lan 1, standby -> active: gw2 was silent for 313 ms on every path
     active
 
     advance 1s
@@ -128,7 +146,7 @@ describe("election: maintenance", () => {
 
     advance 300ms
     ----
-    1.598s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 resigned, and 1598 ms later nobody better had taken over
+    1.598s  add-addresses, pulses, announce, advert lan 1, standby -> active: gw2 resigned, and 1598 ms later nobody better had taken over
     active
     `,
   );
@@ -149,7 +167,7 @@ describe("election: maintenance", () => {
     advance 20ms
     ----
     0s  pulses, init -> standby: gw2 is active
-    0.313s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 was silent for 313 ms on every path
+    0.313s  add-addresses, pulses, announce, advert lan 1, standby -> active: gw2 was silent for 313 ms on every path
     active
     `,
   );
@@ -174,7 +192,7 @@ describe("election: maintenance", () => {
     pulse gw3 standby priority=90
     pulse gw2 standby priority=100 resigning
     ----
-    0.1s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 resigned
+    0.1s  add-addresses, pulses, announce, advert lan 1, standby -> active: gw2 resigned
     active
     `,
   );
@@ -221,7 +239,7 @@ describe("election: maintenance", () => {
 
     advance 400ms
     ----
-    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: gw2 resigned, and 1428 ms later nobody better had taken over
+    1.428s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 resigned, and 1428 ms later nobody better had taken over
     active
     `,
   );
@@ -246,7 +264,7 @@ describe("election: maintenance", () => {
 
     advance 20ms
     ----
-    0.413s  add-addresses, announce, advert lan 1, pulses, standby -> active: gw2 was silent for 413 ms on every path
+    0.413s  add-addresses, pulses, announce, advert lan 1, standby -> active: gw2 was silent for 413 ms on every path
     active
     `,
   );

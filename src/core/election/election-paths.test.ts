@@ -29,7 +29,7 @@ const active = `
     advance 1.428s
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.428s  add-addresses, announce, advert lan 110, advert wan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.428s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: every other router was silent for 357 ms on every path
     active  deadline=1.478s`;
 
 describe("election: paths of pulses", () => {
@@ -48,7 +48,7 @@ describe("election: paths of pulses", () => {
 
     advance 1ms
     ----
-    0.913s  add-addresses, announce, advert lan 100, advert wan 100, pulses, standby -> active: gw2 was silent for 313 ms on every path
+    0.913s  add-addresses, pulses, announce, advert lan 100, advert wan 100, standby -> active: gw2 was silent for 313 ms on every path
     active  deadline=0.963s
     `,
   );
@@ -62,7 +62,7 @@ describe("election: paths of pulses", () => {
     overtaken gw2 wan
     advance 13ms
     ----
-    0.313s  add-addresses, announce, advert lan 100, advert wan 100, pulses, standby -> active: gw2 was silent for 313 ms on every path
+    0.313s  add-addresses, pulses, announce, advert lan 100, advert wan 100, standby -> active: gw2 was silent for 313 ms on every path
     active  deadline=0.363s
     `,
   );
@@ -122,6 +122,31 @@ describe("election: whether pulses arrive", () => {
 });
 
 describe("election: two actives, one of them deaf", () => {
+  story(
+    "with frequent pulses the contest is as short as they are, however long the interval is",
+    `
+    node gw1 priority=110 interval=1s pulse=10ms peers=gw2
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=90
+    pulse gw2 standby priority=90 resigning heir=me
+    pulse gw2 active priority=100 deaf path=lan
+    advance 30ms
+    pulse gw2 active priority=100 deaf path=lan
+    advance 30ms
+    pulse gw2 active priority=100 deaf path=lan
+    advance 30ms
+    pulse gw2 active priority=100 deaf path=lan
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 resigned
+    0s  conflict with gw2
+    0.09s  remove-addresses, pulses, active -> standby: gw2 is active and does not hear this node on any path
+    standby  deadline=0.1s  takeover=0.121s
+    `,
+  );
+
   story(
     "the higher gives way after two active-down times to one that says that it hears nothing of it",
     `
@@ -244,7 +269,7 @@ describe("election: the arbiter's word", () => {
     ----
     1.428s  remove-addresses, advert lan 0, advert wan 0, pulses, active -> fault: gw2 holds the arbiter's lease, and this node hears nothing of it
     2.428s  pulses, fault -> standby: it can serve again
-    2.785s  add-addresses, announce, advert lan 110, advert wan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    2.785s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: every other router was silent for 357 ms on every path
     active  deadline=2.835s
     `,
   );

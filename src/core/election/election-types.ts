@@ -58,6 +58,7 @@ export type ElectionEffect =
     }
   /** To every peer on every path, with what `pulse()` says now. */
   | { readonly do: "send-pulses" }
+  /** They need not be there before the next "announce", which follows at once: what stands between does not need them. */
   | { readonly do: "add-addresses" }
   | { readonly do: "remove-addresses" }
   /** A gratuitous ARP or unsolicited neighbour advertisement for every virtual address, on the faces that are up. */

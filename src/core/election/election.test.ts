@@ -22,7 +22,7 @@ const alone = `
     advance 14.437s
     ----
     10.828s  pulses, init -> standby: it has listened and can serve
-    14.438s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 3609 ms on every path
+    14.438s  add-addresses, pulses, announce, advert lan 100, standby -> active: every other router was silent for 3609 ms on every path
     active  deadline=14.488s
 `;
 
@@ -47,7 +47,7 @@ describe("election: RFC 9568", () => {
 
     advance 1ms
     ----
-    5.109s  add-addresses, announce, advert lan 100, pulses, standby -> active: the VRRP router 10.1.0.9 was silent for 3609 ms on every path
+    5.109s  add-addresses, pulses, announce, advert lan 100, standby -> active: the VRRP router 10.1.0.9 was silent for 3609 ms on every path
     active  deadline=5.159s
     `,
   );
@@ -65,7 +65,7 @@ describe("election: RFC 9568", () => {
 
     advance 35s
     ----
-    35s  add-addresses, announce, advert lan 128, pulses, standby -> active: the VRRP router 10.1.0.9 was silent for 35000 ms on every path
+    35s  add-addresses, pulses, announce, advert lan 128, standby -> active: the VRRP router 10.1.0.9 was silent for 35000 ms on every path
     active  deadline=35.05s
     `,
   );
@@ -85,7 +85,7 @@ describe("election: RFC 9568", () => {
 
     advance 500ms
     ----
-    0.7s  add-addresses, announce, advert lan 128, pulses, standby -> active: the VRRP router 10.1.0.9 resigned, and 500 ms later nobody better had taken over
+    0.7s  add-addresses, pulses, announce, advert lan 128, standby -> active: the VRRP router 10.1.0.9 resigned, and 500 ms later nobody better had taken over
     active  deadline=0.75s
     `,
   );
@@ -107,11 +107,12 @@ describe("election: RFC 9568", () => {
   );
 
   story(
-    "6.4.2: a lower active is not heard with preemption, but only by a node whose table is complete",
+    "6.4.2: a lower active is not heard with preemption, but only by a node whose table is complete, where another one has the connections",
     `
     node gw1 priority=200 interval=1s preempt preemptDelay=0s peers=gw2
     up lan
     ready
+    pulse gw2 standby priority=100 complete
     advert lan 10.1.0.9 priority=100
     advance 3s
     advert lan 10.1.0.9 priority=100
@@ -126,8 +127,58 @@ describe("election: RFC 9568", () => {
     advert lan 10.1.0.9 priority=100
     advance 219ms
     ----
-    6.219s  add-addresses, announce, advert lan 200, pulses, standby -> active: the VRRP router 10.1.0.9 was silent for 3219 ms on every path
+    6.219s  add-addresses, pulses, announce, advert lan 200, standby -> active: the VRRP router 10.1.0.9 was silent for 3219 ms on every path
     active  deadline=6.269s
+    `,
+  );
+
+  story(
+    "6.4.2: a lower active that is no node of the cluster is not heard with preemption, where nobody has any connections",
+    `
+    node gw1 priority=200 interval=1s preempt preemptDelay=0s peers=gw2
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=100
+    advance 3s
+    pulse gw2 standby priority=100
+    advert lan 10.1.0.9 priority=100
+    advance 219ms
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    3.219s  add-addresses, pulses, announce, advert lan 200, standby -> active: the VRRP router 10.1.0.9 was silent for 3219 ms on every path
+    active  deadline=3.269s
+    `,
+  );
+
+  story(
+    "6.4.2: … but only by the best of those who could serve",
+    `
+    node gw1 priority=200 interval=1s preempt preemptDelay=0s peers=gw2
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=100
+    pulse gw2 standby priority=210
+    advance 3s
+    pulse gw2 standby priority=210
+    advert lan 10.1.0.9 priority=100
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=4s  takeover=6.219s
+    `,
+  );
+
+  story(
+    "6.4.3: an active answers a router that resigns, at once, so that nobody else takes over",
+    `
+    ${alone}
+
+    advance 600ms
+    advert lan 10.1.0.9 priority=0
+    ----
+    14.488s  announce
+    14.638s  announce
+    15.038s  advert lan 100, pulses
+    active  deadline=16.038s
     `,
   );
 
@@ -225,7 +276,7 @@ describe("election: start", () => {
 
     advance 361ms
     ----
-    5.361s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    5.361s  add-addresses, pulses, announce, advert lan 100, standby -> active: every other router was silent for 361 ms on every path
     active  deadline=5.411s
     `,
   );
@@ -285,7 +336,7 @@ describe("election: paths", () => {
 
     advance 2ms
     ----
-    0.913s  add-addresses, announce, advert lan 100, advert wan 100, pulses, standby -> active: gw2 was silent for 313 ms on every path
+    0.913s  add-addresses, pulses, announce, advert lan 100, advert wan 100, standby -> active: gw2 was silent for 313 ms on every path
     active  deadline=0.963s
     `,
   );
@@ -342,7 +393,7 @@ describe("election: paths", () => {
 
     advance 303ms
     ----
-    0.523s  add-addresses, announce, advert lan 100, advert wan 100, pulses, standby -> active: gw2 was silent for 303 ms on every path
+    0.523s  add-addresses, pulses, announce, advert lan 100, advert wan 100, standby -> active: gw2 was silent for 303 ms on every path
     active  deadline=0.543s
     `,
   );
@@ -357,7 +408,7 @@ describe("election: paths", () => {
     advance 14.438s
     ----
     10.828s  pulses, init -> standby: it has listened and can serve
-    14.438s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 3609 ms on every path
+    14.438s  add-addresses, pulses, announce, advert lan 100, standby -> active: every other router was silent for 3609 ms on every path
     active  deadline=14.488s
 
     advance 300ms
@@ -417,13 +468,70 @@ describe("election: resignation", () => {
     advert lan 10.1.0.3 priority=0
     ----
     0s  pulses, init -> standby: gw2 is active
-    0.1s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 resigned
+    0.1s  add-addresses, pulses, announce, advert lan 100, standby -> active: gw2 resigned
     active  deadline=0.15s
     `,
   );
 
   story(
-    "the second best waits for the skew time",
+    "without any connections, as well",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    pulse gw2 active priority=110
+    pulse gw3 standby priority=105
+    pulse gw2 standby priority=110 resigning
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.1s  takeover=0.113s
+    `,
+  );
+
+  story(
+    "the heir of a tocha node takes over, although a foreign router was active a moment ago, and has given way without a word",
+    `
+    node gw1 priority=100 interval=1s peers=gw2,gw3
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    advert lan 10.1.0.9 priority=90
+    advance 500ms
+    pulse gw2 standby priority=110 resigning heir=me
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0.5s  add-addresses, pulses, announce, advert lan 100, standby -> active: gw2 resigned
+    active  deadline=0.55s
+    `,
+  );
+
+  story(
+    "and so does the best where nobody is named, once the foreign router has missed its interval",
+    `
+    node gw1 priority=100 interval=1s peers=gw2
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    advert lan 10.1.0.9 priority=90
+    advance 1s
+    pulse gw2 active priority=110
+    pulse gw2 standby priority=110 resigning
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=2s  takeover=4.125s
+
+    advance 300ms
+    pulse gw2 standby priority=110 resigning
+    ----
+    1.3s  add-addresses, pulses, announce, advert lan 100, standby -> active: gw2 resigned
+    active  deadline=1.35s
+    `,
+  );
+
+  story(
+    "the second best waits for a pulse of the best",
     `
     node gw1 priority=100 interval=100ms peers=gw2,gw3
     up lan
@@ -434,12 +542,12 @@ describe("election: resignation", () => {
     pulse gw2 standby priority=110 resigning
     ----
     0s  pulses, init -> standby: gw2 is active
-    standby  deadline=0.061s  takeover=0.061s
+    standby  deadline=0.1s  takeover=0.113s
 
-    advance 61ms
+    advance 113ms
     ----
-    0.061s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 resigned, and 61 ms later nobody better had taken over
-    active  deadline=0.111s
+    0.113s  add-addresses, pulses, announce, advert lan 100, standby -> active: gw2 resigned, and 113 ms later nobody better had taken over
+    active  deadline=0.163s
     `,
   );
 
@@ -459,16 +567,16 @@ describe("election: resignation", () => {
     advance 200ms
     ----
     0s  pulses, init -> standby: gw2 is active
-    standby  deadline=0.522s  takeover=0.522s
+    standby  deadline=0.513s  takeover=0.513s
 
     advance 200ms
     ----
-    standby  deadline=0.722s  takeover=0.722s
+    standby  deadline=0.713s  takeover=0.713s
 
     advance 22ms
     ----
-    0.722s  add-addresses, announce, advert lan 200, pulses, standby -> active: gw2 resigned, and 722 ms later nobody better had taken over
-    active  deadline=0.772s
+    0.713s  add-addresses, pulses, announce, advert lan 200, standby -> active: gw2 resigned, and 713 ms later nobody better had taken over
+    active  deadline=0.763s
     `,
   );
 
@@ -494,7 +602,7 @@ describe("election: resignation", () => {
 
     advance 87ms
     ----
-    1.288s  add-addresses, announce, advert lan 200, pulses, standby -> active: gw2 was silent for 1288 ms on every path
+    1.288s  add-addresses, pulses, announce, advert lan 200, standby -> active: gw2 was silent for 1288 ms on every path
     active  deadline=1.338s                       (after four active-down times of 322 ms)
     `,
   );
@@ -509,7 +617,7 @@ describe("election: resignation", () => {
     advance 313ms
     ----
     0s  pulses, init -> standby: gw2 is active
-    0.313s  add-addresses, announce, advert lan 200, pulses, standby -> active: gw2 was silent for 313 ms on every path
+    0.313s  add-addresses, pulses, announce, advert lan 200, standby -> active: gw2 was silent for 313 ms on every path
     active  deadline=0.363s
     `,
   );
@@ -528,7 +636,7 @@ describe("election: resignation", () => {
     advert lan 10.1.0.3 priority=110
     ----
     0s  pulses, init -> standby: gw2 is active
-    0s  add-addresses, announce, advert lan 100, pulses, standby -> active: gw2 resigned
+    0s  add-addresses, pulses, announce, advert lan 100, standby -> active: gw2 resigned
     active  deadline=0.05s
 
     pulse gw2 standby priority=110 resigning
@@ -653,6 +761,53 @@ describe("election: handover", () => {
   );
 
   story(
+    "nobody hands over to a standby that has fallen silent, however long its interval is",
+    `
+    node gw1 priority=110 interval=1s pulse=10ms peers=gw2 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    pulse gw2 active priority=90
+    pulse gw2 standby priority=90 resigning heir=me
+    pulse gw2 standby priority=100 complete
+    advance 50ms
+    down wan
+    switchover
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: gw2 resigned
+    0.05s  pulses, announce
+    0.05s  advert lan 6, pulses
+    0.05s  refused: switchover-no-standby
+    active  deadline=0.06s
+    `,
+  );
+
+  story(
+    "whoever handed over to a node that then does nothing takes the role back after the silence of pulses",
+    `
+    node gw1 priority=110 interval=1s pulse=10ms peers=gw2
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=90
+    pulse gw2 standby priority=90 resigning heir=me
+    pulse gw2 standby priority=100 complete
+    switchover
+    drained 1 yes
+    advance 100ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 resigned
+    0s  drain 1 within 1000ms
+    0s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: maintenance
+    0.041s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 was silent for 41 ms on every path
+    0.091s  pulses, announce
+    active  deadline=0.101s
+    `,
+  );
+
+  story(
     "whoever resigned takes back what nobody took",
     `
     ${alone}
@@ -667,7 +822,7 @@ describe("election: handover", () => {
 
     advance 4.61s
     ----
-    19.047s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 4609 ms on every path
+    19.047s  add-addresses, pulses, announce, advert lan 100, standby -> active: every other router was silent for 4609 ms on every path
     active  deadline=19.097s
     `,
   );
@@ -688,7 +843,7 @@ describe("election: the heir", () => {
     drained 1 yes
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.428s  add-addresses, pulses, announce, advert lan 110, standby -> active: every other router was silent for 357 ms on every path
     1.478s  announce
     1.5s  drain 1 within 1000ms, pulses
     1.5s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw3: maintenance
@@ -709,7 +864,7 @@ describe("election: the heir", () => {
     switchover gw3
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.428s  add-addresses, pulses, announce, advert lan 110, standby -> active: every other router was silent for 357 ms on every path
     1.478s  announce
     1.5s  refused: switchover-not-ready
     active  deadline=1.528s
@@ -738,7 +893,7 @@ describe("election: the heir", () => {
     advert lan 10.1.0.3 priority=0 interval=100ms
     ----
     0s  pulses, init -> standby: gw2 is active
-    0s  add-addresses, announce, advert lan 90, pulses, standby -> active: gw2 resigned
+    0s  add-addresses, pulses, announce, advert lan 90, standby -> active: gw2 resigned
     active  deadline=0.05s
     `,
   );
@@ -755,7 +910,7 @@ describe("election: the heir", () => {
     pulse gw2 standby priority=110 resigning heir=me
     ----
     0s  pulses, init -> standby: gw2 is active
-    0s  add-addresses, announce, advert lan 90, pulses, standby -> active: gw2 resigned
+    0s  add-addresses, pulses, announce, advert lan 90, standby -> active: gw2 resigned
     active  deadline=0.05s
     `,
   );
@@ -781,7 +936,7 @@ describe("election: the heir", () => {
 
     advance 113ms
     ----
-    0.313s  add-addresses, announce, advert lan 110, pulses, standby -> active: gw2 resigned, and 213 ms later nobody better had taken over
+    0.313s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 resigned, and 213 ms later nobody better had taken over
     active  deadline=0.363s
     `,
   );
@@ -832,7 +987,7 @@ describe("election: health", () => {
     down wan
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.428s  add-addresses, announce, advert lan 110, advert wan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.428s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: every other router was silent for 357 ms on every path
     1.432s  advert lan 6, pulses, drain 1 within 10ms
     active  deadline=1.444s
 
@@ -840,6 +995,67 @@ describe("election: health", () => {
     ----
     1.432s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: interface down: wan
     standby  deadline=1.532s  takeover=1.83s
+    `,
+  );
+
+  story(
+    "it serves nobody any more: after a while a standby that lacks connections is better than that",
+    `
+    node gw1 priority=110 interval=1s peers=gw2 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    pulse gw2 active priority=90
+    pulse gw2 standby priority=90 resigning heir=me
+    pulse gw2 standby priority=100
+    down wan
+    advance 1s
+    pulse gw2 standby priority=100
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: gw2 resigned
+    0s  advert lan 6, pulses
+    0.05s  announce
+    0.2s  announce
+    1s  advert lan 6, pulses, announce
+    active  deadline=2s
+
+    advance 1s
+    pulse gw2 standby priority=100
+    drained 1 no
+    ----
+    2s  advert lan 6, pulses
+    2s  drain 1 within 10ms
+    2s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: interface down: wan
+    standby  deadline=3s  takeover=5.977s
+    `,
+  );
+
+  story(
+    "but not while it can serve between other networks",
+    `
+    node gw1 priority=110 interval=1s peers=gw2 faces=lan,wan,dmz
+    up lan wan dmz
+    ready
+    complete
+    pulse gw2 active priority=90
+    pulse gw2 standby priority=90 resigning heir=me
+    pulse gw2 standby priority=100
+    down wan
+    advance 1s
+    pulse gw2 standby priority=100
+    advance 2s
+    pulse gw2 standby priority=100
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, pulses, announce, advert lan 110, advert wan 110, advert dmz 110, standby -> active: gw2 resigned
+    0s  advert lan 6, advert dmz 6, pulses
+    0.05s  announce
+    0.2s  announce
+    1s  advert lan 6, advert dmz 6, pulses, announce
+    2s  advert lan 6, advert dmz 6, pulses
+    3s  advert lan 6, advert dmz 6, pulses, announce
+    active  deadline=4s
     `,
   );
 
@@ -856,7 +1072,7 @@ describe("election: health", () => {
     pulse gw2 standby priority=100
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.428s  add-addresses, announce, advert lan 110, advert wan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.428s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: every other router was silent for 357 ms on every path
     1.432s  advert lan 6, pulses
     active  deadline=1.478s
 
@@ -878,7 +1094,7 @@ describe("election: health", () => {
     down lan
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.428s  add-addresses, pulses, announce, advert lan 110, standby -> active: every other router was silent for 357 ms on every path
     1.432s  remove-addresses, pulses, active -> fault: no interface of the group is up
     fault  deadline=1.532s
 
@@ -900,7 +1116,7 @@ describe("election: health", () => {
     unready
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.428s  add-addresses, pulses, announce, advert lan 110, standby -> active: every other router was silent for 357 ms on every path
     1.432s  remove-addresses, advert lan 0, pulses, active -> fault: the gateway's rules are not in place
     fault  deadline=1.532s
     `,
@@ -919,7 +1135,7 @@ describe("election: preemption", () => {
     pulse gw2 standby priority=100 complete
     ----
     1.095s  pulses, init -> standby: it has listened and can serve
-    1.459s  add-addresses, announce, advert lan 90, pulses, standby -> active: every other router was silent for 365 ms on every path
+    1.459s  add-addresses, pulses, announce, advert lan 90, standby -> active: every other router was silent for 365 ms on every path
     active  deadline=1.509s
 
     pulse gw2 standby priority=100 complete wants
@@ -947,7 +1163,7 @@ describe("election: two actives", () => {
     pulse gw2 active priority=90
     ----
     1.083s  pulses, init -> standby: it has listened and can serve
-    1.444s  add-addresses, announce, advert lan 100, pulses, standby -> active: every other router was silent for 361 ms on every path
+    1.444s  add-addresses, pulses, announce, advert lan 100, standby -> active: every other router was silent for 361 ms on every path
     1.445s  conflict with gw2
     active  deadline=1.544s
 
@@ -972,7 +1188,7 @@ describe("election: announcements", () => {
     advance 10s
     ----
     0s  pulses, init -> standby: gw2 is active
-    0s  add-addresses, announce, advert lan 6, pulses, standby -> active: gw2 resigned
+    0s  add-addresses, pulses, announce, advert lan 6, standby -> active: gw2 resigned
     0.05s  announce
     0.2s  announce
     1s  announce

@@ -63,8 +63,8 @@ export class Election {
     this.#health = new Health(settings.faces, settings.priority);
     this.#member = new Membership(settings, this.#health, nowMs);
     this.#said = new SaidInPulses(this.#health, this.#member, settings.pulseIntervalMs);
-    this.#preemption = new Preemption(settings, this.#health);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
+    this.#preemption = new Preemption(settings, this.#health, this.#neighbourhood);
     this.#succession = new Succession(this.#health, this.#neighbourhood);
     this.addressing = new Addressing(this.#member, this.#neighbourhood, this.#handover);
     this.#stableSinceMs = nowMs;
@@ -135,6 +135,7 @@ export class Election {
     const effects = this.#input(nowMs, () => {
       if (this.role !== "active") problem = notActiveProblem(this.#settings.node, this.#activeName());
       else if (this.#handover.isRunning) problem = handoverRunningProblem;
+      else if (this.#member.isMute) problem = stalledProblem;
       else if (!this.#startHandover("planned", reason, to)) problem = noTargetProblem(to);
     });
     return problem ?? effects;
@@ -207,7 +208,8 @@ export class Election {
 
   #hear(heard: Heard | undefined): void {
     if (heard === undefined) return;
-    if (heard.what !== "presence" || this.#neighbourhood.isAnybodyAble(this.#nowMs)) this.#member.meet();
+    const isNews = heard.what !== "presence";
+    if (isNews || this.#neighbourhood.isAnybodyAble(this.#nowMs)) this.#member.meet(isNews);
     if (heard.what === "active") this.#hearActive(heard);
     if (heard.what === "resignation") this.#hearResignation(heard);
     if (heard.what === "gave-way" && this.role === "active") this.#hearConflict(heard.name, "peerGaveWay");
@@ -243,7 +245,7 @@ export class Election {
   #hearConflict(name: string, counter: "conflict" | "peerGaveWay" = "conflict"): void {
     this.#count(counter);
     if (this.#neighbourhood.contested(this.#nowMs, name)) this.#member.do({ do: "conflict", with: name });
-    if (!this.#member.isMute) this.#member.assert();
+    this.#member.assert();
   }
 
   /**
@@ -253,12 +255,14 @@ export class Election {
    * just started may not have met the best yet, but then its table is not complete.
    */
   #hearResignation({ name, isForeign, heir }: HeardResignation): void {
-    if (this.role !== "standby" || this.#neighbourhood.isSomeoneActive(this.#nowMs)) return;
+    // RFC 9568 6.4.3: it was active as well, and others shall hear at once that they need not take over.
+    if (isForeign) this.#member.assert();
+    if (this.role !== "standby" || this.#neighbourhood.isTaken(this.#nowMs, heir)) return;
     const isOutranked = this.#neighbourhood.isOutranked(this.#nowMs);
     const isNext = heir === "recipient" || (heir === "none" && !isForeign && !isOutranked);
     const isSure = this.#health.tableComplete && !this.#letsOthersGoFirst && !this.#member.isListening;
     if (!isNext || !isSure) {
-      if (heir !== "other") this.#member.awaitSkew();
+      if (heir !== "other") this.#member.awaitSkew(this.#neighbourhood.skewAfterMs(this.#nowMs, isForeign));
       this.#lastWord.resigned(name, this.#nowMs);
     } else {
       const reason = { kind: "resignation", other: name, wordMs: this.#nowMs } as const;

@@ -1,6 +1,6 @@
 import { formatIp, type IpAddress } from "../../base/ip.ts";
 import type { ForeignRouterView } from "./election-types.ts";
-import { activeDownMs } from "./timing.ts";
+import { activeDownMs, FOREIGN_SPEAKS_INTERVALS } from "./timing.ts";
 
 /** Anyone on the link can send advertisements: beyond this many senders at a time none is remembered. */
 const ROUTERS_MAX = 16;
@@ -46,6 +46,13 @@ export class ForeignRouters {
       if (isBetter && isLiving(router, nowMs)) best = router;
     }
     return best;
+  }
+
+  /** Whether one has spoken as late as an active does. One that gives way says nothing of it, and is remembered for longer. */
+  isAnyoneSpeaking(nowMs: number): boolean {
+    for (const { intervalMs, lastHeardMs } of this.#routers.values())
+      if (nowMs - lastHeardMs < FOREIGN_SPEAKS_INTERVALS * intervalMs) return true;
+    return false;
   }
 
   #forgetSilent(nowMs: number): void {

@@ -121,7 +121,10 @@ export class Health {
   /** 0 when unable; a sixteenth when degraded or vetoed, so that every healthy node ranks above; less failing weights. */
   get effectivePriority(): number {
     if (this.inability !== undefined) return 0;
-    if (this.maintenance !== null) return PRIORITY_LAST;
+    return this.maintenance === null ? this.#ablePriority : PRIORITY_LAST;
+  }
+
+  get #ablePriority(): number {
     const severe = this.degraded || this.#ailments.vetoed;
     return Math.max(1, (severe ? this.#priority >> 4 : this.#priority) - this.#ailments.weight);
   }
@@ -142,6 +145,18 @@ export class Health {
   /** How ill it is, on the same scale as `illness`. */
   get illness(): number {
     return illness(this.#priority, this.effectivePriority);
+  }
+
+  /** The same, as if nobody had set it aside. */
+  get illnessInService(): number {
+    return illness(this.#priority, this.#ablePriority);
+  }
+
+  /** What goes through a gateway needs two faces. */
+  get connectsNothing(): boolean {
+    let up = 0;
+    for (const face of this.faces) if (face.up) up += 1;
+    return this.degraded && up < 2;
   }
 
   get downFaces(): readonly string[] {

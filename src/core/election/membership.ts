@@ -6,10 +6,12 @@ import {
   ASSERTION_RATE_MAX,
   activeDownMs,
   GRACE_DOWN_TIMES,
+  hearingMs,
   INIT_DOWN_TIMES,
   latenessMs,
+  rankSkewMs,
+  SILENT_INTERVALS,
   silenceAfterListeningMs,
-  skewMs,
   TIMES_GIVEN_MAX,
 } from "./timing.ts";
 import { type Trigger, transitions } from "./transitions.ts";
@@ -55,6 +57,8 @@ export class Membership {
   #downMs: number;
   /** How late the last input came. */
   #lateMs = 0;
+  /** Until then all lateness was noticed. */
+  #noticedMs = Number.NEGATIVE_INFINITY;
   /** So long the loop that it lives in was busy with others before this input. */
   #excusedMs = 0;
   /** How often a late standby has given the active time since it heard one. */
@@ -130,8 +134,8 @@ export class Membership {
 
   /** Begins to handle an input; `deadline` was due before it. @returns whether the node has overslept */
   begin(nowMs: number, deadline: number): boolean {
-    // What was due when the last input came was late already then, and that was noticed.
-    const lateMs = nowMs - Math.max(this.#speaksBy(deadline), this.#nowMs);
+    // Several standstills in one turn count together, but what was noticed is not noticed again.
+    const lateMs = nowMs - Math.max(this.#speaksBy(deadline), this.#noticedMs);
     const isActive = this.#role === "active";
     const limitMs = latenessMs(this.#settings.pulseIntervalMs, isActive) + (isActive ? 0 : this.#excusedMs);
     const isLate = this.isListening ? this.#patience.isTried(lateMs) : lateMs > limitMs;
@@ -142,13 +146,14 @@ export class Membership {
     this.#nowMs = nowMs;
     this.#lateMs = lateMs;
     if (lateMs > limitMs) this.#giveTime();
+    if (isLate || lateMs > limitMs) this.#noticedMs = nowMs;
     return isLate;
   }
 
   /** What the others wait for, and not what this node does for itself: by that an active is early or late. */
   #speaksBy(deadline: number): number {
-    if (this.#role !== "active" || this.isListening) return deadline;
-    return Math.min(this.#pulseMs, this.#advertisementMs);
+    if (this.#role !== "active") return deadline;
+    return Math.max(this.#listenEndMs, Math.min(this.#pulseMs, this.#advertisementMs));
   }
 
   excuse(busyMs: number): void {
@@ -189,12 +194,13 @@ export class Membership {
   get #heardWithinMs(): number {
     const { intervalMs, pulseIntervalMs } = this.#settings;
     const lateMs = this.#role === "active" ? this.#lateMs : this.#lateMs + pulseIntervalMs;
-    return lateMs <= latenessMs(intervalMs, true) ? pulseIntervalMs : intervalMs;
+    return hearingMs(pulseIntervalMs, lateMs <= latenessMs(intervalMs, true) ? pulseIntervalMs : intervalMs);
   }
 
-  /** Somebody else is there who can serve: this node need not hurry. */
-  meet(): void {
-    this.#patience.reset();
+  /** Somebody else is there who can serve, or (`isNews`) serves or did so until now: this node need not hurry. */
+  meet(isNews: boolean): void {
+    if (isNews) this.#patience.reset();
+    else this.#patience.meet();
   }
 
   /** In init nothing more is to be learnt than that there is an active. */
@@ -209,11 +215,9 @@ export class Membership {
     this.#timesGiven = 0;
   }
 
-  /** The active resigned, and others may come first: wait for the skew time. */
-  awaitSkew(): void {
-    const { intervalMs, skewOfMs = intervalMs } = this.#settings;
-    const skew = skewMs(this.#health.effectivePriority, skewOfMs);
-    this.#activeDownMs = Math.min(this.#activeDownMs, this.#nowMs + skew);
+  /** The active resigned, and others may come first: wait for so long. */
+  awaitSkew(skewMs: number): void {
+    this.#activeDownMs = Math.min(this.#activeDownMs, this.#nowMs + skewMs);
   }
 
   /** The timer ran out, but others are to come first. @returns false when they had time enough */
@@ -249,18 +253,15 @@ export class Membership {
     this.#sinceMs = this.#nowMs;
     this.#cause = cause;
     if (to === "active") this.#enterActive();
-    if (to === "standby")
-      this.#restartTimer(
-        this.#nowMs +
-          activeDownMs(this.#health.effectivePriority, this.#settings.intervalMs, this.#settings.skewOfMs),
-      );
-    this.beat();
+    else this.pulse();
+    if (to === "standby") this.#restartTimer(this.#nowMs + this.#successorMs(trigger));
     this.do({ do: "transition", from, to, cause, reason });
     if (to === "stopped") this.do({ do: "finished" });
   }
 
-  /** RFC 9568 6.4.3: answer a lower active at once. The neighbours' caches may hold its address: announce again. */
+  /** RFC 9568 6.4.3: answer a lower active at once, if active. The neighbours' caches may hold its address: announce again. */
   assert(): void {
+    if (this.#role !== "active" || this.isMute) return;
     const { intervalMs } = this.#settings;
     this.#announcements.restart(this.#nowMs + Math.max(intervalMs, 50));
     const lastMs = this.#advertisementMs - intervalMs;
@@ -288,13 +289,25 @@ export class Membership {
     this.#pulseMs = nextBeatMs(this.#pulseMs, this.#nowMs, this.#settings.pulseIntervalMs);
   }
 
+  /** Pulses go before what waits for the addresses, so that the next standby does not take this node for dead as well. */
   #enterActive(): void {
     this.#resigningUntilMs = Number.NEGATIVE_INFINITY;
     this.#timesGiven = 0;
     this.#advertisementMs = this.#nowMs;
     this.do({ do: "add-addresses" });
+    this.pulse();
     this.#announcements.start(this.#nowMs);
+    // The first one, which waits for the addresses.
     if (this.#announcements.take(this.#nowMs)) this.do({ do: "announce" });
+    this.#advertise();
+  }
+
+  /** How long an active is waited for: one that this node has handed over to counts as if it had just been heard, behind all others. */
+  #successorMs(trigger: Trigger): number {
+    const { intervalMs, pulseIntervalMs, skewOfMs, peers, faces, paths } = this.#settings;
+    const downMs = activeDownMs(this.#health.effectivePriority, intervalMs, skewOfMs);
+    if (trigger !== "handed-over" || !faces.every(({ name }) => paths.includes(name))) return downMs;
+    return Math.min(downMs, SILENT_INTERVALS * pulseIntervalMs + rankSkewMs(peers.length, pulseIntervalMs));
   }
 
   #leaveActive(resigns: boolean): void {

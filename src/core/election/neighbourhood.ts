@@ -170,8 +170,29 @@ export class Neighbourhood {
     return this.#conflicts.note(nowMs, name);
   }
 
-  isSomeoneActive(nowMs: number): boolean {
-    return this.activeName(nowMs) !== undefined;
+  /**
+   * Whether, after a resignation, somebody else is active already. A foreign router does not count where this node is the heir:
+   * both were active before, too, and the same rules decide between them.
+   */
+  isTaken(nowMs: number, heir: PulseHeir): boolean {
+    if (this.peers.some((peer) => peer.isActive(nowMs))) return true;
+    return heir !== "recipient" && this.#foreign.isAnyoneSpeaking(nowMs);
+  }
+
+  /** How long a standby that is not sure to be the next waits after a resignation. */
+  skewAfterMs(nowMs: number, isForeign: boolean): number {
+    if (!isForeign) return this.#skewMs(nowMs);
+    const { intervalMs, skewOfMs = intervalMs } = this.#settings;
+    return skewMs(this.#health.effectivePriority, skewOfMs);
+  }
+
+  /** No node that is heard has the connections, and none of those that could serve ranks above this one. */
+  isBestWithoutTables(nowMs: number): boolean {
+    const own = this.#ownRank(this.#health.offeredPriority);
+    return !this.peers.some((peer) => {
+      if (peer.isCandidate(nowMs) || peer.isReserve(nowMs) || peer.isActive(nowMs)) return true;
+      return peer.isAble(nowMs) && compareRank(peer.rank(nowMs), own) > 0;
+    });
   }
 
   /** The node, or the address of the foreign router, that was active when heard last. */
@@ -204,7 +225,7 @@ export class Neighbourhood {
    * How long this node lets others go first when a peer falls silent: one step for each better standby. Where the pulses
    * of a node do not arrive its rank is not known, and the skew of RFC 9568 6.1 keeps both apart.
    */
-  #skewMs(nowMs: number, active: Peer): number {
+  #skewMs(nowMs: number, active?: Peer): number {
     const { pulseIntervalMs } = this.#settings;
     let better = 0;
     let isSure = true;
@@ -217,9 +238,12 @@ export class Neighbourhood {
     return isSure ? byRank : Math.max(byRank, skewMs(this.#health.effectivePriority, pulseIntervalMs));
   }
 
-  /** With what each offers, as both know it: set aside, that is 0. */
+  /** With what each offers, as both know it: set aside, that is 0. Who lacks connections lets all go first that rank above it. */
   #goesFirst(nowMs: number, peer: Peer): boolean {
-    if (!peer.isCandidate(nowMs) && !peer.isReserve(nowMs)) return false;
+    const isRival = this.#health.tableComplete
+      ? peer.isCandidate(nowMs) || peer.isReserve(nowMs)
+      : peer.isAble(nowMs) || peer.isReserve(nowMs);
+    if (!isRival) return false;
     return compareRank(peer.rank(nowMs), this.#ownRank(this.#health.offeredPriority)) > 0;
   }
 

@@ -1,4 +1,4 @@
-import { listeningLatenessMs } from "./timing.ts";
+import { listeningLatenessMs, TIMES_GIVEN_MAX } from "./timing.ts";
 
 /**
  * How late this node may wake before it listens anew. A node that sleeps again and again while it listens never knows how
@@ -9,6 +9,7 @@ import { listeningLatenessMs } from "./timing.ts";
 export class Patience {
   readonly #limitMs: number;
   #factor = 1;
+  #timesMet = 0;
 
   constructor(pulseIntervalMs: number) {
     this.#limitMs = listeningLatenessMs(pulseIntervalMs);
@@ -24,8 +25,16 @@ export class Patience {
     this.#factor *= 2;
   }
 
-  /** Somebody is there who can serve, or it has come in time: the next time begins anew. */
+  /** Somebody is there who could serve. Not without end: that one may be late at every wake-up as well, and leave it to this node. */
+  meet(): void {
+    if (this.#timesMet >= TIMES_GIVEN_MAX) return;
+    this.#timesMet += 1;
+    this.#factor = 1;
+  }
+
+  /** Somebody serves, or it has come in time: the next time begins anew. */
   reset(): void {
+    this.#timesMet = 0;
     this.#factor = 1;
   }
 }

@@ -126,28 +126,31 @@ export class Peer {
 
   /** Whether it can take over with every connection. */
   isCandidate(nowMs: number): boolean {
-    const pulse = this.#pulse;
-    if (pulse === undefined || !this.isKnown(nowMs)) return false;
-    return pulse.role === "standby" && pulse.tableComplete && !pulse.resigning && pulse.effectivePriority > 0;
+    const pulse = this.#livingStandby(nowMs);
+    return pulse?.tableComplete === true && !pulse.resigning && pulse.effectivePriority > 0;
   }
 
   /** Whether it takes over before a node that lacks connections, although it is set aside. */
   isReserve(nowMs: number): boolean {
-    const pulse = this.#pulse;
-    if (pulse === undefined || !this.isKnown(nowMs)) return false;
-    return pulse.role === "standby" && pulse.tableComplete && pulse.inReserve;
+    const pulse = this.#livingStandby(nowMs);
+    return pulse?.tableComplete === true && pulse.inReserve;
   }
 
   /** Its pulses arrive: it is known what it could do. */
   isKnown(nowMs: number): boolean {
-    return this.#isWithinDownTime(nowMs, this.#lastPulseMs);
+    return nowMs - this.#lastPulseMs < activeDownMs(0, this.#intervalMs);
   }
 
   /** Whether it is there and could become active, with or without the connections; nobody has set it aside. */
   isAble(nowMs: number): boolean {
-    const pulse = this.#pulse;
-    if (pulse === undefined || !this.isKnown(nowMs)) return false;
-    return pulse.role === "standby" && pulse.effectivePriority > 0;
+    const pulse = this.#livingStandby(nowMs);
+    return pulse?.resigning === false && pulse.effectivePriority > 0;
+  }
+
+  /** What it said last, if it is a standby that still talks: what it could do counts only as long as it lives. */
+  #livingStandby(nowMs: number): Pulse | undefined {
+    if (!this.isKnown(nowMs) || !this.isAlive(nowMs)) return undefined;
+    return this.#pulse?.role === "standby" ? this.#pulse : undefined;
   }
 
   /** Whom it has named to take over from it, as far as is known of late. */
@@ -161,7 +164,7 @@ export class Peer {
 
   /** Both are active, and this node ranks itself higher. */
   contested(nowMs: number): void {
-    if (!this.#isWithinDownTime(nowMs, this.#contestedMs)) this.#contestedSinceMs = nowMs;
+    if (!this.#isContested(nowMs)) this.#contestedSinceMs = nowMs;
     this.#contestedMs = nowMs;
   }
 
@@ -191,11 +194,15 @@ export class Peer {
   }
 
   #isContestLasting(nowMs: number): boolean {
-    if (!this.#isWithinDownTime(nowMs, this.#contestedMs)) return false;
-    return nowMs - this.#contestedSinceMs > CONTEST_DOWN_TIMES * activeDownMs(0, this.#intervalMs);
+    return this.#isContested(nowMs) && nowMs - this.#contestedSinceMs > CONTEST_DOWN_TIMES * this.#silenceMs;
   }
 
-  #isWithinDownTime(nowMs: number, heardMs: number): boolean {
-    return nowMs - heardMs < activeDownMs(0, this.#intervalMs);
+  #isContested(nowMs: number): boolean {
+    return nowMs - this.#contestedMs < this.#silenceMs;
+  }
+
+  /** An active-down time of its pulses, with the longest skew: what depends on a contest is asked only where they arrive. */
+  get #silenceMs(): number {
+    return activeDownMs(0, this.#pulseIntervalMs);
   }
 }

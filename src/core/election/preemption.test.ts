@@ -30,7 +30,7 @@ describe("preemption of a foreign router", () => {
     advert lan 10.1.0.9 priority=100
     advance 1219ms
     ----
-    7.219s  add-addresses, announce, advert lan 200, pulses, standby -> active: the VRRP router 10.1.0.9 was silent for 3219 ms on every path
+    7.219s  add-addresses, pulses, announce, advert lan 200, standby -> active: the VRRP router 10.1.0.9 was silent for 3219 ms on every path
     active  deadline=7.269s
     `,
   );
@@ -47,7 +47,7 @@ describe("preemption of a foreign router", () => {
     advance 2004ms
     ----
     0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
-    3.004s  add-addresses, announce, advert lan 255, pulses, standby -> active: the VRRP router 10.1.0.9 was silent for 3004 ms on every path
+    3.004s  add-addresses, pulses, announce, advert lan 255, standby -> active: the VRRP router 10.1.0.9 was silent for 3004 ms on every path
     active  deadline=3.054s
     `,
   );
@@ -68,11 +68,12 @@ describe("preemption of a foreign router", () => {
   );
 
   story(
-    "a node with peers does not preempt before it has the connections",
+    "a node does not preempt before it has the connections that another one has",
     `
     node gw1 priority=255 interval=1s preemptDelay=0s peers=gw2
     up lan
     ready
+    pulse gw2 standby priority=100 complete
     advert lan 10.1.0.9 priority=100
     advance 3s
     advert lan 10.1.0.9 priority=100

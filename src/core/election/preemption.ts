@@ -1,5 +1,6 @@
 import type { ElectionSettings } from "./election-types.ts";
 import type { Health } from "./health.ts";
+import type { Neighbourhood } from "./neighbourhood.ts";
 import { wellMs } from "./timing.ts";
 
 /** The address owner (RFC 9568 1.6, 6.1): it preempts whatever `preempt` says. */
@@ -9,28 +10,33 @@ const OWNER_PRIORITY = 255;
 export class Preemption {
   readonly #settings: ElectionSettings;
   readonly #health: Health;
+  readonly #neighbourhood: Neighbourhood;
 
-  constructor(settings: ElectionSettings, health: Health) {
+  constructor(settings: ElectionSettings, health: Health, neighbourhood: Neighbourhood) {
     this.#settings = settings;
     this.#health = health;
+    this.#neighbourhood = neighbourhood;
   }
 
-  /** From a foreign router of lower priority (RFC 9568 6.4.2). @param sinceMs since when it is a standby that is well */
+  /**
+   * From a foreign router of lower priority (RFC 9568 6.4.2). Its connections are in no node's table, so that a node which lacks some
+   * need not wait for what nobody has. @param sinceMs since when it is a standby that is well
+   */
   fromForeign(nowMs: number, sinceMs: number): boolean {
-    return this.#isAllowed && nowMs - sinceMs >= this.#settings.preemptDelayMs;
+    if (!this.#isWished || nowMs - sinceMs < this.#settings.preemptDelayMs) return false;
+    return this.#health.tableComplete || this.#neighbourhood.isBestWithoutTables(nowMs);
   }
 
-  /** By a handover from another node of the cluster. */
+  /** By a handover from another node of the cluster, which brings the connections first. */
   byHandover(nowMs: number, sinceMs: number): boolean {
-    const { priority, intervalMs, preemptDelayMs } = this.#settings;
-    if (!this.#isAllowed || this.#health.unfit) return false;
+    const { priority, intervalMs, preemptDelayMs, peers } = this.#settings;
+    const hasTable = this.#health.tableComplete || peers.length === 0;
+    if (!this.#isWished || !hasTable || this.#health.unfit) return false;
     return nowMs - sinceMs >= wellMs(preemptDelayMs, priority, intervalMs);
   }
 
-  /** A node without peers has nobody from whom it could get the connections that it lacks. */
-  get #isAllowed(): boolean {
-    const { preempt, priority, peers } = this.#settings;
-    if (!preempt && priority !== OWNER_PRIORITY) return false;
-    return this.#health.tableComplete || peers.length === 0;
+  get #isWished(): boolean {
+    const { preempt, priority } = this.#settings;
+    return preempt || priority === OWNER_PRIORITY;
   }
 }

@@ -25,6 +25,6 @@ export const active = `
     pulse gw2 standby priority=100 complete
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
-    1.428s  add-addresses, announce, advert lan 110, pulses, standby -> active: every other router was silent for 357 ms on every path
+    1.428s  add-addresses, pulses, announce, advert lan 110, standby -> active: every other router was silent for 357 ms on every path
     active
 `;

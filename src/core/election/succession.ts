@@ -2,7 +2,7 @@ import type { HandoverReason } from "./handover.ts";
 import { type Health, illness } from "./health.ts";
 import type { Neighbourhood } from "./neighbourhood.ts";
 import type { Peer } from "./peer.ts";
-import { CHECK_HOLD_MS_MAX, CHECK_HOLD_MS_MIN } from "./timing.ts";
+import { CHECK_HOLD_MS_MAX, CHECK_HOLD_MS_MIN, DEAD_FACE_MS } from "./timing.ts";
 
 const NEVER = Number.NEGATIVE_INFINITY;
 
@@ -18,6 +18,8 @@ export class Succession {
   readonly #neighbourhood: Neighbourhood;
   /** Since when somebody is better by the checks; undefined when nobody is. */
   #betterSinceMs: number | undefined;
+  /** Since when nothing can go through this node; undefined when something can. */
+  #connectsNothingSinceMs: number | undefined;
   /** Handovers of this node for its checks, not long ago. */
   #moves = 0;
   #lastMoveMs = NEVER;
@@ -45,11 +47,32 @@ export class Succession {
   #fit(nowMs: number, reason: HandoverReason): readonly Peer[] {
     const candidates = this.#neighbourhood.candidates(nowMs);
     if (reason === "planned") return candidates;
-    if (reason === "maintenance") {
-      if (this.#health.maintenance === null) return [];
-      return candidates.length === 0 && this.#health.maintenance.force ? this.#able(nowMs) : candidates;
-    }
-    return candidates.filter((peer) => {
+    if (reason === "maintenance") return this.#substitutes(nowMs, candidates);
+    const better = this.#better(nowMs, reason, candidates);
+    return better.length === 0 && this.#isUseless(nowMs, reason)
+      ? this.#better(nowMs, reason, this.#able(nowMs))
+      : better;
+  }
+
+  /** Who is set aside hands over to nobody who would serve worse than it would. */
+  #substitutes(nowMs: number, candidates: readonly Peer[]): readonly Peer[] {
+    const { maintenance, illnessInService } = this.#health;
+    if (maintenance === null) return [];
+    if (maintenance.force) return candidates.length === 0 ? this.#able(nowMs) : candidates;
+    return candidates.filter(
+      (peer) => illness(peer.priority, peer.rank(nowMs).effectivePriority) <= illnessInService,
+    );
+  }
+
+  /** What this node could save for its connections by staying active is worth less than an active that serves. */
+  #isUseless(nowMs: number, reason: HandoverReason): boolean {
+    if (reason === "check") return this.#health.ailments.vetoed;
+    const sinceMs = this.#connectsNothingSinceMs;
+    return reason === "health" && sinceMs !== undefined && nowMs - sinceMs >= DEAD_FACE_MS;
+  }
+
+  #better(nowMs: number, reason: HandoverReason, peers: readonly Peer[]): readonly Peer[] {
+    return peers.filter((peer) => {
       const { effectivePriority } = peer.rank(nowMs);
       // Equals stay where they are: addresses break ties between actives, they are no reason to move.
       if (effectivePriority <= this.#health.effectivePriority) return false;
@@ -62,6 +85,8 @@ export class Succession {
 
   /** Why the active, which is that since `activeSinceMs`, should hand over now; undefined when it should not. */
   occasion(nowMs: number, activeSinceMs: number): Occasion | undefined {
+    if (!this.#health.connectsNothing) this.#connectsNothingSinceMs = undefined;
+    else if ((this.#connectsNothingSinceMs ?? NEVER) < activeSinceMs) this.#connectsNothingSinceMs = nowMs;
     const isMoveDue = this.#isMoveDue(nowMs, activeSinceMs);
     // Every pulse asks: who could take over is looked up only where there is something to hand over for.
     if (this.#health.degraded && this.target(nowMs, "health") !== undefined)

@@ -23,6 +23,13 @@ const ACTIVE_LATENESS_INTERVALS = SILENT_INTERVALS - 1;
 export const TIMES_GIVEN_MAX = 2;
 /** A node that listens is not disturbed by less: it is ordinary scheduling. */
 const LISTENING_LATENESS_MS_MIN = 20;
+/**
+ * With a face dead the active serves nobody, but one that comes back finds its connections. So long it waits for that before it hands over to a
+ * node that lacks some.
+ */
+export const DEAD_FACE_MS = 2_000;
+/** A foreign router that has not spoken for so many of its intervals has given way, which it does without a word. */
+export const FOREIGN_SPEAKS_INTERVALS = 1.25;
 /** A handover that failed is tried again after so long at the earliest. */
 const STABLE_MS_MIN = 5_000;
 /** Links that flap keep a node away for so many active-down times. */
@@ -66,6 +73,11 @@ export function latenessMs(intervalMs: number, isActive: boolean): number {
  */
 export function listeningLatenessMs(intervalMs: number): number {
   return Math.max(SILENT_INTERVALS * intervalMs, LISTENING_LATENESS_MS_MIN);
+}
+
+/** Whoever listens for so long hears each active that speaks once in `spokenMs`, also one whose pulse is a little late. */
+export function hearingMs(pulseIntervalMs: number, spokenMs: number): number {
+  return Math.max((1 + PULSE_JITTER_INTERVALS) * pulseIntervalMs, spokenMs);
 }
 
 /** An active that has listened sends its next pulse; two more may be lost, as always. */

@@ -8,7 +8,7 @@ const LIMIT_MS = 10_000;
 
 describe("AddressOrders", () => {
   it("are carried out by another thread while this one goes on", async () => {
-    const orders = AddressOrders.forGroups(1);
+    const orders = AddressOrders.forGroups(1, 10);
     const notes = new SharedArrayBuffer(4 * 4);
     const workerData: SlowKeeperData = { memory: orders.memory, notes, orderMs: 100 };
     const keeper = new Worker(new URL("./slow-keeper.test-data.ts", import.meta.url), { workerData });
@@ -29,7 +29,7 @@ describe("AddressOrders", () => {
   });
 
   it("are waited for once in a turn, however many groups change", async () => {
-    const orders = AddressOrders.forGroups(8);
+    const orders = AddressOrders.forGroups(8, 10);
     const notes = new SharedArrayBuffer(16 * 4);
     // Each alone is quick enough.
     const workerData: SlowKeeperData = { memory: orders.memory, notes, orderMs: 6 };
@@ -54,7 +54,7 @@ describe("AddressOrders", () => {
   });
 
   it("say when nobody is there to carry them out", () => {
-    const orders = AddressOrders.forGroups(2);
+    const orders = AddressOrders.forGroups(2, 10);
     assert.equal(orders.waitUntilReady(5), false);
     orders.give(1, "add");
     assert.equal(orders.waitFor(1, 5), false);
@@ -62,7 +62,7 @@ describe("AddressOrders", () => {
   });
 
   it("are those of each group", () => {
-    const orders = AddressOrders.forGroups(3);
+    const orders = AddressOrders.forGroups(3, 10);
     const seen: unknown[] = [];
     const note = (...what: unknown[]) => seen.push(what.join(" "));
     orders.give(2, "add");
@@ -75,7 +75,7 @@ describe("AddressOrders", () => {
   });
 
   it("can be given more often than a word counts", () => {
-    const orders = AddressOrders.forGroups(1);
+    const orders = AddressOrders.forGroups(1, 10);
     const words = new Int32Array(orders.memory);
     // The last number that fits: the next one is negative.
     words.fill((2 ** 31 - 1) & ~3, 3, 5);

@@ -2,9 +2,10 @@
 export type AddressOrder = "add" | "renew" | "remove";
 
 /**
- * How long the loop waits for changes of addresses in one turn: below three intervals of the fastest peers, which would take over. A
- * takeover that needs longer goes on without its addresses, and announces them again when they are there.
+ * How long the loop waits for changes of addresses in one turn, in intervals of its fastest pulses and in milliseconds: an active of another
+ * group must still be heard in time. A takeover that needs longer goes on without its addresses, and announces them again when they are there.
  */
+const TURN_LIMIT_INTERVALS = 1.5;
 const TURN_LIMIT_MS = 10;
 
 const kinds = ["add", "renew", "remove"] as const satisfies readonly AddressOrder[];
@@ -30,18 +31,22 @@ const DONE = 1;
  */
 export class AddressOrders {
   readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #turnLimitMs: number;
   /** What is left of the time that the loop can afford in this turn. */
-  #leftMs = TURN_LIMIT_MS;
+  #leftMs: number;
   /** How many had been carried out when the last wait was in vain. */
   #countInVain: number | undefined;
 
-  private constructor(words: Int32Array<SharedArrayBuffer>) {
+  private constructor(words: Int32Array<SharedArrayBuffer>, pulseIntervalMs = Number.POSITIVE_INFINITY) {
     this.#words = words;
+    this.#leftMs = this.#turnLimitMs = Math.min(TURN_LIMIT_INTERVALS * pulseIntervalMs, TURN_LIMIT_MS);
   }
 
-  static forGroups(groups: number): AddressOrders {
+  /** @param pulseIntervalMs the shortest one of the groups */
+  static forGroups(groups: number, pulseIntervalMs: number): AddressOrders {
     const words = FIRST_GROUP + groups * WORDS_PER_GROUP;
-    return new AddressOrders(new Int32Array(new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT)));
+    const memory = new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT);
+    return new AddressOrders(new Int32Array(memory), pulseIntervalMs);
   }
 
   /** The other end of the same. */
@@ -70,12 +75,12 @@ export class AddressOrders {
 
   /** A new turn of the loop: it can wait again. */
   beginTurn(): void {
-    this.#leftMs = TURN_LIMIT_MS;
+    this.#leftMs = this.#turnLimitMs;
   }
 
   /** How long it has waited in this turn, or in the last one until a new one begins. */
   get waitedMs(): number {
-    return TURN_LIMIT_MS - this.#leftMs;
+    return this.#turnLimitMs - this.#leftMs;
   }
 
   /** Waits as long as the loop can afford, which is once for all groups. @returns whether the last order was carried out */

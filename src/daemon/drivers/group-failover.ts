@@ -320,7 +320,6 @@ export class GroupFailover {
   }
 
   #performOne(effect: ElectionEffect): void {
-    const { name: group } = this;
     switch (effect.do) {
       case "send-advertisement": {
         for (const face of this.#faces)
@@ -337,20 +336,21 @@ export class GroupFailover {
         break;
       }
       case "add-addresses":
-        if (this.#addresses.add()) this.#transitions.done("addresses");
+        this.#addresses.add();
         break;
       case "remove-addresses":
         for (const face of this.#faces) face.stopAnnouncing();
         if (this.#addresses.remove()) this.#transitions.done("removed");
         break;
       case "announce":
+        if (this.#addresses.settle()) this.#transitions.done("addresses");
         this.#announce(performance.now());
         this.#transitions.done("announced");
         break;
       case "drain": {
         const { token, limitMs } = effect;
         this.#transitions.drainAsked();
-        this.#channel.send("replicator", { kind: "drain", group, token, limitMs });
+        this.#channel.send("replicator", { kind: "drain", group: this.name, token, limitMs });
         break;
       }
       case "transition":

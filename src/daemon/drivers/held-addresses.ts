@@ -19,6 +19,8 @@ export class HeldAddresses {
   readonly #options: HeldAddressesOptions;
   /** When check() is to be called; Infinity while this node does not hold them. */
   dueMs = NEVER;
+  /** They were ordered, and nobody has waited for them yet. */
+  #isOrdered = false;
   /** They were not there in time. */
   #isLate = false;
   /** The kernel has dropped some. */
@@ -35,9 +37,23 @@ export class HeldAddresses {
     return this.dueMs !== NEVER;
   }
 
-  /** @returns whether they are in the kernel already */
-  add(): boolean {
-    this.#isLate = !this.#change("add");
+  /** Orders them; whatever does not need them can be done before settle(). */
+  add(): void {
+    this.#options.orders.give(this.#options.group, "add");
+    this.#isOrdered = this.#isLate = true;
+    this.#checkedMs = performance.now();
+    this.dueMs = this.#checkedMs + LATE_CHECK_MS;
+  }
+
+  /**
+   * Waits for what add() has ordered, as long as the loop can afford.
+   *
+   * @returns whether they are in the kernel since this call
+   */
+  settle(): boolean {
+    if (!this.#isOrdered) return false;
+    this.#isOrdered = false;
+    this.#isLate = !this.#wait();
     this.#checkedMs = performance.now();
     this.dueMs = this.#checkedMs + (this.#isLate ? LATE_CHECK_MS : RENEW_MS);
     return !this.#isLate;
@@ -46,10 +62,10 @@ export class HeldAddresses {
   /** @returns whether they are gone already; if not, they will be, before anything else is done */
   remove(): boolean {
     this.dueMs = NEVER;
-    this.#isLate = false;
-    this.#lost = false;
+    this.#isOrdered = this.#isLate = this.#lost = false;
     this.#waitedMs = 0;
-    return this.#change("remove");
+    this.#options.orders.give(this.#options.group, "remove");
+    return this.#wait();
   }
 
   /** Waits for what was begun, if it takes longer. */
@@ -109,9 +125,8 @@ export class HeldAddresses {
     return this.#isLate || this.#lost;
   }
 
-  #change(order: "add" | "remove"): boolean {
+  #wait(): boolean {
     const { orders, group, count } = this.#options;
-    orders.give(group, order);
     const isInTime = orders.waitInTurn(group);
     if (!isInTime) count("address-change-late");
     return isInTime;

@@ -287,7 +287,8 @@ function noGroup(name: string): Problem {
 }
 
 function startAddressKeeper({ groups }: NodeSettings): AddressOrders {
-  const orders = AddressOrders.forGroups(groups.length);
+  const fastestMs = Math.min(...groups.map(({ pulseIntervalMs }) => pulseIntervalMs));
+  const orders = AddressOrders.forGroups(groups.length, fastestMs);
   startThread("address-keeper", { memory: orders.memory, groups } satisfies AddressKeeperData);
   return orders;
 }
