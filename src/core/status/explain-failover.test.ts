@@ -62,7 +62,7 @@ describe("explainFailover", () => {
     ],
     ["higher with preemption", high, { preempt: true }, "waiting", true, /preempt is on: .* well for 5s\.$/],
     ["equal", { priority: 110, effectivePriority: 110 }, {}, "equal", true, /same priority 110/],
-    ["with a face down", unwell, {}, "degraded", true, /priority 6 instead of 100.*\(down: wan\)/],
+    ["with a face down", unwell, {}, "degraded", true, /priority 6 instead of 100.*\(interface wan down\)/],
     [
       "with a failing check",
       {

@@ -4,6 +4,7 @@ import type { FailoverWhy, GroupWhy, StandbyReason } from "../../contract/failov
 import { type ClusterStatus, type NodeStatus, nodeInGroup } from "../../contract/status.ts";
 import { wellMs } from "../election/timing.ts";
 import { couldTakeOver, foreseeTakeover } from "./foreseen-takeover.ts";
+import { nodeAilments } from "./node-ailments.ts";
 
 /** What the document says of a group. */
 export interface GroupPolicy {
@@ -140,7 +141,7 @@ function reasonOf(
   active: NodeStatus | undefined,
   { policy }: OtherContext,
 ): readonly [StandbyReason, string] {
-  const ailing = ailments(node, policy.name);
+  const ailing = nodeAilments(node, policy.name);
   const faces = ailing.length === 0 ? "" : ` (${ailing.join("; ")})`;
   if (!node.reachable) return ["unreachable", "does not answer over the sync network."];
   if (node.role === "init") return ["init", `is not ready: ${node.cause}.`];
@@ -176,16 +177,6 @@ function reasonOf(
   return [
     "waiting",
     `${higher} and preempt is on: it asks for the role when it has been well for ${formatDurationMs(needsMs)}.`,
-  ];
-}
-
-/** What lowers the node's priority. */
-function ailments({ interfaces, checks = [] }: NodeStatus, group: string): string[] {
-  const down = interfaces.filter(({ up }) => !up).map(({ name }) => name);
-  const failing = checks.filter((check) => check.group === group && check.state === "failing");
-  return [
-    ...(down.length === 0 ? [] : [`down: ${down.join(", ")}`]),
-    ...failing.map(({ name, failure }) => `check ${name} fails: ${failure}`),
   ];
 }
 
