@@ -4,16 +4,8 @@ import type { FailoverWhy, GroupWhy, StandbyReason } from "../../contract/failov
 import { type ClusterStatus, type NodeStatus, nodeInGroup } from "../../contract/status.ts";
 import { wellMs } from "../election/timing.ts";
 import { couldTakeOver, foreseeTakeover } from "./foreseen-takeover.ts";
+import { byPriority, type GroupPolicy } from "./group-policy.ts";
 import { nodeAilments } from "./node-ailments.ts";
-
-/** What the document says of a group. */
-export interface GroupPolicy {
-  readonly name: string;
-  readonly preempt: boolean;
-  readonly preemptDelayMs: number;
-  readonly intervalMs: number;
-  readonly pulseIntervalMs: number;
-}
 
 export interface WhySource {
   readonly status: ClusterStatus;
@@ -46,12 +38,12 @@ function explainGroup(
     name: policy.name,
     activeNode: sole ?? null,
     sinceSeconds: active?.sinceSeconds ?? null,
-    sentences: activeSentences(nodes, actives, { heard: sole, entry: switchEntry }),
+    sentences: activeSentences(nodes, actives, { heard: sole, entry: switchEntry, policy }),
     historyId: switchEntry?.id ?? null,
     others: nodes
       .filter((node) => node.name !== sole && node.role !== "active")
       .map((node) => ({ node: node.name, ...explainOther(node, active, { nodes, policy }) })),
-    ifActiveDied: foreseeTakeover(nodes, { activeNode: sole, pulseIntervalMs: policy.pulseIntervalMs }),
+    ifActiveDied: foreseeTakeover(nodes, sole, policy),
   };
 }
 
@@ -68,7 +60,15 @@ function lastTakeover(
 function activeSentences(
   nodes: readonly NodeStatus[],
   actives: readonly NodeStatus[],
-  { heard, entry }: { readonly heard: string | undefined; readonly entry: HistoryEntry | undefined },
+  {
+    heard,
+    entry,
+    policy,
+  }: {
+    readonly heard: string | undefined;
+    readonly entry: HistoryEntry | undefined;
+    readonly policy: GroupPolicy;
+  },
 ): string[] {
   const [active, ...more] = actives;
   if (active === undefined) {
@@ -79,7 +79,7 @@ function activeSentences(
   }
   if (more.length > 0) {
     const names = actives.map(({ name }) => name).join(" and ");
-    const best = [...actives].sort((a, b) => b.effectivePriority - a.effectivePriority)[0]?.name;
+    const best = [...actives].sort(byPriority(policy))[0]?.name;
     return [
       `${names} are active at the same time: they do not hear each other.`,
       `As soon as they do, the one that ranks higher stays (${best}, unless it lacks connections that another has).`,

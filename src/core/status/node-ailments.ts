@@ -9,3 +9,11 @@ export function nodeAilments({ interfaces, checks = [] }: NodeStatus, group: str
     ...failing.map(({ name, failure }) => `check ${name} fails: ${failure}`),
   ];
 }
+
+/** Why a node is not well: as it is in the group. */
+export function ailmentWords(node: NodeStatus, group: string): string {
+  const ailments = nodeAilments(node, group);
+  return ailments.length > 0
+    ? ailments.join("; ")
+    : `priority ${node.effectivePriority} instead of ${node.priority}`;
+}

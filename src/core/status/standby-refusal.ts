@@ -1,7 +1,7 @@
 import type { Problem } from "../../base/problem.ts";
-import type { ClusterStatus, NodeStatus } from "../../contract/status.ts";
+import { type ClusterStatus, type NodeStatus, nodeInGroup } from "../../contract/status.ts";
 import { isSeverelyIll } from "../election/health.ts";
-import { nodeAilments } from "./node-ailments.ts";
+import { ailmentWords } from "./node-ailments.ts";
 
 /**
  * Why this node should not be set aside: a group that nobody else could serve as well as it does and with every connection; undefined
@@ -36,8 +36,7 @@ function obstacle(node: NodeStatus, group: string, isOtherIll: boolean): string 
   if (!own.complete) return `${node.name} does not hold all connections yet`;
   // Of two that are as ill neither serves better.
   if (isOtherIll || !isIllIn(node, group)) return undefined;
-  const ailments = nodeAilments(node, group).join("; ");
-  return `${node.name} is not well: ${ailments === "" ? `priority ${own.effectivePriority} instead of ${own.priority}` : ailments}`;
+  return `${node.name} is not well: ${ailmentWords(nodeInGroup(node, group), group)}`;
 }
 
 /** With a face down, or a veto, it serves somebody at best. What is set aside has the lowest priority, whatever its health. */
