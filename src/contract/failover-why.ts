@@ -5,7 +5,7 @@ import * as z from "zod";
 /** Why a node is not active. */
 export const standbyReasons = {
   unreachable: "The node does not answer over the sync network.",
-  init: "It has just started and listens.",
+  init: "It has just started: it listens, or lacks what a standby needs.",
   unable: "It cannot serve: no interface of the group is up, or its rules are not in place.",
   stopped: "It was stopped.",
   "set-aside": "It is set aside for maintenance.",
