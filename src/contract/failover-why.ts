@@ -13,7 +13,8 @@ export const standbyReasons = {
   degraded: "An interface of it is down or a check fails, which lowers its priority.",
   lower: "It ranks lower.",
   "preempt-off": "It ranks higher, but preemption is off.",
-  waiting: "It ranks higher, preemption is on, and it has not been well for long enough yet.",
+  waiting:
+    "It ranks higher, preemption is on or it is the address owner, and it has not been well for long enough yet.",
   equal: "It could take over, and nothing asks it to.",
 } as const;
 

@@ -74,6 +74,14 @@ describe("explainFailover", () => {
       /preempt is off.*"tocha switchover --to gw2"/,
     ],
     ["higher with preemption", high, { preempt: true }, "waiting", true, /preempt is on: .* well for 5s\.$/],
+    [
+      "that is the address owner",
+      { priority: 255, effectivePriority: 255 },
+      {},
+      "waiting",
+      true,
+      /^gw2 ranks higher .* and is the address owner \(priority 255\): it asks for the role .* well for 5s\.$/,
+    ],
     ["equal", { priority: 110, effectivePriority: 110 }, {}, "equal", true, /same priority 110/],
     ["with a face down", unwell, {}, "degraded", true, /priority 6 instead of 100.*\(interface wan down\)/],
     [

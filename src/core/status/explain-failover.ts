@@ -4,7 +4,7 @@ import type { FailoverWhy, GroupWhy, StandbyReason } from "../../contract/failov
 import { type ClusterStatus, type NodeStatus, nodeInGroup } from "../../contract/status.ts";
 import { wellMs } from "../election/timing.ts";
 import { couldTakeOver, foreseeTakeover } from "./foreseen-takeover.ts";
-import { byPriority, type GroupPolicy } from "./group-policy.ts";
+import { byPriority, type GroupPolicy, preemptsBecause } from "./group-policy.ts";
 import { nodeAilments } from "./node-ailments.ts";
 
 export interface WhySource {
@@ -168,7 +168,8 @@ function reasonOf(
   if (own < theirs) return ["lower", `ranks lower: priority ${own}, ${active.name} has ${theirs}.`];
   if (own === theirs) return ["equal", `has the same priority ${own}: nothing asks it to move.`];
   const higher = `ranks higher (priority ${own}, ${active.name} has ${theirs})`;
-  if (!policy.preempt)
+  const because = preemptsBecause(policy, node);
+  if (because === undefined)
     return [
       "preempt-off",
       `${higher}, but preempt is off: who comes back stays standby. "tocha switchover --to ${node.name}" makes it active.`,
@@ -176,7 +177,7 @@ function reasonOf(
   const needsMs = wellMs(policy.preemptDelayMs, node.priority, policy.intervalMs);
   return [
     "waiting",
-    `${higher} and preempt is on: it asks for the role when it has been well for ${formatDurationMs(needsMs)}.`,
+    `${higher} and ${because}: it asks for the role when it has been well for ${formatDurationMs(needsMs)}.`,
   ];
 }
 
