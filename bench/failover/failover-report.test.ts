@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { MachineFacts } from "../replication/machine-facts.ts";
-import { type CellResult, failoverFigures, failoverText, summarize } from "./failover-report.ts";
+import { type CellResult, failoverFigures, failoverText, isUnclear, summarize } from "./failover-report.ts";
 import type { FailoverRun } from "./failover-run.ts";
 import type { Cell } from "./plan.ts";
 
 const good: FailoverRun = {
-  ...{ gapMs: 25, udpLost: 3, probeLateMs: 1, machineStallMs: 0.5, takeoverMs: 24, longestTcpStallMs: 60 },
-  ...{ connections: 300, connectionsLost: 0, backgroundLost: 0 },
+  ...{ gapMs: 25, udpLost: 3, probeLateMs: 1, outageLateMs: 1, machineStallMs: 0.5, takeoverMs: 24 },
+  ...{ longestTcpStallMs: 60, connections: 300, connectionsLost: 0, backgroundLost: 0 },
 };
 const powerOff: Cell = { contender: "tocha", scenario: "power-off", flows: 0 };
 
@@ -31,11 +31,12 @@ describe("summarize", () => {
     const { udpLostMax, unclear, machineStallMsMax, connections, connectionsLost, backgroundLost, gapMs } =
       cell(
         { flows: 200_000 },
-        { gapMs: 20, udpLost: 2, probeLateMs: 5, connectionsLost: 1 },
+        { gapMs: 20, udpLost: 2, probeLateMs: 5, outageLateMs: 5, connectionsLost: 1 },
         {
           gapMs: 30,
           udpLost: 7,
           probeLateMs: 5.1,
+          outageLateMs: 5.1,
           machineStallMs: 42,
           connectionsLost: 2,
           backgroundLost: 9,
@@ -54,6 +55,23 @@ describe("summarize", () => {
     );
     assert.deepEqual([gapMs.min, gapMs.median, gapMs.max], [20, 25, 30]);
   });
+});
+
+describe("isUnclear", () => {
+  const rows: readonly [string, number, number, number, boolean][] = [
+    ["a probe that is in time", 25, 1, 1, false],
+    ["a probe that is late elsewhere, by less than the gap", 25, 1, 20, false],
+    ["… by as much and what does not count", 25, 1, 30, false],
+    ["… by more: a longer gap may hide there", 25, 1, 30.1, true],
+    ["lateness in the gap that does not count", 25, 5, 5, false],
+    ["lateness in the gap", 25, 5.1, 5.1, true],
+    ["no gap, and lateness that does not count", 0, 0, 5, false],
+    ["no gap, and lateness in which one may hide", 0, 0, 5.1, true],
+  ];
+  for (const [what, gapMs, outageLateMs, probeLateMs, expected] of rows)
+    it(`${what}: ${expected ? "unclear" : "clear"}`, () => {
+      assert.equal(isUnclear({ gapMs, outageLateMs, probeLateMs }), expected);
+    });
 });
 
 describe("failoverFigures", () => {
@@ -101,7 +119,9 @@ describe("failoverFigures", () => {
 
 describe("failoverText", () => {
   it("shows each cell with its distribution, each target with its verdict, and what failed", () => {
-    const cells = [cell({ flows: 10 }, { gapMs: 20, probeLateMs: 9 }, { gapMs: 45, backgroundLost: 2 })];
+    const cells = [
+      cell({ flows: 10 }, { gapMs: 20, probeLateMs: 9, outageLateMs: 9 }, { gapMs: 45, backgroundLost: 2 }),
+    ];
     const machine: MachineFacts = {
       ...{ processor: "a processor", processors: 2, memoryGiB: 4, kernel: "6.18", node: "v26" },
       ...{ conntrackd: "1.4.7", revision: "abc", date: "2026-08-01", loadAverage: 1 },

@@ -11,7 +11,7 @@ export interface CellResult extends Cell {
   readonly gapMs: Distribution;
   readonly takeoverMs: Distribution;
   readonly udpLostMax: number;
-  /** Runs in which the probe itself was late by more than `PROBE_LATE_MS`: their gaps may be longer than what was seen. */
+  /** See `isUnclear`. */
   readonly unclear: number;
   readonly machineStallMsMax: number;
   readonly connections: number;
@@ -37,12 +37,24 @@ export function summarize(cell: Cell, runs: readonly FailoverRun[]): CellResult 
     gapMs: distribution(runs.map(({ gapMs }) => gapMs)),
     takeoverMs: distribution(runs.map(({ takeoverMs }) => takeoverMs)),
     udpLostMax: Math.max(...runs.map(({ udpLost }) => udpLost)),
-    unclear: runs.filter(({ probeLateMs }) => probeLateMs > PROBE_LATE_MS).length,
+    unclear: runs.filter(isUnclear).length,
     machineStallMsMax: Math.max(...runs.map(({ machineStallMs }) => machineStallMs)),
     connections: sum(({ connections }) => connections),
     connectionsLost: sum(({ connectionsLost }) => connectionsLost),
     backgroundLost: sum(({ backgroundLost }) => backgroundLost),
   };
+}
+
+/**
+ * The probe's own lateness may have made the gap another one than was seen: it fell into that gap, or elsewhere and was so long that a
+ * longer gap may hide there.
+ */
+export function isUnclear({
+  gapMs,
+  outageLateMs,
+  probeLateMs,
+}: Pick<FailoverRun, "gapMs" | "outageLateMs" | "probeLateMs">): boolean {
+  return outageLateMs > PROBE_LATE_MS || probeLateMs > gapMs + PROBE_LATE_MS;
 }
 
 /** The targets of tocha (docs/benchmarks.md), as far as they were measured. */

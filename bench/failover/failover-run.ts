@@ -11,6 +11,8 @@ export interface FailoverRun {
   readonly udpLost: number;
   /** How late the probe itself was, at most: a gap that falls into that cannot be seen. */
   readonly probeLateMs: number;
+  /** The same within the gap that was seen: by so much it may be wrong. */
+  readonly outageLateMs: number;
   /** How long a processor of the machine stood still at most: whoever worked on it was late by as much. */
   readonly machineStallMs: number;
   /** From the fault until another node held all addresses; NaN when that did not happen. */
@@ -37,7 +39,7 @@ export interface FailoverRunOptions {
 }
 
 export const STREAMS = 300;
-/** A probe that was late by more may have missed a gap, or a part of it. */
+/** A probe that was late by no more says what happened. */
 export const PROBE_LATE_MS = 5;
 /** What everybody is set to: the shortest that VRRP knows. */
 export const INTERVAL_MS = 10;
@@ -61,6 +63,7 @@ export async function runTocha(options: FailoverRunOptions): Promise<FailoverRun
     gapMs: phase?.udpOutageMs ?? Number.NaN,
     udpLost: phase?.udpLost ?? Number.NaN,
     probeLateMs: phase?.udpSendGapMs ?? Number.NaN,
+    outageLateMs: phase?.udpOutageLateMs ?? Number.NaN,
     machineStallMs: phase?.machineStallMs ?? Number.NaN,
     takeoverMs: report.takeoverMs ?? Number.NaN,
     connections: report.connections,

@@ -38,11 +38,12 @@ async function fail(
     await sleep(POLL_MS, undefined, { signal });
     after = await streams.report();
   }
-  const { outageMs, sendGapMs, sent, answered } = await probe.report();
+  const { outageMs, outageLateMs, sendGapMs, sent, answered } = await probe.report();
   return {
     gapMs: outageMs,
     udpLost: sent - answered,
     probeLateMs: sendGapMs,
+    outageLateMs,
     machineStallMs: Math.round((await machine.stallMs()) * 10) / 10,
     takeoverMs: moved === undefined ? Number.NaN : Math.round((moved.atMs - fault.atMs) * 10) / 10,
     connections: after.connections,

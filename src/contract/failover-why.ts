@@ -5,7 +5,7 @@ import * as z from "zod";
 /** Why a node is not active. */
 export const standbyReasons = {
   unreachable: "The node does not answer over the sync network.",
-  init: "It has just started and listens.",
+  init: "It has just started: it listens, or lacks what a standby needs.",
   unable: "It cannot serve: no interface of the group is up, or its rules are not in place.",
   stopped: "It was stopped.",
   "set-aside": "It is set aside for maintenance.",
@@ -13,7 +13,8 @@ export const standbyReasons = {
   degraded: "An interface of it is down or a check fails, which lowers its priority.",
   lower: "It ranks lower.",
   "preempt-off": "It ranks higher, but preemption is off.",
-  waiting: "It ranks higher, preemption is on, and it has not been well for long enough yet.",
+  waiting:
+    "It ranks higher, preemption is on or it is the address owner, and it has not been well for long enough yet.",
   equal: "It could take over, and nothing asks it to.",
 } as const;
 

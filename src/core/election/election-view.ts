@@ -17,9 +17,11 @@ export function electionView(of: {
   readonly activeNode: string | undefined;
 }): ElectionView {
   const { gatewayReady, tableComplete, effectivePriority, faces, lostTo, maintenance } = of.health;
-  const { role, sinceMs, cause, nowMs, silenceMs, isMute } = of.member;
+  const { role, sinceMs, nowMs, silenceMs, isMute, isListening } = of.member;
+  // It has listened long enough: what keeps it there is another thing.
+  const lack = role === "init" && !isListening ? of.health.inability : undefined;
   return {
-    ...{ role, sinceMs, cause },
+    ...{ role, sinceMs, cause: lack ?? of.member.cause },
     takeoverDueMs: silenceMs === NEVER ? undefined : silenceMs,
     priority: of.settings.priority,
     ...{ effectivePriority, gatewayReady, tableComplete, lostTo },

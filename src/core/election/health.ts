@@ -173,3 +173,8 @@ export function illness(priority: number, effectivePriority: number): number {
   if (effectivePriority <= Math.max(1, priority >> 4)) return ILLNESS_SEVERE;
   return priority - effectivePriority;
 }
+
+/** A face down or a veto, or weights that come to as much. */
+export function isSeverelyIll(priority: number, effectivePriority: number): boolean {
+  return illness(priority, effectivePriority) >= ILLNESS_SEVERE;
+}

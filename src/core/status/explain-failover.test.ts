@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { validIp } from "../../base/ip.ts";
 import { takeoverEntry } from "../../contract/failover-history.test-data.ts";
+import type { HistoryEntry } from "../../contract/failover-history.ts";
 import type { GroupWhy } from "../../contract/failover-why.ts";
 import { bothActiveStatus, degradedStatus, healthyStatus } from "../../contract/status.test-data.ts";
 import type { ClusterStatus, NodeStatus } from "../../contract/status.ts";
 import { explainFailover } from "./explain-failover.ts";
+import type { GroupPolicy } from "./group-policy.ts";
 
 type Change = Partial<NodeStatus> & { readonly complete?: boolean };
 
@@ -27,8 +30,18 @@ function cluster(
   };
 }
 
-function why(status: ClusterStatus, { preempt = false, history = [takeoverEntry()] } = {}): GroupWhy {
-  const policy = { name: "gateway", preempt, preemptDelayMs: 5_000, intervalMs: 100, pulseIntervalMs: 50 };
+interface Circumstances {
+  readonly preempt?: boolean;
+  readonly addresses?: GroupPolicy["addresses"];
+  readonly history?: readonly HistoryEntry[];
+}
+
+function why(
+  status: ClusterStatus,
+  { preempt = false, addresses = {}, history = [takeoverEntry()] }: Circumstances = {},
+): GroupWhy {
+  const times = { preemptDelayMs: 5_000, intervalMs: 100, pulseIntervalMs: 50 };
+  const policy = { name: "gateway", preempt, addresses, ...times };
   const [group] = explainFailover({ status, groups: [policy], history }).groups;
   assert.ok(group !== undefined);
   return group;
@@ -61,8 +74,16 @@ describe("explainFailover", () => {
       /preempt is off.*"tocha switchover --to gw2"/,
     ],
     ["higher with preemption", high, { preempt: true }, "waiting", true, /preempt is on: .* well for 5s\.$/],
+    [
+      "that is the address owner",
+      { priority: 255, effectivePriority: 255 },
+      {},
+      "waiting",
+      true,
+      /^gw2 ranks higher .* and is the address owner \(priority 255\): it asks for the role .* well for 5s\.$/,
+    ],
     ["equal", { priority: 110, effectivePriority: 110 }, {}, "equal", true, /same priority 110/],
-    ["with a face down", unwell, {}, "degraded", true, /priority 6 instead of 100.*\(down: wan\)/],
+    ["with a face down", unwell, {}, "degraded", true, /priority 6 instead of 100.*\(interface wan down\)/],
     [
       "with a failing check",
       {
@@ -203,6 +224,28 @@ describe("explainFailover", () => {
     assert.equal(why({ ...status, nodes: [gw1, gw2, whole] }).ifActiveDied.node, "gw3");
   });
 
+  it("breaks ties by address, as the election does", () => {
+    const status = cluster({});
+    const [gw1, gw2] = status.nodes;
+    assert.ok(gw1 !== undefined && gw2 !== undefined);
+    const three = { ...status, nodes: [gw1, gw2, { ...gw2, name: "gw3" }] };
+    for (const best of ["gw2", "gw3"]) {
+      const addresses = {
+        gw2: [validIp("10.1.0.3")],
+        gw3: [validIp("10.1.0.3")],
+        [best]: [validIp("10.1.0.9")],
+      };
+      assert.equal(why(three, { addresses }).ifActiveDied.node, best);
+      const both = cluster({ gw1: { effectivePriority: 100 }, gw2: { role: "active" } }, null);
+      const stays = { gw1: [validIp("10.1.0.5")], gw2: addresses.gw2 };
+      const name = best === "gw2" ? "gw2" : "gw1";
+      assert.match(
+        why(both, { addresses: stays }).sentences.join(" "),
+        new RegExp(`stays \\(${name}, unless`),
+      );
+    }
+  });
+
   it("counts on a node that is set aside only where nobody else has every connection", () => {
     const status = cluster({});
     const [gw1, gw2] = status.nodes;
@@ -247,7 +290,7 @@ describe("explainFailover", () => {
     assert.deepEqual([survivor.activeNode, survivor.others[0]?.reason], ["gw2", "unreachable"]);
     assert.equal(survivor.ifActiveDied.node, null);
     const groups = ["campus", "guests"].map((name) => ({
-      ...{ name, preempt: true, preemptDelayMs: 0, intervalMs: 10, pulseIntervalMs: 10 },
+      ...{ name, preempt: true, addresses: {}, preemptDelayMs: 0, intervalMs: 10, pulseIntervalMs: 10 },
     }));
     const both = explainFailover({ status: bothActiveStatus(), groups, history: [] });
     assert.deepEqual(

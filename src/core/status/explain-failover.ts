@@ -4,15 +4,8 @@ import type { FailoverWhy, GroupWhy, StandbyReason } from "../../contract/failov
 import { type ClusterStatus, type NodeStatus, nodeInGroup } from "../../contract/status.ts";
 import { wellMs } from "../election/timing.ts";
 import { couldTakeOver, foreseeTakeover } from "./foreseen-takeover.ts";
-
-/** What the document says of a group. */
-export interface GroupPolicy {
-  readonly name: string;
-  readonly preempt: boolean;
-  readonly preemptDelayMs: number;
-  readonly intervalMs: number;
-  readonly pulseIntervalMs: number;
-}
+import { byPriority, type GroupPolicy, preemptsBecause } from "./group-policy.ts";
+import { nodeAilments } from "./node-ailments.ts";
 
 export interface WhySource {
   readonly status: ClusterStatus;
@@ -45,12 +38,12 @@ function explainGroup(
     name: policy.name,
     activeNode: sole ?? null,
     sinceSeconds: active?.sinceSeconds ?? null,
-    sentences: activeSentences(nodes, actives, { heard: sole, entry: switchEntry }),
+    sentences: activeSentences(nodes, actives, { heard: sole, entry: switchEntry, policy }),
     historyId: switchEntry?.id ?? null,
     others: nodes
       .filter((node) => node.name !== sole && node.role !== "active")
       .map((node) => ({ node: node.name, ...explainOther(node, active, { nodes, policy }) })),
-    ifActiveDied: foreseeTakeover(nodes, { activeNode: sole, pulseIntervalMs: policy.pulseIntervalMs }),
+    ifActiveDied: foreseeTakeover(nodes, sole, policy),
   };
 }
 
@@ -67,7 +60,15 @@ function lastTakeover(
 function activeSentences(
   nodes: readonly NodeStatus[],
   actives: readonly NodeStatus[],
-  { heard, entry }: { readonly heard: string | undefined; readonly entry: HistoryEntry | undefined },
+  {
+    heard,
+    entry,
+    policy,
+  }: {
+    readonly heard: string | undefined;
+    readonly entry: HistoryEntry | undefined;
+    readonly policy: GroupPolicy;
+  },
 ): string[] {
   const [active, ...more] = actives;
   if (active === undefined) {
@@ -78,7 +79,7 @@ function activeSentences(
   }
   if (more.length > 0) {
     const names = actives.map(({ name }) => name).join(" and ");
-    const best = [...actives].sort((a, b) => b.effectivePriority - a.effectivePriority)[0]?.name;
+    const best = [...actives].sort(byPriority(policy))[0]?.name;
     return [
       `${names} are active at the same time: they do not hear each other.`,
       `As soon as they do, the one that ranks higher stays (${best}, unless it lacks connections that another has).`,
@@ -140,7 +141,7 @@ function reasonOf(
   active: NodeStatus | undefined,
   { policy }: OtherContext,
 ): readonly [StandbyReason, string] {
-  const ailing = ailments(node, policy.name);
+  const ailing = nodeAilments(node, policy.name);
   const faces = ailing.length === 0 ? "" : ` (${ailing.join("; ")})`;
   if (!node.reachable) return ["unreachable", "does not answer over the sync network."];
   if (node.role === "init") return ["init", `is not ready: ${node.cause}.`];
@@ -167,7 +168,8 @@ function reasonOf(
   if (own < theirs) return ["lower", `ranks lower: priority ${own}, ${active.name} has ${theirs}.`];
   if (own === theirs) return ["equal", `has the same priority ${own}: nothing asks it to move.`];
   const higher = `ranks higher (priority ${own}, ${active.name} has ${theirs})`;
-  if (!policy.preempt)
+  const because = preemptsBecause(policy, node);
+  if (because === undefined)
     return [
       "preempt-off",
       `${higher}, but preempt is off: who comes back stays standby. "tocha switchover --to ${node.name}" makes it active.`,
@@ -175,17 +177,7 @@ function reasonOf(
   const needsMs = wellMs(policy.preemptDelayMs, node.priority, policy.intervalMs);
   return [
     "waiting",
-    `${higher} and preempt is on: it asks for the role when it has been well for ${formatDurationMs(needsMs)}.`,
-  ];
-}
-
-/** What lowers the node's priority. */
-function ailments({ interfaces, checks = [] }: NodeStatus, group: string): string[] {
-  const down = interfaces.filter(({ up }) => !up).map(({ name }) => name);
-  const failing = checks.filter((check) => check.group === group && check.state === "failing");
-  return [
-    ...(down.length === 0 ? [] : [`down: ${down.join(", ")}`]),
-    ...failing.map(({ name, failure }) => `check ${name} fails: ${failure}`),
+    `${higher} and ${because}: it asks for the role when it has been well for ${formatDurationMs(needsMs)}.`,
   ];
 }
 

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { validIp } from "../../base/ip.ts";
 import { healthyStatus } from "../../contract/status.test-data.ts";
+import type { NodeStatus } from "../../contract/status.ts";
 import { type ActiveView, foreseeSwitchover } from "./foreseen-switchover.ts";
+import type { GroupPolicy } from "./group-policy.ts";
 
 type PeerChange = Partial<ActiveView["peers"][number]>;
 
@@ -14,13 +17,33 @@ function foresee({
   peers = [peer("gw2")],
   to,
   view = {},
+  nodes = healthyStatus().nodes,
+  rules = {},
 }: {
   readonly peers?: ActiveView["peers"];
   readonly to?: string;
   readonly view?: Partial<ActiveView>;
+  readonly nodes?: readonly NodeStatus[];
+  readonly rules?: Partial<GroupPolicy>;
 }) {
   const active = { role: "active", activeNode: "gw1", draining: false, peers, ...view };
-  return foreseeSwitchover(active, { node: "gw1", group: "gateway", to }, healthyStatus().nodes);
+  const policy = {
+    ...{ name: "gateway", preempt: false, preemptDelayMs: 5_000, intervalMs: 100, pulseIntervalMs: 50 },
+    ...{ addresses: {}, ...rules },
+  };
+  return foreseeSwitchover(active, { node: "gw1", to, policy }, nodes);
+}
+
+/** gw1, which is active, and standbys: all healthy, with some things otherwise. */
+function nodesWith(changes: Readonly<Record<string, Partial<NodeStatus>>>): NodeStatus[] {
+  const [gw1, gw2] = healthyStatus().nodes;
+  assert.ok(gw1 !== undefined && gw2 !== undefined);
+  const names = [...new Set(["gw1", "gw2", ...Object.keys(changes)])];
+  return names.map((name) => {
+    const node = { ...(name === "gw1" ? gw1 : gw2), name, ...changes[name] };
+    const { role, priority, effectivePriority } = node;
+    return { ...node, groups: node.groups.map((own) => ({ ...own, role, priority, effectivePriority })) };
+  });
 }
 
 describe("foreseeSwitchover", () => {
@@ -73,4 +96,106 @@ describe("foreseeSwitchover", () => {
     const answer = foresee({ peers: [peer("gw2"), peer("gw3", { priority: 105 })], to: "gw2" });
     assert.equal("to" in answer && answer.to, "gw2");
   });
+
+  it("goes to the higher address where priorities are equal, as the election does", () => {
+    const peers = [peer("gw2"), peer("gw3")];
+    const addresses = { gw2: [validIp("10.1.0.3")], gw3: [validIp("10.1.0.4")] };
+    const answer = foresee({ peers, rules: { addresses } });
+    assert.equal("to" in answer && answer.to, "gw3");
+    const swapped = { gw2: [validIp("10.1.0.4")], gw3: [validIp("10.1.0.3")] };
+    const other = foresee({ peers, rules: { addresses: swapped } });
+    assert.equal("to" in other && other.to, "gw2");
+  });
+});
+
+describe("what foreseeSwitchover says of the time after it", () => {
+  const wanDown = { effectivePriority: 6, interfaces: [{ name: "wan", device: "eth1", up: false }] };
+  const check = {
+    ...{ group: "gateway", name: "upstream", kind: "ping", state: "failing", sinceSeconds: 3, words: "" },
+    ...{ failure: "no answer", weight: 0, veto: true, try: "ping", heldSeconds: null, flaps: 0 },
+  };
+  const vetoed = { effectivePriority: 6, checks: [check] };
+  const maintenance = { by: "ana", reason: "", since: "2026-08-01T09:00:00.000Z" };
+  const preempt = { preempt: true };
+  const asksFor5s = "it asks for the role again when it has been a standby with every connection for 5s.";
+  const isDown = "gw2 is not well (interface wan down)";
+  const isVetoed = "gw2 is not well (check upstream fails: no answer)";
+
+  /** What the nodes are like, what the document says, and what follows when gw2 has taken over. */
+  const situations: readonly [
+    string,
+    Readonly<Record<string, Partial<NodeStatus>>>,
+    Partial<GroupPolicy>,
+    readonly string[],
+  ][] = [
+    ["nothing where all are well", {}, {}, []],
+    [
+      "a face of the target is down",
+      { gw2: wanDown },
+      preempt,
+      [`${isDown}: it would hand the role back to gw1 as soon as that one holds every connection.`],
+    ],
+    [
+      "a check of the target vetoes",
+      { gw2: vetoed },
+      {},
+      [
+        `${isVetoed}: it would hand the role back to gw1 as soon as that one holds every connection, after 10s at the earliest.`,
+      ],
+    ],
+    [
+      "a check of it fails, and preemption is sooner",
+      { gw2: vetoed },
+      preempt,
+      [`${isVetoed}.`, `gw1 ranks higher and preempt is on: ${asksFor5s}`],
+    ],
+    ["both are as ill", { gw1: { ...wanDown, effectivePriority: 6 }, gw2: wanDown }, preempt, [`${isDown}.`]],
+    [
+      "the active is set aside",
+      { gw1: { effectivePriority: 1, maintenance }, gw2: wanDown },
+      {},
+      [`${isDown}.`],
+    ],
+    [
+      "a third node is better than both",
+      { gw1: wanDown, gw2: wanDown, gw3: { effectivePriority: 90, priority: 90 } },
+      {},
+      [`${isDown}: it would hand the role on to gw3 as soon as that one holds every connection.`],
+    ],
+    [
+      "the active ranks higher, with preemption",
+      {},
+      preempt,
+      [`gw1 ranks higher and preempt is on: ${asksFor5s}`],
+    ],
+    [
+      "the delay is shorter than ten active-down times",
+      {},
+      { preempt: true, preemptDelayMs: 0, intervalMs: 1_000 },
+      [
+        "gw1 ranks higher and preempt is on: it asks for the role again when it has been a standby with every connection for 35.7s.",
+      ],
+    ],
+    ["the active ranks lower", { gw1: { priority: 90, effectivePriority: 90 } }, preempt, []],
+    ["the active is not well, with preemption", { gw1: wanDown }, preempt, []],
+    [
+      "the active is the address owner",
+      { gw1: { priority: 255, effectivePriority: 255 } },
+      {},
+      [`gw1 ranks higher and is the address owner (priority 255): ${asksFor5s}`],
+    ],
+    [
+      "a third node ranks higher, with preemption",
+      { gw1: { priority: 90, effectivePriority: 90 }, gw3: { priority: 105, effectivePriority: 105 } },
+      preempt,
+      [`gw3 ranks higher and preempt is on: ${asksFor5s.replace(" again", "")}`],
+    ],
+    ["the target cannot be asked", { gw2: { reachable: false, effectivePriority: 0 } }, preempt, []],
+  ];
+  for (const [title, changes, rules, expected] of situations)
+    it(title, () => {
+      const answer = foresee({ nodes: nodesWith(changes), rules, to: "gw2" });
+      assert.ok(!("code" in answer));
+      assert.deepEqual(answer.sentences.slice(3), expected);
+    });
 });

@@ -3,6 +3,7 @@ import { counted } from "../../base/number-text.ts";
 import type { ForeseenTakeover } from "../../contract/failover-why.ts";
 import type { NodeStatus } from "../../contract/status.ts";
 import { rankSkewMs, SILENT_INTERVALS, skewMs } from "../election/timing.ts";
+import { byPriority, type GroupPolicy } from "./group-policy.ts";
 
 /** Whether a node would take over if the active died, with or without all connections. All are as they are in one group. */
 export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus): boolean {
@@ -10,15 +11,16 @@ export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus
 }
 
 /**
- * The best first, as compareRank() has it: complete before incomplete, then the priority after health. Who is set aside goes
- * last, but with every connection before those that lack some.
+ * The best first, as compareRank() has it: complete before incomplete, then the priority after health, then the address. Who is set
+ * aside goes last, but with every connection before those that lack some.
  */
-export function standbysByRank(nodes: readonly NodeStatus[]): NodeStatus[] {
+function standbysByRank(nodes: readonly NodeStatus[], policy: Pick<GroupPolicy, "addresses">): NodeStatus[] {
+  const compare = byPriority(policy);
   return nodes.filter(couldTakeOver).sort((a, b) => {
     const byTable = Number(b.replication.complete) - Number(a.replication.complete);
     if (byTable !== 0) return byTable;
     const bySide = Number(a.maintenance !== undefined) - Number(b.maintenance !== undefined);
-    return bySide !== 0 ? bySide : b.effectivePriority - a.effectivePriority;
+    return bySide !== 0 ? bySide : compare(a, b);
   });
 }
 
@@ -73,13 +75,14 @@ function silenceMs(best: NodeStatus, others: readonly NodeStatus[], pulseInterva
 /** What would happen if the active died at this moment. */
 export function foreseeTakeover(
   nodes: readonly NodeStatus[],
-  {
-    activeNode,
-    pulseIntervalMs,
-  }: { readonly activeNode: string | undefined; readonly pulseIntervalMs: number },
+  activeNode: string | undefined,
+  policy: Pick<GroupPolicy, "addresses" | "pulseIntervalMs">,
 ): ForeseenTakeover {
   const active = nodes.find(({ name }) => name === activeNode);
-  const [best] = standbysByRank(nodes.filter(({ name }) => name !== activeNode));
+  const [best] = standbysByRank(
+    nodes.filter(({ name }) => name !== activeNode),
+    policy,
+  );
   if (best === undefined) {
     const none = { complete: false, notProtected: 0, lagRecords: 0, lagMs: null };
     const sentences =
@@ -89,7 +92,7 @@ export function foreseeTakeover(
     return { node: null, withinMs: null, connections: active?.flows ?? null, ...none, sentences };
   }
   const others = nodes.filter(({ name }) => name !== activeNode && name !== best.name);
-  const withinMs = Math.ceil(silenceMs(best, others, pulseIntervalMs));
+  const withinMs = Math.ceil(silenceMs(best, others, policy.pulseIntervalMs));
   const held = protection(active, best);
   const sentences = [
     `${best.name} would take over within ${formatDurationMs(withinMs)} of the active's last sign on any path.`,

@@ -1,9 +1,11 @@
+import { validIp } from "../../base/ip.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { FailoverWhy, ForeseenSwitchover } from "../../contract/failover-why.ts";
 import type { ClusterStatus } from "../../contract/status.ts";
 import { explainFailover } from "../../core/status/explain-failover.ts";
 import { foreseeSwitchover } from "../../core/status/foreseen-switchover.ts";
-import type { NodeSettings } from "../node-settings.ts";
+import type { GroupPolicy } from "../../core/status/group-policy.ts";
+import { electionPeers, type NodeSettings } from "../node-settings.ts";
 import type { FailoverReport } from "../role-report.ts";
 import type { NodeHistory } from "./node-history.ts";
 
@@ -40,9 +42,10 @@ export class FailoverAnswers {
     { group, to }: { readonly group: string; readonly to: string | undefined },
   ): Promise<ForeseenSwitchover> {
     const view = (await this.#failover())?.groups.find(({ name }) => name === group)?.view;
-    if (view === undefined)
+    const policy = this.#policies.find(({ name }) => name === group);
+    if (view === undefined || policy === undefined)
       throw new ProblemError({ code: "no-answer", message: "the failover role does not answer" });
-    const answer = foreseeSwitchover(view, { node: this.#settings.node, group, to }, nodes);
+    const answer = foreseeSwitchover(view, { node: this.#settings.node, to, policy }, nodes);
     if ("code" in answer) throw new ProblemError(answer);
     return answer;
   }
@@ -51,6 +54,15 @@ export class FailoverAnswers {
   async why(): Promise<FailoverWhy> {
     const newest = new URLSearchParams({ limit: String(WHY_ENTRIES) });
     const [status, { entries }] = await Promise.all([this.#clusterStatus(), this.#history.cluster(newest)]);
-    return explainFailover({ status, groups: this.#settings.groups, history: entries });
+    return explainFailover({ status, groups: this.#policies, history: entries });
+  }
+
+  get #policies(): GroupPolicy[] {
+    const { node, groups } = this.#settings;
+    return groups.map((group) => {
+      const peers = electionPeers(this.#settings, group).map(({ name, addresses }) => [name, addresses]);
+      const own = group.faces.flatMap(({ addresses }) => addresses.map(validIp));
+      return { ...group, addresses: Object.fromEntries([[node, own], ...peers]) };
+    });
   }
 }

@@ -165,6 +165,7 @@ export async function playStep(
         : round(Math.max(0, moved.atMs - givenUpMs)),
     udpGapMs: probe.gapMs,
     udpOutageMs: probe.outageMs,
+    udpOutageLateMs: probe.outageLateMs,
     udpLost: probe.sent - probe.answered,
     udpSendGapMs: probe.sendGapMs,
     machineStallMs: round(await stage.machine.stallMs()),

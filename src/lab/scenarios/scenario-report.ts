@@ -15,9 +15,11 @@ export interface PhaseReport {
   readonly udpGapMs: number;
   /** The same where probes were lost in between, 0 where none was: without what the probe's own lateness adds. */
   readonly udpOutageMs: number;
+  /** Longest time between two sendings of the probe within that: by so much it may be wrong. */
+  readonly udpOutageLateMs: number;
   /** Probes without an answer. */
   readonly udpLost: number;
-  /** Longest time between two sendings of the probe itself: what this machine's own lateness adds to the gap. */
+  /** The same anywhere: what this machine's own lateness adds to the gap. */
   readonly udpSendGapMs: number;
   /** How long a processor of this machine stood still at most: a node on it was silent for as long. */
   readonly machineStallMs: number;

@@ -19,6 +19,7 @@ test("the gap is the time between the sendings of two answered probes", () => {
     answered: 970,
     gapMs: 31,
     outageMs: 31,
+    outageLateMs: 1,
     outages: 1,
     sendGapMs: 1,
   });
@@ -98,7 +99,51 @@ test("a window that is longer than the memory for single probes keeps its worst 
     answered: 59_975,
     gapMs: 26,
     outageMs: 26,
+    outageLateMs: 1,
     outages: 1,
     sendGapMs: 1,
   });
+});
+
+test("lateness of the probe counts by itself where it overlaps the longest outage", () => {
+  type Stretch = readonly [fromMs: number, toMs: number, outage?: readonly [number, number]];
+  const lateness = (...stretches: readonly Stretch[]) => {
+    const window = new ProbeWindow(0);
+    for (const stretch of stretches) run(window, ...stretch);
+    const { outageMs, outageLateMs, sendGapMs } = window.report(stretches.at(-1)?.[1] ?? 0);
+    return [outageMs, outageLateMs, sendGapMs];
+  };
+  const outage = [100, 125] as const;
+  assert.deepEqual(lateness([0, 200]), [0, 0, 1]);
+  // Long after it, and just before its last answer.
+  assert.deepEqual(lateness([0, 200, outage], [219, 300]), [26, 1, 20]);
+  assert.deepEqual(lateness([0, 80], [99, 200, outage]), [26, 1, 20]);
+  // At its beginning, in the middle, at its end.
+  assert.deepEqual(lateness([0, 100], [110, 200, [110, 125]]), [26, 11, 11]);
+  assert.deepEqual(lateness([0, 110, outage], [117, 200, outage]), [26, 8, 8]);
+  assert.deepEqual(lateness([0, 120, outage], [140, 200]), [41, 21, 21]);
+  // In a shorter outage, whichever is first.
+  assert.deepEqual(lateness([0, 200, outage], [209, 300, [209, 215]]), [26, 1, 10]);
+  assert.deepEqual(lateness([0, 50], [59, 200, [59, 65]], [200, 300, [220, 245]]), [26, 1, 10]);
+  // While it goes on.
+  assert.deepEqual(lateness([0, 180, [100, 999]], [200, 260, [100, 999]]), [161, 21, 21]);
+});
+
+test("what overlapped the longest outage outlasts the memory for single probes, and ends at a mark", () => {
+  const window = new ProbeWindow(0);
+  run(window, 0, 5_000, [4_000, 5_000]);
+  run(window, 5_007, 12_000, [5_007, 9_500]);
+  run(window, 12_020, 20_000);
+  const { outageMs, outageLateMs, sendGapMs } = window.report(20_000);
+  assert.deepEqual([outageMs, outageLateMs, sendGapMs], [5_501, 8, 21]);
+  window.mark();
+  run(window, 20_015, 20_100);
+  run(window, 20_100, 20_200, [20_150, 20_152]);
+  assert.equal(window.report(20_200).outageLateMs, 1);
+});
+
+test("a probe that has stood still since the last sending is late in the outage that goes on", () => {
+  const window = new ProbeWindow(0);
+  run(window, 0, 110, [100, 110]);
+  assert.equal(window.report(170).outageLateMs, 61);
 });
