@@ -75,6 +75,8 @@ export interface GroupSettings {
   readonly virtualMac: boolean;
   /** Of all nodes. */
   readonly priorities: Readonly<Record<string, number>>;
+  /** Of all nodes, on the faces of this group: equals are told apart by them, and each must know the same of the other. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>;
   readonly faces: readonly FaceSettings[];
   readonly checks: readonly CheckSettings[];
 }
@@ -195,6 +197,12 @@ export function nodeSettings(source: NodeSettingsSource, clusterKeys: readonly U
       virtualMac: group.virtualMac,
       faces: Object.keys(group.addresses).map((name) => faceSettings(document, node, group, name)),
       priorities: group.priorities,
+      addresses: Object.fromEntries(
+        Object.keys(document.nodes).map((one) => [
+          one,
+          Object.keys(group.addresses).flatMap((name) => interfaceOf(document, one, name).addresses),
+        ]),
+      ),
       checks: Object.entries(group.checks).map(([name, check]) => checkSettings(document, node, name, check)),
     })),
     peers: Object.keys(document.nodes)
@@ -297,9 +305,9 @@ function checkSettings(
 
 /** The other nodes, as the election of a group knows them. */
 export function electionPeers({ peers }: NodeSettings, group: GroupSettings): ElectionPeer[] {
-  return peers.map(({ name, addresses }) => ({
+  return peers.map(({ name }) => ({
     ...{ name, priority: group.priorities[name] ?? 1 },
-    addresses: addresses.map(validIp),
+    addresses: (group.addresses[name] ?? []).map(validIp),
   }));
 }
 

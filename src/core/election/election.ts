@@ -300,11 +300,9 @@ export class Election {
     const target = this.#succession.target(this.#nowMs, reason, { to, heir });
     if (target !== undefined && (complete || this.#succession.mayLoseConnections(reason))) {
       this.#succession.moved(this.#nowMs, reason);
-      this.#handover.finish(target.name);
-      this.#member.go("handed-over", `it handed over to ${target.name}: ${why}`, {
-        kind: reason,
-        other: target.name,
-      });
+      const other = target.name;
+      this.#handover.finish(other);
+      this.#member.go("handed-over", `it handed over to ${other}: ${why}`, { kind: reason, other });
       return;
     }
     this.#refuseHandover(target === undefined ? noTargetProblem(to) : drainFailedProblem(target.name));

@@ -58,11 +58,9 @@ export class FailoverAnswers {
   }
 
   get #policies(): GroupPolicy[] {
-    const { node, groups } = this.#settings;
-    return groups.map((group) => {
-      const peers = electionPeers(this.#settings, group).map(({ name, addresses }) => [name, addresses]);
-      const own = group.faces.flatMap(({ addresses }) => addresses.map(validIp));
-      return { ...group, addresses: Object.fromEntries([[node, own], ...peers]) };
+    return this.#settings.groups.map((group) => {
+      const addresses = Object.entries(group.addresses).map(([node, texts]) => [node, texts.map(validIp)]);
+      return { ...group, addresses: Object.fromEntries(addresses) };
     });
   }
 }

@@ -331,7 +331,7 @@ export class GroupFailover {
       case "send-pulses": {
         Object.assign(this.#said, this.#election.pulse());
         this.#said.revision = this.#pulses.revision;
-        this.#pulses.sendToAll(group, this.#said, this.#election.addressing);
+        this.#pulses.sendToAll(this.name, this.#said, this.#election.addressing);
         this.#transitions.done("pulsed");
         break;
       }
