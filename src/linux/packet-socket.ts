@@ -28,8 +28,11 @@ export interface PacketSocketOptions {
   readonly device: string;
   /** What to receive, such as 0x0800; 0 makes a socket that only sends. */
   readonly etherType: number;
-  /** A classic BPF program (`struct sock_filter[]`): the kernel drops what it does not select before it is copied. */
-  readonly filter?: Uint8Array;
+  /**
+   * A classic BPF program (`struct sock_filter[]`), or what makes it for the device's index: the kernel drops what it does
+   * not select before it is copied.
+   */
+  readonly filter?: Uint8Array | ((deviceIndex: number) => Uint8Array);
   /** Ethernet groups to join, such as 01:00:5e:00:00:12. */
   readonly multicast?: readonly Uint8Array[];
   /** Also above net.core.rmem_max, which needs CAP_NET_ADMIN. The kernel's default is room for some 270 small frames. */
@@ -50,7 +53,8 @@ export class PacketSocket {
     this.fd = openSocket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0);
     try {
       // The filter comes before the binding: nothing unfiltered may slip in between.
-      if (options.filter !== undefined) this.#attach(options.filter);
+      const { filter } = options;
+      if (filter !== undefined) this.#attach(typeof filter === "function" ? filter(index) : filter);
       if (options.receiveBufferBytes !== undefined) {
         setSocketOption(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, options.receiveBufferBytes);
       }
