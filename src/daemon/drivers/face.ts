@@ -89,7 +89,9 @@ export class Face {
     this.#closeSockets();
     if (link === undefined) return true;
     try {
-      for (const family of this.families) this.#sockets.set(family, openVrrpSocket(this.device, family));
+      const joins = !this.unicastPeers.inUse;
+      for (const family of this.families)
+        this.#sockets.set(family, openVrrpSocket(this.device, family, { joins }));
     } catch (error) {
       // The device has gone since the kernel told of it; that it has gone is the next thing it tells.
       if (!(error instanceof KernelError) || error.code !== "ENODEV") throw error;
