@@ -76,6 +76,23 @@ describe("FirstPacketSocket", () => {
     socket.close();
   });
 
+  it("sees nothing that leaves by a VLAN on the device", (context) => {
+    try {
+      runIp(["link add link near name near.20 type vlan id 20", "link set near.20 up"]);
+    } catch (error) {
+      assert.match(String(error), /Unknown device type/);
+      context.skip("this kernel has no VLANs (CONFIG_VLAN_8021Q)");
+      return;
+    }
+    const socket = new FirstPacketSocket("near", { local, translated });
+    const onVlan = new FirstPacketSocket("near.20", { local, translated });
+    const tagging = new PacketSocket({ device: "near.20", etherType: 0 });
+    assert.ok(tagging.send(ipFrame("203.0.113.9", "10.1.0.10")));
+    assert.notEqual(onVlan.next(), undefined);
+    assert.equal(socket.next(), undefined);
+    for (const one of [socket, onVlan, tagging]) one.close();
+  });
+
   it("sees only what belongs to a group, where there are several", () => {
     const destinations = [
       { address: validIp("10.1.0.0"), prefixLength: 22 },

@@ -12,6 +12,8 @@ const RETURN = 0x06;
 /** SKF_AD_OFF + SKF_AD_PKTTYPE: how the frame comes by the device. */
 const PACKET_TYPE = 0xffff_f000 + 4;
 const PACKET_OUTGOING = 4;
+/** SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT: the device is to put in a tag, which is not in the frame yet. */
+const HAS_VLAN_TAG = 0xffff_f000 + 48;
 
 const ETHERTYPE_OFFSET = 12;
 const ETHERTYPE_IPV4 = 0x0800;
@@ -45,13 +47,19 @@ export interface ForwardedFilterOptions {
   readonly destinations?: readonly IpNetwork[] | undefined;
 }
 
-/** A program for a packet socket of one device: IP packets that leave by it and come from somebody else. */
+/**
+ * A program for a packet socket of one device: IP packets that leave by it, not by a VLAN on it, and come from somebody
+ * else.
+ */
 export function forwardedFilter(options: ForwardedFilterOptions): Uint8Array {
   const v4 = family(4, options);
   const v6 = family(6, options);
   return encode([
     [LOAD_WORD, 0, 0, PACKET_TYPE],
     [JUMP_EQUAL, 1, 0, PACKET_OUTGOING],
+    REJECT,
+    [LOAD_WORD, 0, 0, HAS_VLAN_TAG],
+    [JUMP_EQUAL, 1, 0, 0],
     REJECT,
     [LOAD_HALF, 0, 0, ETHERTYPE_OFFSET],
     [JUMP_EQUAL, 1, 0, ETHERTYPE_IPV4],

@@ -1,4 +1,6 @@
+import type { IpAddress } from "../base/ip.ts";
 import { DatagramBatch } from "./datagram-batch.ts";
+import { joinGroup } from "./group-membership.ts";
 import {
   addressOf,
   bindSocket,
@@ -28,10 +30,15 @@ export interface PacketSocketOptions {
   readonly device: string;
   /** What to receive, such as 0x0800; 0 makes a socket that only sends. */
   readonly etherType: number;
-  /** A classic BPF program (`struct sock_filter[]`): the kernel drops what it does not select before it is copied. */
-  readonly filter?: Uint8Array;
+  /**
+   * A classic BPF program (`struct sock_filter[]`), or what makes it for the device's index: the kernel drops what it does
+   * not select before it is copied.
+   */
+  readonly filter?: Uint8Array | ((deviceIndex: number) => Uint8Array);
   /** Ethernet groups to join, such as 01:00:5e:00:00:12. */
   readonly multicast?: readonly Uint8Array[];
+  /** An IP group to join where the device has that protocol, so that switches know of it. */
+  readonly group?: IpAddress | undefined;
   /** Also above net.core.rmem_max, which needs CAP_NET_ADMIN. The kernel's default is room for some 270 small frames. */
   readonly receiveBufferBytes?: number;
 }
@@ -42,6 +49,7 @@ const FRAME_BYTES_MAX = 1536;
 /** A packet socket (packet(7)) on one device: whole Ethernet frames in and out, past the host's firewall and connection tracking. */
 export class PacketSocket {
   readonly fd: number;
+  readonly #membership: number | undefined;
   #batch: DatagramBatch | undefined;
 
   constructor(options: PacketSocketOptions) {
@@ -50,12 +58,14 @@ export class PacketSocket {
     this.fd = openSocket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0);
     try {
       // The filter comes before the binding: nothing unfiltered may slip in between.
-      if (options.filter !== undefined) this.#attach(options.filter);
+      const { filter } = options;
+      if (filter !== undefined) this.#attach(typeof filter === "function" ? filter(index) : filter);
       if (options.receiveBufferBytes !== undefined) {
         setSocketOption(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, options.receiveBufferBytes);
       }
       bindSocket(this.fd, linkAddress(index, options.etherType));
       for (const group of options.multicast ?? []) this.#join(index, PACKET_MR_MULTICAST, group);
+      if (options.group !== undefined) this.#membership = joinGroup(index, options.group);
     } catch (error) {
       closeFd(this.fd);
       throw error;
@@ -101,6 +111,7 @@ export class PacketSocket {
 
   close(): void {
     closeFd(this.fd);
+    if (this.#membership !== undefined) closeFd(this.#membership);
   }
 
   #attach(filter: Uint8Array): void {

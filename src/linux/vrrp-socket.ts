@@ -1,5 +1,11 @@
 import type { IpFamily } from "../base/ip.ts";
-import { VRRP_MULTICAST_MAC_V4, VRRP_MULTICAST_MAC_V6, VRRP_PROTOCOL } from "../wire/vrrp.ts";
+import {
+  VRRP_MULTICAST_MAC_V4,
+  VRRP_MULTICAST_MAC_V6,
+  VRRP_MULTICAST_V4,
+  VRRP_MULTICAST_V6,
+  VRRP_PROTOCOL,
+} from "../wire/vrrp.ts";
 import { byteFilter } from "./byte-filter.ts";
 import { PacketSocket } from "./packet-socket.ts";
 
@@ -15,13 +21,22 @@ const PROTOCOL_OFFSET = { 4: 14 + 9, 6: 14 + 6 } as const;
  */
 const QUEUE_BYTES = 1 << 20;
 
-/** Opens a socket for VRRP advertisements of one family on one device. Throws KernelError, such as ENODEV. */
-export function openVrrpSocket(device: string, family: IpFamily): PacketSocket {
+/**
+ * Opens a socket for VRRP advertisements of one family on one device. Throws KernelError, such as ENODEV.
+ *
+ * @param options.joins false: switches are not asked for what goes to the multicast group
+ */
+export function openVrrpSocket(
+  device: string,
+  family: IpFamily,
+  { joins = true }: { readonly joins?: boolean } = {},
+): PacketSocket {
   return new PacketSocket({
     device,
     etherType: family === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6,
     filter: byteFilter([{ offset: PROTOCOL_OFFSET[family], value: VRRP_PROTOCOL }]),
     receiveBufferBytes: QUEUE_BYTES,
+    group: joins ? (family === 4 ? VRRP_MULTICAST_V4 : VRRP_MULTICAST_V6) : undefined,
     multicast: [family === 4 ? VRRP_MULTICAST_MAC_V4 : VRRP_MULTICAST_MAC_V6],
   });
 }

@@ -13,6 +13,7 @@ export function untilLinkCarries(from: string, to: string): void {
   const receiver = new PacketSocket({ device: to, etherType: ETHERTYPE_TRY });
   const frame = new Uint8Array(60);
   frame.fill(0xff, 0, 6);
+  frame[6] = 0x02; // A bridge drops what comes from nobody.
   frame.set([ETHERTYPE_TRY >> 8, ETHERTYPE_TRY & 0xff], 12);
   const pollSet = new PollSet([receiver.fd]);
   let heard = 0;

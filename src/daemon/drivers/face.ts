@@ -48,8 +48,10 @@ export class Face {
   /** The address that IPv6 advertisements come from (RFC 9568 5.1.2.1), once the kernel has given the device one. */
   #linkLocal: IpAddress | undefined;
   readonly #sockets = new Map<IpFamily, PacketSocket>();
+  /** By family and priority: nothing else in them changes. */
+  readonly #advertisements = new Map<number, VrrpAdvertisement>();
   /** Encoded once; thrown away when the device changes. */
-  readonly #advertisements = new Map<number, Uint8Array>();
+  readonly #frames = new Map<number, Uint8Array>();
   #announcements = DatagramBatch.of([]);
   readonly #pacer: AnnouncementPacer;
 
@@ -89,7 +91,9 @@ export class Face {
     this.#closeSockets();
     if (link === undefined) return true;
     try {
-      for (const family of this.families) this.#sockets.set(family, openVrrpSocket(this.device, family));
+      const joins = !this.unicastPeers.inUse;
+      for (const family of this.families)
+        this.#sockets.set(family, openVrrpSocket(this.device, family, { joins }));
     } catch (error) {
       // The device has gone since the kernel told of it; that it has gone is the next thing it tells.
       if (!(error instanceof KernelError) || error.code !== "ENODEV") throw error;
@@ -130,12 +134,12 @@ export class Face {
       const version = this.#versionOf(family);
       return this.unicastPeers.send(family, version, this.#advertisement(family, priority));
     }
-    const key = 256 * family + priority;
-    let frame = this.#advertisements.get(key);
+    const key = advertisementKey(family, priority);
+    let frame = this.#frames.get(key);
     if (frame === undefined) {
       frame = this.#encodeAdvertisement(family, priority);
       if (frame === undefined) return false;
-      this.#advertisements.set(key, frame);
+      this.#frames.set(key, frame);
     }
     return this.#sockets.get(family)?.send(frame) ?? false;
   }
@@ -192,6 +196,16 @@ export class Face {
   }
 
   #advertisement(family: IpFamily, priority: number): VrrpAdvertisement {
+    const key = advertisementKey(family, priority);
+    let advertisement = this.#advertisements.get(key);
+    if (advertisement === undefined) {
+      advertisement = this.#makeAdvertisement(family, priority);
+      this.#advertisements.set(key, advertisement);
+    }
+    return advertisement;
+  }
+
+  #makeAdvertisement(family: IpFamily, priority: number): VrrpAdvertisement {
     const addresses = this.virtualAddresses
       .map(({ address }) => address)
       .filter((one) => ipFamily(one) === family);
@@ -208,7 +222,7 @@ export class Face {
   }
 
   #forgetFrames(): void {
-    this.#advertisements.clear();
+    this.#frames.clear();
     this.#pacer.stop();
     // Not at a takeover: with many addresses that would take longer than sending them.
     const frames = this.virtualAddresses.flatMap(({ address }) => {
@@ -217,6 +231,10 @@ export class Face {
     });
     this.#announcements = DatagramBatch.of(frames);
   }
+}
+
+function advertisementKey(family: IpFamily, priority: number): number {
+  return 256 * family + priority;
 }
 
 function encodeAnnouncement(mac: MacAddress, address: IpAddress): Uint8Array {

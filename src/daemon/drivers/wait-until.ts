@@ -13,8 +13,9 @@ export function waitUntil(
   pollSet: { readonly wait: (timeoutMs: number) => number },
   now: () => number,
 ): number {
-  pollSet.wait(Math.max(0, deadlineMs - now()));
+  const ready = pollSet.wait(Math.max(0, deadlineMs - now()));
   const wokeMs = now();
-  if (wokeMs - deadlineMs > LATE_MS) pollSet.wait(0);
+  // Woken by a socket it looked at them before the deadline, perhaps long before: another may have become readable since.
+  if (wokeMs - deadlineMs > LATE_MS || (ready > 0 && wokeMs >= deadlineMs)) pollSet.wait(0);
   return wokeMs;
 }
