@@ -5,7 +5,7 @@ import type { ClusterStatus } from "../../contract/status.ts";
 import { explainFailover } from "../../core/status/explain-failover.ts";
 import { foreseeSwitchover } from "../../core/status/foreseen-switchover.ts";
 import type { GroupPolicy } from "../../core/status/group-policy.ts";
-import { electionPeers, type NodeSettings } from "../node-settings.ts";
+import type { NodeSettings } from "../node-settings.ts";
 import type { FailoverReport } from "../role-report.ts";
 import type { NodeHistory } from "./node-history.ts";
 
