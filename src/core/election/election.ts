@@ -219,7 +219,8 @@ export class Election {
   #hearActive(heard: HeardActive): void {
     const { name, isForeign, priority, deadMs, outranksUs, lacksOurTable } = heard;
     const isLowerForeign = isForeign && priority < this.#health.effectivePriority;
-    if (this.role === "standby" && isLowerForeign && this.#preemptsForeign) {
+    const preempts = isLowerForeign && this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs);
+    if (this.role === "standby" && preempts) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
       // not: among them the active hands over.
       this.#count("foreignRouterLower");
@@ -385,10 +386,6 @@ export class Election {
   /** Since when it is what it is now, its health and table included. */
   get #wellSinceMs(): number {
     return Math.max(this.#stableSinceMs, this.#member.sinceMs);
-  }
-
-  get #preemptsForeign(): boolean {
-    return this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs);
   }
 
   get #wantsToBeActive(): boolean {
