@@ -28,3 +28,10 @@ export const active = `
     1.428s  add-addresses, pulses, announce, advert lan 110, standby -> active: every other router was silent for 357 ms on every path
     active
 `;
+
+/** What a node does in one scene, without pulses. */
+export function told(scene: string): string[] {
+  return playStory(`${scene}\n----\n-`)
+    .flatMap((one) => one.told.split("\n"))
+    .filter((line) => !/^\S+ {2}deadline=/.test(line));
+}
