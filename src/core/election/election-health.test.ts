@@ -34,6 +34,26 @@ describe("election: checks", () => {
   );
 
   story(
+    "with a veto also to a standby that lacks connections, where no other is better; not with a weight",
+    `
+    ${active}
+    pulse gw2 standby priority=100
+    check upstream failing weight=20
+    advance 100ms
+    pulse gw2 standby priority=100
+    ----
+    active
+
+    check table failing veto
+    drained 1 no
+    ----
+    20.1s  advert lan 1, pulses, drain 1 within 1000ms
+    20.1s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: check table failed: no answer
+    standby
+    `,
+  );
+
+  story(
     "both lose the target: nothing moves, whoever of them finds out first",
     `
     ${active}

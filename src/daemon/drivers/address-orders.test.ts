@@ -53,6 +53,13 @@ describe("AddressOrders", () => {
     }
   });
 
+  it("are not waited for so long that others would take an active for dead", () => {
+    const orders = AddressOrders.forGroups(1, 5);
+    orders.give(0, "add");
+    assert.equal(orders.waitInTurn(0), false);
+    assert.ok(orders.waitedMs <= 7.5, `${orders.waitedMs}`);
+  });
+
   it("say when nobody is there to carry them out", () => {
     const orders = AddressOrders.forGroups(2, 10);
     assert.equal(orders.waitUntilReady(5), false);

@@ -6,7 +6,7 @@ import type { GroupReport } from "../role-report.ts";
 import { clockOffsetMs } from "./clock-offset.ts";
 
 /** Deeds that get a stamp, in the order in which they are shown. */
-const deeds = ["removed", "addresses", "announced", "advertised", "pulsed", "told"] as const;
+const deeds = ["removed", "pulsed", "addresses", "announced", "advertised", "told"] as const;
 export type Deed = (typeof deeds)[number];
 
 /** What is repeated when the control role has started again. */
