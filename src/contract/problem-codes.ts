@@ -218,6 +218,7 @@ export const problemCodes = {
   "no-such-revision": "There is no such revision.",
   "standby-leaves-nobody": "Without this node nobody could take over with every connection.",
   "standby-unfinished": "The node is set aside, but is still active for a group.",
+  "standby-not-kept": "A node cannot write down that it is set aside, or taken back: nothing has changed.",
   "not-in-standby": "The node was not set aside.",
   // What status reports.
   "no-active-node": "No node is active: the addresses are nowhere.",

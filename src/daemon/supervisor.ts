@@ -136,9 +136,15 @@ export class Supervisor {
       if (role !== "control")
         await this.#stopRole(role, role === "failover" ? STOP_LIMIT_MS : FLUSH_LIMIT_MS);
       worker.disconnect();
-    }
+    } else if (role === "failover") this.#renewAddresses();
     const deadline = Date.now() + RENEW_LIMIT_MS;
     while (!(worker.isUp && !this.#renewed.has(role)) && Date.now() < deadline) await sleep(5);
+  }
+
+  /** Of the settings that the failover role starts with next. Those before are gone from the kernel since it ended. */
+  #renewAddresses(): void {
+    this.#addresses = addressesOf(this.#settings);
+    this.#writeRelease();
   }
 
   /** Ends all roles in order: addresses withdrawn and announced first, then the rest. Resolves when they are gone. */
@@ -246,10 +252,7 @@ export class Supervisor {
       return;
     }
     if (this.#renewed.delete(role)) {
-      if (role === "failover") {
-        this.#addresses = addressesOf(this.#settings);
-        this.#writeRelease();
-      }
+      if (role === "failover") this.#renewAddresses();
       this.#log.write("supervisor", "info", `${role} starts again with the new document`);
       this.#start(worker);
       return;

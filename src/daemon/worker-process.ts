@@ -161,6 +161,12 @@ export class WorkerProcess {
     // A broken channel shows as the role's exit.
     channel.on("error", () => channel.destroy());
     child.on("error", (error) => {
+      // A signal that the kernel refuses comes here, too: the process is still there, and its end is yet to come.
+      if (child.pid !== undefined) {
+        const text = `${role} (process ${child.pid}) could not be killed, and is still there: ${error.message}; the supervisor needs CAP_KILL (docs/guide/systemd.md). By hand: kill -9 ${child.pid}`;
+        this.#log.write("supervisor", "error", text);
+        return;
+      }
       this.#log.write("supervisor", "error", `cannot start ${role}: ${error.message}`);
       this.#ended(child, "it could not be started");
     });

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { appendFileSync } from "node:fs";
 import { after, before, beforeEach, type TestContext, test } from "node:test";
 import { documentPath } from "../../src/lab/lab-folder.ts";
-import { bareAddress, nodeAddresses, nodeNames, virtualAddresses } from "../../src/lab/lab-plan.ts";
+import { nodeNames, virtualAddresses } from "../../src/lab/lab-plan.ts";
 import { startNode } from "../../src/lab/node-process.ts";
 import { sendSignal } from "../../src/lab/process-table.ts";
-import { tryCommand } from "../../src/lab/run-command.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
 import { MemoryGroup } from "./memory-group.ts";
@@ -17,6 +16,7 @@ import {
   hang,
   outOfMemory,
   processBefore,
+  waitForApi,
   waitForNoProcess,
   waitForReplacement,
   wakeAndStartAll,
@@ -145,7 +145,7 @@ test("the active node's API and the standby's control hang: it is said, they are
       );
     await waitForReplacement(lab, standby, "control", control);
     await waitForReplacement(lab, active, "api", api);
-    await waitForApi(active);
+    await waitForApi(lab, active, PORT);
     return [`${standby} control`, `${active} api`];
   });
 });
@@ -168,7 +168,7 @@ for (const [which, role] of [
       );
       const now = status.processes.find((one) => one.role === role);
       assert.match(now?.lastEnd ?? "", /^SIGKILL, and the kernel has killed for want of memory/);
-      if (role === "api") await waitForApi(node);
+      if (role === "api") await waitForApi(lab, node, PORT);
       return [`${node} ${role}`];
     });
   });
@@ -188,15 +188,4 @@ function isMemoryLimited(context: TestContext): boolean {
   if (MemoryGroup.isPossible) return true;
   context.skip("no control group with a limit of memory can be made here");
   return false;
-}
-
-/** A host in the LAN is answered by a node's API. */
-async function waitForApi(node: string): Promise<void> {
-  const [address = ""] = nodeAddresses(node, "lan", lab.settings).map(bareAddress);
-  const asked = ["curl", "-skf", "-m", "5", "-o", "/dev/null", `https://${address}:${PORT}/healthz`];
-  await waitFor(
-    "the API to serve",
-    async () => (await tryCommand("ip", ["netns", "exec", lab.namespace("lan"), ...asked])).status === 0,
-    { explain: logs },
-  );
 }

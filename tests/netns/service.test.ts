@@ -15,11 +15,12 @@ import { after, afterEach, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/client/control-client.ts";
 import { controlSocket, documentPath, labFolder, nodeFolder } from "../../src/lab/lab-folder.ts";
-import { sendSignal } from "../../src/lab/process-table.ts";
+import { processIdentity, sendSignal } from "../../src/lab/process-table.ts";
 import { TestDaemon, TestLab } from "./daemon-node.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { waitFor } from "./namespace-waiting.ts";
 import { NotifyStandIn } from "./notify-stand-in.ts";
+import { hang, waitForApi, waitForNewProcess } from "./troubled-processes.ts";
 
 // The daemon as a service manager runs it: with the unit's privileges, a socket for notices, and a log that may stand still.
 
@@ -28,13 +29,14 @@ const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
 const nodeScript = fileURLToPath(new URL("../../scripts/node.sh", import.meta.url));
 const daemonMain = fileURLToPath(new URL("../../src/daemon/main.ts", import.meta.url));
 const EXIT_REFUSED = 2;
+const API_PORT = 7_847;
 
 let lab: TestLab;
 let manager: NotifyStandIn;
 const daemons: TestDaemon[] = [];
 
 before(async () => {
-  await requireNamespaces(["setpriv", "systemd-analyze"]);
+  await requireNamespaces(["curl", "setpriv", "systemd-analyze"]);
   lab = await TestLab.up("tv", {}, { daemons: false });
   manager = new NotifyStandIn(join(labFolder(lab.name), "notify"));
 });
@@ -90,14 +92,17 @@ async function waitForNotice(pattern: RegExp, from = 0): Promise<number> {
 }
 
 test("with the unit's capabilities: ready when the roles are up, signs of life unless one hangs, and an end in order", async () => {
+  const config = join(labFolder(lab.name), "with-api.yaml");
+  const document = readFileSync(documentPath(lab.name), "utf8");
+  writeFileSync(config, `${document}api: { interface: lan, port: ${API_PORT} }\n`);
   const environment = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: "500000" };
-  const daemon = start("gw1", { through: asInUnit(), environment });
-  start("gw2", { through: asInUnit() });
+  const daemon = start("gw1", { through: asInUnit(), environment, config });
+  start("gw2", { through: asInUnit(), config });
   const readyAt = await waitForNotice(/^READY=1$/);
   const { processes } = await lab.status("gw1");
   assert.deepEqual(
     processes.map(({ role, state }) => [role, state]),
-    ["supervisor", "control", "replicator", "failover"].map((role) => [role, "answers"]),
+    ["supervisor", "control", "replicator", "failover", "api"].map((role) => [role, "answers"]),
     "all processes are up",
   );
   await waitForNotice(/^STATUS=(active|standby); all processes answer$/);
@@ -110,13 +115,20 @@ test("with the unit's capabilities: ready when the roles are up, signs of life u
   assert.doesNotMatch(said(), /EPERM|EACCES|not permitted/);
   assert.doesNotMatch(readFileSync(`/proc/${processes[1]?.pid}/environ`, "utf8"), /NOTIFY_SOCKET|WATCHDOG/);
 
+  // Both at once: each takes as long as the supervisor waits for an answer.
   const { pid } = await lab.processOf("gw1", "control");
+  const api = await hang(lab, "gw2", "api");
   sendSignal(pid, "SIGSTOP");
   const silentAt = await waitForNotice(/^STATUS=.*control does not answer$/, readyAt);
   const endedAt = await waitForNotice(/^STATUS=.*control is started again$/, silentAt);
   const between = manager.said.slice(silentAt, endedAt);
   assert.ok(!between.includes("WATCHDOG=1"), `no sign of life while control hangs: ${between.join(", ")}`);
   await waitForNotice(/^WATCHDOG=1$/, await waitForNotice(/all processes answer$/, endedAt));
+  // The API is another user's process.
+  await waitForNewProcess(lab, "gw2", "api", api);
+  assert.equal(processIdentity(api.pid), undefined, "the process that hung is gone");
+  await waitForApi(lab, "gw2", API_PORT);
+  assert.doesNotMatch(said(), /EPERM|EACCES|EADDRINUSE|not permitted/);
 
   const stoppedAt = manager.said.length;
   await daemon.stop();

@@ -5,10 +5,10 @@ import { existsSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/client/control-client.ts";
 import { controlSocket } from "../../src/lab/lab-folder.ts";
-import { nodeNames } from "../../src/lab/lab-plan.ts";
+import { bareAddress, nodeAddresses, nodeNames } from "../../src/lab/lab-plan.ts";
 import { runningNode, startNode } from "../../src/lab/node-process.ts";
 import { processesIn, sendSignal } from "../../src/lab/process-table.ts";
-import { runCommand } from "../../src/lab/run-command.ts";
+import { runCommand, tryCommand } from "../../src/lab/run-command.ts";
 import type { TestLab } from "./daemon-node.ts";
 import { MemoryGroup } from "./memory-group.ts";
 import { waitFor } from "./namespace-waiting.ts";
@@ -51,8 +51,19 @@ export async function hang(lab: TestLab, node: string, role: string): Promise<Pr
   return before;
 }
 
-/** The process has been killed because it did not answer, and a new one answers. */
+/** The process has been killed because it did not answer, a new one answers, and the lab's daemons are well. */
 export async function waitForReplacement(
+  lab: TestLab,
+  node: string,
+  role: string,
+  before: ProcessBefore,
+): Promise<void> {
+  await waitForNewProcess(lab, node, role, before);
+  await lab.waitUntilWell();
+}
+
+/** The process has been killed because it did not answer, and a new one answers. */
+export async function waitForNewProcess(
   lab: TestLab,
   node: string,
   role: string,
@@ -69,7 +80,17 @@ export async function waitForReplacement(
   );
   const { lastEnd } = status.processes.find((one) => one.role === role) ?? {};
   assert.equal(lastEnd, "SIGKILL, because it did not answer");
-  await lab.waitUntilWell();
+}
+
+/** A host in the LAN is answered by a node's API. */
+export async function waitForApi(lab: TestLab, node: string, port: number): Promise<void> {
+  const [address = ""] = nodeAddresses(node, "lan", lab.settings).map(bareAddress);
+  const asked = ["curl", "-skf", "-m", "5", "-o", "/dev/null", `https://${address}:${port}/healthz`];
+  await waitFor(
+    "the API to serve",
+    async () => (await tryCommand("ip", ["netns", "exec", lab.namespace("lan"), ...asked])).status === 0,
+    { explain: () => lab.log(node).slice(-3_000) },
+  );
 }
 
 /** The kernel gives it less than it has: every page that it asks for is refused. */

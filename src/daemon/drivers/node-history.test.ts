@@ -1,6 +1,6 @@
 import "../../../tests/network/own-namespace.ts";
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
@@ -8,9 +8,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { untilLinkCarries } from "../../../tests/network/link-carries.ts";
 import { runIp } from "../../../tests/network/test-host.ts";
 import { goodDocument } from "../../contract/bad-documents.test-data.ts";
-import { takeoverEntry } from "../../contract/failover-history.test-data.ts";
+import { handoverEntry, takeoverEntry } from "../../contract/failover-history.test-data.ts";
+import { HISTORY_LIMIT_MAX, type HistoryEntry } from "../../contract/failover-history.ts";
 import { readDocument } from "../../contract/read-document.ts";
-import { withStamp } from "../../core/history/history-lines.ts";
+import { encodeEntryLine, withStamp } from "../../core/history/history-lines.ts";
+import { mergeHistory, readHistoryQuery } from "../../core/history/merge-history.ts";
 import { ipFrame } from "../../linux/ip-frame.test-data.ts";
 import { PacketSocket } from "../../linux/packet-socket.ts";
 import { nodeSettings } from "../node-settings.ts";
@@ -28,6 +30,8 @@ let sender: PacketSocket;
 let history: NodeHistory;
 /** What the disk and the programs that are told of an entry take. */
 let tellingMs = 0;
+/** What gw1 remembers, the oldest first. */
+let others: readonly HistoryEntry[] = [];
 
 before(() => {
   runIp(["link add eth0 type veth peer name far", "link set eth0 up", "link set far up"]);
@@ -39,6 +43,7 @@ after(() => sender.close());
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "tocha-history-"));
   tellingMs = 0;
+  others = [];
   history = open();
 });
 afterEach(() => {
@@ -51,7 +56,11 @@ function open(): NodeHistory {
   const places = { configFile: join(folder, "c.yaml"), runDirectory: folder, stateDirectory: folder };
   return new NodeHistory({
     settings: nodeSettings({ document, node: "gw2", ...places }, [new Uint8Array(32)]),
-    askPeer: async () => ({}),
+    askPeer: async (_peer, path) => {
+      const query = readHistoryQuery(new URL(path, "https://gw1").searchParams);
+      assert.ok(query);
+      return { entries: mergeHistory([others], query), unreachable: [] };
+    },
     onError: (text) => assert.fail(text),
     onEntry: () => {
       const endMs = performance.now() + tellingMs;
@@ -69,6 +78,7 @@ function transition({ to = "active", agoMs = 0, sequence = 2 } = {}): Transition
   };
 }
 
+const ids = (entries: readonly HistoryEntry[]) => entries.map(({ id }) => id);
 const newest = () => history.own(new URLSearchParams()).entries[0];
 const stampUs = (what: string) => newest()?.stamps.find((stamp) => stamp.what === what)?.atUs;
 
@@ -116,5 +126,29 @@ describe("NodeHistory", () => {
     assert.ok(sender.send(ipFrame("203.0.113.9", "10.1.0.10")));
     assert.ok((await firstPacketUs()) > 0);
     assert.equal(stampUs("addresses"), 12_000);
+  });
+
+  it("finds an entry that is in a list of one node or one group only, and the other side of it", async () => {
+    const later = (more: Partial<HistoryEntry>) =>
+      Array.from({ length: HISTORY_LIMIT_MAX }, (_, index) =>
+        takeoverEntry({ id: `${more.node}-${100 + index}`, at: "2026-08-02T10:00:00.000Z", ...more }),
+      );
+    const own = [takeoverEntry(), ...later({ node: "gw2" })];
+    writeFileSync(join(folder, "failover-history.jsonl"), own.map(encodeEntryLine).join(""));
+    history = open();
+
+    others = [handoverEntry()];
+    const ofNode = await history.cluster(new URLSearchParams({ node: "gw1", limit: "500" }));
+    assert.deepEqual(ids(ofNode.entries), ["gw1-9"]);
+    const found = await history.item("gw1-9");
+    assert.deepEqual([found.entry, found.related], [handoverEntry(), [takeoverEntry()]]);
+
+    others = [handoverEntry(), ...later({ node: "gw1", group: "guests" })];
+    const ofGroup = await history.cluster(
+      new URLSearchParams({ node: "gw1", group: "gateway", limit: "500" }),
+    );
+    assert.deepEqual(ids(ofGroup.entries), ["gw1-9"]);
+    assert.deepEqual((await history.item("gw2-17")).related, [handoverEntry()]);
+    await assert.rejects(history.item("gw1-99"), /no node remembers a change of role gw1-99$/);
   });
 });

@@ -132,12 +132,25 @@ export class NodeHistory {
         message: `there is no failover group ${wish.group}`,
         hint: `Groups: ${groups.join(", ")}.`,
       });
-    const { entries, unreachable } = await this.#ask(wish);
-    return { entries: fitting(entries), unreachable };
+    const { histories, unreachable } = await this.#askPeers(wish);
+    return { entries: fitting(mergeHistory([this.#file.read(), ...histories], wish)), unreachable };
   }
 
   async item(id: string): Promise<HistoryItem> {
-    const all = await this.#ask({ node: undefined, group: undefined, limit: HISTORY_LIMIT_MAX });
+    // Whatever a list can show is found, of one node or one group, too: so what the nodes answer is not cut to one list's length.
+    const groups = [undefined, ...this.#options.settings.groups.map(({ name }) => name)];
+    const answers = await Promise.all(
+      groups.map((group) => this.#askPeers({ node: undefined, group, limit: HISTORY_LIMIT_MAX })),
+    );
+    const histories = [this.#file.read(), ...answers.flatMap((answer) => answer.histories)];
+    const all = {
+      entries: mergeHistory(histories, {
+        node: undefined,
+        group: undefined,
+        limit: Number.POSITIVE_INFINITY,
+      }),
+      unreachable: [...new Set(answers.flatMap(({ unreachable }) => unreachable))],
+    };
     const found = findEntry(all, id);
     if (found !== undefined) return found;
     const missing = all.unreachable.length === 0 ? "" : ` (${all.unreachable.join(", ")} did not answer)`;
@@ -148,7 +161,10 @@ export class NodeHistory {
     });
   }
 
-  async #ask(wish: HistoryQuery): Promise<FailoverHistory> {
+  /** What other nodes answer, a list each; the oldest first. */
+  async #askPeers(
+    wish: HistoryQuery,
+  ): Promise<{ readonly histories: HistoryEntry[][]; readonly unreachable: string[] }> {
     const { settings, askPeer } = this.#options;
     const query = new URLSearchParams({ limit: String(wish.limit) });
     if (wish.group !== undefined) query.set("group", wish.group);
@@ -164,9 +180,8 @@ export class NodeHistory {
         }
       }),
     );
-    const own = this.#file.read();
     return {
-      entries: mergeHistory([own, ...answers.map(({ entries = [] }) => [...entries].reverse())], wish),
+      histories: answers.map(({ entries = [] }) => [...entries].reverse()),
       unreachable: answers.filter(({ entries }) => entries === undefined).map(({ name }) => name),
     };
   }

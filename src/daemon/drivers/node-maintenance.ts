@@ -56,9 +56,10 @@ export class NodeMaintenance {
     const { node, log } = this.#options;
     const refusal = standbyRefusal(await this.#options.askCluster(), node);
     if (refusal !== undefined && !force) throw new ProblemError(refusal);
-    this.#now = { by, reason, since: new Date().toISOString() };
-    this.#file.write(this.#now);
-    log(`${sentence(node, this.#now)}${refusal === undefined ? "" : ", by force"}`);
+    const wished = { by, reason, since: new Date().toISOString() };
+    this.#keep(() => this.#file.write(wished), `${node} is not set aside`);
+    this.#now = wished;
+    log(`${sentence(node, wished)}${refusal === undefined ? "" : ", by force"}`);
     this.tell({ force: refusal !== undefined });
     const groups = await this.#waitForOthers();
     // What was asked for now is no licence for what happens later.
@@ -73,11 +74,26 @@ export class NodeMaintenance {
     const maintenance = this.#now;
     if (maintenance === undefined)
       throw new ProblemError({ code: "not-in-standby", message: `${node} is not set aside` });
-    this.#file.remove();
+    this.#keep(() => this.#file.remove(), `${node} is not taken back`);
     this.#now = undefined;
     log(`${node} is taken back by ${by}`);
     this.tell();
     return { ok: true, node, maintenance };
+  }
+
+  /** What cannot be kept is not begun: a restart would undo it. */
+  #keep(change: () => void, refused: string): void {
+    try {
+      change();
+    } catch (error) {
+      const { stateDirectory } = this.#options;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ProblemError({
+        code: "standby-not-kept",
+        message: `${refused}: that cannot be written down in ${stateDirectory}: ${reason}`,
+        hint: `Is its disk full or read-only? df ${stateDirectory}; then ask again. Without it, stop the node's daemon: another node takes over.`,
+      });
+    }
   }
 
   async #waitForOthers(): Promise<StandbyAnswer["groups"]> {
