@@ -7,7 +7,7 @@ import { ProblemError } from "../../base/problem.ts";
 import { healthyStatus } from "../../contract/status.test-data.ts";
 import type { Maintenance } from "../../core/election/health.ts";
 import type { FailoverReport } from "../role-report.ts";
-import { NodeMaintenance } from "./node-maintenance.ts";
+import { NodeMaintenance, type NodeMaintenanceOptions } from "./node-maintenance.ts";
 
 const wish = { node: "gw1", reason: "new disk", by: "ana" };
 let folder: string;
@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function open(): NodeMaintenance {
+function open(changed: Partial<NodeMaintenanceOptions> = {}): NodeMaintenance {
   return new NodeMaintenance({
     ...{ node: "gw1", stateDirectory: folder },
     tellFailover: (one) => told.push(one),
@@ -31,6 +31,7 @@ function open(): NodeMaintenance {
     askFailover: async () => ({ groups: [] as const }) as unknown as FailoverReport,
     askCluster: async () => healthyStatus(),
     log: (text) => said.push(text),
+    ...changed,
   });
 }
 
@@ -62,6 +63,21 @@ describe("NodeMaintenance", () => {
     rmdirSync(inTheWay);
     await maintenance.standby(wish);
     assert.equal(told.length, 1);
+  });
+
+  it("takes force back when the command ends, however it ends", async () => {
+    const status = healthyStatus();
+    maintenance = open({
+      askCluster: async () => ({ ...status, nodes: status.nodes.filter(({ name }) => name === "gw1") }),
+      askFailover: async () => {
+        throw new Error("no answer");
+      },
+    });
+    await assert.rejects(maintenance.standby({ ...wish, force: true }), /no answer/);
+    assert.deepEqual(
+      told.map((one) => one?.force),
+      [true, false],
+    );
   });
 
   it("that cannot be taken from the disk: the node stays set aside", async () => {

@@ -61,9 +61,10 @@ export class NodeMaintenance {
     this.#now = wished;
     log(`${sentence(node, wished)}${refusal === undefined ? "" : ", by force"}`);
     this.tell({ force: refusal !== undefined });
-    const groups = await this.#waitForOthers();
-    // What was asked for now is no licence for what happens later.
-    if (refusal !== undefined) this.tell();
+    const groups = await this.#waitForOthers().finally(() => {
+      // What was asked for now is no licence for what happens later.
+      if (refusal !== undefined) this.tell();
+    });
     const held = groups.filter(({ activeNode }) => activeNode === node).map(({ name }) => name);
     if (held.length > 0 && refusal === undefined) throw new ProblemError(unfinished(node, held));
     return { ok: true, node, groups };
