@@ -29,6 +29,8 @@ function settingsWith(virtualAddress: string, folder: string): NodeSettings {
   return nodeSettings({ document, node: "gw1", ...places }, [new Uint8Array(32)]);
 }
 
+/** In this namespace, which nobody else is in. */
+const netlinkSockets = () => readFileSync("/proc/thread-self/net/netlink", "utf8").split("\n").length;
 const addresses = () => run("ip", ["-o", "-4", "address", "show", "dev", "eth0"]);
 
 it("guards the addresses of a document that comes between two starts of the failover role", async (context: TestContext) => {
@@ -65,9 +67,11 @@ it("guards the addresses of a document that comes between two starts of the fail
   await until(() => said.some((line) => line.includes("starting it again in 400 ms")));
   const pid = () => Number(said.map((line) => /control is (\d+)/.exec(line)?.[1]).find((one) => one));
   await until(() => pid() > 0);
+  const sockets = netlinkSockets();
   process.kill(pid(), "SIGUSR2");
   const release = () => readFileSync(join(folder, "release.ip"), "utf8");
   await until(() => release().includes("address del 10.1.0.9/24 dev eth0\n"));
+  assert.equal(netlinkSockets(), sockets, "those of the document before are closed");
   assert.ok(!release().includes("10.1.0.1/"), release());
 
   // What a failover role with that document leaves behind when it dies.

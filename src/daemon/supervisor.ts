@@ -143,6 +143,7 @@ export class Supervisor {
 
   /** Of the settings that the failover role starts with next. Those before are gone from the kernel since it ended. */
   #renewAddresses(): void {
+    for (const addresses of this.#addresses.values()) addresses.close();
     this.#addresses = addressesOf(this.#settings);
     this.#writeRelease();
   }

@@ -41,6 +41,10 @@ export class VirtualAddresses {
     );
   }
 
+  close(): void {
+    this.#route.close();
+  }
+
   /**
    * What a service manager can give to `ip -force -batch` when the daemon has ended: when all processes of a node were
    * killed, nobody else is left to remove the addresses before their lifetimes end.
