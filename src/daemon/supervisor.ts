@@ -135,7 +135,8 @@ export class Supervisor {
       this.#renewed.add(role);
       if (role !== "control")
         await this.#stopRole(role, role === "failover" ? STOP_LIMIT_MS : FLUSH_LIMIT_MS);
-      worker.disconnect();
+      // One that has ended meanwhile has started again with the new settings already.
+      if (this.#renewed.has(role)) worker.disconnect();
     } else if (role === "failover") this.#renewAddresses();
     const deadline = Date.now() + RENEW_LIMIT_MS;
     while (!(worker.isUp && !this.#renewed.has(role)) && Date.now() < deadline) await sleep(5);

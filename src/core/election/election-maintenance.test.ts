@@ -44,7 +44,7 @@ describe("election: maintenance", () => {
   );
 
   story(
-    "nor does it hand over to one that would serve worse: a face of that one is down",
+    "nor does it hand over to one that is severely ill, such as by a face that is down; but to one with a failing weight",
     `
     ${active}
     pulse gw2 standby priority=6 complete
@@ -54,7 +54,7 @@ describe("election: maintenance", () => {
     ----
     active
 
-    pulse gw2 standby priority=100 complete
+    pulse gw2 standby priority=60 complete
     ----
     20.1s  drain 1 within 1000ms
     active

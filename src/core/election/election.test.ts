@@ -489,6 +489,90 @@ describe("election: resignation", () => {
   );
 
   story(
+    "the heir takes over also without its connections: whoever named it knows that, and will not serve",
+    `
+    node gw1 priority=100 interval=10ms peers=gw2,gw3
+    up lan
+    ready
+    pulse gw2 active priority=110
+    pulse gw3 standby priority=6 complete
+    pulse gw2 standby priority=6 resigning complete reserve heir=me
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, pulses, announce, advert lan 100, standby -> active: gw2 resigned
+    active  deadline=0.01s
+    `,
+  );
+
+  story(
+    "nobody lets one go first that has just resigned, although that one would serve in need",
+    `
+    node gw1 priority=100 interval=10ms peers=gw2
+    up lan
+    ready
+    pulse gw2 active priority=110
+    pulse gw2 standby priority=0 resigning complete reserve
+    advance 5ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0.001s  add-addresses, pulses, announce, advert lan 100, standby -> active: gw2 resigned, and 1 ms later nobody better had taken over
+    active  deadline=0.011s
+    `,
+  );
+
+  story(
+    "whoever woke late believes the pulses, and no older advertisement that resigned",
+    `
+    node gw1 priority=100 interval=1s pulse=10ms peers=gw2
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=110
+    sleep 60ms
+    pulse gw2 active priority=110
+    advert lan 10.1.0.3 priority=0
+    pulse gw2 active priority=110
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.01s  takeover=0.091s
+    `,
+  );
+
+  story(
+    "a pulse that comes an interval of pulses after a resignation was sent after it",
+    `
+    node gw1 priority=100 interval=1s pulse=10ms peers=gw2,gw3
+    up lan
+    ready
+    pulse gw2 active priority=110
+    pulse gw3 standby priority=105 complete
+    advert lan 10.1.0.3 priority=0
+    advance 10ms
+    pulse gw2 active priority=110
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    standby  deadline=0.02s  takeover=0.051s
+    `,
+  );
+
+  story(
+    "a node that lets others go first looks after each interval of pulses whether they are there still",
+    `
+    node gw1 priority=90 interval=1s pulse=10ms peers=gw2,gw3
+    up lan
+    ready
+    pulse gw2 active priority=110
+    advance 4ms
+    pulse gw3 standby priority=105 complete
+    advance 60ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0.046s  add-addresses, pulses, announce, advert lan 90, standby -> active: gw2 was silent for 46 ms on every path
+    active  deadline=0.066s
+    `,
+  );
+
+  story(
     "the heir of a tocha node takes over, although a foreign router was active a moment ago, and has given way without a word",
     `
     node gw1 priority=100 interval=1s peers=gw2,gw3
@@ -1028,6 +1112,63 @@ describe("election: health", () => {
     2s  drain 1 within 10ms
     2s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: interface down: wan
     standby  deadline=3s  takeover=5.977s
+    `,
+  );
+
+  story(
+    "to the best of those",
+    `
+    node gw1 priority=110 interval=1s peers=gw2,gw3 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    pulse gw2 active priority=90
+    pulse gw2 standby priority=90 resigning heir=me
+    pulse gw2 standby priority=40
+    pulse gw3 standby priority=90
+    down wan
+    advance 1s
+    pulse gw2 standby priority=40
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: gw2 resigned
+    0s  advert lan 6, pulses
+    0.05s  announce
+    0.2s  announce
+    1s  advert lan 6, pulses, announce
+    active  deadline=2s
+
+    advance 1s
+    pulse gw2 standby priority=40
+    drained 1 no
+    ----
+    2s  advert lan 6, pulses
+    2s  drain 1 within 10ms, pulses
+    2s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw3: interface down: wan
+    standby  deadline=3s  takeover=5.977s
+    `,
+  );
+
+  story(
+    "also while another handover was refused just before",
+    `
+    node gw1 priority=110 interval=1s pulse=10ms peers=gw2 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    pulse gw2 active priority=90
+    pulse gw2 standby priority=90 resigning heir=me
+    pulse gw2 standby priority=120 complete wants
+    drained 1 no
+    pulse gw2 standby priority=120 complete wants
+    down wan
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: gw2 resigned
+    0s  drain 1 within 1000ms
+    0s  handover-refused switchover-not-drained
+    0s  advert lan 6, pulses, drain 2 within 10ms
+    active  deadline=0.01s
     `,
   );
 

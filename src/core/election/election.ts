@@ -80,7 +80,7 @@ export class Election {
     advertisement: VrrpAdvertisement,
   ): readonly ElectionEffect[] {
     if (this.#begin(nowMs))
-      this.#hear(this.#neighbourhood.hearAdvertisement(nowMs, face, source, advertisement));
+      this.#hear(this.#neighbourhood.hearAdvertisement(this.#member, face, source, advertisement));
     return this.#end(nowMs);
   }
 
@@ -261,8 +261,8 @@ export class Election {
     if (this.role !== "standby" || this.#neighbourhood.isTaken(this.#nowMs, heir)) return;
     const isOutranked = this.#neighbourhood.isOutranked(this.#nowMs);
     const isNext = heir === "recipient" || (heir === "none" && !isForeign && !isOutranked);
-    const isSure = this.#health.tableComplete && !this.#letsOthersGoFirst && !this.#member.isListening;
-    if (!isNext || !isSure) {
+    const hasRight = heir === "recipient" || (this.#health.tableComplete && !this.#letsOthersGoFirst);
+    if (!isNext || !hasRight || this.#member.isListening) {
       if (heir !== "other") this.#member.awaitSkew(this.#neighbourhood.skewAfterMs(this.#nowMs, isForeign));
       this.#lastWord.resigned(name, this.#nowMs);
     } else {
@@ -280,9 +280,10 @@ export class Election {
   // ---- Handover ----
 
   #considerHandover(): void {
-    if (this.role !== "active" || this.#member.isMute || !this.#handover.mayStart(this.#nowMs)) return;
+    if (this.role !== "active" || this.#member.isMute || this.#handover.isRunning) return;
     const occasion = this.#succession.occasion(this.#nowMs, this.#member.sinceMs);
-    if (occasion !== undefined) this.#startHandover(occasion.reason, occasion.why);
+    if (occasion !== undefined && this.#handover.mayStart(this.#nowMs, occasion.reason))
+      this.#startHandover(occasion.reason, occasion.why);
   }
 
   /** @returns false when there is nobody to hand over to */

@@ -60,8 +60,9 @@ export class Handover {
     return this.#refused;
   }
 
-  mayStart(nowMs: number): boolean {
-    return !this.isRunning && nowMs >= this.#notBeforeMs;
+  /** After a refusal there is a pause, in which users of a dead face do not wait. */
+  mayStart(nowMs: number, reason: HandoverReason): boolean {
+    return !this.isRunning && (reason === "health" || nowMs >= this.#notBeforeMs);
   }
 
   start(

@@ -147,9 +147,9 @@ export class Health {
     return illness(this.#priority, this.effectivePriority);
   }
 
-  /** The same, as if nobody had set it aside. */
-  get illnessInService(): number {
-    return illness(this.#priority, this.#ablePriority);
+  /** Whether it would be severely ill if nobody had set it aside. */
+  get isSevereInService(): boolean {
+    return isSeverelyIll(this.#priority, this.#ablePriority);
   }
 
   /** What goes through a gateway needs two faces. */

@@ -223,7 +223,7 @@ export class Membership {
   /** The timer ran out, but others are to come first. @returns false when they had time enough */
   waitForOthers(): boolean {
     if (this.#nowMs >= this.#graceEndMs) return false;
-    this.#activeDownMs = Math.min(this.#nowMs + this.#settings.intervalMs, this.#graceEndMs);
+    this.#activeDownMs = Math.min(this.#nowMs + this.#settings.pulseIntervalMs, this.#graceEndMs);
     return true;
   }
 

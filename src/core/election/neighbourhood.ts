@@ -75,9 +75,12 @@ export class Neighbourhood {
     return undefined;
   }
 
-  /** @returns what the next one overwrites, or undefined if it is to be ignored; why was counted */
+  /**
+   * @param isListening what it says may be old: whoever woke late reads pulses first, and they tell of a resignation, too
+   * @returns what the next one overwrites, or undefined if it is to be ignored; why was counted
+   */
   hearAdvertisement(
-    nowMs: number,
+    { nowMs, isListening }: { readonly nowMs: number; readonly isListening: boolean },
     face: string,
     source: IpAddress,
     advertisement: VrrpAdvertisement,
@@ -94,7 +97,8 @@ export class Neighbourhood {
     if (peer === undefined) return this.#hearForeign(nowMs, own, source, advertisement);
     const { priority, intervalCs } = advertisement;
     peer.advertised(nowMs, face, intervalCs * 10, priority > 0);
-    if (priority === 0) return hearResignation(nowMs, peer);
+    if (priority === 0) return isListening && peer.isPulsing(nowMs) ? PRESENCE : hearResignation(nowMs, peer);
+    if (peer.hasJustResigned(nowMs)) return this.#ignore("evidenceAfterResignation");
     return this.#hearActive(nowMs, peer, priority);
   }
 
@@ -109,6 +113,7 @@ export class Neighbourhood {
     if (pulse.resigning) return hearResignation(nowMs, peer);
     if (gaveWay) return { what: "gave-way", name: peer.name };
     if (pulse.role !== "active") return PRESENCE;
+    if (peer.hasJustResigned(nowMs, "pulse")) return this.#ignore("evidenceAfterResignation");
     return this.#hearActive(nowMs, peer, pulse.effectivePriority);
   }
 
@@ -117,7 +122,7 @@ export class Neighbourhood {
     this.peer(sender)?.wasOvertaken(nowMs, path);
   }
 
-  /** Someone else holds every connection and is to take over before this node. */
+  /** Someone else ranks higher, and holds every connection, or as few as this node. */
   isOutranked(nowMs: number): boolean {
     for (const peer of this.peers) if (this.#goesFirst(nowMs, peer)) return true;
     return false;
@@ -138,9 +143,22 @@ export class Neighbourhood {
 
   /** The living peers that could take over with every connection, best first. */
   candidates(nowMs: number): readonly Peer[] {
-    return this.peers
-      .filter((peer) => peer.isCandidate(nowMs))
-      .sort((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
+    return this.#byRank(
+      nowMs,
+      this.peers.filter((peer) => peer.isCandidate(nowMs)),
+    );
+  }
+
+  /** Those that could be active, with whatever connections they have. */
+  able(nowMs: number): readonly Peer[] {
+    return this.#byRank(
+      nowMs,
+      this.peers.filter((peer) => peer.isAble(nowMs)),
+    );
+  }
+
+  #byRank(nowMs: number, peers: readonly Peer[]): readonly Peer[] {
+    return peers.toSorted((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
   }
 
   /** Some other node shall take over before this one, whatever their ranks (docs/guide/failover.md, a node that is set aside). */
@@ -186,7 +204,7 @@ export class Neighbourhood {
     return skewMs(this.#health.effectivePriority, skewOfMs);
   }
 
-  /** No node that is heard has the connections, and none of those that could serve ranks above this one. */
+  /** No node that could serve has the connections, or ranks above this one. */
   isBestWithoutTables(nowMs: number): boolean {
     const own = this.#ownRank(this.#health.offeredPriority);
     return !this.peers.some((peer) => {
@@ -205,8 +223,7 @@ export class Neighbourhood {
     return this.#foreign.active(nowMs);
   }
 
-  #hearActive(nowMs: number, peer: Peer, priority: number): Heard | undefined {
-    if (peer.hasJustResigned(nowMs)) return this.#ignore("evidenceAfterResignation");
+  #hearActive(nowMs: number, peer: Peer, priority: number): Heard {
     const rank = peer.rank(nowMs, priority);
     const cannotYield = peer.cannotYield(nowMs);
     const outranksUs = cannotYield || compareRank(rank, this.#ownRank(this.#health.effectivePriority)) > 0;

@@ -27,7 +27,7 @@ export class Patience {
 
   /** Somebody is there who could serve. Not without end: that one may be late at every wake-up as well, and leave it to this node. */
   meet(): void {
-    if (this.#timesMet >= TIMES_GIVEN_MAX) return;
+    if (this.#factor === 1 || this.#timesMet >= TIMES_GIVEN_MAX) return;
     this.#timesMet += 1;
     this.#factor = 1;
   }

@@ -4,7 +4,7 @@ import type { Pulse, PulseHeir } from "../../wire/pulse.ts";
 import type { PeerSettings, PeerView } from "./election-types.ts";
 import type { HeardPaths } from "./heard-paths.ts";
 import type { Rank } from "./rank.ts";
-import { activeDownMs, CONTEST_DOWN_TIMES, RESIGNATION_GUARD_INTERVALS } from "./timing.ts";
+import { activeDownMs, CONTEST_DOWN_TIMES, RESIGNATION_GUARD_INTERVALS, SILENT_INTERVALS } from "./timing.ts";
 
 const NEVER = Number.NEGATIVE_INFINITY;
 
@@ -72,7 +72,7 @@ export class Peer {
     this.#paths.told(isSameDocument ? pulse.heard : undefined);
     const isActive = pulse.role === "active";
     if (!isActive) this.#paths.forgetActive();
-    this.#paths.heardPulse(nowMs, path, pulse.intervalMs, isActive && !this.hasJustResigned(nowMs));
+    this.#paths.heardPulse(nowMs, path, pulse.intervalMs, isActive && !this.hasJustResigned(nowMs, "pulse"));
     return gaveWay;
   }
 
@@ -119,9 +119,10 @@ export class Peer {
     return this.#paths.isDeaf && this.isKnown(nowMs) && this.#isContestLasting(nowMs);
   }
 
-  /** Whether what says that it is active may have been sent before it resigned. */
-  hasJustResigned(nowMs: number): boolean {
-    return nowMs - this.#resignedMs < RESIGNATION_GUARD_INTERVALS * this.#intervalMs;
+  /** Whether what says that it is active may have been sent before it resigned: pulses are sent oftener, and so are sooner out of date. */
+  hasJustResigned(nowMs: number, by?: "pulse"): boolean {
+    const intervalMs = by === "pulse" ? this.#pulseIntervalMs : this.#intervalMs;
+    return nowMs - this.#resignedMs < RESIGNATION_GUARD_INTERVALS * intervalMs;
   }
 
   /** Whether it can take over with every connection. */
@@ -133,7 +134,12 @@ export class Peer {
   /** Whether it takes over before a node that lacks connections, although it is set aside. */
   isReserve(nowMs: number): boolean {
     const pulse = this.#livingStandby(nowMs);
-    return pulse?.tableComplete === true && pulse.inReserve;
+    return pulse?.tableComplete === true && !pulse.resigning && pulse.inReserve;
+  }
+
+  /** It has sent a pulse within the time after which a path counts as silent. */
+  isPulsing(nowMs: number): boolean {
+    return nowMs - this.#lastPulseMs < SILENT_INTERVALS * this.#pulseIntervalMs;
   }
 
   /** Its pulses arrive: it is known what it could do. */

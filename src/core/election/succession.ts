@@ -1,5 +1,5 @@
 import type { HandoverReason } from "./handover.ts";
-import { type Health, illness } from "./health.ts";
+import { type Health, illness, isSeverelyIll } from "./health.ts";
 import type { Neighbourhood } from "./neighbourhood.ts";
 import type { Peer } from "./peer.ts";
 import { CHECK_HOLD_MS_MAX, CHECK_HOLD_MS_MIN, DEAD_FACE_MS } from "./timing.ts";
@@ -54,14 +54,13 @@ export class Succession {
       : better;
   }
 
-  /** Who is set aside hands over to nobody who would serve worse than it would. */
+  /** Who is set aside hands over to no severely ill node, unless it would be one itself. */
   #substitutes(nowMs: number, candidates: readonly Peer[]): readonly Peer[] {
-    const { maintenance, illnessInService } = this.#health;
+    const { maintenance, isSevereInService } = this.#health;
     if (maintenance === null) return [];
     if (maintenance.force) return candidates.length === 0 ? this.#able(nowMs) : candidates;
-    return candidates.filter(
-      (peer) => illness(peer.priority, peer.rank(nowMs).effectivePriority) <= illnessInService,
-    );
+    if (isSevereInService) return candidates;
+    return candidates.filter((peer) => !isSeverelyIll(peer.priority, peer.rank(nowMs).effectivePriority));
   }
 
   /** What this node could save for its connections by staying active is worth less than an active that serves. */
@@ -135,8 +134,8 @@ export class Succession {
     return Math.min(CHECK_HOLD_MS_MAX, CHECK_HOLD_MS_MIN * 2 ** this.#moves);
   }
 
-  /** The living nodes that could be active, with whatever connections they have. */
+  /** The living nodes that could be active, with whatever connections they have, best first. */
   #able(nowMs: number): readonly Peer[] {
-    return this.#neighbourhood.peers.filter((peer) => peer.isAble(nowMs));
+    return this.#neighbourhood.able(nowMs);
   }
 }

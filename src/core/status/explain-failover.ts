@@ -158,7 +158,7 @@ function reasonOf(
   if (!node.replication.complete)
     return [
       "incomplete",
-      "does not hold every connection yet: it takes over only if nobody else is left who does.",
+      "does not hold every connection yet: it takes over only if nobody else is left who does, or if nothing can go through the active any more.",
     ];
   const own = node.effectivePriority;
   if (own < node.priority)

@@ -62,6 +62,8 @@ class FailoverRole {
   readonly #lateness = new LatenessMeter();
   /** The last turn stood still while it read what had arrived. */
   #looksAgain = false;
+  /** How long the loop has waited in the turn before. */
+  #waitedBeforeMs = 0;
   /** What the groups were told last of the loop's own waits. */
   #excusedMs = 0;
   readonly #hasArbiter: boolean;
@@ -135,7 +137,11 @@ class FailoverRole {
     if (pollSet.readable(0)) this.#receiveMessages();
     if (pollSet.readable(2)) this.#wakeUp.take();
     const { length } = this.#sockets;
-    for (let i = 0; i < length; i++) if (pollSet.readable(3 + i)) this.#sockets[i]?.receive();
+    for (let i = 0; i < length; i++) {
+      if (!pollSet.readable(3 + i)) continue;
+      this.#excuse();
+      this.#sockets[i]?.receive();
+    }
     // After what the others say, and last of all, because it may change the set of sockets.
     if (pollSet.readable(1)) this.#receiveNetworkEvents();
     const readMs = now();
@@ -148,12 +154,17 @@ class FailoverRole {
     for (const group of this.#groups) group.tellTransition();
   }
 
-  /** What one group has let the loop wait for makes no other one late. */
   #beginTurn(): void {
-    const { waitedMs } = this.#orders;
+    this.#waitedBeforeMs = this.#orders.waitedMs;
+    this.#orders.beginTurn();
+    this.#excuse();
+  }
+
+  /** What one group has let the loop wait for, in this turn or the one before, makes no other one late. */
+  #excuse(): void {
+    const waitedMs = this.#waitedBeforeMs + this.#orders.waitedMs;
     if (waitedMs !== this.#excusedMs) for (const group of this.#groups) group.excuse(waitedMs);
     this.#excusedMs = waitedMs;
-    this.#orders.beginTurn();
   }
 
   #currentPollSet(): PollSet {
