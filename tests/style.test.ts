@@ -11,7 +11,6 @@ const LINES_MAX = 400;
 const tables: readonly string[] = [
   "src/contract/bad-documents.test-data.ts",
   // One story after the other; each is read by itself.
-  "src/core/election/election.test.ts",
 ];
 
 /** Layers that get time and chance as arguments and return effects: the same inputs give the same outputs. */

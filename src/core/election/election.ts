@@ -219,8 +219,8 @@ export class Election {
   #hearActive(heard: HeardActive): void {
     const { name, isForeign, priority, deadMs, outranksUs, lacksOurTable } = heard;
     const isLowerForeign = isForeign && priority < this.#health.effectivePriority;
-    const preempts = isLowerForeign && this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs);
-    if (this.role === "standby" && preempts) {
+    const mayPreempt = this.role === "standby" && isLowerForeign;
+    if (mayPreempt && this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs)) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
       // not: among them the active hands over.
       this.#count("foreignRouterLower");

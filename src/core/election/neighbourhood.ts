@@ -143,22 +143,16 @@ export class Neighbourhood {
 
   /** The living peers that could take over with every connection, best first. */
   candidates(nowMs: number): readonly Peer[] {
-    return this.#byRank(
-      nowMs,
-      this.peers.filter((peer) => peer.isCandidate(nowMs)),
-    );
+    return this.#ranked(nowMs, (peer) => peer.isCandidate(nowMs));
   }
 
-  /** Those that could be active, with whatever connections they have. */
+  /** The living peers that could be active, with whatever connections they have, best first. */
   able(nowMs: number): readonly Peer[] {
-    return this.#byRank(
-      nowMs,
-      this.peers.filter((peer) => peer.isAble(nowMs)),
-    );
+    return this.#ranked(nowMs, (peer) => peer.isAble(nowMs));
   }
 
-  #byRank(nowMs: number, peers: readonly Peer[]): readonly Peer[] {
-    return peers.toSorted((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
+  #ranked(nowMs: number, isFit: (peer: Peer) => boolean): readonly Peer[] {
+    return this.peers.filter(isFit).sort((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
   }
 
   /** Some other node shall take over before this one, whatever their ranks (docs/guide/failover.md, a node that is set aside). */

@@ -35,3 +35,16 @@ export function told(scene: string): string[] {
     .flatMap((one) => one.told.split("\n"))
     .filter((line) => !/^\S+ {2}deadline=/.test(line));
 }
+
+/** A node that found nobody: it listened for 3 x 3.609 s, and then waited for an active-down time of 3.609 s. */
+export const alone = `
+    node gw1 priority=100 interval=1s peers=gw2
+    up lan
+    ready
+    complete
+    advance 14.437s
+    ----
+    10.828s  pulses, init -> standby: it has listened and can serve
+    14.438s  add-addresses, pulses, announce, advert lan 100, standby -> active: every other router was silent for 3609 ms on every path
+    active  deadline=14.488s
+`;

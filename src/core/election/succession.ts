@@ -50,7 +50,7 @@ export class Succession {
     if (reason === "maintenance") return this.#substitutes(nowMs, candidates);
     const better = this.#better(nowMs, reason, candidates);
     return better.length === 0 && this.#isUseless(nowMs, reason)
-      ? this.#better(nowMs, reason, this.#able(nowMs))
+      ? this.#better(nowMs, reason, this.#neighbourhood.able(nowMs))
       : better;
   }
 
@@ -58,7 +58,7 @@ export class Succession {
   #substitutes(nowMs: number, candidates: readonly Peer[]): readonly Peer[] {
     const { maintenance, isSevereInService } = this.#health;
     if (maintenance === null) return [];
-    if (maintenance.force) return candidates.length === 0 ? this.#able(nowMs) : candidates;
+    if (maintenance.force) return candidates.length === 0 ? this.#neighbourhood.able(nowMs) : candidates;
     if (isSevereInService) return candidates;
     return candidates.filter((peer) => !isSeverelyIll(peer.priority, peer.rank(nowMs).effectivePriority));
   }
@@ -132,10 +132,5 @@ export class Succession {
   #holdMs(nowMs: number): number {
     if (nowMs - this.#lastMoveMs >= 2 * CHECK_HOLD_MS_MAX) return CHECK_HOLD_MS_MIN;
     return Math.min(CHECK_HOLD_MS_MAX, CHECK_HOLD_MS_MIN * 2 ** this.#moves);
-  }
-
-  /** The living nodes that could be active, with whatever connections they have, best first. */
-  #able(nowMs: number): readonly Peer[] {
-    return this.#neighbourhood.able(nowMs);
   }
 }
