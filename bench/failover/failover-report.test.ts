@@ -7,6 +7,7 @@ import type { Cell } from "./plan.ts";
 
 const good: FailoverRun = {
   ...{ gapMs: 25, udpLost: 3, probeLateMs: 1, outageLateMs: 1, machineStallMs: 0.5, takeoverMs: 24 },
+  announcedMs: 23,
   ...{ longestTcpStallMs: 60, connections: 300, connectionsLost: 0, backgroundLost: 0 },
 };
 const powerOff: Cell = { contender: "tocha", scenario: "power-off", flows: 0 };
@@ -82,6 +83,7 @@ describe("failoverFigures", () => {
       ["gap at power cut, 0 flows, p99", 31, true],
       ["gap at power cut, 1000000 flows, median", 30, true],
       ["gap at power cut, 1000000 flows, p99", 41, false],
+      ["gap at power cut with 1000000 flows, beyond that with none, medians", -1, true],
       nothingLost,
     ]);
   });
@@ -105,6 +107,18 @@ describe("failoverFigures", () => {
         nothingLost,
       ],
     );
+  });
+
+  it("compares many addresses with two, by the gap and by the announcements of all", () => {
+    const many = cell({ contender: "tocha-many" }, { gapMs: 34, announcedMs: 33.5 });
+    assert.deepEqual(verdicts(cell({}, {}), many).slice(2, 4), [
+      ["gap with 260 addresses on 8 interfaces, with IPv6, beyond that with 2, IPv4, medians", 9, true],
+      [
+        "until all is announced with 260 addresses on 8 interfaces, with IPv6, beyond that with 2, IPv4, medians",
+        10.5,
+        false,
+      ],
+    ]);
   });
 
   it("takes one lost connection for a miss, of streams and of those that only stood", () => {
@@ -135,7 +149,7 @@ describe("failoverText", () => {
     });
     for (const line of [
       "Mind: other work was running",
-      "| power-off | tocha | 10 | 2 (1) | 20 / 32.5 / 45 / 45 / 45 | 3 | 0 of 600 | 2 of 20 | 0.5 |",
+      "| power-off | tocha | 10 | 2 (1) | 20 / 32.5 / 45 / 45 / 45 | 23 / 23 | 3 | 0 of 600 | 2 of 20 | 0.5 |",
       "| gap at power cut, 10 flows, median | 32.5 ms | <= 30 | missed |",
       "Failed: power-off, tocha: nobody took over",
     ])

@@ -17,6 +17,8 @@ export interface FailoverRun {
   readonly machineStallMs: number;
   /** From the fault until another node held all addresses; NaN when that did not happen. */
   readonly takeoverMs: number;
+  /** From the last sign of the old active until all addresses were announced, by the taker's own stamps; NaN where there are none. */
+  readonly announcedMs: number;
   readonly connections: number;
   /** Streams with verified bytes that broke, stood still, or carried wrong bytes. */
   readonly connectionsLost: number;
@@ -66,6 +68,7 @@ export async function runTocha(options: FailoverRunOptions): Promise<FailoverRun
     outageLateMs: phase?.udpOutageLateMs ?? Number.NaN,
     machineStallMs: phase?.machineStallMs ?? Number.NaN,
     takeoverMs: report.takeoverMs ?? Number.NaN,
+    announcedMs: phase?.announcedMs ?? Number.NaN,
     connections: report.connections,
     connectionsLost: report.lost + report.corrupted,
     backgroundLost: report.backgroundFlows - report.backgroundSurvived,

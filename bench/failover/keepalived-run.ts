@@ -45,6 +45,7 @@ async function fail(
     probeLateMs: sendGapMs,
     outageLateMs,
     machineStallMs: Math.round((await machine.stallMs()) * 10) / 10,
+    announcedMs: Number.NaN,
     takeoverMs: moved === undefined ? Number.NaN : Math.round((moved.atMs - fault.atMs) * 10) / 10,
     connections: after.connections,
     connectionsLost: after.lost + after.corrupted,

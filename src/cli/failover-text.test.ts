@@ -13,9 +13,9 @@ describe("historyText", () => {
   it("shows one change a row, within 80 columns", () => {
     const expected = `
 ID      TIME (UTC)          CHANGE                GAP  CAUSE
-gw2-17  08-01 10:00:00.340  standby > active  343.1ms  gw1 was silent for 340 ms
+gw2-17  08-01 10:00:00.313  standby > active  315.2ms  gw1 was silent for 313 ms
                                                        on every path
-gw1-9   08-01 10:00:00.334  active > standby        -  it handed over to gw2:
+gw1-9   08-01 10:00:00.307  active > standby        -  it handed over to gw2:
                                                        kernel update
 ! gw3 did not answer: what it remembers is missing.
 `;
@@ -42,27 +42,27 @@ describe("historyItemText", () => {
   it("draws the timeline of a takeover, counted from the last sign of the old active", () => {
     const item = { entry: takeoverEntry(), related: [handoverEntry()], unreachable: [] };
     const expected = `
-gw2-17  gw2: standby > active in group gateway, 2026-08-01T10:00:00.340Z
-gw1 was silent for 340 ms on every path.
+gw2-17  gw2: standby > active in group gateway, 2026-08-01T10:00:00.313Z
+gw1 was silent for 313 ms on every path.
 
    -0.750ms              |*                    |  gw1 was heard last on sync
     0.000ms    +0.750ms  |*                    |  gw1 was heard last on lan
-  340.381ms  +340.381ms  |--------------------*|  its time was up
-  340.500ms    +0.119ms  |                    *|  noticed
-  340.650ms    +0.150ms  |                    *|  decided
-  341.256ms    +0.606ms  |                    *|  addresses in the kernel
-  342.055ms    +0.799ms  |                    *|  addresses announced
-  342.437ms    +0.382ms  |                    *|  advertisements sent
-  342.601ms    +0.164ms  |                    *|  pulses sent
-  342.643ms    +0.042ms  |                    *|  replicator and control told
-  343.100ms    +0.457ms  |                    *|  first packet forwarded, by wan
+  312.500ms  +312.500ms  |--------------------*|  its time was up
+  312.619ms    +0.119ms  |                    *|  noticed
+  312.769ms    +0.150ms  |                    *|  decided
+  312.933ms    +0.164ms  |                    *|  pulses sent
+  313.375ms    +0.442ms  |                    *|  addresses in the kernel
+  314.174ms    +0.799ms  |                    *|  addresses announced
+  314.556ms    +0.382ms  |                    *|  advertisements sent
+  314.598ms    +0.042ms  |                    *|  replicator and control told
+  315.219ms    +0.621ms  |                    *|  first packet forwarded, by wan
 
 What was known
   this node: priority 100; rules in place; every connection; lan up, wan up
-  gw1: active, priority 110, every connection; silent for: sync 341.3ms, lan
-    340.5ms, wan never
-Takeover: 342.055ms from the last sign of gw1 to the announcements.
-Gap: 343.100ms to the first packet that was forwarded: no outage was longer.
+  gw1: active, priority 110, every connection; silent for: sync 313.4ms, lan
+    312.6ms, wan never
+Takeover: 314.174ms from the last sign of gw1 to the announcements.
+Gap: 315.219ms to the first packet that was forwarded: no outage was longer.
 also  gw1-9 gw1: active > standby (6ms before, by its own clock): it handed over
       to gw2: kernel update
 `;
@@ -97,7 +97,7 @@ describe("whyText", () => {
   it("explains in sentences, within 80 columns", () => {
     const expected = `
 gateway  gw2
-  gw2 has been active for 1m 1s: gw1 was silent for 340 ms on every path. It
+  gw2 has been active for 1m 1s: gw1 was silent for 313 ms on every path. It
   held every connection.
   See: tocha failover history show gw2-17
 Why not another node?

@@ -22,7 +22,7 @@ function standbyCommand(): Command {
     .description("set a node aside: it hands over all groups, and becomes active only in need")
     .argument("<name>", "the node, as in the document; it may be any node of the cluster")
     .requiredOption("-r, --reason <text>", "why: everybody who asks for the status sees it")
-    .option("-f, --force", "also where no other node holds every connection: some may be lost")
+    .option("-f, --force", "also where no other node is well and holds every connection: some may be lost")
     .addOption(outputOption())
     .addHelpText(
       "after",

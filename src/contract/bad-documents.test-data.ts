@@ -859,6 +859,14 @@ export const badDocuments: readonly BadDocument[] = [
     says: "take the weight away",
   },
   {
+    name: "a tie-breaker that asks nobody outside",
+    replace: "preempt: false",
+    by: "preempt: false\n    checks:\n      a: { kind: replication, §tieBreaker: true }",
+    code: "tie-breaker-kind",
+    path: "groups.gateway.checks.a.tieBreaker",
+    says: "ping, arp or script",
+  },
+  {
     name: "a weight of nothing",
     replace: "preempt: false",
     by: "preempt: false\n    checks:\n      a: { kind: replication, weight: §0 }",

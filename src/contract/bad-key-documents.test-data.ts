@@ -175,6 +175,12 @@ const groupRows: readonly Row[] = [
     "checks.a.veto",
     "true or false",
   ],
+  [
+    "checks: { a: { kind: interface, interface: wan, weight: 9, tieBreaker: §7 } }",
+    "wrong-type",
+    "checks.a.tieBreaker",
+    "true or false",
+  ],
 ];
 
 /** Of a group that has the link-local address that router advertisements need. */

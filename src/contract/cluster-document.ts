@@ -67,7 +67,8 @@ const group = z
       maxMs: 40_950,
       step: { ms: 10, why: "VRRPv3 counts in hundredths of a second (RFC 9568 5.2.7)" },
       default: "100ms",
-      description: "Time between two advertisements; a takeover takes a little over three of them.",
+      description:
+        "Time between two advertisements; without pulseInterval a takeover takes a little over three of them.",
     }),
     pulseInterval: optionalDuration({
       minMs: 5,
@@ -113,7 +114,8 @@ const group = z
     routerAdvertisements,
     routedNetworks,
     checks: z.record(nameOf("a check"), groupCheck).default({}).meta({
-      description: "What every node checks, by name: it lowers the rank of a node on which it fails.",
+      description:
+        "What every node checks, by name: it lowers the rank of a node on which it fails, or breaks a tie.",
     }),
   })
   .superRefine(({ interval, pulseInterval }, context) => {

@@ -12,6 +12,7 @@ export function checkChecks(facts: DocumentFacts): Finding[] {
     ...group.checks.flatMap((check) => [
       ...checkKeys(check),
       ...checkEffect(check),
+      ...checkTieBreaker(check),
       ...checkTimes(check),
       ...checkProgram(check),
       ...checkPlace(check, facts),
@@ -57,16 +58,25 @@ function isKeyOf(kind: CheckKind, key: string): boolean {
   return keysOfKind[kind].some((one) => one === key);
 }
 
-function checkEffect({ path, weight, veto, name, keys }: CheckFacts): Finding[] {
+function checkEffect({ path, weight, veto, tieBreaker, name, keys }: CheckFacts): Finding[] {
   if (weight !== undefined && veto) {
     const message = `the check "${clip(name)}" has a weight and a veto`;
     const hint = "A veto ranks the node below every other one already: take the weight away.";
     return [{ code: "check-effect", path: weight.path, on: "key", message, hint }];
   }
-  if (keys.includes("weight") || veto) return [];
-  const message = `the check "${clip(name)}" has neither a weight nor a veto`;
-  const hint = "Add weight: 30, more than the priorities of two nodes differ by; or veto: true.";
+  if (keys.includes("weight") || veto || tieBreaker) return [];
+  const message = `the check "${clip(name)}" has neither a weight nor a veto, and is no tie-breaker`;
+  const hint =
+    "Add weight: 30, more than the priorities of two nodes differ by; or veto: true; or tieBreaker: true.";
   return [{ code: "check-effect", path, on: "key", message, hint }];
+}
+
+/** Of two halves the mirror fails in both, and a link is up in both. */
+function checkTieBreaker({ path, tieBreaker, kind, name }: CheckFacts): Finding[] {
+  if (!tieBreaker || (kind !== "interface" && kind !== "replication")) return [];
+  const message = `the check "${clip(name)}" of the kind ${kind} asks nobody outside: it cannot break a tie`;
+  const hint = "Ask somebody whom only one half can reach: a check of the kind ping, arp or script.";
+  return [{ code: "tie-breaker-kind", path: [...path, "tieBreaker"], on: "key", message, hint }];
 }
 
 function checkTimes({ intervalMs, timeout }: CheckFacts): Finding[] {

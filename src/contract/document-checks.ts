@@ -58,11 +58,15 @@ export const groupCheck = z
     rise: results(2, "So many good results in a row, and a failing check is ok again."),
     fall: results(3, "So many bad results in a row, and the check fails."),
     weight: z.int().min(1).max(253).optional().meta({
-      description: "While the check fails, this is taken from the node's priority. Either this or veto.",
+      description: "While the check fails, this is taken from the node's priority. Not beside veto.",
     }),
     veto: z.boolean().default(false).meta({
       description:
-        "While the check fails, the node ranks below every node without a veto: it is active only if all are like that.",
+        "While the check fails, the node ranks below every healthy one, as with an interface down: it is active only where none is better.",
+    }),
+    tieBreaker: z.boolean().default(false).meta({
+      description:
+        "While all tie-breakers of the group fail, an active node that hears no other one gives the addresses up: of two halves of a cluster the one that is cut off.",
     }),
   })
   .transform(({ interval, timeout, weight = 0, ...rest }) => ({

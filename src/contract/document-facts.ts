@@ -102,6 +102,7 @@ export interface CheckFacts {
   readonly program: Fact<string> | undefined;
   readonly weight: Fact<number> | undefined;
   readonly veto: boolean;
+  readonly tieBreaker: boolean;
   readonly intervalMs: number | undefined;
   readonly timeout: Fact<number> | undefined;
 }
@@ -237,6 +238,7 @@ function checkFacts({ key, value, path }: Entry): CheckFacts {
     program: Array.isArray(command) ? textFact(command[0], [...path, "command", 0]) : undefined,
     weight: numberFact(child(value, "weight"), [...path, "weight"]),
     veto: child(value, "veto") === true,
+    tieBreaker: child(value, "tieBreaker") === true,
     intervalMs: child(value, "interval") === undefined ? 1_000 : durationMs("interval"),
     timeout: timeoutMs === undefined ? undefined : { value: timeoutMs, path: [...path, "timeout"] },
   };

@@ -1,14 +1,21 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { handoverEntry, takeoverEntry } from "./failover-history.test-data.ts";
-import { gapUs, historyEntrySchema, lastHeardUs, takeoverUs } from "./failover-history.ts";
+import {
+  gapUs,
+  heldAndAnnouncedUs,
+  historyEntrySchema,
+  lastHeardUs,
+  takeoverUs,
+} from "./failover-history.ts";
 
 describe("figures of a change of role", () => {
   it("counts from the last sign on whatever path", () => {
     const entry = takeoverEntry();
-    assert.equal(lastHeardUs(entry), -340_650);
-    assert.equal(takeoverUs(entry), 340_650 + 1_405);
-    assert.equal(gapUs(entry), 340_650 + 2_450);
+    assert.equal(lastHeardUs(entry), -312_769);
+    assert.equal(takeoverUs(entry), 312_769 + 1_405);
+    assert.equal(heldAndAnnouncedUs(entry), 312_769 + 1_405);
+    assert.equal(gapUs(entry), 312_769 + 2_450);
   });
 
   it("has none where nothing was measured, or nothing was taken over", () => {

@@ -109,6 +109,13 @@ export function takeoverUs(entry: HistoryEntry): number | undefined {
   return entry.to === "active" ? difference(lastHeardUs(entry), stampUs(entry, "announced")) : undefined;
 }
 
+/** The same until all addresses are in the kernel as well: where they come late, they are announced once more then. */
+export function heldAndAnnouncedUs(entry: HistoryEntry): number | undefined {
+  const announcedUs = takeoverUs(entry);
+  const heldUs = difference(lastHeardUs(entry), stampUs(entry, "addresses"));
+  return announcedUs === undefined || heldUs === undefined ? undefined : Math.max(announcedUs, heldUs);
+}
+
 /** From the last sign of the old active to the first packet that was forwarded here: no outage was longer. */
 export function gapUs(entry: HistoryEntry): number | undefined {
   return entry.to === "active" ? difference(lastHeardUs(entry), stampUs(entry, "first-packet")) : undefined;

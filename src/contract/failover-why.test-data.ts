@@ -8,7 +8,7 @@ export function exampleWhy(): FailoverWhy {
       {
         ...{ name: "gateway", activeNode: "gw2", sinceSeconds: 61, historyId: "gw2-17" },
         sentences: [
-          "gw2 has been active for 1m 1s: gw1 was silent for 340 ms on every path.",
+          "gw2 has been active for 1m 1s: gw1 was silent for 313 ms on every path.",
           "It held every connection.",
         ],
         others: [

@@ -6,7 +6,8 @@ import * as z from "zod";
 export const standbyReasons = {
   unreachable: "The node does not answer over the sync network.",
   init: "It has just started: it listens, or lacks what a standby needs.",
-  unable: "It cannot serve: no interface of the group is up, or its rules are not in place.",
+  unable:
+    "It cannot serve: no interface of the group is up, its rules are not in place, or it gave the role up to an arbiter or a tie-breaker.",
   stopped: "It was stopped.",
   "set-aside": "It is set aside for maintenance.",
   incomplete: "Its kernel does not hold every connection yet.",

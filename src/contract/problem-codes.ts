@@ -48,7 +48,8 @@ export const problemCodes = {
   "prefix-not-on-interface": "An advertised prefix is no network that its interface has on a node.",
   "lifetime-too-short": "A lifetime in router advertisements is shorter than it must be.",
   // Checks.
-  "check-effect": "A check has neither a weight nor a veto, or both.",
+  "tie-breaker-kind": "A tie-breaker is a check of the node itself: it asks nobody outside.",
+  "check-effect": "A check has no weight and no veto and is no tie-breaker, or has a weight and a veto.",
   "check-target-own": "A check asks an address of the cluster itself.",
   "timeout-too-long": "The timeout of a check is longer than its interval.",
   "bad-command": "The program of a check is not named by its whole path.",
@@ -216,7 +217,8 @@ export const problemCodes = {
   "no-change": "The document is the one that applies.",
   "no-such-change": "No such change is under way.",
   "no-such-revision": "There is no such revision.",
-  "standby-leaves-nobody": "Without this node nobody could take over with every connection.",
+  "standby-leaves-nobody":
+    "Without this node nobody could take over with every connection and in good health.",
   "standby-unfinished": "The node is set aside, but is still active for a group.",
   "standby-not-kept": "A node cannot write down that it is set aside, or taken back: nothing has changed.",
   "not-in-standby": "The node was not set aside.",

@@ -112,6 +112,8 @@ export const checkStatusSchema = z.looseObject({
   failure: z.string(),
   weight: z.number(),
   veto: z.boolean(),
+  /** See `groups.GROUP.checks.CHECK.tieBreaker` of the document. */
+  tieBreaker: z.boolean().optional(),
   /** A command that asks the same, for people. */
   try: z.string(),
   /** It flapped: so long its good results are not believed yet; null when that is not so. */

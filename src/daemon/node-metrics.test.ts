@@ -92,7 +92,7 @@ const source = (more: Partial<NodeMetricsSource> = {}): NodeMetricsSource => ({
   history: new Map([
     [
       "gateway",
-      { takeovers: { silence: 2, resignation: 1 }, takeoverUs: 342_055, gapUs: 343_100, changedMs: 1_500 },
+      { takeovers: { silence: 2, resignation: 1 }, takeoverUs: 314_174, gapUs: 315_219, changedMs: 1_500 },
     ],
     ["guests", { takeovers: { silence: 0 }, takeoverUs: undefined, gapUs: undefined, changedMs: undefined }],
   ]),
@@ -149,8 +149,8 @@ describe("renderNodeMetrics", () => {
       'tocha_takeovers_total{group="gateway",cause="silence"} 2',
       'tocha_takeovers_total{group="gateway",cause="resignation"} 1',
       'tocha_takeovers_total{group="guests",cause="silence"} 0',
-      'tocha_takeover_last_seconds{group="gateway"} 0.342055',
-      'tocha_takeover_last_gap_seconds{group="gateway"} 0.3431',
+      'tocha_takeover_last_seconds{group="gateway"} 0.314174',
+      'tocha_takeover_last_gap_seconds{group="gateway"} 0.315219',
       'tocha_failover_changed_timestamp_seconds{group="gateway"} 1.5',
       'tocha_conflicts_total{group="gateway"} 1',
       "tocha_replication_complete 1",

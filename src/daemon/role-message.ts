@@ -86,10 +86,12 @@ export type RoleMessage =
     }
   /** failover → control: why it will not happen, or nothing when it has begun. */
   | { readonly kind: "switchover-answer"; readonly request: number; readonly problem?: Problem }
-  /** failover → control, where the document has an arbiter: what the group's arbitration goes by, whenever it changes. */
+  /** failover → control: what the group's arbitration and its tie-breakers go by, whenever it changes. */
   | { readonly kind: "standing"; readonly group: string; readonly standing: Standing }
   /** control → failover: stay down for this node; without one: do not. */
   | { readonly kind: "arbitrated"; readonly group: string; readonly lostTo?: string }
+  /** control → failover: what its tie-breakers say, see Readiness. */
+  | { readonly kind: "cut-off"; readonly group: string; readonly cutOff: string | null }
   /** control → any: what is your state? */
   | { readonly kind: "ask"; readonly request: number }
   /** any → control: one of the report types of role-report.ts. */

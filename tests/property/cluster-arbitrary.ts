@@ -27,6 +27,7 @@ const check = fc
   .record({
     kind: fc.constantFrom(...checkKinds),
     weight: fc.option(fc.integer({ min: 1, max: 253 })),
+    tieBreaker: fc.boolean(),
     place: fc.constantFrom("lan", "wan"),
     times: optional({
       interval: fc.constantFrom("1s", "5s"),
@@ -35,7 +36,9 @@ const check = fc
       fall: fc.integer({ min: 1, max: 100 }),
     }),
   })
-  .map(({ kind, weight, place, times }) => ({
+  .map(({ kind, weight, tieBreaker, place, times }) => ({
+    // One that asks nobody outside breaks no tie.
+    ...(kind === "interface" || kind === "replication" ? {} : { tieBreaker }),
     ...{ kind, ...times, ...(weight === null ? { veto: true } : { weight }) },
     ...(kind === "script" ? { command: ["/usr/local/bin/check", "--all"] } : {}),
     ...(kind === "replication" || kind === "script" ? {} : { interface: place }),

@@ -73,7 +73,7 @@ class Node {
   readonly #world: World;
   readonly #name: string;
   readonly machine: Arbitration;
-  #standing: Standing = { role: "init", seen: [], lostTo: undefined };
+  #standing: Standing = { role: "init", seen: [], isAlone: false, lostTo: undefined, cutOff: null };
   alive = true;
   /** What it was told to do, in order. */
   readonly told: string[] = [];
@@ -255,7 +255,8 @@ describe("arbitration", () => {
     const world = apart();
     world.run(10_000);
     const again = new World(["gw2", "gw1"]);
-    const effects = again.node("gw2").machine.stands(0, { role: "fault", seen: [], lostTo: "gw1" });
+    const alone = { seen: [], isAlone: true, cutOff: null };
+    const effects = again.node("gw2").machine.stands(0, { role: "fault", ...alone, lostTo: "gw1" });
     assert.ok(!effects.some(({ do: what }) => what === "tell"));
     assert.equal(again.node("gw2").machine.view.state, "lost");
   });
@@ -271,7 +272,8 @@ describe("arbitration", () => {
     const world = apart();
     world.run(10_000);
     const revived = new Arbitration({ node: "gw1", peers: ["gw2"], leaseMs: LEASE_MS, intervalMs: 100 }, 0);
-    let effects = revived.stands(0, { role: "active", seen: [], lostTo: undefined });
+    const ruled = { lostTo: undefined, cutOff: null };
+    let effects = revived.stands(0, { role: "active", seen: [], isAlone: true, ...ruled });
     effects = revived.timeout(revived.deadline);
     for (let i = 0; i < 5; i++) {
       const ask = effects.find((effect) => effect.do === "ask");

@@ -21,8 +21,12 @@ export interface Standing {
   readonly role: GroupRole;
   /** The peers that it hears. */
   readonly seen: readonly string[];
+  /** It hears no other node, and not all of them have said that they stopped. */
+  readonly isAlone: boolean;
   /** The node that it stays down for. */
   readonly lostTo: string | undefined;
+  /** Why it stays down as long as it is alone: see TieBreak. */
+  readonly cutOff: string | null;
 }
 
 export interface ArbitrationSettings {
@@ -84,7 +88,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 export class Arbitration {
   readonly #settings: ArbitrationSettings;
   #effects: ArbitrationEffect[] = [];
-  #standing: Standing = { role: "init", seen: [], lostTo: undefined };
+  #standing: Standing = { role: "init", seen: [], isAlone: false, lostTo: undefined, cutOff: null };
   #state: ArbiterState = "none";
   #lostTo: string | undefined;
   #activeSinceMs = NEVER;

@@ -258,6 +258,7 @@ export const singleChanges: readonly Edit[] = [
   { path: check("internet", "fall"), value: 4 },
   { path: check("internet", "weight"), value: 40 },
   { path: check("provider", "veto"), value: false, also: { path: check("provider", "weight"), value: 20 } },
+  { path: check("internet", "tieBreaker"), value: true },
   { path: [...main, "checks", "provider"] },
   { path: ["nat", "source", 0, "id"], value: "desks" },
   { path: ["nat", "source", 1, "from"], value: ["10.1.0.128/26"] },

@@ -21,6 +21,7 @@ import type { ElectionEffect, GroupRole } from "./election-types.ts";
 //                                                 pulses pass on sync, lan, wan; an active is complete unless
 //                                                 the story says otherwise; one that is deaf hears nothing of us
 //     arbiter PEER|-                              stay down for this peer, or do not
+//     cut-off yes|no                              stay down as long as nobody is heard, or do not
 //     overtaken PEER PATH                         a pulse that a newer one was quicker than, on another path
 //     advance 3.609s [late=350ms]     deadlines on the way are kept to the moment, or missed by so much each
 //     sleep 5s            the time passes and nothing runs
@@ -156,6 +157,11 @@ export class StoryTeller {
         break;
       case "arbiter":
         this.#tell(this.election.arbitrated(now, words[0] === "-" ? undefined : words[0]));
+        break;
+      case "cut-off":
+        this.#tell(
+          this.election.readinessChanged(now, { cutOff: words[0] === "yes" ? "it is cut off" : null }),
+        );
         break;
       case "overtaken":
         this.#tell(this.election.receiveOvertaken(now, words[1] ?? "", words[0] ?? ""));

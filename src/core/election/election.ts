@@ -33,6 +33,8 @@ import { SaidInPulses } from "./pulse-state.ts";
 import { Succession } from "./succession.ts";
 import { stableMs } from "./timing.ts";
 
+type Effects = readonly ElectionEffect[];
+
 /**
  * Who is active in one failover group: the rules of RFC 9568 6.4 over all faces and pulse paths at once, and
  * what tocha nodes agree on beyond them (docs/guide/failover.md). The roles and what leads from one to another
@@ -73,19 +75,14 @@ export class Election {
   // ---- Inputs ----
 
   /** A decoded advertisement that came in on a face. */
-  receiveAdvertisement(
-    nowMs: number,
-    face: string,
-    source: IpAddress,
-    advertisement: VrrpAdvertisement,
-  ): readonly ElectionEffect[] {
+  receiveAdvertisement(nowMs: number, face: string, source: IpAddress, advert: VrrpAdvertisement): Effects {
     if (this.#begin(nowMs))
-      this.#hear(this.#neighbourhood.hearAdvertisement(this.#member, face, source, advertisement));
+      this.#hear(this.#neighbourhood.hearAdvertisement(this.#member, face, source, advert));
     return this.#end(nowMs);
   }
 
   /** A pulse whose tag, recipient and freshness (PulseSession) were checked. */
-  receivePulse(nowMs: number, path: string, pulse: Pulse): readonly ElectionEffect[] {
+  receivePulse(nowMs: number, path: string, pulse: Pulse): Effects {
     if (this.#begin(nowMs)) {
       this.#hear(this.#neighbourhood.hearPulse(nowMs, path, pulse));
       this.#considerHandover();
@@ -94,18 +91,13 @@ export class Election {
   }
 
   /** A pulse that was overtaken on another path: it shows that this path works (PulseConversation). */
-  receiveOvertaken(nowMs: number, path: string, sender: string): readonly ElectionEffect[] {
+  receiveOvertaken(nowMs: number, path: string, sender: string): Effects {
     if (this.#begin(nowMs)) this.#neighbourhood.hearOvertaken(nowMs, path, sender);
     return this.#end(nowMs);
   }
 
   /** A face went up or down, or (with `addresses`) got other addresses of its own. Faces are down at first. */
-  faceChanged(
-    nowMs: number,
-    face: string,
-    up: boolean,
-    addresses?: readonly IpAddress[],
-  ): readonly ElectionEffect[] {
+  faceChanged(nowMs: number, face: string, up: boolean, addresses?: readonly IpAddress[]): Effects {
     return this.#input(nowMs, () => {
       const own = this.#health.face(face);
       if (own === undefined) return;
@@ -118,19 +110,21 @@ export class Election {
   }
 
   /** What the other roles can do, and what they have found out. */
-  readinessChanged(nowMs: number, readiness: Readiness): readonly ElectionEffect[] {
+  readinessChanged(nowMs: number, readiness: Readiness): Effects {
+    // Found out while nobody was heard, and out of date by now.
+    if (typeof readiness.cutOff === "string" && this.#neighbourhood.hearsAnybody(nowMs)) return [];
     return this.#input(nowMs, () => {
       if (this.#health.update(readiness)) this.#healthChanged();
     });
   }
 
   /** The arbiter's word, by the control role: stay down for this node until it is heard again; undefined: do not. */
-  arbitrated(nowMs: number, lostTo: string | undefined): readonly ElectionEffect[] {
+  arbitrated(nowMs: number, lostTo: string | undefined): Effects {
     return this.#input(nowMs, () => this.#stayDownFor(lostTo));
   }
 
   /** Starts a planned handover to `to`, or else to the best; what becomes of it is a transition or "handover-refused". */
-  requestSwitchover(nowMs: number, reason: string, to?: string): readonly ElectionEffect[] | Problem {
+  requestSwitchover(nowMs: number, reason: string, to?: string): Effects | Problem {
     let problem: Problem | undefined;
     const effects = this.#input(nowMs, () => {
       if (this.role !== "active") problem = notActiveProblem(this.#settings.node, this.#activeName());
@@ -142,7 +136,7 @@ export class Election {
   }
 
   /** The replicator's answer to "drain": whether the standby has everything. */
-  drained(nowMs: number, token: number, complete: boolean): readonly ElectionEffect[] {
+  drained(nowMs: number, token: number, complete: boolean): Effects {
     return this.#input(nowMs, () => {
       if (this.#handover.answers(token)) this.#finishHandover(complete);
       else this.#count("drainTokenUnknown");
@@ -150,7 +144,7 @@ export class Election {
   }
 
   /** Leaves the group for good. An active resigns at once, without a drain. */
-  stop(nowMs: number): readonly ElectionEffect[] {
+  stop(nowMs: number): Effects {
     return this.#input(nowMs, () => this.#member.go("stopped", "it was stopped"));
   }
 
@@ -159,7 +153,7 @@ export class Election {
     this.#member.excuse(busyMs);
   }
 
-  timeout(nowMs: number): readonly ElectionEffect[] {
+  timeout(nowMs: number): Effects {
     if (this.#begin(nowMs) && !this.#member.isMute) {
       if (nowMs >= this.#handover.deadline) this.#finishHandover(false);
       if (nowMs >= this.#member.silenceMs) this.#hearSilence();
@@ -173,9 +167,8 @@ export class Election {
 
   /** When `timeout` is next due; Infinity when it never is. */
   get deadline(): number {
-    return this.#member.isMute
-      ? this.#member.deadline
-      : Math.min(this.#member.deadline, this.#handover.deadline);
+    const { isMute, deadline } = this.#member;
+    return isMute ? deadline : Math.min(deadline, this.#handover.deadline);
   }
 
   get role(): GroupRole {
@@ -194,7 +187,7 @@ export class Election {
 
   /** What an arbitration goes by: the same object as long as it is the same. */
   get standing(): Standing {
-    return this.#standing.of(this.#nowMs, this.role, this.#neighbourhood.peers, this.#health.lostTo);
+    return this.#standing.of(this.#nowMs, this.role, this.#neighbourhood.peers, this.#health);
   }
 
   get view(): ElectionView {
@@ -348,7 +341,7 @@ export class Election {
     this.#counters[counter] += 1;
   }
 
-  #input(nowMs: number, handle: () => void): readonly ElectionEffect[] {
+  #input(nowMs: number, handle: () => void): Effects {
     if (this.#begin(nowMs)) handle();
     return this.#end(nowMs);
   }
@@ -361,8 +354,10 @@ export class Election {
     return false;
   }
 
-  #end(nowMs: number): readonly ElectionEffect[] {
+  #end(nowMs: number): Effects {
     if (this.#neighbourhood.hears(nowMs, this.#health.lostTo)) this.#stayDownFor(undefined);
+    const isFound = this.#health.cutOff !== null && this.#neighbourhood.hearsAnybody(nowMs);
+    if (isFound && this.#health.update({ cutOff: null })) this.#healthChanged();
     this.#handover.settle(this.role === "active");
     return this.#member.effects;
   }

@@ -20,6 +20,8 @@ export interface Readiness {
   readonly checks?: readonly CheckVerdict[];
   /** Somebody has set the node aside; Null: resumed. */
   readonly maintenance?: Maintenance | null;
+  /** No tie-breaker answers: why it is not to serve as long as it hears nobody; Null: it may. */
+  readonly cutOff?: string | null;
 }
 
 export interface Maintenance {
@@ -44,6 +46,7 @@ export class Health {
   tableComplete = false;
   /** The node that holds the arbiter's lease, while this one hears nothing of it. */
   lostTo: string | undefined;
+  cutOff: string | null = null;
   maintenance: Maintenance | null = null;
   #verdicts: readonly CheckVerdict[] = [];
   #ailments: Ailments = ailments([]);
@@ -56,16 +59,20 @@ export class Health {
 
   /** @returns true when anything is another now */
   update(readiness: Readiness): boolean {
-    const before = [this.gatewayReady, this.tableComplete, this.maintenance, this.#verdicts];
+    const before = this.#told;
     this.gatewayReady = readiness.gatewayReady ?? this.gatewayReady;
     this.tableComplete = readiness.tableComplete ?? this.tableComplete;
     if (readiness.maintenance !== undefined) this.maintenance = readiness.maintenance;
+    if (readiness.cutOff !== undefined) this.cutOff = readiness.cutOff;
     if (readiness.checks !== undefined) {
       this.#verdicts = newerVerdicts(this.#verdicts, readiness.checks);
       this.#ailments = ailments(this.#verdicts);
     }
-    const after = [this.gatewayReady, this.tableComplete, this.maintenance, this.#verdicts];
-    return after.some((value, index) => value !== before[index]);
+    return this.#told.some((value, index) => value !== before[index]);
+  }
+
+  get #told(): readonly unknown[] {
+    return [this.gatewayReady, this.tableComplete, this.maintenance, this.cutOff, this.#verdicts];
   }
 
   face(name: string): Face | undefined {
@@ -99,6 +106,7 @@ export class Health {
     if (!this.gatewayReady) return "the gateway's rules are not in place";
     if (this.lostTo !== undefined)
       return `${this.lostTo} holds the arbiter's lease, and this node hears nothing of it`;
+    if (this.cutOff !== null) return this.cutOff;
     for (const face of this.faces) if (face.up) return undefined;
     return "no interface of the group is up";
   }

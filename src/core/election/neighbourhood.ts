@@ -141,6 +141,11 @@ export class Neighbourhood {
     return name !== undefined && (this.peer(name)?.isAlive(nowMs) ?? false);
   }
 
+  hearsAnybody(nowMs: number): boolean {
+    for (const peer of this.peers) if (peer.isAlive(nowMs)) return true;
+    return false;
+  }
+
   /** The living peers that could take over with every connection, best first. */
   candidates(nowMs: number): readonly Peer[] {
     return this.#ranked(nowMs, (peer) => peer.isCandidate(nowMs));

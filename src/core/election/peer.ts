@@ -88,7 +88,12 @@ export class Peer {
 
   /** Something on some path was heard within an active-down time, reckoned with the longest skew. */
   isAlive(nowMs: number): boolean {
-    return this.#pulse?.role !== "stopped" && nowMs < this.#paths.aliveUntilMs;
+    return !this.hasStopped && nowMs < this.#paths.aliveUntilMs;
+  }
+
+  /** It said last that it has stopped. */
+  get hasStopped(): boolean {
+    return this.#pulse?.role === "stopped";
   }
 
   /** It said so, and may have been silent since then for no longer than an active-down time with the longest skew. */

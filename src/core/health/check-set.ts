@@ -1,4 +1,4 @@
-import { Check, type CheckSettings, type CheckState, type CheckView } from "./check.ts";
+import { Check, type CheckSettings, type CheckState, type CheckView, type Reach } from "./check.ts";
 
 /** What a failing check does to its node. */
 export interface CheckEffect {
@@ -11,6 +11,16 @@ export interface CheckEffect {
 export interface NamedCheckSettings extends CheckSettings, CheckEffect {
   readonly name: string;
   readonly timeoutMs: number;
+  /** Where all of these fail, a node that hears no other one does not serve: see TieBreak. */
+  readonly tieBreaker: boolean;
+}
+
+/** What the tie-breakers of a group say together. */
+export interface TieView {
+  /** `no` where nobody answers, `yes` where somebody does or there are none. */
+  readonly reach: Reach;
+  /** What each of them said last. */
+  readonly words: string;
 }
 
 /** What the election is told of a check. */
@@ -38,20 +48,35 @@ export class CheckSet {
     return this.#checks.get(name)?.check.result(nowMs, good, words) ?? false;
   }
 
+  /** Of those that have a weight or a veto. */
   verdicts(nowMs: number): CheckVerdict[] {
-    return [...this.#checks.values()].map(({ settings, check }) => {
+    return [...this.#checks.values()].flatMap(({ settings, check }) => {
       const { name, weight, veto, intervalMs, timeoutMs } = settings;
+      if (weight === 0 && !veto) return [];
       const { state, failure } = check.view(nowMs);
       // The probes of two nodes do not start together: the other's may be a whole interval behind.
-      return { name, weight, veto, state, failure, settleMs: intervalMs + timeoutMs };
+      return [{ name, weight, veto, state, failure, settleMs: intervalMs + timeoutMs }];
     });
   }
 
-  views(nowMs: number): (CheckView & CheckEffect & { readonly name: string })[] {
-    return [...this.#checks.values()].map(({ settings: { name, weight, veto }, check }) => ({
-      name,
-      weight,
-      veto,
+  tie(nowMs: number): TieView {
+    const all = [...this.#checks.values()].filter(({ settings }) => settings.tieBreaker);
+    const words = all
+      .map(({ settings: { name }, check }) => `${name}: ${check.view(nowMs).words}`)
+      .join("; ");
+    if (all.length === 0 || all.some(({ check }) => check.reach === "yes")) return { reach: "yes", words };
+    return { reach: all.every(({ check }) => check.reach === "no") ? "no" : "unknown", words };
+  }
+
+  failure(nowMs: number, name: string): string {
+    return this.#checks.get(name)?.check.view(nowMs).failure ?? "";
+  }
+
+  views(
+    nowMs: number,
+  ): (CheckView & CheckEffect & { readonly name: string; readonly tieBreaker: boolean })[] {
+    return [...this.#checks.values()].map(({ settings: { name, weight, veto, tieBreaker }, check }) => ({
+      ...{ name, weight, veto, tieBreaker },
       ...check.view(nowMs),
     }));
   }

@@ -78,7 +78,7 @@ describe("a check", () => {
 });
 
 describe("all checks of a node", () => {
-  const common = { intervalMs: SECOND, timeoutMs: 500, rise: 1, fall: 1 };
+  const common = { intervalMs: SECOND, timeoutMs: 500, rise: 1, fall: 1, tieBreaker: false };
   const checks = new CheckSet(
     [
       { name: "dns", weight: 20, veto: false, ...common },
@@ -102,6 +102,13 @@ describe("all checks of a node", () => {
     );
   });
 
+  it("that only break ties say nothing to the election", () => {
+    const set = new CheckSet([{ name: "tie", weight: 0, veto: false, ...common, tieBreaker: true }], 0);
+    set.result(1, "tie", false, "no answer");
+    assert.deepEqual(set.verdicts(1), []);
+    assert.deepEqual([set.failure(1, "tie"), set.views(1)[0]?.state], ["no answer", "failing"]);
+  });
+
   it("that are pending again after a restart count as they did before", () => {
     const before = checks.verdicts(2_000);
     const restarted = before.map((one) => ({ ...one, state: "pending", failure: "" }) as const);
@@ -109,5 +116,57 @@ describe("all checks of a node", () => {
     assert.deepEqual(newerVerdicts([], restarted), restarted);
     const recovered = before.map((one) => ({ ...one, state: "ok", failure: "" }) as const);
     assert.deepEqual(newerVerdicts(before, recovered), recovered);
+  });
+});
+
+describe("the tie-breakers of a node", () => {
+  const settings = { intervalMs: SECOND, timeoutMs: 500, rise: 2, fall: 3, weight: 0, veto: false };
+  const both = () =>
+    new CheckSet(
+      [
+        { ...settings, name: "server", tieBreaker: true },
+        { ...settings, name: "client", tieBreaker: true },
+        { ...settings, name: "disk", weight: 20, tieBreaker: false },
+      ],
+      0,
+    );
+
+  /** Probes both once a second: `.` is a good result, `x` a bad one. @returns what they say together after each */
+  function reach(set: CheckSet, server: string, client: string): string {
+    return [...server]
+      .map((sign, index) => {
+        const nowMs = (index + 1) * SECOND;
+        set.result(nowMs, "server", sign === ".", sign === "." ? "answers" : "no answer");
+        set.result(
+          nowMs,
+          "client",
+          client[index] === ".",
+          client[index] === "." ? "is there" : "is not there",
+        );
+        return { yes: "y", no: "n", unknown: "?" }[set.tie(nowMs).reach];
+      })
+      .join("");
+  }
+
+  it("fail together when each has failed as often as it must, from the start on, and not before", () => {
+    assert.equal(reach(both(), "xxx", "xxx"), "??n");
+    assert.equal(reach(both(), "..xxxx", "..xxxx"), "?yyynn");
+    assert.equal(reach(both(), "xxxx", "..xx"), "?yyy");
+  });
+
+  it("answer when one does, as often as it must, whether it flaps or not", () => {
+    assert.equal(reach(both(), "xxx.x..xxx..", "xxxxxxxxxxxx"), "??nnnnyyynny");
+  });
+
+  it("say what each said last", () => {
+    const set = both();
+    reach(set, "xxx", "x.x");
+    assert.equal(set.tie(4 * SECOND).words, "server: no answer; client: is not there");
+  });
+
+  it("answer where there are none", () => {
+    const set = new CheckSet([{ ...settings, name: "disk", weight: 20, tieBreaker: false }], 0);
+    set.result(1, "disk", false, "exit status 1");
+    assert.equal(set.tie(1).reach, "yes");
   });
 });

@@ -12,6 +12,9 @@
 export const checkStates = ["pending", "ok", "failing"] as const;
 export type CheckState = (typeof checkStates)[number];
 
+/** Whether somebody answers: what a tie goes by. `unknown` until enough probes have ended. */
+export type Reach = "unknown" | "yes" | "no";
+
 export interface CheckSettings {
   readonly intervalMs: number;
   /** Good results in a row after which a failing check is ok again. */
@@ -55,6 +58,10 @@ export class Check {
   #holdMs = 0;
   #flaps = 0;
   #hasFailed = false;
+  #reach: Reach = "unknown";
+  /** Results in a row that were as the last one. */
+  #alike = 0;
+  #wasGood: boolean | undefined;
 
   constructor(settings: CheckSettings, nowMs: number) {
     this.#settings = settings;
@@ -70,6 +77,7 @@ export class Check {
   result(nowMs: number, good: boolean, words: string): boolean {
     this.#words = words;
     if (good) this.#lastGoodMs = nowMs;
+    this.#countAlike(good);
     // Of a node that has just started nothing is known: the first result is better than none.
     if (this.#state === "pending") return this.#become(nowMs, good);
     if (good === (this.#state === "ok")) {
@@ -92,6 +100,17 @@ export class Check {
       heldUntilMs: isHeld ? this.#heldUntilMs : undefined,
       flaps: this.#flaps,
     };
+  }
+
+  /** By `rise` and `fall` alone: unlike the state it believes no single first result, and nothing that flaps is held down. */
+  get reach(): Reach {
+    return this.#reach;
+  }
+
+  #countAlike(good: boolean): void {
+    this.#alike = good === this.#wasGood ? this.#alike + 1 : 1;
+    this.#wasGood = good;
+    if (this.#alike >= (good ? this.#settings.rise : this.#settings.fall)) this.#reach = good ? "yes" : "no";
   }
 
   #become(nowMs: number, good: boolean): boolean {

@@ -1,5 +1,5 @@
 import type { CheckStatus } from "../../contract/status.ts";
-import { CheckSet, type CheckVerdict } from "../../core/health/check-set.ts";
+import { CheckSet, type CheckVerdict, type TieView } from "../../core/health/check-set.ts";
 import type { BackgroundRouteSocket } from "../../linux/background-route-socket.ts";
 import type { CheckSettings, NodeSettings } from "../node-settings.ts";
 import { neighbourProbe } from "./neighbour-probe.ts";
@@ -13,6 +13,8 @@ export interface HealthChecksOptions {
   /** Whether the connections of a group are mirrored, as the replicator says. */
   readonly replication: (group: string) => Promise<ProbeResult>;
   readonly onVerdicts: (group: string, verdicts: readonly CheckVerdict[]) => void;
+  /** After each probe of a tie-breaker. */
+  readonly onTie: (group: string, tie: TieView) => void;
   readonly log: (level: "warning" | "info", text: string) => void;
 }
 
@@ -40,11 +42,13 @@ export class HealthChecks {
       for (const settings of checks) void this.#run({ group, settings, probe: this.#probe(group, settings) });
   }
 
-  /** What the election is told, for each group that has checks. */
+  /** What the elections are told: also of a group without checks, which had some before the document changed. */
   verdicts(): { readonly group: string; readonly verdicts: readonly CheckVerdict[] }[] {
-    return [...this.#sets]
-      .map(([group, set]) => ({ group, verdicts: set.verdicts(performance.now()) }))
-      .filter(({ verdicts }) => verdicts.length > 0);
+    return [...this.#sets].map(([group, set]) => ({ group, verdicts: set.verdicts(performance.now()) }));
+  }
+
+  tie(group: string): TieView {
+    return this.#sets.get(group)?.tie(performance.now()) ?? { reach: "yes", words: "" };
   }
 
   status(): CheckStatus[] {
@@ -76,17 +80,19 @@ export class HealthChecks {
     }
   }
 
-  #take({ group, settings: { name } }: RunningCheck, { good, words }: ProbeResult): void {
+  #take({ group, settings: { name, tieBreaker } }: RunningCheck, { good, words }: ProbeResult): void {
     const set = this.#sets.get(group);
     const now = performance.now();
-    if (set === undefined || !set.result(now, name, good, words)) return;
-    const verdicts = set.verdicts(now);
-    const failure = verdicts.find((verdict) => verdict.name === name)?.failure ?? "";
+    if (set === undefined) return;
+    const isNews = set.result(now, name, good, words);
+    if (tieBreaker) this.#options.onTie(group, set.tie(now));
+    if (!isNews) return;
+    const failure = set.failure(now, name);
     const isOne = this.#options.settings.groups.length === 1;
     const label = isOne ? `check ${name}` : `check ${name} of ${group}`;
     if (good) this.#options.log("info", `${label} is ok: ${words}`);
     else this.#options.log("warning", `${label} failed: ${failure}`);
-    this.#options.onVerdicts(group, verdicts);
+    this.#options.onVerdicts(group, set.verdicts(now));
   }
 
   #probe(group: string, settings: CheckSettings): Probe {

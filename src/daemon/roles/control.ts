@@ -27,6 +27,7 @@ import { replicationCheck } from "../drivers/replication-check.ts";
 import { SCRAPE_REPORTS, Scrapes } from "../drivers/scrapes.ts";
 import { StaticRoutes } from "../drivers/static-routes.ts";
 import type { SupportText } from "../drivers/support-files.ts";
+import { TieBreaks } from "../drivers/tie-breaks.ts";
 import { readKernel } from "../kernel-figures.ts";
 import type { NodeSettings, PeerSettings } from "../node-settings.ts";
 import { composeNodeStatus, unreachableNode } from "../node-status.ts";
@@ -61,6 +62,7 @@ class ControlRole {
   readonly #roles: RoleQuestions;
   /** Undefined where the document has none. */
   readonly #arbiter: Arbiter | undefined;
+  readonly #ties: TieBreaks;
   readonly #checks: HealthChecks;
   readonly #maintenance: NodeMaintenance;
   readonly #wishes: NodeWishes;
@@ -112,6 +114,12 @@ class ControlRole {
     });
     // Before the rules are ready: a node that is set aside must not take part for a moment as if it were not.
     this.#maintenance.tell();
+    this.#ties = new TieBreaks({
+      groups: settings.groups,
+      tie: (group) => this.#checks.tie(group),
+      isArbitrated: (group) => this.#arbiter?.views[group]?.reachable === true,
+      tell: (group, { cutOff }) => channel.send("failover", { kind: "cut-off", group, cutOff }),
+    });
     this.#checks = new HealthChecks({
       ...{ settings, route },
       replication: async (group) => {
@@ -119,6 +127,7 @@ class ControlRole {
         return replicationCheck(replicator, group, this.#activeGroups.has(group));
       },
       onVerdicts: (group, checks) => channel.send("failover", { kind: "checks", group, checks }),
+      onTie: (group, tie) => this.#ties.reaches(group, tie),
       log: (level, text) => channel.log(level, text),
     });
     this.#wishes = new NodeWishes({
@@ -227,6 +236,7 @@ class ControlRole {
         break;
       case "standing":
         this.#arbiter?.stands(message.group, message.standing);
+        this.#ties.stands(message.group, message.standing);
         break;
       default:
         break;

@@ -66,7 +66,6 @@ class FailoverRole {
   #waitedBeforeMs = 0;
   /** What the groups were told last of the loop's own waits. */
   #excusedMs = 0;
-  readonly #hasArbiter: boolean;
   /** Nobody is left to work for. */
   #abandoned = false;
   /** Undefined when the set of sockets has changed. */
@@ -76,7 +75,6 @@ class FailoverRole {
 
   constructor(channel: BlockingChannel, settings: NodeSettings) {
     this.#channel = channel;
-    this.#hasArbiter = settings.arbiter !== undefined;
     this.#pulses = new PulsePaths(settings);
     this.#orders = startAddressKeeper(settings);
     this.#turns = startLoopGuard(this.#wakeUp.fd);
@@ -150,7 +148,7 @@ class FailoverRole {
     this.#looksAgain = readMs - knownMs - this.#orders.waitedMs > STANDSTILL_MS && !this.#looksAgain;
     // By that time, not by now: the rest of what has arrived is for the next turn.
     if (!this.#looksAgain) for (const group of this.#groups) group.timeout(knownMs);
-    if (this.#hasArbiter) for (const group of this.#groups) group.tellStanding();
+    for (const group of this.#groups) group.tellStanding();
     for (const group of this.#groups) group.tellTransition();
   }
 
@@ -260,6 +258,9 @@ class FailoverRole {
         break;
       case "arbitrated":
         this.#group(message.group)?.arbitrated(message.lostTo);
+        break;
+      case "cut-off":
+        this.#group(message.group)?.readinessChanged({ cutOff: message.cutOff });
         break;
       case "role-started":
         if (message.role === "control") for (const group of this.#groups) group.forgetStanding();

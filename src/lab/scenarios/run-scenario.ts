@@ -12,6 +12,7 @@ import { inOwnLab } from "./own-lab.ts";
 import type { FaultContext, Scenario, ScenarioStep } from "./scenario.ts";
 import { type PhaseReport, type ScenarioReport, scenarioReport } from "./scenario-report.ts";
 import { Stage } from "./stage.ts";
+import { announcedAfterMs } from "./taker-stamps.ts";
 
 export interface ScenarioOptions {
   /** A lab that is up already; otherwise one is made, of this name if given, and taken down afterwards. */
@@ -159,6 +160,7 @@ export async function playStep(
     activeBefore: active,
     activeAfter,
     takeoverMs: moved === undefined ? null : round(moved.atMs - fault.atMs),
+    announcedMs: moved === undefined ? null : await announcedAfterMs(settings.name, moved.node),
     handoverMs:
       moved === undefined || givenUpMs === undefined || step.powerFails === true
         ? null

@@ -7,6 +7,8 @@ export interface PhaseReport {
   readonly activeAfter: string | null;
   /** From the fault until the other node held all virtual addresses. */
   readonly takeoverMs: number | null;
+  /** See `announcedAfterMs`. */
+  readonly announcedMs: number | null;
   /**
    * From the first address that the old node gave up until the new one held all: what a planned move costs.
    * Null where the old node could not give up anything.
