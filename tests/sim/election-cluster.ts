@@ -47,6 +47,8 @@ export class VirtualCluster implements NodeWorld {
   quietSinceMs = 0;
   isCalm = false;
   readonly #recordings: (() => void)[] = [];
+  /** How often each kind of fault has happened, by the name of its function. */
+  readonly faultsByKind = new Map<string, number>();
   /** What happened, newest last, for the message of a failure. */
   readonly #story: string[] = [];
 
@@ -73,6 +75,11 @@ export class VirtualCluster implements NodeWorld {
     const node = this.nodes.find((candidate) => candidate.name === name);
     if (node === undefined) throw new Error(`no node ${name}`);
     return node;
+  }
+
+  /** To be told of every fault, whatever its kind and however long it lasts. */
+  countFault(kind: string): void {
+    this.faultsByKind.set(kind, (this.faultsByKind.get(kind) ?? 0) + 1);
   }
 
   /** Counts a fault that lasts until `end` is called. */

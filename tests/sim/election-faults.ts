@@ -124,8 +124,9 @@ const flutter: Fault = (cluster) => {
 };
 
 /**
- * With frequent pulses an active that believes that it has missed advertisements listens for one, and is replaced meanwhile. A machine
- * that was suspended for so long has been replaced before; one whose clock alone steps does not exist.
+ * With frequent pulses an active that believes that it has missed advertisements (it is late by more than two intervals) listens for
+ * one, and is replaced meanwhile. A machine that was suspended for so long has been replaced before; one whose clock alone steps does
+ * not exist.
  */
 export function clockStepMsMax({
   intervalMs,
@@ -135,8 +136,8 @@ export function clockStepMsMax({
 }
 
 /**
- * Further than any lateness that a node takes for ordinary scheduling. Wall clocks may step as they like: no decision of
- * the election knows of any.
+ * Further than any lateness that a node takes for ordinary scheduling, up to `clockStepMsMax`. Wall clocks may step as they like: no
+ * decision of the election knows of any.
  */
 const stepClock: Fault = (cluster) => {
   const [node] = pickPair(cluster);
@@ -262,6 +263,7 @@ const faults: readonly Fault[] = [
 /** All nodes start alone; first the faces are mended, later and in parts the sync link. @returns when all is mended */
 export function splitAtStart(cluster: VirtualCluster): number {
   const { nodes, random, options } = cluster;
+  cluster.countFault(splitAtStart.name);
   let endMs = 0;
   for (const from of nodes) {
     for (const to of nodes) {
@@ -295,6 +297,7 @@ export function planFaults(
     const mendMs = beginMs + intervalMs * most * cluster.random() + 5 * intervalMs;
     endMs = Math.max(endMs, mendMs);
     cluster.schedule(beginMs, () => {
+      cluster.countFault(fault.name);
       const mend = fault(cluster);
       cluster.schedule(mendMs, mend);
     });

@@ -89,9 +89,9 @@ export function runTo(cluster: VirtualCluster, endMs: number): void {
   }
 }
 
-export function tried(seed: number, run: (seed: number) => VirtualCluster): void {
+export function tried(seed: number, run: (seed: number) => VirtualCluster): VirtualCluster {
   try {
-    run(seed);
+    return run(seed);
   } catch (error) {
     const again = `TOCHA_SIM_FIRST_SEED=${seed} TOCHA_SIM_SEEDS=1 bash scripts/node.sh --test tests/sim/election.test.ts`;
     throw new Error(`seed ${seed}: ${messageOf(error)}\nrepeat with: ${again}`, { cause: error });
