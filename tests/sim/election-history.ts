@@ -27,7 +27,7 @@ export function runFaults(seed: number, kinds?: readonly Fault[]): VirtualCluste
   const wellMs = kinds === undefined ? 6_000 : 12_000;
   // Preemption waits until the better node has been well for 5 s.
   runTo(cluster, mendedMs + 50 * intervalMs + (preempt && intervalMs >= 100 ? wellMs : 0));
-  cluster.finish();
+  withStory(cluster, () => cluster.finish());
   return cluster;
 }
 
@@ -39,7 +39,7 @@ export function runCutSync(seed: number): VirtualCluster {
   const mendedMs = planFaults(cluster, cluster.nowMs, [cutSync]);
   runTo(cluster, mendedMs + 30 * cluster.options.intervalMs);
   assert.deepEqual(movements.changes, []);
-  cluster.finish();
+  withStory(cluster, () => cluster.finish());
   return cluster;
 }
 
@@ -82,8 +82,12 @@ export function boot(cluster: VirtualCluster): number {
 }
 
 export function runTo(cluster: VirtualCluster, endMs: number): void {
+  withStory(cluster, () => cluster.runUntil(endMs));
+}
+
+function withStory(cluster: VirtualCluster, run: () => void): void {
   try {
-    cluster.runUntil(endMs);
+    run();
   } catch (error) {
     throw new Error(`${messageOf(error)}\n${cluster.story}`, { cause: error });
   }

@@ -29,7 +29,7 @@ export type NodeEvent =
   | { readonly kind: "heard"; readonly what: Heard; readonly active: boolean; readonly resigning: boolean }
   | { readonly kind: "started" | "ended" | "paused" | "resumed" | "clock stepped" };
 
-/** What a socket holds while its process sleeps; what comes then is lost. */
+/** What sockets hold while their process sleeps; what comes then is lost. What its own machine says comes by pipes, and is not. */
 const SOCKET_QUEUE_MAX = 64;
 
 /** Where pulses are written; allocating for each is a sixth of the time that a history takes. */
@@ -58,6 +58,8 @@ export class VirtualNode {
   #told: Readiness = {};
   #queue: (() => void)[] = [];
   #queueKeeps = true;
+  /** That wait in its sockets. */
+  #packets = 0;
   /** Each time it is woken so much too late: a machine that is starved all the time. */
   lateMs = 0;
   /** In world time. */
@@ -120,7 +122,7 @@ export class VirtualNode {
     this.#world.schedule(nowMs + slowMs + 1 + 20 * this.#world.random(), () => {
       if (this.#life !== life) return;
       this.rulesReady = true;
-      this.#whenAwake(true, () =>
+      this.#whenAwake(() =>
         this.input((election, now) => election.readinessChanged(now, { ...this.#told, gatewayReady: true })),
       );
     });
@@ -144,6 +146,7 @@ export class VirtualNode {
   pause(keepsPackets: boolean): void {
     if (!this.isRunning) return;
     this.paused = true;
+    this.#packets = 0;
     this.#queueKeeps = keepsPackets;
     this.#world.happened(this, { kind: "paused" });
   }
@@ -164,14 +167,12 @@ export class VirtualNode {
   setFace(face: Path, up: boolean): void {
     if (this.faceUp.get(face) === up) return;
     this.faceUp.set(face, up);
-    this.#whenAwake(true, () => this.input((election, now) => election.faceChanged(now, face, up)));
+    this.#whenAwake(() => this.input((election, now) => election.faceChanged(now, face, up)));
   }
 
   setTableComplete(tableComplete: boolean): void {
     this.tableComplete = tableComplete;
-    this.#whenAwake(true, () =>
-      this.input((election, now) => election.readinessChanged(now, { tableComplete })),
-    );
+    this.#whenAwake(() => this.input((election, now) => election.readinessChanged(now, { tableComplete })));
   }
 
   /** Checks that fail or are ok again, or that it is set aside. */
@@ -198,7 +199,11 @@ export class VirtualNode {
   receive(path: Path, bytes: Uint8Array, what: Heard): void {
     if (this.election === undefined) return;
     const life = this.#life;
-    this.#whenAwake(this.#queueKeeps, () => {
+    if (this.paused) {
+      if (!this.#queueKeeps || this.#packets >= SOCKET_QUEUE_MAX) return;
+      this.#packets += 1;
+    }
+    this.#whenAwake(() => {
       if (this.#life !== life) return;
       if (what === "pulse") this.#receivePulse(path, bytes);
       else this.#receiveFrame(path, bytes);
@@ -213,9 +218,9 @@ export class VirtualNode {
     this.#arm();
   }
 
-  #whenAwake(keep: boolean, run: () => void): void {
-    if (!this.paused) run();
-    else if (keep && this.#queue.length < SOCKET_QUEUE_MAX) this.#queue.push(run);
+  #whenAwake(run: () => void): void {
+    if (this.paused) this.#queue.push(run);
+    else run();
   }
 
   #receivePulse(path: Path, bytes: Uint8Array): void {
@@ -268,7 +273,7 @@ export class VirtualNode {
     if (luck > 0.95) return;
     const life = this.#life;
     this.#world.schedule(this.#world.nowMs + 1 + 3 * this.#world.random(), () =>
-      this.#whenAwake(true, () => {
+      this.#whenAwake(() => {
         if (this.#life === life) this.input((election, now) => election.drained(now, token, luck < 0.9));
       }),
     );

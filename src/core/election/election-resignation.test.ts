@@ -300,4 +300,42 @@ describe("election: resignation", () => {
     standby  deadline=0.1s  takeover=0.313s
     `,
   );
+
+  story(
+    "whoever has just handed over stays behind all others if its successor dies at once: they do not count with it yet",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    advance 2s
+    pulse gw2 standby priority=100 complete
+    pulse gw3 standby priority=90 complete
+    switchover gw3
+    drained 1 yes
+    pulse gw3 active priority=90
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.428s  add-addresses, pulses, announce, advert lan 110, standby -> active: every other router was silent for 357 ms on every path
+    1.478s  announce
+    1.528s  advert lan 110, pulses
+    1.628s  advert lan 110, pulses, announce
+    1.728s  advert lan 110, pulses
+    1.828s  advert lan 110, pulses
+    1.928s  advert lan 110, pulses
+    2s  drain 1 within 1000ms, pulses
+    2s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw3: maintenance
+    standby  deadline=2.1s  takeover=2.513s
+
+    advance 190ms
+    pulse gw3 active priority=90
+    ----
+    standby  deadline=2.2s  takeover=2.703s
+
+    advance 20ms
+    pulse gw3 active priority=90
+    ----
+    standby  deadline=2.3s  takeover=2.523s
+    `,
+  );
 });

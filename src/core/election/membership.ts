@@ -6,6 +6,7 @@ import {
   ASSERTION_RATE_MAX,
   activeDownMs,
   GRACE_DOWN_TIMES,
+  HUMBLE_INTERVALS,
   hearingMs,
   INIT_DOWN_TIMES,
   latenessMs,
@@ -63,6 +64,7 @@ export class Membership {
   #excusedMs = 0;
   /** How often a late standby has given the active time since it heard one. */
   #timesGiven = 0;
+  #resignedMs = Number.NEGATIVE_INFINITY;
   #resigningUntilMs = Number.NEGATIVE_INFINITY;
   #gaveWayUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -210,7 +212,10 @@ export class Membership {
 
   /** An active was heard that this node does not contest, and that counts as dead at `deadMs` if it says nothing more. */
   follow(deadMs: number): void {
-    this.#restartTimer(deadMs);
+    const { peers, pulseIntervalMs } = this.#settings;
+    // The others do not know yet that whoever has just resigned is a standby again, and leave it no time: it stays behind them all.
+    const isHumble = this.#nowMs - this.#resignedMs < HUMBLE_INTERVALS * pulseIntervalMs;
+    this.#restartTimer(isHumble ? deadMs + peers.length * pulseIntervalMs : deadMs);
     this.#resigningUntilMs = Number.NEGATIVE_INFINITY;
     this.#timesGiven = 0;
   }
@@ -315,6 +320,7 @@ export class Membership {
     this.do({ do: "remove-addresses" });
     if (!resigns) return;
     const downMs = activeDownMs(this.#health.effectivePriority, this.#settings.intervalMs);
+    this.#resignedMs = this.#nowMs;
     this.#resigningUntilMs = this.#nowMs + GRACE_DOWN_TIMES * downMs;
     this.#sendAdvertisements(0);
   }

@@ -11,6 +11,8 @@ export const GRACE_DOWN_TIMES = 3;
  * active again only because the next one resigned as well; pulses, which come in order, then tell.
  */
 export const RESIGNATION_GUARD_INTERVALS = 1;
+/** After so long every other node knows from the pulses of one that resigned that it is a standby again. */
+export const HUMBLE_INTERVALS = 2;
 /** Two actives that hear each other settle it at once. If it lasts longer, they do not hear the same. */
 export const CONTEST_DOWN_TIMES = 2;
 /** How late a pulse may be on its way, from the active's timer to the standby's, and still be in time. */
