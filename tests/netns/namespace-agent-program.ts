@@ -20,7 +20,13 @@ const CONNECTION_LIMIT_MS = 5_000;
 
 type Command<Name extends AgentCommand["do"]> = AgentCommand & { readonly do: Name };
 
-const captures = new Map<string, string[]>();
+/** What has passed a device, and when each frame was read. */
+interface Capture {
+  readonly frames: string[];
+  readonly atMs: number[];
+}
+
+const captures = new Map<string, Capture>();
 const kept: Socket[] = [];
 
 function carryOut(command: AgentCommand): Promise<AgentAnswer> {
@@ -120,20 +126,23 @@ function capture({ device }: Command<"capture">): AgentAnswers["capture"] {
     etherType: ETHERTYPE_ALL,
     receiveBufferBytes: CAPTURE_BUFFER_BYTES,
   });
-  const frames: string[] = [];
+  const passed: Capture = { frames: [], atMs: [] };
   const bytes = new Uint8Array(4_096);
   setInterval(() => {
-    for (let length = socket.receive(bytes); length > 0; length = socket.receive(bytes))
-      frames.push(Buffer.from(bytes.subarray(0, length)).toString("hex"));
+    for (let length = socket.receive(bytes); length > 0; length = socket.receive(bytes)) {
+      passed.frames.push(Buffer.from(bytes.subarray(0, length)).toString("hex"));
+      passed.atMs.push(performance.now());
+    }
   }, CAPTURE_PERIOD_MS);
-  captures.set(device, frames);
+  captures.set(device, passed);
   return { capturing: true };
 }
 
 async function captured({ device }: Command<"captured">): Promise<AgentAnswers["captured"]> {
   // What has arrived already is read first.
   await sleep(2 * CAPTURE_PERIOD_MS);
-  return { frames: captures.get(device)?.splice(0) ?? [] };
+  const passed = captures.get(device);
+  return { frames: passed?.frames.splice(0) ?? [], atMs: passed?.atMs.splice(0) ?? [] };
 }
 
 async function sendFrames({ device, frames }: Command<"send-frames">): Promise<AgentAnswers["send-frames"]> {

@@ -54,7 +54,8 @@ export interface AgentAnswers {
   readonly ask: { readonly seen: string } | { readonly failed: string };
   readonly ping: { readonly answered: boolean };
   readonly capture: { readonly capturing: true };
-  readonly captured: { readonly frames: readonly string[] };
+  /** `atMs`: when each was read, a few milliseconds after it went by, on the clock of the agent. */
+  readonly captured: { readonly frames: readonly string[]; readonly atMs: readonly number[] };
   readonly "send-frames": { readonly sent: number };
   readonly "send-datagrams": { readonly sent: number };
   readonly "send-tcp": { readonly closed: number };

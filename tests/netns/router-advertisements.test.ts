@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { documentPath } from "../../src/lab/lab-folder.ts";
+import { after, before, type TestContext, test } from "node:test";
+import { DecodeError } from "../../src/base/decode-error.ts";
+import { formatIp } from "../../src/base/ip.ts";
+import { ControlClient } from "../../src/client/control-client.ts";
+import { controlSocket, documentPath } from "../../src/lab/lab-folder.ts";
 import { powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { startNode, stopNode } from "../../src/lab/node-process.ts";
 import { outsiderMark } from "../../src/lab/process-table.ts";
 import { runCommand, setSysctls } from "../../src/lab/run-command.ts";
+import { decodeIcmpv6Frame, type Icmpv6Frame } from "../../src/wire/icmpv6-frame.ts";
+import { NEIGHBOR_ADVERTISEMENT } from "../../src/wire/ndp.ts";
 import { TestLab } from "./daemon-node.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { clientMac, gatewayMac } from "./namespace-frames.ts";
@@ -22,6 +27,16 @@ const HOST = "fd00:1::ff:fe00:c101";
 const SERVER = "2001:db8::9";
 const VIRTUAL_WAN = "2001:db8::1";
 const SERVICE_PORT = 7_008;
+const ALL_HOSTS = "ff02::1";
+const LIFETIME_SECONDS = 7_200;
+const ROUTER_ADVERTISEMENT = 134;
+/** From its type to the options: what every message of discovery has at least. */
+const MESSAGE_BYTES_MIN = 8;
+/**
+ * A new active says it three times, 4 s apart, and then not for half an hour: what comes later than this is not the first of the three,
+ * which takes a few milliseconds.
+ */
+const AT_ONCE_MS = 1_000;
 
 const document = `cluster: hosts
 nodes:
@@ -45,7 +60,7 @@ groups:
     routerAdvertisements:
       lan:
         interval: 30m
-        lifetime: 2h
+        lifetime: ${LIFETIME_SECONDS}s
         prefixes: [{ prefix: "fd00:1::/64" }]
         dnsServers: ["fd00:1::53"]
 nat:
@@ -73,6 +88,7 @@ before(async () => {
   host = new NamespaceAgent(lan);
   server = new NamespaceAgent(lab.namespace("wan"));
   await server.request({ do: "serve", port: SERVICE_PORT });
+  await host.request({ do: "capture", device: "eth0" });
   await runCommand("ip", ["-n", lan, "-6", "route", "flush", "default"]);
   await runCommand("ip", ["-n", lan, "-6", "address", "flush", "dev", "eth0", "scope", "global"]);
   await setSysctls(lan, { "net.ipv6.conf.eth0.accept_ra": 2, "net.ipv6.conf.eth0.router_solicitations": 3 });
@@ -129,6 +145,55 @@ async function assertServed(): Promise<void> {
   assert.deepEqual(await host.request(ask), { seen: VIRTUAL_WAN });
 }
 
+interface Heard {
+  readonly frame: Icmpv6Frame;
+  readonly atMs: number;
+}
+
+/** What a node has said on the LAN of itself, as a neighbour or a router, since somebody asked for the last time. */
+async function heardFrom(node: string): Promise<Heard[]> {
+  const { frames, atMs } = await host.request({ do: "captured", device: "eth0" });
+  const mac = hex(gatewayMac(node, "lan"));
+  return frames.flatMap((bytes, index) => {
+    const frame = decodeIcmpv6Frame(Buffer.from(bytes, "hex"), MESSAGE_BYTES_MIN);
+    if (frame instanceof DecodeError || hex(frame.sourceMac) !== mac) return [];
+    return { frame, atMs: atMs[index] ?? Number.NaN };
+  });
+}
+
+/**
+ * Lets a node become active, which tells all hosts at once that their router is there: as soon as it has announced the router's address,
+ * and from that address.
+ */
+async function assertAdvertises(
+  context: TestContext,
+  node: string,
+  become: () => Promise<unknown>,
+): Promise<void> {
+  // What it has said before, when it was active once, counts no more.
+  await heardFrom(node);
+  const heard: Heard[] = [];
+  await become();
+  const advertised = await waitFor(
+    `a router advertisement of ${node}`,
+    async () => {
+      heard.push(...(await heardFrom(node)));
+      return heard.find(({ frame }) => frame.message[0] === ROUTER_ADVERTISEMENT);
+    },
+    { explain },
+  );
+  const { source, destination, message } = advertised.frame;
+  assert.deepEqual([formatIp(source), formatIp(destination)], [ROUTER, ALL_HOSTS]);
+  assert.equal(Buffer.from(message).readUInt16BE(6), LIFETIME_SECONDS);
+  const announced = heard.find(
+    ({ frame }) => frame.message[0] === NEIGHBOR_ADVERTISEMENT && formatIp(frame.source) === ROUTER,
+  );
+  assert.ok(announced !== undefined, "it announces the address");
+  const afterMs = advertised.atMs - announced.atMs;
+  context.diagnostic(`${node} advertises ${afterMs.toFixed(1)} ms after it has announced the address`);
+  assert.ok(Math.abs(afterMs) <= AT_ONCE_MS, `${afterMs} ms after the announcement`);
+}
+
 /** Since then no default route of the host has gone, not even for a moment. */
 function assertKept(routesBefore: string): void {
   const since = reported.routes.slice(routesBefore.length);
@@ -146,7 +211,7 @@ test("a host makes itself an address, and finds its router and name server", asy
 });
 
 test("a host that asks is answered alone", async () => {
-  await host.request({ do: "capture", device: "eth0" });
+  await host.request({ do: "captured", device: "eth0" });
   await runCommand("ip", ["netns", "exec", lab.namespace("lan"), "rdisc6", "-1", "-w", "10000", "eth0"]);
   const { frames } = await host.request({ do: "captured", device: "eth0" });
   const answers = frames.filter((frame) => {
@@ -158,10 +223,10 @@ test("a host that asks is answered alone", async () => {
   assert.equal(answers.length, 1, frames.join("\n"));
 });
 
-test("the host keeps its router when the active loses its power, and is served by the other", async () => {
+test("the host keeps its router when the active loses its power, and is served by the other", async (context) => {
   const before = reported.routes;
   const addressesBefore = reported[standby];
-  await powerOff(lab.name, active);
+  await assertAdvertises(context, standby, () => powerOff(lab.name, active));
   await lab.waitForNode(standby, "active", ({ role }) => role === "active");
   await assertServed();
   assert.ok(await hasRouter());
@@ -171,14 +236,24 @@ test("the host keeps its router when the active loses its power, and is served b
   assert.doesNotMatch(added, /tentative/, "no virtual address waits for the detection of duplicates");
 });
 
-test("the host keeps its router when a node comes back, and when it takes over", async () => {
+test("the host keeps its router when a node comes back, and when it is handed the role", async (context) => {
   const before = reported.routes;
   await powerOn(lab.name, active);
   await detectDuplicates(active);
   await startNode(lab.name, active);
   await lab.waitUntilWell();
-  await stopNode(lab.name, standby);
-  await lab.waitForNode(active, "active", ({ role }) => role === "active");
+  const client = new ControlClient(controlSocket(lab.name, active));
+  await assertAdvertises(context, active, () => client.switchover({ to: active }));
+  await assertServed();
+  assert.ok(await hasRouter());
+  assertKept(before);
+});
+
+test("the host keeps its router when the active stops and there is another one", async (context) => {
+  await lab.waitUntilWell();
+  const before = reported.routes;
+  await assertAdvertises(context, standby, () => stopNode(lab.name, active));
+  await lab.waitForNode(standby, "active", ({ role }) => role === "active");
   await assertServed();
   assert.ok(await hasRouter());
   assertKept(before);
@@ -186,7 +261,7 @@ test("the host keeps its router when a node comes back, and when it takes over",
 
 test("the host forgets its router when the last node stops in order", async () => {
   const before = reported.routes;
-  await stopNode(lab.name, active);
+  await stopNode(lab.name, standby);
   await waitFor("the host to have no router", async () => !(await hasRouter()), { explain });
   await waitFor("the kernel to report it", () =>
     /Deleted default/.test(reported.routes.slice(before.length)),
