@@ -13,6 +13,19 @@ export interface EtcdKey {
   readonly lease: string;
 }
 
+/** Which certificate the members show, and whether they want to see one. */
+export interface EtcdTls {
+  /**
+   * `server`: as it should be. `stranger`: of another authority, whose name is the same. `elsewhere`: for other addresses, with the right
+   * ones in it as names of hosts, which they are not.
+   */
+  readonly certificate: "server" | "stranger" | "elsewhere";
+  readonly asksClients: boolean;
+}
+
+/** Nobody's, on the same network. */
+const ELSEWHERE = "192.0.2.250";
+
 /**
  * A real etcd with TLS and client certificates, in a namespace, with a folder of its own that goes with it. With several addresses
  * it is a cluster of a member on each.
@@ -23,6 +36,7 @@ export class EtcdServer {
   readonly #addresses: readonly string[];
   readonly #folder = mkdtempSync(join(tmpdir(), "tocha-etcd-"));
   readonly #children = new Map<string, ChildProcess>();
+  #tls: EtcdTls = { certificate: "server", asksClients: true };
   said = "";
 
   private constructor(namespace: string, addresses: readonly string[]) {
@@ -43,14 +57,13 @@ export class EtcdServer {
   }
 
   /** The document's part about it. */
-  document({ withUser = false, leaseSeconds = 3 } = {}): string {
+  document({ withUser = false, withCertificate = true, leaseSeconds = 3 } = {}): string {
     const file = (name: string) => join(this.#folder, name);
+    const certificate = `  certificateFile: ${file("client.crt")}\n  keyFile: ${file("client.key")}\n`;
     return `arbiter:
   endpoints: [${this.#addresses.map((address) => `"${endpointOf(address)}"`).join(", ")}]
   caFile: ${file("ca.crt")}
-  certificateFile: ${file("client.crt")}
-  keyFile: ${file("client.key")}
-${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: ${leaseSeconds}s
+${withCertificate ? certificate : ""}${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: ${leaseSeconds}s
 `;
   }
 
@@ -126,7 +139,9 @@ ${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: ${leaseSeconds}s
     address = this.#addresses[0] ?? "",
   ): Promise<EtcdAnswer> {
     const file = (name: string) => join(this.#folder, name);
-    const tls = ["--cacert", file("ca.crt"), "--cert", file("client.crt"), "--key", file("client.key")];
+    // Tests ask it also while nodes must not believe it.
+    const trust = this.#tls.certificate === "server" ? ["--cacert", file("ca.crt")] : ["--insecure"];
+    const tls = [...trust, "--cert", file("client.crt"), "--key", file("client.key")];
     const request = ["--silent", "--show-error", "--fail", "--data", JSON.stringify(body)];
     const curl = ["curl", ...tls, ...request, ...options, `${endpointOf(address)}/v3/${path}`];
     return JSON.parse(await runCommand("ip", ["netns", "exec", this.#namespace, ...curl])) as EtcdAnswer;
@@ -137,8 +152,16 @@ ${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: ${leaseSeconds}s
     for (const address of addresses) this.#startMember(address);
   }
 
+  /** All members end, and come up with this. */
+  async restartWith(tls: EtcdTls): Promise<void> {
+    await this.kill();
+    this.#tls = tls;
+    this.start();
+  }
+
   #startMember(address: string): void {
     const file = (name: string) => join(this.#folder, name);
+    const { certificate, asksClients } = this.#tls;
     const endpoint = endpointOf(address);
     const peers = this.#addresses.map((one) => `${one}=http://${one}:2380`).join(",");
     const child = spawn(
@@ -157,8 +180,8 @@ ${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: ${leaseSeconds}s
         ...["--listen-client-urls", endpoint, "--advertise-client-urls", endpoint],
         ...["--listen-peer-urls", `http://${address}:2380`, "--log-outputs", "stderr"],
         ...["--initial-advertise-peer-urls", `http://${address}:2380`, "--initial-cluster", peers],
-        ...["--cert-file", file("server.crt"), "--key-file", file("server.key")],
-        ...["--client-cert-auth", "--trusted-ca-file", file("ca.crt")],
+        ...["--cert-file", file(`${certificate}.crt`), "--key-file", file(`${certificate}.key`)],
+        ...(asksClients ? ["--client-cert-auth", "--trusted-ca-file", file("ca.crt")] : []),
       ],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
@@ -192,22 +215,27 @@ ${withUser ? `  userFile: ${this.userFile}\n` : ""}  leaseTtl: ${leaseSeconds}s
     const file = (name: string) => join(this.#folder, name);
     const openssl = (...args: string[]) => runCommand("openssl", args);
     const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-    await openssl(
-      ...["req", "-x509", ...newKey, "-days", "2", "-subj", "/CN=arbiter CA"],
-      ...["-keyout", file("ca.key"), "-out", file("ca.crt")],
-    );
-    for (const [name, usage] of [
-      ["server", "serverAuth,clientAuth"],
-      ["client", "clientAuth"],
+    for (const authority of ["ca", "stranger-ca"])
+      await openssl(
+        ...["req", "-x509", ...newKey, "-days", "2", "-subj", "/CN=arbiter CA"],
+        ...["-keyout", file(`${authority}.key`), "-out", file(`${authority}.crt`)],
+      );
+    const own = this.#addresses.map((address) => `IP:${address}`).join(",");
+    const others = [`IP:${ELSEWHERE}`, ...this.#addresses.map((address) => `DNS:${address}`)].join(",");
+    for (const [name, authority, names, usage] of [
+      ["server", "ca", own, "serverAuth,clientAuth"],
+      ["client", "ca", own, "clientAuth"],
+      ["stranger", "stranger-ca", own, "serverAuth"],
+      ["elsewhere", "ca", others, "serverAuth"],
     ] as const) {
-      const names = this.#addresses.map((address) => `IP:${address}`).join(",");
       writeFileSync(file("extensions"), `subjectAltName=${names}\nextendedKeyUsage=${usage}\n`);
       // etcd's gateway refuses certificates with a common name.
       const subject = ["-subj", "/O=tocha"];
       await openssl("req", ...newKey, ...subject, "-keyout", file(`${name}.key`), "-out", file("request"));
       await openssl(
         ...["x509", "-req", "-days", "2", "-in", file("request"), "-extfile", file("extensions")],
-        ...["-CA", file("ca.crt"), "-CAkey", file("ca.key"), "-CAcreateserial", "-out", file(`${name}.crt`)],
+        ...["-CA", file(`${authority}.crt`), "-CAkey", file(`${authority}.key`), "-CAcreateserial"],
+        ...["-out", file(`${name}.crt`)],
       );
     }
   }

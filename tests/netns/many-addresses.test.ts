@@ -1,16 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, type TestContext, test } from "node:test";
-import { DecodeError } from "../../src/base/decode-error.ts";
-import { formatIp } from "../../src/base/ip.ts";
 import { ControlClient } from "../../src/client/control-client.ts";
 import { controlSocket, documentPath } from "../../src/lab/lab-folder.ts";
 import { bareAddress, groupAddresses } from "../../src/lab/lab-plan.ts";
 import { powerOff } from "../../src/lab/node-power.ts";
 import { startNode } from "../../src/lab/node-process.ts";
 import { runCommand, setSysctls } from "../../src/lab/run-command.ts";
-import { decodeGratuitousArp } from "../../src/wire/arp.ts";
-import { decodeNeighborAdvertisement } from "../../src/wire/ndp.ts";
+import { announcedBy } from "./announced-address.ts";
 import { TestLab } from "./daemon-node.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { gatewayMac } from "./namespace-frames.ts";
@@ -24,8 +21,6 @@ const faces = ["lan", "wan", "e1", "e2", "e3", "e4", "e5", "e6"] as const;
 const PER_FAMILY = 16;
 /** Announcements a second on one interface. Slow enough for the difference from all at once to be seen on a busy machine. */
 const RATE = 40;
-const BROADCAST_PREFIX = "ffffffffffff";
-const ALL_NODES_PREFIX = "333300000001";
 
 let lab: TestLab;
 let client: NamespaceAgent;
@@ -101,20 +96,6 @@ async function tellStamps(context: TestContext, node: string): Promise<void> {
   context.diagnostic(`microseconds from the decision: ${stamps.join(", ")}`);
 }
 
-/** The virtual addresses of the LAN that frames announce, in order; unsolicited and from this node, whatever the family. */
-function announced(frames: readonly string[], mac: Uint8Array): string[] {
-  return frames.flatMap((hex) => {
-    const bytes = Buffer.from(hex, "hex");
-    const arp = decodeGratuitousArp(bytes);
-    const found = arp instanceof DecodeError ? decodeNeighborAdvertisement(bytes) : arp;
-    if (found instanceof DecodeError || !Buffer.from(mac).equals(found.mac)) return [];
-    const isRight = hex.startsWith(arp instanceof DecodeError ? ALL_NODES_PREFIX : BROADCAST_PREFIX);
-    // Router and Override, and not Solicited (RFC 4861 4.4).
-    assert.ok(isRight && (found === arp || bytes[58] === 0xa0), hex);
-    return [formatIp(found.address)];
-  });
-}
-
 test("all of them move at a switchover, and each is announced at once, by the interface's rate", async (context) => {
   const all = everyAddress();
   assert.equal(all.length, 256);
@@ -129,7 +110,9 @@ test("all of them move at a switchover, and each is announced at once, by the in
   const seen: string[] = [];
   await waitFor("each address of the LAN on the wire", async () => {
     const { frames } = await client.request({ do: "captured", device: "eth0" });
-    seen.push(...announced(frames, gatewayMac("gw2", "lan")));
+    seen.push(
+      ...frames.flatMap((hex) => announcedBy(Buffer.from(hex, "hex"), gatewayMac("gw2", "lan")) ?? []),
+    );
     const most = RATE * ((performance.now() - askedMs) / 1_000) + 1;
     assert.ok(seen.length <= most, `${seen.length} announcements, and not ${most}, in that time`);
     // Nobody waits for the detection of duplicates (RFC 4862 5.4.2: it asks from the unspecified address).
