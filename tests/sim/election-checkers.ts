@@ -250,10 +250,13 @@ export class NoTakeoverWithIncompleteTable implements Checker {
 export class NoRetreatWithoutCause implements Checker {
   readonly #heardActiveMs = new Map<string, number>();
   readonly #readyMs = new Map<string, number>();
+  readonly #standbyMs = new Map<string, number>();
 
   observe(cluster: VirtualCluster): void {
     for (const node of cluster.nodes) {
-      if (roleOf(node) === "standby" && node.tableComplete) this.#readyMs.set(node.name, cluster.nowMs);
+      if (roleOf(node) !== "standby") continue;
+      this.#standbyMs.set(node.name, cluster.nowMs);
+      if (node.tableComplete) this.#readyMs.set(node.name, cluster.nowMs);
     }
   }
 
@@ -264,7 +267,9 @@ export class NoRetreatWithoutCause implements Checker {
     if (change?.from !== "active" || change.to !== "standby" || this.#heardActiveMs.get(node.name) === nowMs)
       return;
     const isReady = cluster.nodes.some((other) => {
-      const readyMs = this.#readyMs.get(other.name) ?? Number.NEGATIVE_INFINITY;
+      // Of no use itself, it takes one that lacks connections.
+      const since = node.isUseless ? this.#standbyMs : this.#readyMs;
+      const readyMs = since.get(other.name) ?? Number.NEGATIVE_INFINITY;
       return other !== node && nowMs - readyMs < 6 * options.intervalMs;
     });
     if (!isReady) fail(`${node.name} handed over, and nobody was ready`);
