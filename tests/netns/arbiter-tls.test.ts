@@ -34,6 +34,11 @@ const stranger: Refusal = {
   tls: { certificate: "stranger", asksClients: false },
   says: /: (unable to verify the first certificate|certificate signature failure)/,
 };
+const asking: Refusal = {
+  what: "an etcd that wants a certificate of its clients",
+  tls: { certificate: "server", asksClients: true },
+  says: /bad certificate|certificate required/,
+};
 /** The nodes show no certificate of their own. */
 const refusals: readonly Refusal[] = [
   stranger,
@@ -42,11 +47,7 @@ const refusals: readonly Refusal[] = [
     tls: { certificate: "elsewhere", asksClients: false },
     says: /does not match certificate's altnames: IP: 192\.0\.2\.9 is not in the cert's list: 192\.0\.2\.250/,
   },
-  {
-    what: "an etcd that wants a certificate of its clients",
-    tls: { certificate: "server", asksClients: true },
-    says: /bad certificate|certificate required/,
-  },
+  asking,
 ];
 
 let lab: TestLab;
@@ -128,6 +129,15 @@ for (const { what, tls, says } of refusals)
     });
     assert.equal(key, "none");
   });
+
+test("an etcd that wants a certificate of its clients: people are told which keys of the document name one", async () => {
+  await etcd.restartWith(asking.tls);
+  const told = await waitFor("gw1 to tell that it was refused", async () => {
+    const said = toldOf("gw1", await lab.seenBy("gw1"));
+    return asking.says.test(said) && said;
+  });
+  for (const key of ["certificateFile", "keyFile"]) assert.ok(told.includes(key), `${key}: ${told}`);
+});
 
 test("it is the certificates and nothing else: with the right one it breaks the tie, and the stranger then changes nothing", async () => {
   await etcd.restartWith({ certificate: "server", asksClients: false });
