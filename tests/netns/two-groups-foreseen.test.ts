@@ -61,7 +61,8 @@ for (const [group, from, to] of GROUPS) {
         ...{ complete: true, notProtected: 0, lagRecords: 0 },
       });
       const { flows } = await lab.status(from);
-      assert.ok(connections >= CONNECTIONS && Math.abs(connections - flows) <= CONNECTIONS / 10);
+      const isOfTable = connections >= CONNECTIONS && Math.abs(connections - flows) <= CONNECTIONS / 10;
+      assert.ok(isOfTable, `${connections} connections, and ${flows} in the table`);
       assert.deepEqual(sentences, [
         `${to} would take over from ${from}.`,
         "Nothing would have to be waited for.",
