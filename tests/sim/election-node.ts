@@ -185,7 +185,9 @@ export class VirtualNode {
   /** Nothing goes through it, with fewer than two faces, or a check says so (veto). */
   get isUseless(): boolean {
     const faces = this.settings.faces.filter(({ name }) => this.faceUp.get(name as Path) === true);
-    return faces.length < 2 || (this.#told.checks ?? []).some(({ veto, state }) => veto && state === "failing");
+    return (
+      faces.length < 2 || (this.#told.checks ?? []).some(({ veto, state }) => veto && state === "failing")
+    );
   }
 
   requestSwitchover(to?: string): void {

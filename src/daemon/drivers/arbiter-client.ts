@@ -54,7 +54,9 @@ export class ArbiterClient {
         }
         failures.push(`${endpoint}: ${arbiterWords(text) ?? answer.reason} (HTTP ${status})`);
       } catch (error) {
-        failures.push(`${endpoint}: ${error instanceof Error ? error.message : String(error)}`);
+        failures.push(
+          `${endpoint}: ${error instanceof Error ? failureWords(error, this.#settings) : String(error)}`,
+        );
       }
     }
     throw new Error(failures.join("; "));
@@ -109,9 +111,7 @@ export class ArbiterClient {
         },
         signal: AbortSignal.timeout(ENDPOINT_LIMIT_MS),
       });
-      call.on("error", (error) =>
-        reject(error.name === "AbortError" ? new Error("no answer in time") : error),
-      );
+      call.on("error", reject);
       call.on("response", (response) => {
         let text = "";
         response.setEncoding("utf8");
@@ -136,6 +136,29 @@ export class ArbiterClient {
       ...{ keepAlive: true, maxSockets: 2, minVersion: "TLSv1.2" },
     });
   }
+}
+
+/** What OpenSSL says of a certificate that it cannot follow to one of caFile. */
+const UNSIGNED_CODES: ReadonlySet<string> = new Set([
+  ...["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"],
+  ...["SELF_SIGNED_CERT_IN_CHAIN", "DEPTH_ZERO_SELF_SIGNED_CERT", "CERT_SIGNATURE_FAILURE"],
+]);
+
+/** One line, with the keys of the document that it is about: OpenSSL and Node.js know neither. */
+function failureWords(
+  error: Error & { readonly code?: string; readonly reason?: string },
+  { caFile, certificateFile }: ArbiterSettings,
+): string {
+  if (error.name === "AbortError") return "no answer in time";
+  const { code = "", message } = error;
+  // What follows is advice for programs.
+  const [words = code] = message.split(/[;\n]/);
+  const reason = code.startsWith("ERR_SSL_") ? (error.reason ?? code) : words;
+  if (UNSIGNED_CODES.has(code)) return `${reason} (is it signed by caFile, ${caFile}?)`;
+  if (!/^ERR_SSL_.*ALERT.*(CERTIFICATE|UNKNOWN_CA)/.test(code)) return reason;
+  return certificateFile === undefined
+    ? `${reason}: it wants a certificate of this node (certificateFile and keyFile of the arbiter)`
+    : `${reason}: it refuses this node's certificate (certificateFile, ${certificateFile})`;
 }
 
 /** @throws Error where it is not set */
