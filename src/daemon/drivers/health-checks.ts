@@ -42,9 +42,11 @@ export class HealthChecks {
       for (const settings of checks) void this.#run({ group, settings, probe: this.#probe(group, settings) });
   }
 
-  /** What the elections are told: also of a group without checks, which had some before the document changed. */
+  /** What the election is told, for each group that has checks. */
   verdicts(): { readonly group: string; readonly verdicts: readonly CheckVerdict[] }[] {
-    return [...this.#sets].map(([group, set]) => ({ group, verdicts: set.verdicts(performance.now()) }));
+    return [...this.#sets]
+      .map(([group, set]) => ({ group, verdicts: set.verdicts(performance.now()) }))
+      .filter(({ verdicts }) => verdicts.length > 0);
   }
 
   tie(group: string): TieView {
