@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { ControlClient } from "../../src/client/control-client.ts";
 import { controlSocket, documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
 import { crash, powerOff } from "../../src/lab/node-power.ts";
 import { startNode } from "../../src/lab/node-process.ts";
-import { outsiderMark } from "../../src/lab/process-table.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { TestLab } from "./daemon-node.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { waitFor } from "./namespace-waiting.ts";
+import { NeighbourWatch } from "./neighbour-watch.ts";
 import { assertAllGoOn } from "./streams-go-on.ts";
 import { CONNECTIONS } from "./two-groups-lab.ts";
 
@@ -26,9 +25,7 @@ let lab: TestLab;
 let client: NamespaceAgent;
 let server: NamespaceAgent;
 let streams: StreamTraffic;
-let monitor: ChildProcess;
-/** What the client's kernel reports of its neighbours. */
-let neighbours = "";
+let neighbours: NeighbourWatch;
 
 before(async () => {
   await requireNamespaces(["conntrack"]);
@@ -38,13 +35,7 @@ before(async () => {
   client = new NamespaceAgent(lab.namespace("lan"));
   server = new NamespaceAgent(lab.namespace("wan"));
   await server.request({ do: "serve", port: SERVICE_PORT });
-  monitor = spawn("ip", ["-n", lab.namespace("lan"), "-o", "monitor", "neigh"], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, [outsiderMark]: "1" },
-  });
-  monitor.stdout?.setEncoding("utf8").on("data", (said: string) => {
-    neighbours += said;
-  });
+  neighbours = await NeighbourWatch.watch(lab.namespace("lan"));
   await startNode(lab.name, "gw1");
   await startNode(lab.name, "gw2");
   await lab.waitUntilWell();
@@ -53,7 +44,7 @@ before(async () => {
 
 after(async () => {
   await streams?.close();
-  monitor?.kill("SIGKILL");
+  await neighbours?.close();
   await client?.close();
   await server?.close();
   await lab?.down();
@@ -65,14 +56,8 @@ async function assertServed(): Promise<void> {
     ["2001:db8::9", "2001:db8::1"],
   ] as const) {
     const answer = await client.request({ do: "ask", protocol: "tcp", host, port: SERVICE_PORT });
-    assert.deepEqual(answer, { seen }, `${host}\n${neighbours}`);
+    assert.deepEqual(answer, { seen }, `${host}\n${neighbours.said}`);
   }
-}
-
-/** The hardware addresses that the client was told for a virtual address, each once. */
-function macsOf(address: string): string[] {
-  const told = [...neighbours.matchAll(new RegExp(`^${address} dev eth0 lladdr (\\S+)`, "gm"))];
-  return [...new Set(told.map(([, mac = ""]) => mac))];
 }
 
 async function devicesUp(node: string): Promise<number> {
@@ -102,7 +87,8 @@ test("hosts know the virtual addresses by the hardware address of the virtual ro
   await lab.waitForNode(standby, "active", ({ role }) => role === "active");
   await assertServed();
   await assertAllGoOn(lab, streams, CONNECTIONS);
-  for (const [address, mac] of Object.entries(MACS)) assert.deepEqual(macsOf(address), [mac], neighbours);
+  for (const [address, mac] of Object.entries(MACS))
+    assert.deepEqual(neighbours.macsOf(address), [mac], neighbours.said);
 });
 
 test("a node whose processes are all killed keeps no device of the virtual router", async () => {
