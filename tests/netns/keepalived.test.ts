@@ -26,8 +26,12 @@ const SERVICE_PORT = 7_007;
 const QUIET_MS = 2_000;
 /** Far more than two routers at 100 ms need to settle who is active; a machine that is busy needs time too. */
 const CONFLICT_MS_MAX = 2_000;
+/** Several times what it takes to take over without one. */
+const PREEMPT_DELAY_MS = 3_000;
+/** Behind the delay comes an active-down time of less than four intervals; the rest is for a machine that is busy. */
+const PREEMPT_MS_MAX = PREEMPT_DELAY_MS + 2_000;
 
-function document(preempt: boolean): string {
+function document(preempt: boolean, preemptDelayMs = 1_000): string {
   return `cluster: interoperability
 nodes:
   gw1:
@@ -40,7 +44,7 @@ groups:
     virtualRouterId: 51
     priorities: { gw1: 110 }
     preempt: ${preempt}
-    preemptDelay: 1s
+    preemptDelay: ${preemptDelayMs}ms
     addresses:
       lan: [${[...addresses4, ...addresses6].map((address) => `"${address}"`).join(", ")}]
 nat:
@@ -197,9 +201,12 @@ test("tocha that starts beside a lower keepalived that is active stays backup, w
   await stopNode(lab.name, "gw1");
 });
 
-test("with preempt on it takes over when it has been well for the delay", async () => {
-  writeFileSync(documentPath(lab.name), document(true));
+test("with preempt on it takes over when it has been well for the delay, and not before", async () => {
+  writeFileSync(documentPath(lab.name), document(true, PREEMPT_DELAY_MS));
+  const startedMs = NamespaceAddresses.now();
   await startNode(lab.name, "gw1");
+  await lab.waitForNode("gw1", "standby", ({ role }) => role === "standby");
+  const standbyMs = NamespaceAddresses.now();
   await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
   assert.match(
     lab.log("gw1").split("init -> standby").at(-1) ?? "",
@@ -208,6 +215,12 @@ test("with preempt on it takes over when it has been well for the delay", async 
   );
   await keepalived.waitForState("BACKUP");
   await watch.waitForSoleHolder(tocha(), explain);
+  // It is standby since some moment between the two.
+  const movesMs = watch.events.map(({ atMs }) => atMs).filter((atMs) => atMs >= startedMs);
+  const [firstMs, lastMs] = [Math.min(...movesMs) - startedMs, Math.max(...movesMs) - standbyMs];
+  const moves = watch.since(startedMs).join("\n");
+  assert.ok(firstMs >= PREEMPT_DELAY_MS, `an address moved ${firstMs} ms after the start\n${moves}`);
+  assert.ok(lastMs <= PREEMPT_MS_MAX, `an address moved ${lastMs} ms after it was standby\n${moves}`);
   await assertServed();
   assert.deepEqual(keepalived.complaints, []);
 });
