@@ -21,10 +21,10 @@ import { requireNamespaces } from "./namespace-preconditions.ts";
 import { waitFor } from "./namespace-waiting.ts";
 import { NotifyStandIn } from "./notify-stand-in.ts";
 import { hang, waitForApi, waitForNewProcess } from "./troubled-processes.ts";
+import { asInUnit, unitFile } from "./unit-stand-in.ts";
 
 // The daemon as a service manager runs it: with the unit's privileges, a socket for notices, and a log that may stand still.
 
-const unit = fileURLToPath(new URL("../../packaging/systemd/tocha@.service", import.meta.url));
 const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
 const nodeScript = fileURLToPath(new URL("../../scripts/node.sh", import.meta.url));
 const daemonMain = fileURLToPath(new URL("../../src/daemon/main.ts", import.meta.url));
@@ -36,7 +36,7 @@ let manager: NotifyStandIn;
 const daemons: TestDaemon[] = [];
 
 before(async () => {
-  await requireNamespaces(["curl", "setpriv", "systemd-analyze"]);
+  await requireNamespaces(["curl", "prlimit", "setpriv", "systemd-analyze"]);
   lab = await TestLab.up("tv", {}, { daemons: false });
   manager = new NotifyStandIn(join(labFolder(lab.name), "notify"));
 });
@@ -57,25 +57,6 @@ function start(node: string, more: Partial<ConstructorParameters<typeof TestDaem
   });
   daemons.push(daemon);
   return daemon;
-}
-
-/** The value of a setting in the unit. */
-function setting(name: string): string {
-  const value = new RegExp(`^${name}=(.*)$`, "m").exec(readFileSync(unit, "utf8"))?.[1];
-  if (value === undefined) throw new Error(`the unit has no ${name}`);
-  return value;
-}
-
-/** As systemd starts the unit: with its capabilities at most, without new ones, and its mask for new files. */
-function asInUnit(): string[] {
-  const kept = setting("CapabilityBoundingSet")
-    .split(" ")
-    .map((name) => `+${name.replace("CAP_", "").toLowerCase()}`);
-  const bounding = ["-all", ...kept].join(",");
-  return [
-    ...["sh", "-c", `umask ${setting("UMask")}; exec "$@"`, "sh"],
-    ...["setpriv", `--bounding-set=${bounding}`, "--inh-caps=-all", "--no-new-privs"],
-  ];
 }
 
 const said = () => `${manager.said.join("\n")}\n${daemons.map((daemon) => daemon.said).join("\n----\n")}`;
@@ -210,7 +191,7 @@ test("systemd-analyze has nothing against the unit", () => {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "tocha@gw1.service");
   // The program is not installed here; everything else is as it stands.
-  writeFileSync(file, readFileSync(unit, "utf8").replace("/usr/bin/tocha", launcher));
+  writeFileSync(file, readFileSync(unitFile, "utf8").replace("/usr/bin/tocha", launcher));
   const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", file], { encoding: "utf8" });
   assert.deepEqual({ status, said: `${stdout}${stderr}` }, { status: 0, said: "" });
   writeFileSync(file, `${readFileSync(file, "utf8")}\n[Service]\nNoSuchSetting=1\n`);
