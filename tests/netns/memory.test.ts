@@ -112,7 +112,7 @@ test("a role whose heap is full dies again and again: it is shown as such, and t
 });
 
 for (const role of ["replicator", "control"]) {
-  test(`the kernel gives the active node's ${role} no more memory: it dies and comes back, nothing moves`, async () => {
+  test(`the kernel gives the active node's ${role} no more memory: it dies and comes back, nothing moves, connections go on`, async () => {
     const { streams } = await startUnderTraffic();
     const before = await processBefore(lab, "gw1", role);
     const limitedMs = NamespaceAddresses.now();
