@@ -109,6 +109,11 @@ const wrong: readonly (readonly [readonly string[], RegExp])[] = [
   [["--seed", "x"], /'--seed <number>' argument 'x' is invalid\. It is a whole number, 0 or more\./],
   [["--seed", "-1"], /'--seed <number>' argument '-1' is invalid\. It is a whole number, 0 or more\./],
   [["--seed", "1.5"], /'--seed <number>' argument '1\.5' is invalid\. It is a whole number, 0 or more\./],
+  // An unset variable of a script; the second one is there so that nothing begins where this is not refused.
+  [
+    ["--seed", "", "--connections", "0"],
+    /'--seed <number>' argument '' is invalid\. It is a whole number, 0 or more\./,
+  ],
   [["--seed"], /'--seed <number>' argument missing/],
   [["--minutes", "soon"], /'--minutes <number>' argument 'soon' is invalid\. It is a number above 0\./],
   [["--minutes", "0"], /'--minutes <number>' argument '0' is invalid\. It is a number above 0\./],
