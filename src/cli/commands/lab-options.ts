@@ -25,7 +25,8 @@ export function pulseIntervalOption(): Option {
 export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
     const number = Number(text);
-    if (Number.isInteger(number) && number >= least) return number;
+    // An empty text would be 0: that of a variable that is not set.
+    if (text.trim() !== "" && Number.isInteger(number) && number >= least) return number;
     throw new InvalidArgumentError(`It is a whole number, ${least} or more.`);
   };
 }
