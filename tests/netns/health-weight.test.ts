@@ -1,7 +1,14 @@
 /** Weights of failing checks, between real nodes with connections: as much as it takes moves the group, and less does not. Needs root. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { ControlClient } from "../../src/client/control-client.ts";
 import { waitForCluster } from "../../src/lab/cluster-view.ts";
+import { controlSocket } from "../../src/lab/lab-folder.ts";
 import { bareAddress, labAddresses } from "../../src/lab/lab-plan.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
 import { CheckedLab } from "./checked-lab.ts";
@@ -9,6 +16,7 @@ import { TestLab } from "./daemon-node.ts";
 import { letTimePass } from "./namespace-waiting.ts";
 import { assertAllGoOn } from "./streams-go-on.ts";
 
+const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
 const CONNECTIONS = 40;
 const [server4 = "", server6 = ""] = labAddresses.server.map(bareAddress);
 const lostPing = 'iifname "gw1-wan" icmp type echo-request';
@@ -73,4 +81,27 @@ test("one point more, of another check, and the standby ranks higher: it takes o
   assert.equal((await lab.status("gw1")).effectivePriority, 110);
   await assertAllGoOn(lab, streams, CONNECTIONS);
   assert.equal(checks.takeovers, before + 1);
+});
+
+test("failing checks that are taken out of the document take nothing from the priority any more", async () => {
+  const before = checks.takeovers;
+  await checks.dropAtSwitches(lostPing, lostPing6);
+  const gw1 = await lab.waitForNode("gw1", "ill", ({ effectivePriority }) => effectivePriority === 99);
+  assert.equal(gw1.role, "standby");
+  const client = new ControlClient(controlSocket(lab.name, "gw1"));
+  const { text } = await client.ask("config");
+  const without = text.replace(/^ {4}checks:\n(?: {6}.*\n)+/m, "");
+  assert.doesNotMatch(without, /checks|ping/);
+  const file = join(tmpdir(), `tocha-weight-${process.pid}.yaml`);
+  writeFileSync(file, without);
+  try {
+    const words = ["config", "apply", file, "-m", "no checks", "--socket", controlSocket(lab.name, "gw1")];
+    const { status, stderr } = spawnSync(launcher, words, { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+  } finally {
+    rmSync(file);
+  }
+  await lab.waitForNode("gw1", "well", ({ effectivePriority }) => effectivePriority === 110);
+  assert.equal((await lab.waitUntilWell()).activeNode, "gw2");
+  assert.equal(checks.takeovers, before);
 });

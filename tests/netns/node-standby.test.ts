@@ -139,7 +139,8 @@ test("resumed, it takes part as before, and takes nothing back without preemptio
   assert.deepEqual([status, err], [0, ""]);
   const { activeNode } = await lab.waitUntilWell();
   assert.equal(activeNode, "gw2");
-  await sleep(1_000);
+  // With preemption it would be back after 5 s, which is what `preemptDelay` is by default.
+  await sleep(6_500);
   assert.equal((await lab.seenBy("gw1"))?.activeNode, "gw2");
 
   // What a dry run foresees on the node that is asked, which is not the active, is what then happens.

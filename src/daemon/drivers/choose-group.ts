@@ -4,7 +4,7 @@ import type { ClusterGroupStatus, ClusterStatus, SwitchoverRequest } from "../..
 /** @throws ProblemError when the wish does not say which, or names one that does not exist */
 export function chooseGroup(
   { groups }: ClusterStatus,
-  { group: wished }: SwitchoverRequest,
+  { group: wished, dryRun = false }: SwitchoverRequest,
 ): ClusterGroupStatus {
   const names = groups.map(({ name }) => name).join(", ");
   const [first, ...others] = groups;
@@ -13,7 +13,7 @@ export function chooseGroup(
     throw new ProblemError({
       code: "which-group",
       message: `there are several failover groups: ${names}`,
-      hint: `Say which: tocha switchover --group ${first?.name ?? "NAME"}`,
+      hint: `Say which: tocha switchover ${dryRun ? "--dry-run " : ""}--group ${first?.name ?? "NAME"}`,
     });
   }
   const found = groups.find(({ name }) => name === wished);

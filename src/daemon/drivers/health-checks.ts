@@ -38,15 +38,16 @@ export class HealthChecks {
     this.#known = new Map(
       groups.flatMap(({ name, checks }) => checks.map((one) => [`${name} ${one.name}`, one])),
     );
+    // A check that the document has no more must not count any longer, and no probe would say so.
+    for (const { group, verdicts } of this.verdicts()) options.onVerdicts(group, verdicts);
     for (const { name: group, checks } of groups)
       for (const settings of checks) void this.#run({ group, settings, probe: this.#probe(group, settings) });
   }
 
-  /** What the election is told, for each group that has checks. */
+  /** What the election is told of each group, also of one without checks. */
   verdicts(): { readonly group: string; readonly verdicts: readonly CheckVerdict[] }[] {
-    return [...this.#sets]
-      .map(([group, set]) => ({ group, verdicts: set.verdicts(performance.now()) }))
-      .filter(({ verdicts }) => verdicts.length > 0);
+    const now = performance.now();
+    return [...this.#sets].map(([group, set]) => ({ group, verdicts: set.verdicts(now) }));
   }
 
   tie(group: string): TieView {
