@@ -3,15 +3,17 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/client/control-client.ts";
+import type { HistoryEntry } from "../../src/contract/failover-history.ts";
 import type { ClusterStatus, NodeStatus, ReplicationStreamStatus } from "../../src/contract/status.ts";
 import { waitForCluster } from "../../src/lab/cluster-view.ts";
 import { labDown, labUp } from "../../src/lab/lab.ts";
 import { controlSocket, nodeLog } from "../../src/lab/lab-folder.ts";
-import { type LabSettings, namespaceOf, nodeNames } from "../../src/lab/lab-plan.ts";
-import { runCommand } from "../../src/lab/run-command.ts";
+import { type LabSettings, namespaceOf, nodeNames, virtualAddresses } from "../../src/lab/lab-plan.ts";
+import { type CommandResult, runCommand, tryCommand } from "../../src/lab/run-command.ts";
 import { waitFor } from "./namespace-waiting.ts";
 
 const WELL_LIMIT_MS = 60_000;
+const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
 
 /** A lab of a test, with what tests ask of its nodes. */
 export class TestLab {
@@ -93,6 +95,60 @@ export class TestLab {
     }
   }
 
+  /** Waits until a node sees the cluster as wished. It asks the others anew each time. */
+  async waitUntilSeen(
+    node: string,
+    what: string,
+    isWished: (status: ClusterStatus) => boolean,
+  ): Promise<ClusterStatus> {
+    let last: ClusterStatus | undefined;
+    return await waitFor(
+      `${node} to see ${what}`,
+      async () => {
+        last = await this.seenBy(node);
+        return last !== undefined && isWished(last) ? last : undefined;
+      },
+      { explain: () => `${JSON.stringify(last)}\n${this.log(node)}` },
+    );
+  }
+
+  /** The cluster as a node sees it, once no answer is missing in that: who is busy may answer too late to be in it. */
+  async wholeViewOf(node: string): Promise<ClusterStatus> {
+    return await this.waitUntilSeen(node, "what every node says", ({ nodes }) => nodes.every(saysAll));
+  }
+
+  /** What `tocha status` prints on a node, once it shows all of this: it has only the answers that came in time. */
+  async waitForStatusText(node: string, shown: readonly RegExp[]): Promise<CommandResult> {
+    let last: CommandResult | undefined;
+    return await waitFor(
+      `tocha status on ${node} to show ${shown.join(" and ")}`,
+      async () => {
+        const printed = await tryCommand(launcher, ["status", "--socket", controlSocket(this.name, node)]);
+        last = printed;
+        return shown.every((one) => one.test(printed.stdout)) ? printed : undefined;
+      },
+      { explain: () => `${last?.stdout}${last?.stderr}` },
+    );
+  }
+
+  /**
+   * What all nodes remember of their changes of role, as one of them tells it; `query` may have a node and a group.
+   * Where another one does not tell in time what it remembers, it is asked for again.
+   */
+  async history(asked: string, query: Readonly<Record<string, string>> = {}): Promise<HistoryEntry[]> {
+    const client = new ControlClient(controlSocket(this.name, asked));
+    let missing: readonly string[] = [];
+    return await waitFor(
+      `${asked} to tell what all nodes remember`,
+      async () => {
+        const answer = await client.history(new URLSearchParams({ limit: "500", ...query }));
+        missing = answer.unreachable;
+        return missing.length === 0 ? answer.entries : undefined;
+      },
+      { explain: () => `${missing.join(" and ")} did not answer\n${this.log(asked)}` },
+    );
+  }
+
   /** What a node says of itself; undefined while it does not answer. */
   async tryStatus(node: string): Promise<NodeStatus | undefined> {
     return (await this.seenBy(node))?.nodes.find(({ name }) => name === node);
@@ -116,6 +172,20 @@ export class TestLab {
         return last !== undefined && isWished(last) ? last : undefined;
       },
       { explain: () => `${JSON.stringify(last)}\n${this.log(node)}` },
+    );
+  }
+
+  /** Waits until all virtual addresses stand in a node's kernel: they may come after the role (docs/decisions/0030). */
+  async waitForAddresses(node: string): Promise<void> {
+    const wanted = virtualAddresses(this.settings);
+    let text = "";
+    await waitFor(
+      `${node} to hold ${wanted.join(", ")}`,
+      async () => {
+        text = await runCommand("ip", ["-n", this.namespace(node), "-o", "address", "show"]);
+        return wanted.every((address) => text.includes(` ${address} `));
+      },
+      { explain: () => `${text}\n${this.log(node)}` },
     );
   }
 
@@ -163,14 +233,17 @@ function isReady({ verdict, groups, activeNode, nodes }: ClusterStatus): boolean
   });
 }
 
+/** It has answered in time, and so have its failover role and its supervisor: what it does not say is then not so. */
+export function saysAll({ reachable, role, processes }: NodeStatus): boolean {
+  return reachable && role !== "unknown" && processes.length > 0;
+}
+
 /** The sum of the counters whose names begin so: a decoder's reasons, for example. */
 export function countersThatBegin(status: NodeStatus, prefix: string): number {
   return Object.entries(status.counters)
     .filter(([name]) => name.startsWith(prefix))
     .reduce((sum, [, value]) => sum + value, 0);
 }
-
-const launcher = fileURLToPath(new URL("../../bin/tocha", import.meta.url));
 
 /** `tocha run` in a namespace of a lab, with any document. Ends with the lab. */
 export class TestDaemon {
