@@ -53,18 +53,17 @@ test("the active is set aside, asked of the other node: it hands over, and every
   assert.deepEqual([status, err], [0, ""]);
   assert.match(out, /^ok {2}gw1 is set aside\. Active: gateway on gw2\.$/m);
   for (const seenBy of ["gw1", "gw2"]) {
-    const seen = await lab.seenBy(seenBy);
+    const seen = await lab.wholeViewOf(seenBy);
     const gw1 = nodeOf(seen, "gw1");
-    assert.equal(seen?.activeNode, "gw2");
+    assert.equal(seen.activeNode, "gw2");
     assert.equal(gw1?.maintenance?.reason, "new power supply");
     assert.match(gw1?.maintenance?.by ?? "", /^\w.*@/);
     assert.match(gw1?.cause ?? "", /^it handed over to gw2: gw1 is set aside by .*: new power supply$/);
-    const [problem] = seen?.problems.filter(({ code }) => code === "in-maintenance") ?? [];
+    const [problem] = seen.problems.filter(({ code }) => code === "in-maintenance");
     assert.match(problem?.hint ?? "", /tocha node resume gw1$/);
   }
-  const text = tocha("gw2", "status");
+  const text = await lab.waitForStatusText("gw2", [/^gw1 +standby .*\n +set aside/m]);
   assert.equal(text.status, 1);
-  assert.match(text.out, /^gw1 +standby .*\n +set aside/m);
   await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
@@ -81,7 +80,7 @@ test("nothing is handed to it, not by a switchover, and the other cannot be set 
     /nobody could take over every connection: gw1 is set aside itself/,
   );
   assert.match(refused.err, /standby-leaves-nobody/);
-  assert.equal(nodeOf(await lab.seenBy("gw1"), "gw2")?.maintenance, undefined);
+  assert.equal(nodeOf(await lab.wholeViewOf("gw1"), "gw2")?.maintenance, undefined);
   const unknown = tocha("gw1", "node", "standby", "gw7", "--reason", "a slip");
   assert.equal(unknown.status, 2);
   assert.match(unknown.err, /there is no node gw7/);
@@ -91,8 +90,8 @@ test("by force the last node is set aside too, and goes on serving, for nobody e
   const forced = tocha("gw1", "node", "standby", "gw2", "--reason", "both", "--force");
   assert.equal(forced.status, 0, forced.err);
   assert.match(forced.out, /gw2 is set aside, but goes on serving gateway: nobody else can/);
-  const status = await lab.seenBy("gw1");
-  assert.deepEqual([status?.activeNode, nodeOf(status, "gw2")?.effectivePriority], ["gw2", 1]);
+  const status = await lab.wholeViewOf("gw1");
+  assert.deepEqual([status.activeNode, nodeOf(status, "gw2")?.effectivePriority], ["gw2", 1]);
   const back = tocha("gw1", "node", "resume", "gw2");
   assert.equal(back.status, 0, back.err);
   assert.match(back.out, /gw2 takes part again\. It was set aside since .*: both$/m);
@@ -112,8 +111,9 @@ test("it is still set aside when its power was off, and takes over only when nob
   await until("gw1 serves in need", ({ activeNode }) => activeNode === "gw1");
   await assertAllGoOn(lab, streams, CONNECTIONS);
   await powerOn(lab.name, "gw2");
-  const status = await until("gw2 has the role again", ({ activeNode }) => activeNode === "gw2");
-  assert.match(nodeOf(status, "gw1")?.cause ?? "", /^it handed over to gw2: gw1 is set aside by/);
+  await until("gw2 has the role again", ({ activeNode }) => activeNode === "gw2");
+  const { cause } = await lab.waitForNode("gw1", "standby", ({ role }) => role === "standby");
+  assert.match(cause, /^it handed over to gw2: gw1 is set aside by/);
   await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
