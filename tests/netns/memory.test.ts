@@ -70,12 +70,18 @@ function start(node: string, more: Partial<ConstructorParameters<typeof TestDaem
   return daemon;
 }
 
+/** gw1 is active, and has the addresses, which may come after the role (docs/decisions/0030). */
+async function untilFirstServes(): Promise<void> {
+  await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
+  await watch.waitForSoleHolder(lab.namespace("gw1"), said);
+}
+
 /** Both nodes, well, with gw1 active and connections through it that nothing may break. */
 async function startUnderTraffic(
   more: Parameters<typeof start>[1] = {},
 ): Promise<{ daemon: TestDaemon; streams: StreamTraffic }> {
   const daemon = start("gw1", more);
-  await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
+  await untilFirstServes();
   start("gw2");
   await lab.waitUntilDaemonsAreWell();
   traffic = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
@@ -85,7 +91,7 @@ async function startUnderTraffic(
 
 test("a role whose heap is full dies again and again: it is shown as such, and the gateway works on", async () => {
   const daemon = start("gw1", { command: ["bash", nodeScript, fullHeap] });
-  await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
+  await untilFirstServes();
   const activeMs = NamespaceAddresses.now();
   traffic = await StreamTraffic.start(lab.settings, { connections: CONNECTIONS });
   const status = await lab.waitForNode("gw1", "failing", ({ processes }) =>
