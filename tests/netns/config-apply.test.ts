@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { ProblemError } from "../../src/base/problem.ts";
 import { ControlClient } from "../../src/client/control-client.ts";
 import type { ConfigState } from "../../src/contract/config-operations.ts";
+import type { ClusterStatus } from "../../src/contract/status.ts";
 import { controlSocket, documentPath, nodeFolder } from "../../src/lab/lab-folder.ts";
 import { cut, mend, powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
@@ -47,8 +48,8 @@ function saidOnTerminals(): string {
 }
 
 /** What status says of a change that was taken back. */
-async function takenBack(asked: string): Promise<string[]> {
-  const { problems = [] } = (await lab.seenBy(asked)) ?? {};
+function takenBack(seen: ClusterStatus | undefined): string[] {
+  const { problems = [] } = seen ?? {};
   return problems.flatMap(({ code, message }) => (code === "change-taken-back" ? [message] : []));
 }
 
@@ -135,8 +136,10 @@ test("a rule is changed on both nodes, by one command, and nothing else is touch
   }
   assert.equal(readFileSync(documentPath(lab.name), "utf8"), text);
   assert.deepEqual([await pids("gw1"), await pids("gw2")], before);
-  assert.equal((await lab.seenBy("gw1"))?.activeNode, "gw1");
-  assert.equal((await lab.seenBy("gw2"))?.verdict, "ok");
+  for (const node of ["gw1", "gw2"]) {
+    const seen = await lab.waitUntilSeen(node, "all well", ({ verdict }) => verdict === "ok");
+    assert.equal(seen.activeNode, "gw1");
+  }
   await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 
@@ -201,10 +204,14 @@ test("what nobody confirms is taken back, and everybody is told", async () => {
   await waitFor("the rule to go", () => !/hasty/.test(rules("gw1")) && !/hasty/.test(rules("gw2")), {
     limitMs: 30_000,
   });
-  for (const node of ["gw1", "gw2"]) {
+  // Each takes it back by itself, and each tells of both.
+  for (const node of ["gw1", "gw2"])
     await waitFor(`${node} to be settled`, async () => (await state(node)).change === null);
+  for (const node of ["gw1", "gw2"]) {
     assert.equal(await numberOn(node), 2);
-    assert.match(lab.log(node), /revision 3 of .* was taken back: nobody confirmed it in time/);
+    await waitFor(`the log of ${node}`, () =>
+      /revision 3 of .* was taken back: nobody confirmed it in time/.test(lab.log(node)),
+    );
     await waitFor(`the terminals of ${node}`, () =>
       new RegExp(`node ${node}: revision 3 of \\S+ was taken back: nobody confirmed it in time\n`).test(
         saidOnTerminals(),
@@ -217,7 +224,7 @@ test("what nobody confirms is taken back, and everybody is told", async () => {
       ),
       [[node, 3, "nobody confirmed it in time"]],
     );
-    const [message = "", ...others] = await takenBack(node);
+    const [message = "", ...others] = takenBack(await lab.wholeViewOf(node));
     assert.match(message, /^revision 3 of \S+ was taken back on gw1 and gw2 at \S+Z: nobody confirmed it/);
     assert.deepEqual(others, []);
     assert.match(config(node, "state").out, /Revision 3 of .* was taken back at /);
@@ -239,7 +246,7 @@ test("it can be taken back at once, and kept by hand, on any node", async () => 
     assert.match(rules(node), /second/);
     assert.equal(await numberOn(node), 3);
     // Another change applies: what was taken back before is no news any more.
-    assert.deepEqual(await takenBack(node), []);
+    assert.deepEqual(takenBack(await lab.wholeViewOf(node)), []);
   }
   assert.deepEqual(revisions("gw1"), revisions("gw2"));
 });
@@ -270,8 +277,10 @@ test("a node that finds at its start that it must go back says so on terminals a
   await powerOff(lab.name, "gw2");
   await powerOn(lab.name, "gw2");
   const why = "it was not confirmed before this node ended";
-  await waitFor("gw2 to tell", async () => (await takenBack("gw2")).length > 0, { limitMs: 60_000 });
-  assert.match((await takenBack("gw2"))[0] ?? "", new RegExp(`^revision 6 of .* on gw2 at .*: ${why}$`));
+  const told = await waitFor("gw2 to tell", async () => takenBack(await lab.seenBy("gw2"))[0], {
+    limitMs: 60_000,
+  });
+  assert.match(told, new RegExp(`^revision 6 of .* on gw2 at .*: ${why}$`));
   await waitFor("the terminals of gw2", () =>
     new RegExp(`node gw2: revision 6 of \\S+ was taken back: ${why}\n`).test(saidOnTerminals()),
   );
