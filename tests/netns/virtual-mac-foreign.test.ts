@@ -7,6 +7,7 @@ import { documentPath, labFolder } from "../../src/lab/lab-folder.ts";
 import { cut, mend } from "../../src/lab/node-power.ts";
 import { runningNode, startNode, stopNode } from "../../src/lab/node-process.ts";
 import { runCommand, setSysctls } from "../../src/lab/run-command.ts";
+import { assertAnsweredThrough } from "./answered-through.ts";
 import { TestLab } from "./daemon-node.ts";
 import { FrrRouter } from "./frr-router.ts";
 import { KeepalivedRouter } from "./keepalived-router.ts";
@@ -142,8 +143,7 @@ async function assertServed(): Promise<void> {
     ["192.0.2.9", "192.0.2.2"],
     ["2001:db8::9", "2001:db8::2"],
   ] as const) {
-    const answer = await client.request({ do: "ask", protocol: "tcp", host, port: SERVICE_PORT });
-    assert.deepEqual(answer, { seen }, `through the virtual address to ${host}`);
+    await assertAnsweredThrough(client, { host, port: SERVICE_PORT, seen }, () => lab.log("gw1"));
   }
 }
 

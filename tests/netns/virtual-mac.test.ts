@@ -7,6 +7,7 @@ import { crash, powerOff } from "../../src/lab/node-power.ts";
 import { startNode } from "../../src/lab/node-process.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
+import { assertAnsweredThrough } from "./answered-through.ts";
 import { TestLab } from "./daemon-node.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
@@ -55,8 +56,7 @@ async function assertServed(): Promise<void> {
     ["192.0.2.9", "192.0.2.1"],
     ["2001:db8::9", "2001:db8::1"],
   ] as const) {
-    const answer = await client.request({ do: "ask", protocol: "tcp", host, port: SERVICE_PORT });
-    assert.deepEqual(answer, { seen }, `${host}\n${neighbours.said}`);
+    await assertAnsweredThrough(client, { host, port: SERVICE_PORT, seen }, () => neighbours.said);
   }
 }
 
@@ -72,8 +72,9 @@ test("only the active takes the frames of the virtual router to itself", async (
   const { active, standby } = await lab.rolesWhenWell();
   await new ControlClient(controlSocket(lab.name, active)).switchover();
   await lab.waitForNode(standby, "active", ({ role }) => role === "active");
+  // They may change after the role, in either order.
   await waitFor("the devices of the standby to be down", async () => (await devicesUp(active)) === 0);
-  assert.equal(await devicesUp(standby), 4);
+  await waitFor("the devices of the active to be up", async () => (await devicesUp(standby)) === 4);
   await assertAllGoOn(lab, streams, CONNECTIONS);
 });
 

@@ -7,6 +7,7 @@ import { documentPath, labFolder } from "../../src/lab/lab-folder.ts";
 import { runningNode, startNode, stopNode } from "../../src/lab/node-process.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import { encodeAdvertisementFrame } from "../../src/wire/vrrp.ts";
+import { assertAnsweredThrough } from "./answered-through.ts";
 import { countersThatBegin, TestLab } from "./daemon-node.ts";
 import { type KeepalivedOptions, KeepalivedRouter } from "./keepalived-router.ts";
 import { NamespaceAgent } from "./namespace-agent.ts";
@@ -137,8 +138,7 @@ async function assertServed(): Promise<void> {
     ["192.0.2.9", "192.0.2.2"],
     ["2001:db8::9", "2001:db8::2"],
   ] as const) {
-    const answer = await client.request({ do: "ask", protocol: "tcp", host, port: SERVICE_PORT });
-    assert.deepEqual(answer, { seen }, `through the virtual address to ${host}`);
+    await assertAnsweredThrough(client, { host, port: SERVICE_PORT, seen }, () => lab.log("gw1"));
   }
 }
 
@@ -231,7 +231,9 @@ test("nothing stays behind of the devices with the virtual hardware address", as
   writeFileSync(documentPath(lab.name), document(110, ["virtualMac: true"]));
   await startNode(lab.name, "gw1");
   await waitForTocha("active");
-  assert.match(await links(), /vrrp4-51-0@lan.*UP.*\n.*vrrp6-51-0@lan.*UP/);
+  // They may be up after the role.
+  const bothUp = /vrrp4-51-0@lan.*UP.*\n.*vrrp6-51-0@lan.*UP/;
+  await waitFor("the devices to be up", async () => bothUp.test(await links()), { explain: links });
   await stopNode(lab.name, "gw1");
   await waitFor("the devices to be gone", async () => !(await links()).includes("vrrp"));
 });
