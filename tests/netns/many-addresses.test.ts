@@ -75,6 +75,19 @@ async function held(node: string): Promise<string[]> {
   return everyAddress().filter((address) => addresses.includes(address));
 }
 
+/** So many of all. Addresses may come, and go, after the role (docs/decisions/0030). */
+async function waitForHeld(node: string, count: number): Promise<void> {
+  let last: readonly string[] = [];
+  await waitFor(
+    `${node} to hold ${count} virtual addresses`,
+    async () => {
+      last = await held(node);
+      return last.length === count;
+    },
+    { explain: () => `it holds ${last.join(", ")}\n${lab.log(node)}` },
+  );
+}
+
 /** Those of which a neighbour knows this hardware address. */
 async function known(part: string, device: string, mac: string): Promise<string[]> {
   const listing = await runCommand("ip", ["-n", lab.namespace(part), "neigh", "show", "dev", device]);
@@ -99,13 +112,13 @@ async function tellStamps(context: TestContext, node: string): Promise<void> {
 test("all of them move at a switchover, and each is announced at once, by the interface's rate", async (context) => {
   const all = everyAddress();
   assert.equal(all.length, 256);
-  assert.deepEqual(await held("gw1"), all);
-  assert.deepEqual(await held("gw2"), []);
+  await waitForHeld("gw1", all.length);
+  await waitForHeld("gw2", 0);
   await client.request({ do: "capture", device: "eth0" });
   const askedMs = performance.now();
   await new ControlClient(controlSocket(lab.name, "gw1")).switchover();
-  await waitFor("gw2 to hold all addresses", async () => (await held("gw2")).length === all.length);
-  assert.deepEqual(await held("gw1"), []);
+  await waitForHeld("gw2", all.length);
+  await waitForHeld("gw1", 0);
   const lan = virtual("lan");
   const seen: string[] = [];
   await waitFor("each address of the LAN on the wire", async () => {
@@ -145,10 +158,7 @@ function isDuplicateDetection(hex: string): boolean {
 
 test("all of them move when the power fails", async (context) => {
   await powerOff(lab.name, "gw2");
-  await waitFor(
-    "gw1 to hold all addresses",
-    async () => (await held("gw1")).length === everyAddress().length,
-  );
+  await waitForHeld("gw1", everyAddress().length);
   await lab.waitForNode("gw1", "active", ({ role }) => role === "active");
   await tellStamps(context, "gw1");
 });
