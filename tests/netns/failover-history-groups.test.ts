@@ -28,8 +28,7 @@ test("each group has its own history, and its own first packet", async () => {
   const [moved, stays] = Object.keys(HOME);
   assert.ok(moved !== undefined && stays !== undefined);
   const client = new ControlClient(controlSocket(lab.name, "gw1"));
-  const entriesOf = async (group: string) =>
-    (await client.history(new URLSearchParams({ group, limit: "100" }))).entries;
+  const entriesOf = (group: string) => lab.history("gw1", { group });
   // The streams themselves are the first packets since each group began, and these are written down a little later.
   const untouched = await waitFor("the first packet of the group that stays", async () => {
     const entries = await entriesOf(stays);
@@ -47,6 +46,9 @@ test("each group has its own history, and its own first packet", async () => {
   );
   assert.deepEqual([taken.kind, taken.other, taken.group], ["resignation", from, moved]);
   assert.deepEqual(await entriesOf(stays), untouched, "the other group has not moved");
-  const group = (await client.why()).groups.find(({ name }) => name === stays);
-  assert.deepEqual([group?.activeNode, group?.ifActiveDied.node], [to, from]);
+  const group = await waitFor("why to tell of both nodes, with an answer of each", async () => {
+    const told = (await client.why()).groups.find(({ name }) => name === stays);
+    return told?.sinceSeconds !== null && told?.ifActiveDied.node !== null ? told : undefined;
+  });
+  assert.deepEqual([group.activeNode, group.ifActiveDied.node], [to, from]);
 });

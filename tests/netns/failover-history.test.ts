@@ -9,7 +9,7 @@ import { powerOff, powerOn } from "../../src/lab/node-power.ts";
 import { startNode, stopNode } from "../../src/lab/node-process.ts";
 import { sendSignal } from "../../src/lab/process-table.ts";
 import { StreamTraffic } from "../../src/lab/traffic/stream-traffic.ts";
-import { TestLab } from "./daemon-node.ts";
+import { saysAll, TestLab } from "./daemon-node.ts";
 import { requireNamespaces } from "./namespace-preconditions.ts";
 import { waitFor } from "./namespace-waiting.ts";
 
@@ -35,8 +35,7 @@ after(async () => {
 const ask = (node: string) => new ControlClient(controlSocket(lab.name, node));
 
 async function historyOf(asked: string, node?: string): Promise<HistoryEntry[]> {
-  const query = new URLSearchParams({ limit: "500", ...(node === undefined ? {} : { node }) });
-  return (await ask(asked).history(query)).entries;
+  return await lab.history(asked, { ...(node === undefined ? {} : { node }) });
 }
 
 /** The newest entry of a node that is as wished, once it is there. */
@@ -86,10 +85,18 @@ function firstPacketFollows(entry: HistoryEntry): void {
   assert.ok(stampUs(entry, "first-packet") >= notBeforeUs, JSON.stringify(entry.stamps));
 }
 
+/** How often a node has woken up too late, as a standby, to trust what it knew of the active. */
+async function timesLate(node: string): Promise<number> {
+  const { counters } = await lab.waitForNode(node, "telling what it counts", saysAll);
+  return counters["lateAsStandby"] ?? 0;
+}
+
 const takeoverStamps = ["noticed", "decided", "pulsed", "addresses", "announced", "advertised", "told"];
 
 test("a switchover leaves an entry on both nodes, and each node knows both", async () => {
   const { active, standby } = await lab.rolesWhenWell();
+  // The streams are the first packets through it, and these are written down a little later.
+  await waitForEntry(active, active, (entry) => !Number.isNaN(stampUs(entry, "first-packet")));
   const before = await historyOf(active);
   const foreseen = await ask(standby).foreseeSwitchover();
   assert.deepEqual([foreseen.from, foreseen.to, foreseen.complete], [active, standby, true]);
@@ -116,15 +123,22 @@ test("a switchover leaves an entry on both nodes, and each node knows both", asy
     "told",
   ]);
   assert.deepEqual(await historyOf(active), await historyOf(standby));
-  const item = await ask(active).historyItem(taken.id);
+  const related = await waitFor("both nodes to tell of the same moment", async () => {
+    // Without an answer of the other node there is no such entry.
+    const item = await ask(active)
+      .historyItem(taken.id)
+      .catch(() => undefined);
+    return item?.unreachable.length === 0 ? item.related : undefined;
+  });
   assert.deepEqual(
-    item.related.map(({ id }) => id),
+    related.map(({ id }) => id),
     [given.id],
   );
 });
 
 test("a power cut leaves an entry with what was heard last, and why says what holds", async () => {
   const { active, standby } = await lab.rolesWhenWell();
+  const lateBefore = await timesLate(standby);
   await powerOff(lab.name, active);
   const taken = await waitForEntry(standby, standby, isMeasuredTakeover);
   assert.deepEqual([taken.kind, taken.other], ["silence", active]);
@@ -135,7 +149,9 @@ test("a power cut leaves an entry with what was heard last, and why says what ho
   // The deadline is reckoned, not measured: three intervals and a skew below one (RFC 9568 6.1).
   const dueUs = taken.stamps.find(({ what }) => what === "due")?.atUs ?? 0;
   const downUs = dueUs - (lastHeardUs(taken) ?? 0);
-  assert.ok(downUs >= 3_000 * INTERVAL_MS && downUs <= 4_000 * INTERVAL_MS, `${downUs} µs`);
+  assert.ok(downUs >= 3_000 * INTERVAL_MS, `${downUs} µs`);
+  // A standby that has stood still meanwhile, as the whole machine may have, gives the active more time.
+  if ((await timesLate(standby)) === lateBefore) assert.ok(downUs <= 4_000 * INTERVAL_MS, `${downUs} µs`);
   const [takeover, gap] = [takeoverUs(taken) ?? 0, gapUs(taken) ?? 0];
   assert.ok(takeover >= downUs && gap >= downUs, `${takeover} and ${gap} µs`);
 
@@ -160,11 +176,14 @@ test("a power cut leaves an entry with what was heard last, and why says what ho
 
   await powerOn(lab.name, active);
   await lab.waitUntilWell();
-  const [later] = (await ask(active).why()).groups;
-  assert.deepEqual([later?.activeNode, later?.ifActiveDied.node], [standby, active]);
-  assert.ok(later?.ifActiveDied.complete);
-  assert.ok((later?.ifActiveDied.connections ?? 0) >= 10, "the streams are in the active's table");
-  assert.deepEqual((await ask(active).history(new URLSearchParams())).unreachable, []);
+  const later = await waitFor("why to tell of both nodes, with an answer of each", async () => {
+    const [told] = (await ask(active).why()).groups;
+    return told?.sinceSeconds !== null && told?.ifActiveDied.complete ? told : undefined;
+  });
+  assert.deepEqual([later.activeNode, later.ifActiveDied.node], [standby, active]);
+  assert.ok((later.ifActiveDied.connections ?? 0) >= 10, "the streams are in the active's table");
+  // It waits until nobody is unreachable any more.
+  await lab.history(active);
 });
 
 test("an orderly stop is remembered over the restart, and so is what was there before", async () => {

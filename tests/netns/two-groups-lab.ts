@@ -1,6 +1,5 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { ControlClient } from "../../src/client/control-client.ts";
 import type { ClusterStatus } from "../../src/contract/status.ts";
 import { waitForCluster } from "../../src/lab/cluster-view.ts";
 import { controlSocket } from "../../src/lab/lab-folder.ts";
@@ -50,7 +49,5 @@ export function tocha(
 
 /** Every change of role in a group so far. */
 export async function changesOf(lab: TestLab, group: string): Promise<string[]> {
-  const query = new URLSearchParams({ group, limit: "100" });
-  const { entries } = await new ControlClient(controlSocket(lab.name, "gw1")).history(query);
-  return entries.map(({ id }) => id);
+  return (await lab.history("gw1", { group })).map(({ id }) => id);
 }
