@@ -1,4 +1,4 @@
-import type { NodeStatus } from "../../src/contract/status.ts";
+import type { NodeStatus, StatusProblem } from "../../src/contract/status.ts";
 import { cut, mend } from "../../src/lab/node-power.ts";
 import { runCommand, tryCommand } from "../../src/lab/run-command.ts";
 import type { TestLab } from "./daemon-node.ts";
@@ -100,14 +100,14 @@ export class HearingLab {
   }
 
   /** What a node tells of the cluster, exactly. */
-  async waitForProblems(node: string, messages: readonly string[]): Promise<void> {
+  async waitForProblems(node: string, messages: readonly string[]): Promise<readonly StatusProblem[]> {
     let last: readonly string[] = [];
-    await waitFor(
+    return await waitFor(
       `${node} to say: ${messages.join("; ")}`,
       async () => {
         const problems = (await this.#lab.seenBy(node))?.problems ?? [];
         last = problems.map(({ message }) => message).sort();
-        return last.join("\n") === [...messages].sort().join("\n");
+        return last.join("\n") === [...messages].sort().join("\n") ? problems : undefined;
       },
       { explain: () => `it says: ${last.join("; ")}` },
     );

@@ -15,7 +15,7 @@ let lab: TestLab;
 let paths: HearingLab;
 
 before(async () => {
-  lab = await TestLab.up("pathdev", { intervalMs: 50 });
+  lab = await TestLab.up("pathdev");
   paths = new HearingLab(lab);
   await lab.waitUntilWell();
 });
