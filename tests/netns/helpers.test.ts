@@ -163,6 +163,8 @@ test("what helpers of H.323 would expect, and what is expected in a zone, goes t
 test("after a power failure everything that was expected comes through the other gateway, and the call goes on", async () => {
   await powerOff(lab.name, active);
   await lab.waitForNode(standby, "active", ({ role }) => role === "active");
+  // Nobody sends a datagram twice.
+  await lab.waitForAddresses(standby);
   for (const protocol of told) {
     const { caller, server } = endsOf(protocol);
     server.say(`for ${protocol}`);

@@ -64,6 +64,8 @@ test("a UDP stream that outlives all timers has the same translation after a fai
     assert.deepEqual(await translations(standby), known, "the standby still has both");
     await powerOff(lab.name, active);
     await lab.waitForNode(standby, "active", ({ role }) => role === "active");
+    // Nobody sends a datagram twice.
+    await lab.waitForAddresses(standby);
     assert.deepEqual(await translations(standby), known);
     await ask();
     assert.deepEqual(await translations(standby), known, "no packet has made another translation");
