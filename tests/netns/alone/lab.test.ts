@@ -93,7 +93,7 @@ test("a lab whose builder was killed at any moment is removed, and can be built 
     await new Promise((resolve) => child.on("close", resolve));
     if (afterMs === undefined) assert.ok(abandonedLabs().includes(name));
     await labDown(name);
-    assert.deepEqual(traces(name), [], `killed after ${afterMs ?? "all its"} ms`);
+    assert.deepEqual(traces(name), [], afterMs === undefined ? "killed when built" : `after ${afterMs} ms`);
   }
   await labUp({ name }, { daemons: false });
 });
