@@ -35,7 +35,7 @@ after(async () => {
 const ask = (node: string) => new ControlClient(controlSocket(lab.name, node));
 
 async function historyOf(asked: string, node?: string): Promise<HistoryEntry[]> {
-  return await lab.history(asked, { ...(node === undefined ? {} : { node }) });
+  return await (node === undefined ? lab.history(asked) : lab.history(asked, { node }));
 }
 
 /** The newest entry of a node that is as wished, once it is there. */
