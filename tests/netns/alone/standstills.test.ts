@@ -94,6 +94,8 @@ async function keepsItsRole(happens: (nodes: Nodes) => Promise<void>): Promise<v
       return;
     } catch (error) {
       if (!(error instanceof NotAsMeant) || repeats === REPEATS_MAX) throw error;
+      // Whoever takes over because of it has done so by then.
+      await letTimePass(SETTLE_MS);
     }
   }
 }
@@ -157,7 +159,13 @@ interface Standstill {
  */
 async function standStill(
   stopped: readonly number[],
-  { lastsMs, lastsMsLimit = Number.POSITIVE_INFINITY, stopSkewMs = 0, goSkewMs = 0, thenGo = stopped }: Standstill,
+  {
+    lastsMs,
+    lastsMsLimit = Number.POSITIVE_INFINITY,
+    stopSkewMs = 0,
+    goSkewMs = 0,
+    thenGo = stopped,
+  }: Standstill,
 ): Promise<ReadonlyMap<number, number>> {
   const now = NamespaceAddresses.now;
   const fromMs = now();
