@@ -135,7 +135,7 @@ test("a takeover is announced at once, and again at the documented times", async
       // So late that the next one is due, it counts as that one. Of what is due at the takeover itself that is soon.
       const stoodMs = due < SCHEDULE_MS[1] ? stallMs : 0;
       const limitMs = (dueMs[index + 1] ?? due + REST_MS) + stoodMs;
-      assert.ok(time < limitMs, `late, also on a machine that stood still for ${rounded([stoodMs])} ms: ${told}`);
+      assert.ok(time < limitMs, `late, and the machine stood still for ${rounded([stoodMs])} ms: ${told}`);
     }
   }
 });
