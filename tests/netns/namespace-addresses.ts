@@ -6,6 +6,9 @@ import { outsiderMark } from "../../src/lab/process-table.ts";
 import { runCommand } from "../../src/lab/run-command.ts";
 import { waitFor } from "./namespace-waiting.ts";
 
+/** One that waits for a processor stamps late. Before everybody but the gateways: they make the changes. */
+const MONITOR_PRIORITY = 20;
+
 /**
  * Every coming and going of some addresses in some namespaces. The kernel reports each of them, so nothing is too
  * short to be seen; the time stamps are taken next to the kernel, by `ip -ts monitor`, and comparable between namespaces.
@@ -90,7 +93,8 @@ export class NamespaceAddresses {
   }
 
   async #attach(namespace: string): Promise<void> {
-    const monitor = spawn("ip", ["-n", namespace, "-ts", "-o", "monitor", "address"], {
+    const monitored = ["ip", "-n", namespace, "-ts", "-o", "monitor", "address"];
+    const monitor = spawn("chrt", ["--fifo", String(MONITOR_PRIORITY), ...monitored], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, [outsiderMark]: "1", TZ: "UTC" },
     });

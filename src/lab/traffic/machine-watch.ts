@@ -3,6 +3,8 @@ import { namespaceOf } from "../lab-plan.ts";
 import type { ProcessorWitnessOptions, ProcessorWitnessReport } from "./processor-witness.ts";
 import { TrafficWorker } from "./traffic-worker.ts";
 
+const SLEEP_MS = 10;
+
 /**
  * How long a processor of this machine stood still: a virtual one does, while its host gives it to others. A gateway on it is then as
  * silent as a dead one, and is rightly replaced.
@@ -14,9 +16,10 @@ export class MachineWatch {
     this.#workers = workers;
   }
 
-  static start(lab: string): MachineWatch {
+  /** @param sleepMs from one look to the next: of a standstill as much may go unseen, and so may all of a shorter one */
+  static start(lab: string, { sleepMs = SLEEP_MS }: { readonly sleepMs?: number } = {}): MachineWatch {
     const workers = Array.from({ length: availableParallelism() }, (_, processor) => {
-      const options: ProcessorWitnessOptions = { processor };
+      const options: ProcessorWitnessOptions = { processor, sleepMs };
       return new TrafficWorker(namespaceOf(lab, "lan"), "processor-witness.ts", options);
     });
     return new MachineWatch(workers);

@@ -6,6 +6,7 @@ import { PolledCommands, type WorkerCommand, workerOptions } from "./worker-side
 
 export interface ProcessorWitnessOptions {
   readonly processor: number;
+  readonly sleepMs: number;
 }
 
 export interface ProcessorWitnessReport {
@@ -13,11 +14,10 @@ export interface ProcessorWitnessReport {
   readonly stallMs: number;
 }
 
-const SLEEP_MS = 10;
 /** Above the gateways: what they do to each other is not the machine's fault. */
 const PRIORITY = 90;
 
-const { processor } = workerOptions<ProcessorWitnessOptions>();
+const { processor, sleepMs } = workerOptions<ProcessorWitnessOptions>();
 const commands = new PolledCommands(answer);
 const poll = new PollSet([commands.fd]);
 let stallMs = 0;
@@ -25,8 +25,8 @@ keepOnProcessors([processor]);
 setRealTimePriority(PRIORITY);
 
 for (;;) {
-  const dueMs = monotonicMs() + SLEEP_MS;
-  poll.wait(SLEEP_MS);
+  const dueMs = monotonicMs() + sleepMs;
+  poll.wait(sleepMs);
   stallMs = Math.max(stallMs, monotonicMs() - dueMs);
   if (poll.readable(0)) commands.read();
 }
