@@ -22,8 +22,8 @@ describe("election: health", () => {
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
     1.428s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: every other router was silent for 357 ms on every path
-    1.432s  advert lan 6, pulses, drain 1 within 10ms
-    active  deadline=1.444s
+    1.432s  advert lan 6, pulses, drain 1 within 5ms
+    active  deadline=1.439s
 
     drained 1 no
     ----
@@ -59,7 +59,7 @@ describe("election: health", () => {
     drained 1 no
     ----
     2s  advert lan 6, pulses
-    2s  drain 1 within 10ms
+    2s  drain 1 within 5ms
     2s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: interface down: wan
     standby  deadline=3s  takeover=5.977s
     `,
@@ -93,7 +93,7 @@ describe("election: health", () => {
     drained 1 no
     ----
     2s  advert lan 6, pulses
-    2s  drain 1 within 10ms, pulses
+    2s  drain 1 within 5ms, pulses
     2s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw3: interface down: wan
     standby  deadline=3s  takeover=5.977s
     `,
@@ -117,8 +117,8 @@ describe("election: health", () => {
     0s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: gw2 resigned
     0s  drain 1 within 1000ms
     0s  handover-refused switchover-not-drained
-    0s  advert lan 6, pulses, drain 2 within 10ms
-    active  deadline=0.01s
+    0s  advert lan 6, pulses, drain 2 within 5ms
+    active  deadline=0.007s
     `,
   );
 

@@ -203,7 +203,7 @@ describe("election: checks", () => {
     ----
     1.071s  pulses, init -> standby: it has listened and can serve
     1.428s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: every other router was silent for 357 ms on every path
-    1.5s  advert lan 1, pulses, drain 1 within 10ms
+    1.5s  advert lan 1, pulses, drain 1 within 5ms
     1.5s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: interface down: wan
     standby
     `,

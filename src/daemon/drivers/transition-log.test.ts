@@ -112,6 +112,10 @@ describe("TransitionLog", () => {
     assert.deepEqual(names(log.take(view())[0]), ["drain-asked", "drained"]);
     become(log, takeover({ from: "active", to: "standby", reason: { kind: "yielded", other: "gw2" } }));
     assert.deepEqual(names(log.take(view())[0]), []);
+    // The next one is not answered in time, and the earlier answer is not its own.
+    log.drainAsked();
+    become(log, handover);
+    assert.deepEqual(names(log.take(view())[0]), ["drain-asked"]);
   });
 
   it("repeats the last changes only, each with its own number", () => {

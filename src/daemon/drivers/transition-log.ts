@@ -52,6 +52,8 @@ export class TransitionLog {
 
   drainAsked(): void {
     this.#drainAskedMs = performance.now();
+    // Of an earlier one.
+    this.#drainedMs = Number.NaN;
   }
 
   drained(): void {
