@@ -31,7 +31,7 @@ describe("election: handover", () => {
     advance 500ms
     pulse gw2 active priority=90
     ----
-    standby  deadline=15.438s  takeover=19.063s
+    standby  deadline=15.438s  takeover=18.063s
     `,
   );
 

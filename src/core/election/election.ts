@@ -232,7 +232,7 @@ export class Election {
     }
     this.#member.endInitListening();
     this.#leaveInit();
-    this.#member.follow(deadMs);
+    this.#member.follow(deadMs, isForeign);
   }
 
   /** The other one is active, too, or has just given way to this node: what neighbours have learnt may be wrong. */

@@ -210,11 +210,12 @@ export class Membership {
     if (this.#role === "init") this.#listenEndMs = Math.min(this.#listenEndMs, this.#nowMs);
   }
 
-  /** An active was heard that this node does not contest, and that counts as dead at `deadMs` if it says nothing more. */
-  follow(deadMs: number): void {
+  /** An active, a node or a foreign router, was heard that this one does not contest, and that counts as dead at `deadMs` if it says nothing more. */
+  follow(deadMs: number, isForeign: boolean): void {
     const { peers, pulseIntervalMs } = this.#settings;
-    // The others do not know yet that whoever has just resigned is a standby again, and leave it no time: it stays behind them all.
-    const isHumble = this.#nowMs - this.#resignedMs < HUMBLE_INTERVALS * pulseIntervalMs;
+    const hasOthers = peers.length > (isForeign ? 0 : 1);
+    // The other standbys do not know yet that whoever has just resigned is one again, and leave it no time: it stays behind them all.
+    const isHumble = hasOthers && this.#nowMs - this.#resignedMs < HUMBLE_INTERVALS * pulseIntervalMs;
     this.#restartTimer(isHumble ? deadMs + peers.length * pulseIntervalMs : deadMs);
     this.#resigningUntilMs = Number.NEGATIVE_INFINITY;
     this.#timesGiven = 0;
