@@ -42,8 +42,8 @@ export const CHECK_HOLD_MS_MAX = 300_000;
 /** How long a planned handover waits for the standby to have everything. */
 export const DRAIN_PLANNED_MS = 1_000;
 /**
- * The same when a face is dead: every millisecond more is an outage. The changes are on their way after 2 ms, on a busy machine too, and
- * reach the standby also when the handover does not wait for its answer.
+ * The same when a face is dead: every millisecond more is an outage. The changes go out all the same, and reach the
+ * standby also when the handover does not wait for its answer: written after 3 to 8 ms on a busy machine (docs/benchmarks.md).
  */
 export const DRAIN_HEALTH_MS = 5;
 /** After a drain's limit the replicator's answer may still be on its way. */
