@@ -60,6 +60,11 @@ export class RouteSocket {
     return this.#each(changes, writeAddAddress);
   }
 
+  /** Writes what addAddresses() would send, and sends nothing: where that must be quick, it is not to be for the first time. */
+  rehearseAddAddresses(changes: readonly AddressChange[]): void {
+    this.#write(changes.slice(0, REQUESTS_MAX), 0, writeAddAddress);
+  }
+
   /** Deletes all addresses; those that are gone already are no refusals. */
   deleteAddresses(changes: readonly Omit<AddressChange, "validSeconds">[]): Refusal[] {
     const refusals = this.#each(changes, writeDeleteAddress);
@@ -103,13 +108,20 @@ export class RouteSocket {
   ): Refusal[] {
     const refusals: Refusal[] = [];
     for (let begin = 0; begin < changes.length; begin += REQUESTS_MAX) {
-      this.#writer.reset();
-      const part = changes.slice(begin, begin + REQUESTS_MAX);
-      for (const [index, change] of part.entries()) write(this.#writer, change, begin + index);
-      this.#writer.addFlagsToLast(NLM_F_ACK);
+      this.#write(changes.slice(begin, begin + REQUESTS_MAX), begin, write);
       refusals.push(...this.#socket.transact(this.#writer.written()));
     }
     return refusals;
+  }
+
+  #write<T>(
+    part: readonly T[],
+    begin: number,
+    write: (writer: NetlinkWriter, change: T, sequence: number) => void,
+  ): void {
+    this.#writer.reset();
+    for (const [index, change] of part.entries()) write(this.#writer, change, begin + index);
+    this.#writer.addFlagsToLast(NLM_F_ACK);
   }
 }
 

@@ -157,6 +157,9 @@ test("a power cut leaves an entry with what was heard last, and why says what ho
 
   const metrics = await ask(standby).metrics();
   assert.match(metrics, /^tocha_takeovers_total\{group="gateway",cause="silence"\} [1-9]/m);
+  // Whoever does not wake up in the last milliseconds before it cannot foresee it.
+  if (/^tocha_failover_late_wakeups_total\{over="0.005"\} 0$/m.test(metrics))
+    assert.match(metrics, /^tocha_failover_events_total\{event="takeover-foreseen"\} [1-9]/m);
   assert.match(
     metrics,
     new RegExp(`^tocha_takeover_last_gap_seconds\\{group="gateway"\\} ${gap / 1e6}$`, "m"),

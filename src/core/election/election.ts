@@ -175,6 +175,11 @@ export class Election {
     return this.#member.role;
   }
 
+  /** When a standby takes over, if it hears nobody until then; Infinity where nothing runs out. */
+  get silenceMs(): number {
+    return this.#member.silenceMs;
+  }
+
   /** Woken late while active: it listens before it sends again. */
   get isListening(): boolean {
     return this.#member.isMute;

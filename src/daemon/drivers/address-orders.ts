@@ -1,5 +1,8 @@
-/** What shall become of a group's virtual addresses in the kernel; "renew": of the lifetimes of those that are there. */
-export type AddressOrder = "add" | "renew" | "remove";
+/**
+ * What shall become of a group's virtual addresses in the kernel; "renew": of the lifetimes of those that are there; "prepare": nothing, but the next "add"
+ * is a quick one.
+ */
+export type AddressOrder = "add" | "renew" | "remove" | "prepare";
 
 /**
  * How long the loop waits for changes of addresses in one turn, in intervals of its fastest pulses and in milliseconds: an active of another
@@ -8,7 +11,7 @@ export type AddressOrder = "add" | "renew" | "remove";
 const TURN_LIMIT_INTERVALS = 1.5;
 const TURN_LIMIT_MS = 10;
 
-const kinds = ["add", "renew", "remove"] as const satisfies readonly AddressOrder[];
+const kinds = ["add", "renew", "remove", "prepare"] as const satisfies readonly AddressOrder[];
 /** The lowest bits of an order say what; the rest is its number, which may wrap. */
 const KIND_BITS = 2;
 const KIND_MASK = (1 << KIND_BITS) - 1;

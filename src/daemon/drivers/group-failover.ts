@@ -14,10 +14,12 @@ import type { AddressOrders } from "./address-orders.ts";
 import type { BlockingChannel } from "./blocking-channel.ts";
 import { electionSettings } from "./election-settings.ts";
 import { Face } from "./face.ts";
+import { ForeseenTakeover } from "./foreseen-takeover.ts";
 import { HeldAddresses } from "./held-addresses.ts";
+import { OtherGroups } from "./other-groups.ts";
 import type { PulsePaths } from "./pulse-paths.ts";
 import { RecentFrames } from "./recent-frames.ts";
-import { RouterAdvertisements, tellHosts } from "./router-advertisements.ts";
+import { type RouterAdvertisements, routersOf, tellHosts } from "./router-advertisements.ts";
 import { TransitionLog } from "./transition-log.ts";
 import { listAddresses } from "./virtual-addresses.ts";
 import { VirtualMac } from "./virtual-mac.ts";
@@ -42,6 +44,7 @@ export interface GroupFailoverOptions {
  */
 export class GroupFailover {
   readonly name: string;
+  readonly foreseen: ForeseenTakeover;
   readonly #settings: NodeSettings;
   readonly #channel: BlockingChannel;
   readonly #pulses: PulsePaths;
@@ -53,10 +56,7 @@ export class GroupFailover {
   readonly #addresses: HeldAddresses;
   readonly #election: Election;
   readonly #transitions: TransitionLog;
-  /** Router numbers of the other groups: their advertisements come in on the same devices. */
-  readonly #otherRouterIds: ReadonlySet<number>;
-  /** Another group speaks another version of VRRP, and is heard here as well. */
-  readonly #hasOtherVersion: boolean;
+  readonly #others: OtherGroups;
   readonly #frame = Buffer.alloc(FRAME_BYTES);
   readonly #recentFrames = new RecentFrames((frame) => decodeAdvertisementFrame(frame, this.#group.version));
   readonly #counters: Record<string, number> = {};
@@ -74,25 +74,21 @@ export class GroupFailover {
     this.#faces = group.faces.map((face) => new Face(face, group));
     this.#group = group;
     this.#virtualMac = new VirtualMac(group);
-    this.#routers = group.faces.flatMap(({ name, routerAdvertisement }) => {
-      const face = this.#faces.find((one) => one.name === name);
-      if (face === undefined || routerAdvertisement === undefined) return [];
-      return new RouterAdvertisements(face, routerAdvertisement, (reason) => this.#count(reason));
-    });
+    this.#routers = routersOf(group, this.#faces, (reason) => this.#count(reason));
     this.#addresses = new HeldAddresses({ orders, group: place, count: (event) => this.#count(event) });
     this.#transitions = new TransitionLog(group.name);
-    const others = settings.groups.filter(({ name }) => name !== group.name);
-    this.#hasOtherVersion = others.some(({ version }) => version !== group.version);
-    this.#otherRouterIds = new Set(
-      others.map(({ virtualRouterId }) => virtualRouterId).filter((id) => id !== group.virtualRouterId),
-    );
+    this.#others = new OtherGroups(settings, group);
     this.#election = new Election(electionSettings(settings, group, this.#faces, pulses), performance.now());
+    this.foreseen = new ForeseenTakeover({
+      ...{ election: this.#election, addresses: this.#addresses, pulseIntervalMs: group.pulseIntervalMs },
+      count: (event) => this.#count(event),
+    });
     this.#said = { ...this.#election.pulse(), watermark: 0, revision: "" };
   }
 
   /** When something is due; Infinity when nothing is. */
   get deadline(): number {
-    let deadline = Math.min(this.#election.deadline, this.#addresses.dueMs);
+    let deadline = Math.min(this.#election.deadline, this.#addresses.dueMs, this.foreseen.dueMs);
     for (const router of this.#routers) deadline = Math.min(deadline, router.deadline);
     if (!this.#election.isListening)
       for (const face of this.#faces) deadline = Math.min(deadline, face.announceDueMs);
@@ -274,11 +270,11 @@ export class GroupFailover {
       if (length === 0) return;
       const packet = this.#recentFrames.read(this.#frame, length);
       if (packet instanceof DecodeError) {
-        if (packet.reason !== "vrrp-version" || !this.#hasOtherVersion) this.#count(packet.reason);
+        if (packet.reason !== "vrrp-version" || !this.#others.hasOtherVersion) this.#count(packet.reason);
         continue;
       }
       const { source, advertisement } = packet;
-      if (this.#otherRouterIds.has(advertisement.virtualRouterId)) continue;
+      if (this.#others.has(advertisement.virtualRouterId)) continue;
       if (!face.unicastPeers.hears(source, this.#settings.peers)) {
         this.#count("advertisement-of-unlisted-router");
         continue;

@@ -47,6 +47,28 @@ describe("HeldAddresses", () => {
     assert.deepEqual(seen, ["add", "renew", "renew"], "and not once for each time that it was due");
   });
 
+  it("are prepared for where this node has none, and nothing waits for that", () => {
+    const { held, seen, carryOut } = setUp();
+    held.prepare();
+    carryOut();
+    held.prepare();
+    take(held);
+    carryOut();
+    held.prepare();
+    carryOut();
+    assert.deepEqual(seen, ["prepare", "add"], "a takeover takes the place of what prepares for it");
+  });
+
+  it("are removed although the next takeover is prepared for meanwhile", () => {
+    const { held, seen, carryOut } = setUp();
+    take(held);
+    carryOut();
+    held.remove();
+    held.prepare();
+    carryOut();
+    assert.deepEqual(seen, ["add", "remove"]);
+  });
+
   it("that come late are told of again, once", () => {
     const { held, counts, carryOut, check } = setUp();
     const startMs = performance.now();

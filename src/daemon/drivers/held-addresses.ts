@@ -59,6 +59,12 @@ export class HeldAddresses {
     return !this.#isLate;
   }
 
+  /** Makes the next add() a quick one, where this node has none of them. Nobody waits for that, nor does it take the place of what is to be done. */
+  prepare(): void {
+    const { orders, group } = this.#options;
+    if (!this.isHeld && orders.isCarriedOut(group)) orders.give(group, "prepare");
+  }
+
   /** @returns whether they are gone already; if not, they will be, before anything else is done */
   remove(): boolean {
     this.dueMs = NEVER;

@@ -12,7 +12,7 @@ import {
   type RouterAdvertisement,
   type RouterSolicitation,
 } from "../../wire/router-advertisement.ts";
-import type { RouterAdvertisementSettings } from "../node-settings.ts";
+import type { GroupSettings, RouterAdvertisementSettings } from "../node-settings.ts";
 import type { Face } from "./face.ts";
 
 /** Solicitations that are worked off before other sockets have their turn. */
@@ -130,6 +130,19 @@ function advertisementOf(settings: RouterAdvertisementSettings): RouterAdvertise
     dnsServers: dnsServers.map(validIp),
     dnsLifetimeSeconds: Math.max(lifetimeSeconds, (DNS_INTERVALS_MIN * intervalMs) / 1_000),
   };
+}
+
+/** The routers of a group: one on each face for which the document asks for advertisements. */
+export function routersOf(
+  group: GroupSettings,
+  faces: readonly Face[],
+  count: (reason: string) => void,
+): RouterAdvertisements[] {
+  return group.faces.flatMap(({ name, routerAdvertisement }) => {
+    const face = faces.find((one) => one.name === name);
+    if (face === undefined || routerAdvertisement === undefined) return [];
+    return new RouterAdvertisements(face, routerAdvertisement, count);
+  });
 }
 
 /** Hosts keep their router when another node becomes active; only the last node that stops takes it from them. */

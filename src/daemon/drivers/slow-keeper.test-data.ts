@@ -8,7 +8,7 @@ export interface SlowKeeperData {
   readonly orderMs: number;
 }
 
-const kinds = ["add", "renew", "remove"] as const satisfies readonly AddressOrder[];
+const kinds = ["add", "renew", "remove", "prepare"] as const satisfies readonly AddressOrder[];
 const data = workerData as SlowKeeperData;
 const notes = new Int32Array(data.notes);
 let count = 0;

@@ -17,6 +17,9 @@ export function validSeconds(intervalMs: number): number {
   return Math.ceil((INTERVALS_UNTIL_REPLACED * intervalMs) / 1_000);
 }
 
+/** So many removals are enough for a preparation, whose time is short. */
+const PREPARED_MAX = 4;
+
 /** Several renewals fit into the shortest lifetime. */
 export const RENEW_MS = 250;
 
@@ -71,6 +74,21 @@ export class VirtualAddresses {
     const present = new Set(this.#route.addresses().map((one) => `${one.deviceIndex} ${formatNetwork(one)}`));
     const changes = this.#changes().filter((one) => present.has(`${one.deviceIndex} ${formatNetwork(one)}`));
     return describe(this.#route.addAddresses(changes), changes);
+  }
+
+  /**
+   * For a standby whose next order may be add(): goes the same way, and adds nothing. What was not used for long is in no cache, and the
+   * runtime is slow at what it has done but once. The kernel is asked to remove some of those that a standby has none of.
+   *
+   * @returns what it refused otherwise, in words
+   */
+  prepare(): string[] {
+    const changes = this.#changes();
+    this.#route.rehearseAddAddresses(changes);
+    const some = changes.slice(0, PREPARED_MAX);
+    const refusals = this.#route.deleteAddresses(some);
+    this.#setOwnDevices(false);
+    return describe(refusals, some);
   }
 
   remove(): string[] {

@@ -12,6 +12,8 @@ export interface AddressKeeperData {
 }
 
 const STDERR = 2;
+/** As often as the loop rehearses its part (core/election/rehearsal.ts). */
+const REHEARSALS = 12;
 
 const { memory, groups } = workerData as AddressKeeperData;
 const addresses = groups.map((group) => new VirtualAddresses(group));
@@ -46,6 +48,7 @@ function tell(text: string): void {
   }
 }
 
+for (let time = 0; time < REHEARSALS; time++) for (const group of groups.keys()) refusals(group, "prepare");
 flushCompileCache();
 globalThis.gc?.();
 AddressOrders.in(memory).follow(carryOut);
