@@ -40,6 +40,17 @@ describe("ForeseenTakeover", () => {
     assert.equal(foreseen.prepare(11), true);
   });
 
+  it("is not prepared for when no time is left, which would make it later", () => {
+    const { election, foreseen, seen } = setUp(10, 31);
+    assert.equal(foreseen.prepare(30), false, "woken late");
+    assert.equal(foreseen.dueMs, Number.POSITIVE_INFINITY);
+    election.silenceMs = 42;
+    assert.equal(foreseen.prepare(41), false, "the end was set to a moment later");
+    assert.deepEqual(seen, []);
+    election.silenceMs = 60;
+    assert.equal(foreseen.prepare(57), true);
+  });
+
   it("is never prepared where no silence makes a node take over", () => {
     const { foreseen } = setUp(10, Number.POSITIVE_INFINITY);
     assert.equal(foreseen.dueMs, Number.POSITIVE_INFINITY);

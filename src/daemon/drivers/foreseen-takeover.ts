@@ -7,6 +7,8 @@ const NEVER = Number.POSITIVE_INFINITY;
  * is still in the processor's caches afterwards. With more frequent pulses an interval of them, for the same reason.
  */
 const AHEAD_MS_MAX = 8;
+/** Whoever has less time than this, because it woke late or the end was set so near, would only be later. */
+const AHEAD_MS_MIN = 3;
 
 export interface ForeseenTakeoverOptions {
   readonly election: Pick<Election, "silenceMs">;
@@ -38,7 +40,7 @@ export class ForeseenTakeover {
   }
 
   /**
-   * Prepares the addresses, once in each silence, when a takeover is at hand.
+   * Prepares the addresses, once for each end of a silence, when it is at hand.
    *
    * @returns whether it did, so that the role rehearses the rest
    */
@@ -46,6 +48,7 @@ export class ForeseenTakeover {
     if (nowMs < this.dueMs) return false;
     const { election, addresses, count } = this.#options;
     this.#preparedFor = election.silenceMs;
+    if (election.silenceMs - nowMs < AHEAD_MS_MIN) return false;
     addresses.prepare();
     count("takeover-foreseen");
     return true;

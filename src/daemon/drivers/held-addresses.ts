@@ -59,7 +59,7 @@ export class HeldAddresses {
     return !this.#isLate;
   }
 
-  /** Makes the next add() a quick one, where this node has none of them. Nobody waits for that, nor does it take the place of what is to be done. */
+  /** Makes the next add() a quick one, where this node has none of them. It takes the place of nothing that is to be done; an add() waits only for one that was begun. */
   prepare(): void {
     const { orders, group } = this.#options;
     if (!this.isHeld && orders.isCarriedOut(group)) orders.give(group, "prepare");

@@ -77,18 +77,22 @@ export class VirtualAddresses {
   }
 
   /**
-   * For a standby whose next order may be add(): goes the same way, and adds nothing. What was not used for long is in no cache, and the
-   * runtime is slow at what it has done but once. The kernel is asked to remove some of those that a standby has none of.
+   * Goes the way of add() as far as nobody is waited for, and adds nothing: what was not used for long is in no cache, and the runtime is
+   * slow at what it has done but once.
+   */
+  rehearse(): void {
+    this.#route.rehearseAddAddresses(this.#changes());
+  }
+
+  /**
+   * For a standby whose next order may be add(): rehearses it, and asks the kernel to remove some of the addresses, of which a standby has none.
    *
    * @returns what it refused otherwise, in words
    */
   prepare(): string[] {
-    const changes = this.#changes();
-    this.#route.rehearseAddAddresses(changes);
-    const some = changes.slice(0, PREPARED_MAX);
-    const refusals = this.#route.deleteAddresses(some);
-    this.#setOwnDevices(false);
-    return describe(refusals, some);
+    this.rehearse();
+    const some = this.#changes().slice(0, PREPARED_MAX);
+    return describe(this.#route.deleteAddresses(some), some);
   }
 
   remove(): string[] {

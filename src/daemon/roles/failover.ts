@@ -150,13 +150,13 @@ class FailoverRole {
     if (!this.#looksAgain) for (const group of this.#groups) group.timeout(knownMs);
     for (const group of this.#groups) group.tellStanding();
     for (const group of this.#groups) group.tellTransition();
-    if (!this.#looksAgain) this.#foresee(knownMs);
+    if (!this.#looksAgain) this.#foresee();
   }
 
   /** Last of all, because it takes a millisecond or two. Once for all groups, which share the code. */
-  #foresee(atMs: number): void {
+  #foresee(): void {
     let isAtHand = false;
-    for (const group of this.#groups) if (group.foreseen.prepare(atMs)) isAtHand = true;
+    for (const group of this.#groups) if (group.foreseen.prepare(now())) isAtHand = true;
     if (isAtHand) rehearseTakeover(1);
   }
 
