@@ -1,5 +1,5 @@
 import { DecodeError } from "../base/decode-error.ts";
-import { NetlinkWriter, NLM_F_ACK } from "../wire/netlink.ts";
+import { NetlinkWriter, NLM_F_ACK, NLM_F_REQUEST, NLMSG_NOOP } from "../wire/netlink.ts";
 import {
   type AddressChange,
   type AddressState,
@@ -60,9 +60,16 @@ export class RouteSocket {
     return this.#each(changes, writeAddAddress);
   }
 
-  /** Writes what addAddresses() would send, and sends nothing: where that must be quick, it is not to be for the first time. */
+  /**
+   * Goes the way of addAddresses() and changes nothing: where that must be quick, it is not to be for the first time. The kernel gets a message that it only
+   * acknowledges, so that nobody is waited for.
+   */
   rehearseAddAddresses(changes: readonly AddressChange[]): void {
     this.#write(changes.slice(0, REQUESTS_MAX), 0, writeAddAddress);
+    this.#writer.reset();
+    this.#writer.begin(NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, 0);
+    this.#writer.end();
+    this.#socket.transact(this.#writer.written());
   }
 
   /** Deletes all addresses; those that are gone already are no refusals. */

@@ -10,6 +10,8 @@ import { DecodeError } from "../base/decode-error.ts";
 //    +---------------+---------------+---------------+---------------+
 
 export const NLMSG_HEADER_BYTES = 16;
+/** The kernel does nothing but acknowledge it (af_netlink.c, netlink_rcv_skb), without its lock for network configuration. */
+export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
 /** The dump may have holes: what it walked over changed meanwhile. */

@@ -1,6 +1,6 @@
 /**
- * What shall become of a group's virtual addresses in the kernel; "renew": of the lifetimes of those that are there; "prepare": nothing where there are
- * none, but the next "add" is a quick one.
+ * What shall become of a group's virtual addresses in the kernel; "renew": of the lifetimes of those that are there; "prepare": nothing, but the next "add"
+ * is a quick one.
  */
 export type AddressOrder = "add" | "renew" | "remove" | "prepare";
 

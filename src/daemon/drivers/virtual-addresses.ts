@@ -17,9 +17,6 @@ export function validSeconds(intervalMs: number): number {
   return Math.ceil((INTERVALS_UNTIL_REPLACED * intervalMs) / 1_000);
 }
 
-/** So many removals are enough for a preparation, whose time is short. */
-const PREPARED_MAX = 4;
-
 /** Several renewals fit into the shortest lifetime. */
 export const RENEW_MS = 250;
 
@@ -77,22 +74,12 @@ export class VirtualAddresses {
   }
 
   /**
-   * Goes the way of add() as far as nobody is waited for, and adds nothing: what was not used for long is in no cache, and the runtime is
-   * slow at what it has done but once.
-   */
-  rehearse(): void {
-    this.#route.rehearseAddAddresses(this.#changes());
-  }
-
-  /**
-   * For a standby whose next order may be add(): rehearses it, and asks the kernel to remove some of the addresses, of which a standby has none.
-   *
-   * @returns what it refused otherwise, in words
+   * Goes the way of add(), waits for nobody and changes nothing: what was not used for long is in no cache, and the runtime is slow at what it
+   * has done but once.
    */
   prepare(): string[] {
-    this.rehearse();
-    const some = this.#changes().slice(0, PREPARED_MAX);
-    return describe(this.#route.deleteAddresses(some), some);
+    this.#route.rehearseAddAddresses(this.#changes());
+    return [];
   }
 
   remove(): string[] {

@@ -48,7 +48,7 @@ function tell(text: string): void {
   }
 }
 
-for (let time = 0; time < REHEARSALS; time++) for (const one of addresses) one.rehearse();
+for (let time = 0; time < REHEARSALS; time++) for (const group of groups.keys()) refusals(group, "prepare");
 flushCompileCache();
 globalThis.gc?.();
 AddressOrders.in(memory).follow(carryOut);
