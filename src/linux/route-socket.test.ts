@@ -1,5 +1,6 @@
 import "../../tests/network/own-namespace.ts";
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { run, runIp } from "../../tests/network/test-host.ts";
 import { formatNetwork, validIp } from "../base/ip.ts";
@@ -82,6 +83,18 @@ describe("rtnetlink", () => {
       // On-link routes are those of the node's own addresses: one for each network.
       assert.equal(run("ip", ["-6", "route", "show", "fd00:1::/64"]).trim().split("\n").length, 1);
       assert.match(run("ip", ["-6", "route", "get", "fd00:1::9"]), /src fd00:1::2 /);
+    });
+
+    it("rehearses adding them, of which nothing comes but an acknowledgement", () => {
+      const changes = virtual(["10.1.0.1/24", "fd00:1::1/64"]);
+      const before = run("ip", ["addr", "show", "dev", "near"]);
+      const sentBefore = netlinkMessages();
+      route.rehearseAddAddresses(changes);
+      route.rehearseAddAddresses([]);
+      assert.equal(run("ip", ["addr", "show", "dev", "near"]), before);
+      assert.deepEqual(netlinkMessages(), sentBefore, "no answer is left in the socket, and none was lost");
+      assert.deepEqual(route.addAddresses(changes), []);
+      assert.ok(route.addresses().some((one) => formatNetwork(one) === "10.1.0.1/24"));
     });
 
     it("renews lifetimes", () => {
@@ -261,4 +274,13 @@ function eventText(event: NetworkEvent): string {
   }
   if (event.removed) return `${event.link.name} removed`;
   return `${event.link.name} ${event.link.up ? "up" : "down"}`;
+}
+
+/** What waits in the sockets of this network namespace, and what was dropped: Rmem and Drops of each (net/netlink/af_netlink.c). */
+function netlinkMessages(): string[] {
+  const [, ...lines] = readFileSync("/proc/net/netlink", "utf8").trim().split("\n");
+  return lines.map((line) => {
+    const columns = line.trim().split(/\s+/);
+    return `${columns[2]}: ${columns[4]} ${columns[8]}`;
+  });
 }
