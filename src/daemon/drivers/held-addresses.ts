@@ -59,7 +59,10 @@ export class HeldAddresses {
     return !this.#isLate;
   }
 
-  /** Makes the next add() a quick one, where this node has none of them. It takes the place of nothing that is to be done; an add() waits only for one that was begun. */
+  /**
+   * Makes the next add() a quick one, where this node has none of them. It takes the place of no order that is not done; add() takes its place
+   * as long as it was not begun.
+   */
   prepare(): void {
     const { orders, group } = this.#options;
     if (!this.isHeld && orders.isCarriedOut(group)) orders.give(group, "prepare");

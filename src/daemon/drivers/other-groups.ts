@@ -14,6 +14,7 @@ export class OtherGroups {
     );
   }
 
+  /** Whether an advertisement with this number is one of theirs, and not of the group itself. */
   has(virtualRouterId: number): boolean {
     return this.#routerIds.has(virtualRouterId);
   }
