@@ -36,6 +36,7 @@ const users: UserList = {
 const edited = `groups: { main: { addresses: { wan: [192.0.2.1/24, "2001:db8::1/64"] } } }
 metrics: { port: 9100 }
 `;
+const TRIES = 10;
 /** Whether the pretended node answers, or lets everybody wait. */
 let isMute = false;
 
@@ -152,7 +153,18 @@ function lines(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
-for (const [shell, complete] of Object.entries({ bash: inBash, zsh: inZsh, fish: inFish })) {
+/** Completion gives up after a second and a half, and on a busy machine it may do so before it has anything: then it is asked anew. */
+function patiently(complete: Complete): Complete {
+  return async (line, environment) => {
+    for (let i = 1; ; i++) {
+      const offered = await complete(line, environment);
+      if (offered.length > 0 || i === TRIES) return offered;
+    }
+  };
+}
+
+for (const [shell, once] of Object.entries({ bash: inBash, zsh: inZsh, fish: inFish })) {
+  const complete = patiently(once);
   describe(`completion in ${shell}`, () => {
     it("commands, options, values", async () => {
       assert.deepEqual(await complete("tocha sta"), ["status"]);
@@ -166,16 +178,16 @@ for (const [shell, complete] of Object.entries({ bash: inBash, zsh: inZsh, fish:
       const asked = `tocha config rollback --socket ${join(folder, "control.sock")} `;
       assert.deepEqual((await complete(asked)).sort(), ["11", "12"]);
       isMute = true;
-      assert.deepEqual(await complete(line), []);
+      assert.deepEqual(await once(line), []);
       isMute = false;
-      assert.deepEqual(await complete(`tocha switchover --socket ${folder}/nowhere --to `), []);
+      assert.deepEqual(await once(`tocha switchover --socket ${folder}/nowhere --to `), []);
     });
 
     it("users, and the tokens of one of them", async () => {
       const socket = `--socket ${join(folder, "control.sock")}`;
       assert.deepEqual(await complete(`tocha user remove ${socket} `), ["ana", "bob"]);
       assert.deepEqual(await complete(`tocha user token remove ${socket} ana `), ["3f9a12", "77de00"]);
-      assert.deepEqual(await complete(`tocha user token remove ${socket} nobody `), []);
+      assert.deepEqual(await once(`tocha user token remove ${socket} nobody `), []);
     });
 
     it("names that the API of a node tells, named on the line or in the environment", async () => {
@@ -185,12 +197,9 @@ for (const [shell, complete] of Object.entries({ bash: inBash, zsh: inZsh, fish:
         ...{ TOCHA_URL: url, TOCHA_CA: join(folder, "ca.crt"), TOCHA_TOKEN_FILE: join(folder, "token") },
       };
       assert.deepEqual(await complete("tocha switchover --to ", environment), ["gw1", "gw2"]);
-      assert.deepEqual(
-        await complete("tocha switchover --to ", { ...environment, TOCHA_TOKEN_FILE: "" }),
-        [],
-      );
+      assert.deepEqual(await once("tocha switchover --to ", { ...environment, TOCHA_TOKEN_FILE: "" }), []);
       isMute = true;
-      assert.deepEqual(await complete("tocha switchover --to ", environment), []);
+      assert.deepEqual(await once("tocha switchover --to ", environment), []);
       isMute = false;
     });
 
@@ -218,11 +227,11 @@ for (const [shell, complete] of Object.entries({ bash: inBash, zsh: inZsh, fish:
 
 it("bash takes words apart at colons, and gets only what is behind the last", async () => {
   const begun = "tocha config unset -f edited.yaml groups.main.addresses.wan[2001";
-  assert.deepEqual(await inBash(`${begun} : d`), ["db8::1/64]"]);
-  assert.deepEqual(await inBash(`${begun} :`), ["db8::1/64]"]);
+  assert.deepEqual(await patiently(inBash)(`${begun} : d`), ["db8::1/64]"]);
+  assert.deepEqual(await patiently(inBash)(`${begun} :`), ["db8::1/64]"]);
   const asked = url.split(":").join(" : ");
   const line = `tocha switchover --ca ca.crt --token-file token --url ${asked} --to `;
-  assert.deepEqual(await inBash(line), ["gw1", "gw2"]);
+  assert.deepEqual(await patiently(inBash)(line), ["gw1", "gw2"]);
 });
 
 /** fish sorts what it offers; the others leave it as it comes. */
