@@ -84,7 +84,7 @@ function buildProgram(lab: Command): Command {
   const program = new Command("tocha")
     .description(
       "Two or more Linux machines act as one NAT gateway. When the active one dies, another takes its\n" +
-        "addresses within tens of milliseconds, and no established connection is lost.",
+        "addresses within about three of its pulses, and established connections go on.",
     )
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")

@@ -48,7 +48,7 @@ export const problemCodes = {
   "prefix-not-on-interface": "An advertised prefix is no network that its interface has on a node.",
   "lifetime-too-short": "A lifetime in router advertisements is shorter than it must be.",
   // Checks.
-  "tie-breaker-kind": "A tie-breaker is a check of the node itself: it asks nobody outside.",
+  "tie-breaker-kind": "This kind of check asks nobody outside the node, so it cannot be a tie-breaker.",
   "check-effect": "A check has no weight and no veto and is no tie-breaker, or has a weight and a veto.",
   "check-target-own": "A check asks an address of the cluster itself.",
   "timeout-too-long": "The timeout of a check is longer than its interval.",

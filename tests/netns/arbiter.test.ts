@@ -73,6 +73,17 @@ test("of two nodes that do not hear each other one stays active: the one that wa
   await nodes.waitForArbiter(active, "held");
   assert.deepEqual(await nodes.rolesOf(), before);
 
+  // Nothing closes the connections to it, and nothing is answered on them.
+  etcd.hang(true);
+  await nodes.waitUntilUnreached(active);
+  await nodes.waitUntilUnreached(standby);
+  assert.match((await lab.status(active)).arbiter?.[0]?.problem ?? "", /no answer in time/);
+  assert.deepEqual(await nodes.rolesOf(), before, "nor does an arbiter that hangs");
+  etcd.hang(false);
+  await nodes.waitForArbiter(active, "held");
+  await nodes.waitForArbiter(standby, "lost");
+  assert.deepEqual(await nodes.rolesOf(), before);
+
   await nodes.unite();
   await nodes.waitForArbiter(active, "none");
   await nodes.waitForArbiter(standby, "none");

@@ -191,6 +191,11 @@ ${withCertificate ? certificate : ""}${withUser ? `  userFile: ${this.userFile}\
     });
   }
 
+  /** All members stand still, with their connections open, or go on. */
+  hang(does: boolean): void {
+    for (const child of this.#children.values()) child.kill(does ? "SIGSTOP" : "SIGCONT");
+  }
+
   /** All members, or some. */
   async kill(addresses = this.#addresses): Promise<void> {
     await Promise.all(addresses.map((address) => this.#killMember(address)));

@@ -153,6 +153,7 @@ test("a power cut leaves an entry with what was heard last, and why says what ho
   const { active, standby } = await lab.rolesWhenWell();
   const lateBefore = await timesLate(standby);
   const foreseenBefore = foreseenOf(await ask(standby).metrics());
+  const [of, ofActive] = await Promise.all([lab.status(standby), lab.status(active)]);
   await powerOff(lab.name, active);
   const taken = await waitForEntry(standby, standby, isMeasuredTakeover);
   assert.deepEqual([taken.kind, taken.other], ["silence", active]);
@@ -160,6 +161,25 @@ test("a power cut leaves an entry with what was heard last, and why says what ho
   firstPacketFollows(taken);
   const heard = taken.stamps.filter(({ what }) => what === "heard").map(({ path }) => path);
   assert.deepEqual(heard.sort(), ["lan", "sync", "wan"]);
+  const { peers, lateMs, ...own } = taken.evidence;
+  assert.deepEqual(own, {
+    ...{
+      priority: of.priority,
+      effectivePriority: of.effectivePriority,
+      gatewayReady: true,
+      tableComplete: true,
+    },
+    interfaces: ["lan", "wan"].map((name) => ({ name, up: true })),
+  });
+  assert.ok(lateMs >= 0, `${lateMs} ms`);
+  // `alive` goes by the longest skew, which is not over yet when the best standby decides.
+  const [peer] = peers;
+  assert.deepEqual(
+    [peer?.name, peer?.role, peer?.priority, peer?.tableComplete],
+    [active, "active", ofActive.effectivePriority, true],
+  );
+  for (const { name, silentMs } of peer?.paths ?? [])
+    assert.ok((silentMs ?? 0) >= 2 * INTERVAL_MS, `${name} was silent for ${silentMs} ms`);
   // The deadline is reckoned, not measured: three intervals and a skew below one (RFC 9568 6.1).
   const dueUs = taken.stamps.find(({ what }) => what === "due")?.atUs ?? 0;
   const downUs = dueUs - (lastHeardUs(taken) ?? 0);

@@ -18,8 +18,8 @@ function play(check: Check, results: string, startMs = 0): string {
     .join("");
 }
 
-function newCheck(): Check {
-  return new Check({ intervalMs: SECOND, rise: 2, fall: 3 }, 0);
+function newCheck({ rise, fall } = { rise: 2, fall: 3 }): Check {
+  return new Check({ intervalMs: SECOND, rise, fall }, 0);
 }
 
 describe("a check", () => {
@@ -31,6 +31,8 @@ describe("a check", () => {
 
   it("fails after `fall` bad results in a row, and is ok after `rise` good ones", () => {
     assert.equal(play(newCheck(), "..xx.xxx.x..xx."), "oooooooFFFFoooo");
+    assert.equal(play(newCheck({ rise: 4, fall: 1 }), ".x...x...."), "oFFFFFFFFo");
+    assert.equal(play(newCheck({ rise: 1, fall: 5 }), ".xxxx.xxxxx."), "ooooooooooFo");
   });
 
   it("says why, and for how long", () => {

@@ -62,6 +62,29 @@ describe("foreseeSwitchover", () => {
     ]);
   });
 
+  it("says what it would wait for, and what would be lost all the same", () => {
+    const [gw1] = healthyStatus().nodes;
+    assert.ok(gw1 !== undefined);
+    const streams = gw1.replication.streams.map((one) =>
+      one.direction === "to" && one.peer === "gw2" ? { ...one, lagRecords: 1_200, lagMs: 40 } : one,
+    );
+    assert.notDeepEqual(streams, gw1.replication.streams);
+    const nodes = nodesWith({
+      gw1: { replication: { ...gw1.replication, streams } },
+      gw2: { replication: { ...gw1.replication, streams: [], notProtected: 12 } },
+    });
+    const answer = foresee({ nodes });
+    assert.ok(!("code" in answer));
+    const { lagRecords, lagMs, notProtected, sentences } = answer;
+    assert.deepEqual([lagRecords, lagMs, notProtected], [1_200, 40, 12]);
+    assert.deepEqual(sentences, [
+      "gw2 would take over from gw1.",
+      "First 1,200 changes would be brought to it: the switchover waits for that, and is refused if it takes more than a second.",
+      "gw2 holds every one that is mirrored of the 102,334 connections in the active's table, but for 1,200 changes on the way, the oldest for 40ms.",
+      "Its kernel refused 12 connections: they would be lost.",
+    ]);
+  });
+
   const refusals: readonly [string, Parameters<typeof foresee>[0], string][] = [
     ["this node is not active", { view: { role: "standby", activeNode: "gw2" } }, "switchover-not-active"],
     ["a handover is running", { view: { draining: true } }, "switchover-running"],

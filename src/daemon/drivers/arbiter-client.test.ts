@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { RequestListener } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -52,12 +53,16 @@ async function certificateFor(names: JsonGeneralNames, days = 1): Promise<Certif
 /** Asks a server that shows `shown`, as one that trusts `trusted` alone. @returns the answer or the error, and how much was asked */
 async function asked(
   shown: Certificate,
-  { trusted = shown, host = "localhost" }: { readonly trusted?: Certificate; readonly host?: string } = {},
+  {
+    trusted = shown,
+    host = "localhost",
+    answer = (_request, response) => response.end("{}"),
+  }: { readonly trusted?: Certificate; readonly host?: string; readonly answer?: RequestListener } = {},
 ): Promise<{ readonly outcome: string; readonly requests: number }> {
   let requests = 0;
-  const server = createServer(shown, (_request, response) => {
+  const server = createServer(shown, (request, response) => {
     requests += 1;
-    response.end("{}");
+    answer(request, response);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -68,14 +73,15 @@ async function asked(
     ...{ certificateFile: undefined, keyFile: undefined, userFile: undefined, userEnvironment: undefined },
   });
   try {
-    const answer = client.ask({ ask: "look" }, { key: "tocha/lab/gateway", node: "gw1" });
-    const outcome = await answer.then(
+    const told = client.ask({ ask: "look" }, { key: "tocha/lab/gateway", node: "gw1" });
+    const outcome = await told.then(
       ({ what }) => what,
       (error: Error) => error.message,
     );
     return { outcome, requests };
   } finally {
     client.close();
+    server.closeAllConnections();
     server.close();
   }
 }
@@ -126,3 +132,15 @@ test("a certificate of somebody else, or one that is out of date: refused, and n
   assert.match(old.outcome, /expired/);
   assert.equal(old.requests, 0);
 });
+
+for (const { what, answer } of [
+  { what: "never answers", answer: () => {} },
+  { what: "stops in the middle of an answer", answer: (_request, response) => response.write('{"kvs":') },
+] satisfies { what: string; answer: RequestListener }[])
+  test(`a server that takes the question and ${what}: after a second it counts as one that does not answer`, {
+    timeout: 20_000,
+  }, async () => {
+    const { outcome, requests } = await asked(await certificateFor(localhost), { answer });
+    assert.match(outcome, /: no answer in time$/);
+    assert.equal(requests, 1);
+  });
