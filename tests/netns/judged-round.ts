@@ -9,6 +9,8 @@ export interface JudgedRound<Seen> {
   readonly context: TestContext;
   /** Nothing shorter explains what `judge` would fail for. */
   readonly stallMsMin: number;
+  /** Of one processor, or of all of them together. */
+  readonly stallOf?: "one" | "all";
   /** What happens in the round. It may mark the machine anew, where only its end is judged. */
   readonly play: () => Promise<Seen>;
   /** Asserts what has to be so, all of it each time. */
@@ -21,13 +23,14 @@ export interface JudgedRound<Seen> {
  */
 export async function playAndJudge<Seen>(
   machine: MachineWatch,
-  { context, stallMsMin, play, judge }: JudgedRound<Seen>,
+  { context, stallMsMin, stallOf = "one", play, judge }: JudgedRound<Seen>,
 ): Promise<void> {
   for (let repeats = 0; ; repeats++) {
     await machine.mark();
     const seen = await play();
-    const stallMs = await machine.stallMs();
-    context.diagnostic(`a processor stood still for ${stallMs.toFixed(1)} ms at most`);
+    const stallMs = await (stallOf === "one" ? machine.stallMs() : machine.wholeStallMs());
+    const who = stallOf === "one" ? "a processor" : "the whole machine";
+    context.diagnostic(`${who} stood still for ${stallMs.toFixed(1)} ms at most`);
     try {
       judge(seen);
       return;

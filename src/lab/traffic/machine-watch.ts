@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { namespaceOf } from "../lab-plan.ts";
 import type { ProcessorWitnessOptions, ProcessorWitnessReport } from "./processor-witness.ts";
+import { spanIntersection } from "./span-intersection.ts";
 import { TrafficWorker } from "./traffic-worker.ts";
 
 const SLEEP_MS = 10;
@@ -33,6 +34,12 @@ export class MachineWatch {
   /** The longest time that one of the processors stood still, in milliseconds. */
   async stallMs(): Promise<number> {
     return Math.max(...(await this.#ask("report")).map(({ stallMs }) => stallMs));
+  }
+
+  /** The longest time that all of the processors stood still together. */
+  async wholeStallMs(): Promise<number> {
+    const together = spanIntersection((await this.#ask("report")).map(({ stalls }) => stalls));
+    return Math.max(0, ...together.map(({ fromMs, toMs }) => toMs - fromMs));
   }
 
   async close(): Promise<void> {
