@@ -153,7 +153,7 @@ test("a power cut leaves an entry with what was heard last, and why says what ho
   const { active, standby } = await lab.rolesWhenWell();
   const lateBefore = await timesLate(standby);
   const foreseenBefore = foreseenOf(await ask(standby).metrics());
-  const [of, ofActive] = await Promise.all([lab.status(standby), lab.status(active)]);
+  const [ofStandby, ofActive] = await Promise.all([lab.status(standby), lab.status(active)]);
   await powerOff(lab.name, active);
   const taken = await waitForEntry(standby, standby, isMeasuredTakeover);
   assert.deepEqual([taken.kind, taken.other], ["silence", active]);
@@ -164,8 +164,8 @@ test("a power cut leaves an entry with what was heard last, and why says what ho
   const { peers, lateMs, ...own } = taken.evidence;
   assert.deepEqual(own, {
     ...{
-      priority: of.priority,
-      effectivePriority: of.effectivePriority,
+      priority: ofStandby.priority,
+      effectivePriority: ofStandby.effectivePriority,
       gatewayReady: true,
       tableComplete: true,
     },
