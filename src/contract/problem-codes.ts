@@ -234,6 +234,7 @@ export const problemCodes = {
   "config-went-apart": "The histories of two nodes went apart.",
   "out-of-sync": "A node has not got the newest revision of the document yet.",
   "revision-differs": "A node runs another document.",
+  "addresses-missing": "The kernel of an active does not have all virtual addresses.",
   "interface-down": "An interface has no carrier or is down.",
   "arbiter-unreachable": "A node gets no answer from the arbiter.",
   "path-silent": "A node hears nothing of another one on a network that they share.",

@@ -71,6 +71,8 @@ export const nodeGroupSchema = z.object({
   effectivePriority: z.number(),
   /** The virtual addresses of the group that it holds now. */
   addresses: z.array(z.string()),
+  /** Those that it should hold as well, because it is active: its kernel refused them, or their device is gone. */
+  missingAddresses: z.array(z.string()).optional(),
   /** Its kernel holds every connection of the group. */
   complete: z.boolean(),
 });

@@ -57,7 +57,7 @@ const view = {
   ],
 } as unknown as ElectionView;
 const group = (name: string, of: ElectionView): GroupReport => ({
-  ...{ name, addresses: [], counters: { "advertisement-not-sent": 1 } },
+  ...{ name, addresses: [], missingAddresses: [], counters: { "advertisement-not-sent": 1 } },
   view: of as unknown as GroupReport["view"],
   faces: [{ name: "lan", device: "eth0", up: false }],
 });

@@ -83,7 +83,7 @@ function groupStatus(
   replicator: ReplicatorReport | undefined,
 ): NodeGroupStatus[] {
   if (failover === undefined) return [];
-  return failover.groups.map(({ name, view, addresses }) => ({
+  return failover.groups.map(({ name, view, addresses, missingAddresses }) => ({
     name,
     role: view.role,
     sinceSeconds: Math.max(0, (failover.nowMs - view.sinceMs) / 1_000),
@@ -91,6 +91,7 @@ function groupStatus(
     priority: view.priority,
     effectivePriority: view.effectivePriority,
     addresses: [...addresses],
+    missingAddresses: [...missingAddresses],
     complete: replicator?.groups[name] ?? false,
   }));
 }

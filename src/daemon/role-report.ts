@@ -10,6 +10,8 @@ export interface GroupReport {
   readonly view: ElectionView;
   /** Virtual addresses of the group that this node holds now, with their prefix lengths. */
   readonly addresses: readonly string[];
+  /** Those that it should hold as well: its kernel refused them, or their device is gone. */
+  readonly missingAddresses: readonly string[];
   readonly faces: readonly { readonly name: string; readonly device: string; readonly up: boolean }[];
   readonly counters: Record<string, number>;
 }

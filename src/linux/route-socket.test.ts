@@ -85,6 +85,26 @@ describe("rtnetlink", () => {
       assert.match(run("ip", ["-6", "route", "get", "fd00:1::9"]), /src fd00:1::2 /);
     });
 
+    it("keeps an IPv4 network reachable by a virtual address where the node's own was taken away and came back, as asked", () => {
+      run("sysctl", ["-qw", "net.ipv4.conf.near.promote_secondaries=1"]);
+      const routes = (keepsNetwork: boolean) => {
+        runIp(["addr flush dev near", "addr add 10.1.0.2/24 dev near"]);
+        assert.deepEqual(
+          route.addAddresses(virtual(["10.1.0.1/24"]).map((one) => ({ ...one, keepsNetwork }))),
+          [],
+        );
+        const texts = [routeTo("10.1.0.0/24")];
+        for (const what of ["del", "add"]) {
+          runIp([`addr ${what} 10.1.0.2/24 dev near`]);
+          texts.push(routeTo("10.1.0.0/24"));
+        }
+        route.deleteAddresses(virtual(["10.1.0.1/24"]));
+        return [...texts, routeTo("10.1.0.0/24")];
+      };
+      assert.deepEqual(routes(true), ["10.1.0.2", "10.1.0.1", "10.1.0.1", "10.1.0.2"]);
+      assert.deepEqual(routes(false), ["10.1.0.2", "none", "none", "10.1.0.2"]);
+    });
+
     it("rehearses adding them, of which nothing comes but an acknowledgement", () => {
       const changes = virtual(["10.1.0.1/24", "fd00:1::1/64"]);
       const before = run("ip", ["addr", "show", "dev", "near"]);
@@ -185,6 +205,19 @@ describe("rtnetlink", () => {
       events.close();
     });
 
+    it("that were lost are told of once, and none before the next one that comes", () => {
+      const events = new NetworkEvents();
+      // More than the socket takes.
+      for (let i = 0; i < 5_000; i++) route.setLinks([near], i % 2 === 1);
+      route.setLinks([near], true);
+      assert.deepEqual(allWaiting(events), ["overrun"]);
+      const changes = virtual(["10.1.0.77/24"]);
+      route.addAddresses(changes);
+      route.deleteAddresses(changes);
+      assert.deepEqual(allWaiting(events), ["added 10.1.0.77/24", "removed 10.1.0.77/24"]);
+      events.close();
+    });
+
     it("tells of routes that come and go, where it is asked to", async () => {
       const events = new NetworkEvents({ routes: true });
       run("ip", ["route", "add", "203.0.113.0/24", "via", "10.1.0.9"]);
@@ -260,6 +293,17 @@ async function heardWithin(
     for (let more = events.read(); more.length > 0; more = events.read()) heard.push(...more.map(eventText));
   }
   return enough(heard);
+}
+
+function allWaiting(events: NetworkEvents): string[] {
+  const texts: string[] = [];
+  for (let more = events.read(); more.length > 0; more = events.read()) texts.push(...more.map(eventText));
+  return texts;
+}
+
+/** @returns with which source address */
+function routeTo(network: string): string {
+  return /src (\S+)/.exec(run("ip", ["route", "show", network]))?.[1] ?? "none";
 }
 
 function eventText(event: NetworkEvent): string {

@@ -167,9 +167,15 @@ const dropsOtherScopes: readonly FilterInstruction[] = [
   [RETURN, 0, 0, DROP],
 ];
 
+const EVENTS_BYTES = 1 << 20;
+/** The kernel takes twice the room that it is asked for, and needs more than 256 bytes for a datagram. */
+const WAITING_MAX = (2 * EVENTS_BYTES) / 256;
+
 /** Changes of links and addresses, and of routes on request, in this network namespace, as the kernel reports them. */
 export class NetworkEvents {
-  readonly #socket = new NetlinkSocket({ protocol: NETLINK_ROUTE, receiveBufferBytes: 1 << 20 });
+  readonly #socket = new NetlinkSocket({ protocol: NETLINK_ROUTE, receiveBufferBytes: EVENTS_BYTES });
+  /** A datagram is cut off at its end, which is nobody's loss. */
+  readonly #discarded = new Uint8Array(1);
 
   constructor({ routes = false, added = "all" }: NetworkEventsOptions = {}) {
     if (added === "link-scope") attachFilter(this.#socket.fd, dropsOtherScopes);
@@ -185,7 +191,10 @@ export class NetworkEvents {
   /** The events of one waiting datagram; none when nothing waits. */
   read(): NetworkEvent[] {
     const messages = this.#socket.receive();
-    if (messages === "overrun") return [{ kind: "overrun" }];
+    if (messages === "overrun") {
+      this.#discard();
+      return [{ kind: "overrun" }];
+    }
     const events: NetworkEvent[] = [];
     for (const message of messages) {
       if (message.type === RTM_NEWLINK || message.type === RTM_DELLINK) {
@@ -205,6 +214,15 @@ export class NetworkEvents {
       }
     }
     return events;
+  }
+
+  /**
+   * Events that were lost are younger than those that wait, and the kernel drops further ones, without a word, until nothing waits any more
+   * (netlink_overrun and netlink_rcv_wake, net/netlink/af_netlink.c). So whoever reads the state anew begins behind them all.
+   */
+  #discard(): void {
+    for (let left = WAITING_MAX; left > 0; left--)
+      if (this.#socket.receiveInto(this.#discarded) === 0) return;
   }
 
   close(): void {

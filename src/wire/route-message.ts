@@ -54,7 +54,7 @@ const IFF_UP = 0x1;
 const IFF_LOWER_UP = 0x10000;
 /** No duplicate address detection: a virtual address has to work at once (RFC 9568 leaves uniqueness to the election). */
 const IFA_F_NODAD = 0x02;
-/** No on-link route for the prefix: the node's own address has it already. */
+/** Never an on-link route for the prefix. */
 const IFA_F_NOPREFIXROUTE = 0x200;
 
 export interface LinkState {
@@ -143,6 +143,8 @@ export interface AddressChange {
   readonly prefixLength: number;
   /** The kernel removes the address by itself after this time, unless it is added again before. */
   readonly validSeconds: number;
+  /** IPv4: where no other address of the device leads to the network, this one does. */
+  readonly keepsNetwork?: boolean;
 }
 
 /** Adds an address, or renews its lifetime where it is there already. IPv6: without duplicate address detection. */
@@ -150,7 +152,8 @@ export function writeAddAddress(writer: NetlinkWriter, change: AddressChange, se
   const v6 = change.address.length === 16;
   writer.begin(RTM_NEWADDR, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE, sequence);
   beginAddress(writer, change);
-  writer.attributeHostU32(IFA_FLAGS, IFA_F_NOPREFIXROUTE | (v6 ? IFA_F_NODAD : 0));
+  const flags = (change.keepsNetwork === true ? 0 : IFA_F_NOPREFIXROUTE) | (v6 ? IFA_F_NODAD : 0);
+  writer.attributeHostU32(IFA_FLAGS, flags);
   // struct ifa_cacheinfo: preferred, valid, created, updated. A preferred lifetime of 0 keeps the kernel from choosing a
   // virtual IPv6 address as the source of the node's own connections; IPv4 has no such choice.
   const lifetime = new Uint8Array(16);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { nodeAddresses, virtualAddresses } from "../../src/lab/lab-plan.ts";
 import { startNode, stopNode } from "../../src/lab/node-process.ts";
-import { ipBatch, runCommand } from "../../src/lab/run-command.ts";
+import { ipBatch, runCommand, setSysctls } from "../../src/lab/run-command.ts";
 import { connectNode, disconnectNode } from "../../src/lab/topology.ts";
 import { TestLab } from "./daemon-node.ts";
 import { HearingLab, PATHS, type Path } from "./hearing-lab.ts";
@@ -31,11 +31,17 @@ async function addressesOn(node: string, device: string): Promise<string> {
 }
 
 /** Takes away a node's own addresses on a path, or gives them back. */
-async function ownAddresses(node: string, path: Path, what: "add" | "del"): Promise<void> {
+async function ownAddresses(node: string, path: Path, what: "add" | "replace" | "del"): Promise<void> {
   const lines = nodeAddresses(node, path, lab.settings).map((address) => {
-    return `address ${what} ${address} dev ${path}${what === "add" && address.includes(":") ? " nodad" : ""}`;
+    return `address ${what} ${address} dev ${path}${what !== "del" && address.includes(":") ? " nodad" : ""}`;
   });
   await ipBatch(lab.namespace(node), lines);
+}
+
+/** What goes to hosts of the LAN goes there, and not by the default route. */
+async function assertServesLan(node: string): Promise<void> {
+  for (const host of ["10.1.0.9", "fd00:1::9"])
+    assert.match(await runCommand("ip", ["-n", lab.namespace(node), "route", "get", host]), / dev lan /);
 }
 
 async function sysctl(node: string, name: string): Promise<string> {
@@ -82,10 +88,40 @@ test("the node's own addresses on a face, removed and added again: nothing moves
     await paths.waitForHearing(active, others("lan"));
     await paths.assertRoles({ [active]: "active", [standby]: "standby" });
     await waitForVirtual(active, "lan");
+    await assertServesLan(active);
     await ownAddresses(node, "lan", "add");
     await paths.waitForEachHearing(PATHS);
     await waitForVirtual(active, "lan");
+    // Its own address is a second one of the network now, which leads nowhere by itself (inet_insert_ifa, net/ipv4/devinet.c).
+    await assertServesLan(active);
   }
+  assert.equal((await lab.waitUntilWell()).activeNode, active);
+  assert.deepEqual(paths.changes, before);
+});
+
+test("virtual addresses that the kernel refuses are told of, and are there again when it takes them: nothing moves", async () => {
+  const { active } = await lab.rolesWhenWell();
+  const before = paths.changes;
+  const disableIpv6 = async (value: 0 | 1) => {
+    await setSysctls(lab.namespace(active), { "net.ipv6.conf.lan.disable_ipv6": value });
+  };
+  await disableIpv6(1);
+  await lab.waitForNode(active, "missing one address", ({ groups }) => {
+    return groups.some(({ addresses, missingAddresses = [] }) => {
+      return missingAddresses.length === 1 && !addresses.includes(missingAddresses[0] ?? "");
+    });
+  });
+  await lab.waitUntilSeen(active, "with the problem", ({ problems }) => {
+    return problems.some(({ code, message }) => {
+      return (
+        code === "addresses-missing" &&
+        message === `${active} is active, and its kernel does not have fd00:1::1/64`
+      );
+    });
+  });
+  await disableIpv6(0);
+  await waitForVirtual(active, "lan");
+  await ownAddresses(active, "lan", "replace");
   assert.equal((await lab.waitUntilWell()).activeNode, active);
   assert.deepEqual(paths.changes, before);
 });

@@ -92,6 +92,29 @@ test("hosts know the virtual addresses by the hardware address of the virtual ro
     assert.deepEqual(neighbours.macsOf(address), [mac], neighbours.said);
 });
 
+test("a device of the virtual router that somebody switches off, or removes, serves again: nothing moves", async () => {
+  const { active } = await activeNode();
+  const ip = (args: readonly string[]) => runCommand("ip", ["-n", lab.namespace(active), ...args]);
+  for (const device of ["vrrp4-51-0", "vrrp6-51-0"]) {
+    for (const what of [
+      ["set", "dev", device, "down"],
+      ["del", "dev", device],
+    ]) {
+      await ip(["link", ...what]);
+      await waitFor("all devices to be up again", async () => (await devicesUp(active)) === 4, {
+        explain: () => `${what.join(" ")}\n${lab.log(active)}`,
+      });
+      await lab.waitForNode(active, "active with every address", ({ role, groups }) => {
+        return role === "active" && groups.every(({ missingAddresses }) => missingAddresses?.length === 0);
+      });
+      assert.match(await ip(["address", "show", "dev", device]), /inet6? (10\.1\.0\.1|fd00:1::1)\//);
+      await assertServed();
+    }
+  }
+  assert.equal((await activeNode()).active, active);
+  await assertAllGoOn(lab, streams, CONNECTIONS);
+});
+
 test("a node whose processes are all killed keeps no device of the virtual router", async () => {
   const { active } = await activeNode();
   assert.match(readFileSync(`${nodeFolder(lab.name, active)}/release.ip`, "utf8"), /link del dev vrrp4-51-0/);

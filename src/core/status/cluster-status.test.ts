@@ -73,6 +73,21 @@ describe("composeClusterStatus", () => {
     );
   });
 
+  it("tells of an active without some of its virtual addresses, and which", () => {
+    const status = healthyStatus();
+    const group = status.nodes.flatMap(({ groups }) => groups).find(({ role }) => role === "active");
+    assert.ok(group !== undefined);
+    group.missingAddresses = [];
+    assert.deepEqual(composed(status).problems, []);
+    group.missingAddresses = ["fd00:1::1/64"];
+    const { verdict, problems } = composed(status);
+    assert.equal(verdict, "degraded");
+    assert.deepEqual(
+      problems.map(({ severity, code, message }) => [severity, code, message]),
+      [["error", "addresses-missing", "gw1 is active, and its kernel does not have fd00:1::1/64"]],
+    );
+  });
+
   it("tells of a failover role without real-time priority, and only when the node says that it has none", () => {
     const codes = (realTime: boolean | undefined) => {
       const status = healthyStatus();

@@ -176,6 +176,13 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
       ),
     );
   }
+  for (const { name, missingAddresses = [] } of node.groups) {
+    if (missingAddresses.length === 0) continue;
+    const which = node.groups.length > 1 ? ` for ${name}` : "";
+    const message = `${node.name} is active${which}, and its kernel does not have ${missingAddresses.join(", ")}`;
+    const hint = `It is tried again four times a second; the log of tocha run on ${node.name} says why the kernel refuses. On ${node.name}: ip address; sysctl net.ipv6.conf.all.disable_ipv6`;
+    problems.push(problem("error", "addresses-missing", message, hint));
+  }
   // A limit of 0 is none (nf_conntrack-sysctl.rst).
   if (node.flowsMax > 0 && node.flows >= TABLE_FULL_SHARE * node.flowsMax) {
     const message = `the connection table of ${node.name} is full, or nearly so: ${node.flows} of ${node.flowsMax}`;

@@ -1,4 +1,3 @@
-import { DecodeError } from "../../base/decode-error.ts";
 import type { Problem } from "../../base/problem.ts";
 import type { Standing } from "../../core/arbiter/arbitration.ts";
 import { Election } from "../../core/election/election.ts";
@@ -6,7 +5,6 @@ import type { ElectionEffect } from "../../core/election/election-types.ts";
 import type { Readiness } from "../../core/election/health.ts";
 import type { Pulse, PulseContent } from "../../wire/pulse.ts";
 import type { AddressState, LinkState } from "../../wire/route-message.ts";
-import { decodeAdvertisementFrame } from "../../wire/vrrp.ts";
 import type { GroupSettings, NodeSettings } from "../node-settings.ts";
 import type { RoleMessage, Transition } from "../role-message.ts";
 import type { GroupReport } from "../role-report.ts";
@@ -15,10 +13,9 @@ import type { BlockingChannel } from "./blocking-channel.ts";
 import { electionSettings } from "./election-settings.ts";
 import { Face } from "./face.ts";
 import { ForeseenTakeover } from "./foreseen-takeover.ts";
+import { HeardAdvertisements } from "./heard-advertisements.ts";
 import { HeldAddresses } from "./held-addresses.ts";
-import { OtherGroups } from "./other-groups.ts";
 import type { PulsePaths } from "./pulse-paths.ts";
-import { RecentFrames } from "./recent-frames.ts";
 import { type RouterAdvertisements, routersOf, tellHosts } from "./router-advertisements.ts";
 import { TransitionLog } from "./transition-log.ts";
 import { listAddresses } from "./virtual-addresses.ts";
@@ -36,6 +33,8 @@ export interface GroupFailoverOptions {
   readonly channel: BlockingChannel;
   readonly pulses: PulsePaths;
   readonly orders: AddressOrders;
+  /** What the kernel has of its virtual addresses (VirtualAddresses). */
+  readonly presence: Uint8Array;
 }
 
 /**
@@ -56,9 +55,8 @@ export class GroupFailover {
   readonly #addresses: HeldAddresses;
   readonly #election: Election;
   readonly #transitions: TransitionLog;
-  readonly #others: OtherGroups;
   readonly #frame = Buffer.alloc(FRAME_BYTES);
-  readonly #recentFrames = new RecentFrames((frame) => decodeAdvertisementFrame(frame, this.#group.version));
+  readonly #heard: HeardAdvertisements;
   readonly #counters: Record<string, number> = {};
   /** What the last pulse said. */
   readonly #said: { -readonly [K in keyof PulseContent]: PulseContent[K] };
@@ -66,7 +64,7 @@ export class GroupFailover {
   #toldStanding: Standing | undefined;
   #finished = false;
 
-  constructor({ settings, group, place, channel, pulses, orders }: GroupFailoverOptions) {
+  constructor({ settings, group, place, channel, pulses, orders, presence }: GroupFailoverOptions) {
     this.name = group.name;
     this.#settings = settings;
     this.#channel = channel;
@@ -75,9 +73,12 @@ export class GroupFailover {
     this.#group = group;
     this.#virtualMac = new VirtualMac(group);
     this.#routers = routersOf(group, this.#faces, (reason) => this.#count(reason));
-    this.#addresses = new HeldAddresses({ orders, group: place, count: (event) => this.#count(event) });
+    this.#addresses = new HeldAddresses({
+      ...{ orders, group: place, presence },
+      count: (event) => this.#count(event),
+    });
+    this.#heard = new HeardAdvertisements(settings, group, (reason) => this.#count(reason));
     this.#transitions = new TransitionLog(group.name);
-    this.#others = new OtherGroups(settings, group);
     this.#election = new Election(electionSettings(settings, group, this.#faces, pulses), performance.now());
     this.foreseen = new ForeseenTakeover({
       ...{ election: this.#election, addresses: this.#addresses, pulseIntervalMs: group.pulseIntervalMs },
@@ -144,9 +145,10 @@ export class GroupFailover {
     const dueMs = this.#election.deadline;
     if (now >= dueMs) this.#perform(this.#election.timeout(now), dueMs);
     // Woken late, another node may be active by now: the addresses are renewed only when that is known.
-    if (now >= this.#addresses.dueMs && this.#addresses.check(now, !this.#election.isListening)) {
-      this.#announce(now);
-      this.#tellTransitions([this.#transitions.lateAddresses(now)]);
+    if (now >= this.#addresses.dueMs) {
+      const come = this.#addresses.check(now, !this.#election.isListening);
+      if (come !== undefined) this.#announce(now);
+      if (come === "late") this.#tellTransitions([this.#transitions.lateAddresses(now)]);
     }
     if (!this.#election.isListening)
       for (const face of this.#faces)
@@ -168,7 +170,8 @@ export class GroupFailover {
   /** @returns true when sockets were opened or closed: poll a new set */
   linkChanged(link: LinkState, removed: boolean): boolean {
     const face = this.#faces.find(({ device }) => device === link.name);
-    return face !== undefined && this.#setLink(face, removed ? undefined : link);
+    if (face !== undefined) return this.#setLink(face, removed ? undefined : link);
+    return removed && this.#remakeVirtualMac(link.name);
   }
 
   addressChanged(address: AddressState, removed: boolean): void {
@@ -258,7 +261,7 @@ export class GroupFailover {
     return {
       name: this.name,
       view: this.#election.view,
-      addresses: this.#addresses.isHeld ? listAddresses(this.#group) : [],
+      ...this.#addresses.list(listAddresses(this.#group)),
       faces: this.#faces.map(({ name, device, up }) => ({ name, device, up })),
       counters: { ...this.#counters },
     };
@@ -268,33 +271,33 @@ export class GroupFailover {
     for (let i = 0; i < RECEIVE_BURST; i++) {
       const length = receive(this.#frame);
       if (length === 0) return;
-      const packet = this.#recentFrames.read(this.#frame, length);
-      if (packet instanceof DecodeError) {
-        if (packet.reason !== "vrrp-version" || !this.#others.hasOtherVersion) this.#count(packet.reason);
-        continue;
-      }
-      const { source, advertisement } = packet;
-      if (this.#others.has(advertisement.virtualRouterId)) continue;
-      if (!face.unicastPeers.hears(source, this.#settings.peers)) {
-        this.#count("advertisement-of-unlisted-router");
-        continue;
-      }
+      const heard = this.#heard.read(face, this.#frame, length);
+      if (heard === undefined) continue;
+      const { source, advertisement } = heard;
       this.#perform(this.#election.receiveAdvertisement(performance.now(), face.name, source, advertisement));
     }
   }
 
-  /** A face whose virtual addresses have no device to stand on is as good as down: another node shall serve. */
-  #makeVirtualMac(face: Face, parentIndex: number): void {
-    for (const refusal of this.#virtualMac.make(face.name, parentIndex))
+  #makeVirtualMac(face: Face): void {
+    for (const refusal of this.#virtualMac.make(face))
       this.#log("error", `virtual hardware address ${refusal}`);
-    if (!this.#virtualMac.isThere(face.name)) face.setLink(undefined);
+  }
+
+  /** A device of one of them has gone: somebody has removed it. @returns as linkChanged */
+  #remakeVirtualMac(device: string): boolean {
+    const face = this.#faces.find((one) => this.#virtualMac.belongsTo(one, device));
+    if (face === undefined) return false;
+    this.#makeVirtualMac(face);
+    if (face.up) return false;
+    this.#tellFace(face);
+    return true;
   }
 
   #setLink(face: Face, link: LinkState | undefined): boolean {
     const before = face.up;
     const changed = face.setLink(link);
     const router = this.#routers.find((one) => one.face === face);
-    if (changed && link !== undefined) this.#makeVirtualMac(face, link.index);
+    if (changed) this.#makeVirtualMac(face);
     if (changed) router?.reopen();
     // A device that was made anew has none of the addresses of the one before.
     if (changed && link !== undefined) this.#addresses.lose(performance.now());

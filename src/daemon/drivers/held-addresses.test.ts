@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AddressOrders } from "./address-orders.ts";
 import { HeldAddresses } from "./held-addresses.ts";
+import { MISSING, PRESENT } from "./virtual-addresses.ts";
 
 /** Longer than whatever is due. */
 const LATER_MS = 250;
@@ -13,17 +14,18 @@ function take(held: HeldAddresses): boolean {
 }
 
 function setUp() {
+  const presence = new Uint8Array(2);
   const orders = AddressOrders.forGroups(1, 10);
   const seen: string[] = [];
   const counts: string[] = [];
-  const held = new HeldAddresses({ orders, group: 0, count: (event) => counts.push(event) });
+  const held = new HeldAddresses({ orders, group: 0, presence, count: (event) => counts.push(event) });
   const carryOut = () => orders.carryOut((_group, order) => seen.push(order));
   let nowMs = 0;
   const check = (mayAdd = true) => {
     nowMs = Math.max(nowMs, performance.now()) + LATER_MS;
     return held.check(nowMs, mayAdd);
   };
-  return { held, seen, counts, carryOut, check };
+  return { held, presence, seen, counts, carryOut, check };
 }
 
 describe("HeldAddresses", () => {
@@ -76,25 +78,25 @@ describe("HeldAddresses", () => {
     assert.ok(performance.now() - startMs < 1_000, "a takeover goes on without them");
     assert.deepEqual(counts, ["address-change-late"]);
     assert.ok(held.isHeld);
-    assert.equal(check(), false);
+    assert.equal(check(), undefined);
     carryOut();
-    assert.equal(check(), true);
-    assert.equal(check(), false);
+    assert.equal(check(), "late");
+    assert.equal(check(), undefined);
   });
 
   it("that come late are told of only by a node that knows that it is still the active", () => {
     const { held, carryOut, check } = setUp();
     take(held);
     carryOut();
-    assert.equal(check(false), false);
-    assert.equal(check(), true);
+    assert.equal(check(false), undefined);
+    assert.equal(check(), "late");
   });
 
   it("of many groups are waited for once", () => {
     const orders = AddressOrders.forGroups(10, 10);
     const groups = Array.from(
       { length: 10 },
-      (_, group) => new HeldAddresses({ orders, group, count: () => {} }),
+      (_, group) => new HeldAddresses({ orders, group, presence: new Uint8Array(), count: () => {} }),
     );
     const startMs = performance.now();
     for (const group of groups) assert.equal(take(group), false);
@@ -125,6 +127,34 @@ describe("HeldAddresses", () => {
     carryOut();
     assert.deepEqual(seen, ["add", "add"]);
     assert.deepEqual(counts, ["addresses-restored"]);
+  });
+
+  it("that the kernel refuses are tried again until it takes them, and hosts are told again then", () => {
+    const { held, presence, seen, counts, carryOut, check } = setUp();
+    take(held);
+    presence[1] = MISSING;
+    carryOut();
+    check();
+    counts.length = 0;
+    assert.deepEqual(held.list(["10.1.0.1/24", "fd00:1::1/64"]), {
+      addresses: ["10.1.0.1/24"],
+      missingAddresses: ["fd00:1::1/64"],
+    });
+    for (let i = 0; i < 3; i++) {
+      assert.equal(check(), undefined);
+      carryOut();
+    }
+    assert.deepEqual(seen, ["add", "add", "add", "add"]);
+    assert.deepEqual(counts, ["addresses-missing"], "once");
+    assert.equal(check(false), undefined, "whoever may not be the active any more adds none");
+    presence[1] = PRESENT;
+    assert.equal(check(), "back");
+    carryOut();
+    assert.equal(check(), undefined);
+    carryOut();
+    assert.deepEqual(seen.slice(4), ["renew", "renew"]);
+    held.remove();
+    assert.deepEqual(held.list(["10.1.0.1/24"]), { addresses: [], missingAddresses: [] });
   });
 
   it("that are given up while they are late never come", () => {
@@ -163,6 +193,6 @@ describe("HeldAddresses", () => {
     take(held);
     held.check(performance.now() + 60_000, true);
     carryOut();
-    assert.equal(held.check(performance.now() + 60_001, true), true);
+    assert.equal(held.check(performance.now() + 60_001, true), "late");
   });
 });

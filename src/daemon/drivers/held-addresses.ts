@@ -1,5 +1,5 @@
 import type { AddressOrders } from "./address-orders.ts";
-import { RENEW_MS } from "./virtual-addresses.ts";
+import { MISSING, RENEW_MS } from "./virtual-addresses.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** How often the loop looks for a change that did not come in time. */
@@ -11,6 +11,8 @@ export interface HeldAddressesOptions {
   readonly orders: AddressOrders;
   /** The group's place among the orders. */
   readonly group: number;
+  /** What the kernel has of them as long as no order is being carried out (VirtualAddresses). */
+  readonly presence: Uint8Array;
   readonly count: (event: string) => void;
 }
 
@@ -25,6 +27,8 @@ export class HeldAddresses {
   #isLate = false;
   /** The kernel has dropped some. */
   #lost = false;
+  /** The kernel did not have some when the last order was carried out. */
+  #isIncomplete = false;
   #checkedMs = 0;
   /** How long the keeper has been busy with one order, as far as this loop has turned meanwhile. */
   #waitedMs = 0;
@@ -35,6 +39,16 @@ export class HeldAddresses {
 
   get isHeld(): boolean {
     return this.dueMs !== NEVER;
+  }
+
+  /** @param all as listAddresses() @returns those of them that the kernel has, and those that it should have as well */
+  list(all: readonly string[]): { readonly addresses: string[]; readonly missingAddresses: string[] } {
+    const { presence } = this.#options;
+    const held = this.isHeld ? all : [];
+    return {
+      addresses: held.filter((_, place) => presence[place] !== MISSING),
+      missingAddresses: held.filter((_, place) => presence[place] === MISSING),
+    };
   }
 
   /** Orders them; whatever does not need them can be done before settle(). */
@@ -71,7 +85,7 @@ export class HeldAddresses {
   /** @returns whether they are gone already; if not, they will be, before anything else is done */
   remove(): boolean {
     this.dueMs = NEVER;
-    this.#isOrdered = this.#isLate = this.#lost = false;
+    this.#isOrdered = this.#isLate = this.#lost = this.#isIncomplete = false;
     this.#waitedMs = 0;
     this.#options.orders.give(this.#options.group, "remove");
     return this.#wait();
@@ -96,29 +110,31 @@ export class HeldAddresses {
    * What is due at dueMs.
    *
    * @param mayAdd this node is active for sure
-   * @returns whether addresses that were late are there now, so that hosts are to be told again
+   * @returns whether all addresses are there, which were late after add() or have come back since, so that hosts are to be told again
    */
-  check(nowMs: number, mayAdd: boolean): boolean {
-    const { orders, group, count } = this.#options;
+  check(nowMs: number, mayAdd: boolean): "late" | "back" | undefined {
+    const { orders, group, presence, count } = this.#options;
     const elapsedMs = Math.min(nowMs - this.#checkedMs, RENEW_MS);
     this.#checkedMs = nowMs;
     if (!orders.isCarriedOut(group)) {
       this.#waitFurther(nowMs, elapsedMs);
-      return false;
+      return undefined;
     }
     this.#waitedMs = 0;
     this.dueMs = nowMs + (mayAdd || !this.#isUrgent ? RENEW_MS : LATE_CHECK_MS);
-    if (!mayAdd) return false;
+    if (!mayAdd) return undefined;
     if (this.#isLate) {
       this.#isLate = false;
-      return true;
+      return "late";
     }
-    if (this.#lost) {
-      this.#lost = false;
-      count("addresses-restored");
-      orders.give(group, "add");
-    } else orders.give(group, "renew");
-    return false;
+    const wasIncomplete = this.#isIncomplete;
+    this.#isIncomplete = presence.includes(MISSING);
+    if (this.#lost) count("addresses-restored");
+    else if (this.#isIncomplete && !wasIncomplete) count("addresses-missing");
+    // What was refused is tried again and again: nobody says when the cause is gone.
+    orders.give(group, this.#lost || this.#isIncomplete ? "add" : "renew");
+    this.#lost = false;
+    return wasIncomplete && !this.#isIncomplete ? "back" : undefined;
   }
 
   #waitFurther(nowMs: number, elapsedMs: number): void {

@@ -20,6 +20,15 @@ export function validSeconds(intervalMs: number): number {
 /** Several renewals fit into the shortest lifetime. */
 export const RENEW_MS = 250;
 
+/** What the kernel has of an address. */
+export const PRESENT = 0;
+export const MISSING = 1;
+
+type Change = AddressChange & {
+  /** Its place in listAddresses(). */
+  readonly place: number;
+};
+
 /**
  * One group's addresses in the kernel, added and removed in one system call for all.
  *
@@ -32,12 +41,21 @@ export class VirtualAddresses {
   /** Read once: at a takeover there is no time for it. */
   readonly #parsed: readonly (Omit<AddressChange, "deviceIndex" | "validSeconds"> & {
     readonly device: string;
+    readonly keepsNetwork: boolean;
   })[];
+  readonly #presence: Uint8Array;
 
-  constructor(group: GroupSettings) {
+  /** @param presence for each of listAddresses(): PRESENT or MISSING, kept up to date by every change; the memory may be shared */
+  constructor(group: GroupSettings, presence: Uint8Array = new Uint8Array(listAddresses(group).length)) {
     this.#group = group;
-    this.#parsed = group.faces.flatMap(({ virtualAddresses }) =>
-      virtualAddresses.map((one) => ({ ...one, address: validIp(one.address) })),
+    this.#presence = presence.fill(MISSING);
+    this.#parsed = group.faces.flatMap((face) =>
+      face.virtualAddresses.map((one) => {
+        const address = validIp(one.address);
+        // Among several IPv4 addresses of a network, the first one leads to it. That is the node's own, until somebody takes it away and gives it
+        // back: then it is the virtual one. IPv6 addresses lead there each by itself.
+        return { ...one, address, keepsNetwork: address.length === 4 && one.device === face.device };
+      }),
     );
   }
 
@@ -61,16 +79,28 @@ export class VirtualAddresses {
 
   /** Adds all. @returns what the kernel refused, in words */
   add(): string[] {
-    const refusals = this.#setOwnDevices(true);
-    const changes = this.#changes();
-    return [...refusals, ...describe(this.#route.addAddresses(changes), changes)];
+    return [...this.#setOwnDevices(true), ...this.#addAll(this.#changes())];
   }
 
-  /** Renews the lifetimes of those that are there. One that is not was removed by its owner, or on purpose. */
+  /** Renews the lifetimes of those that are there. Whether the others may be added is for the election to say. */
   renew(): string[] {
+    const refusals = this.#setOwnDevices(true);
     const present = new Set(this.#route.addresses().map((one) => `${one.deviceIndex} ${formatNetwork(one)}`));
     const changes = this.#changes().filter((one) => present.has(`${one.deviceIndex} ${formatNetwork(one)}`));
-    return describe(this.#route.addAddresses(changes), changes);
+    return [...refusals, ...this.#addAll(changes)];
+  }
+
+  #addAll(changes: readonly Change[]): string[] {
+    const refusals = this.#route.addAddresses(changes);
+    // At once, because others read it.
+    const presence = new Uint8Array(this.#presence.length).fill(MISSING);
+    for (const { place } of changes) presence[place] = PRESENT;
+    for (const { sequence } of refusals) {
+      const place = changes[sequence]?.place;
+      if (place !== undefined) presence[place] = MISSING;
+    }
+    this.#presence.set(presence);
+    return describe(refusals, changes);
   }
 
   /**
@@ -86,6 +116,7 @@ export class VirtualAddresses {
     const changes = this.#changes();
     const refusals = this.#route.deleteAddresses(changes);
     this.#setOwnDevices(false);
+    this.#presence.fill(MISSING);
     return describe(refusals, changes);
   }
 
@@ -110,14 +141,14 @@ export class VirtualAddresses {
     return [...new Set(devices)];
   }
 
-  #changes(): AddressChange[] {
+  #changes(): Change[] {
     const indices = new Map<string, number | undefined>();
     const seconds = validSeconds(this.#group.intervalMs);
-    return this.#parsed.flatMap(({ address, prefixLength, device }) => {
+    return this.#parsed.flatMap(({ address, prefixLength, device, keepsNetwork }, place) => {
       if (!indices.has(device)) indices.set(device, deviceIndex(device));
       const index = indices.get(device);
       if (index === undefined) return [];
-      return { deviceIndex: index, address, prefixLength, validSeconds: seconds };
+      return { deviceIndex: index, address, prefixLength, validSeconds: seconds, keepsNetwork, place };
     });
   }
 }

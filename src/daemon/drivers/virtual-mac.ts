@@ -5,6 +5,7 @@ import { deviceIndex, errorName } from "../../linux/libc.ts";
 import { RouteSocket } from "../../linux/route-socket.ts";
 import { virtualRouterMac } from "../../wire/vrrp.ts";
 import type { FaceSettings, GroupSettings } from "../node-settings.ts";
+import type { Face } from "./face.ts";
 
 interface OwnDevice {
   readonly name: string;
@@ -26,9 +27,29 @@ export class VirtualMac {
     this.#devices = new Map(group.faces.map((face) => [face.name, ownDevices(face)]));
   }
 
-  /** Makes the devices of a face above the device that it has now. @returns what was refused, in words */
-  make(face: string, parentIndex: number): string[] {
-    return (this.#devices.get(face) ?? []).flatMap(({ name, family }) => {
+  /**
+   * Makes the devices of a face above the device that it has now. A face whose virtual addresses have no device to stand on is as good as down:
+   * another node shall serve.
+   *
+   * @returns what was refused, in words
+   */
+  make(face: Face): string[] {
+    const parentIndex = face.deviceIndex;
+    if (parentIndex === undefined) return [];
+    const devices = this.#devices.get(face.name) ?? [];
+    const refusals = this.#makeAll(devices, parentIndex);
+    if (devices.some(({ name }) => deviceIndex(name) === undefined)) face.setLink(undefined);
+    return refusals;
+  }
+
+  /** Whether a device of this name carries virtual addresses of the face, and could do so: with the device below, it is made anew. */
+  belongsTo(face: Face, device: string): boolean {
+    const isOwn = this.#devices.get(face.name)?.some(({ name }) => name === device) ?? false;
+    return isOwn && face.deviceIndex !== undefined && face.deviceIndex === deviceIndex(face.device);
+  }
+
+  #makeAll(devices: readonly OwnDevice[], parentIndex: number): string[] {
+    return devices.flatMap(({ name, family }) => {
       if (deviceIndex(name) !== undefined) return [];
       this.#route ??= new RouteSocket();
       const mac = virtualRouterMac(this.#virtualRouterId, family);
@@ -36,11 +57,6 @@ export class VirtualMac {
       if (refusal !== undefined) return [`${name}: ${errorName(refusal.errno)} ${refusal.text}`.trim()];
       return deviceSettings(name, family).flatMap(([setting, value]) => applySetting(setting, value));
     });
-  }
-
-  /** Whether all devices of a face exist; a face without a virtual hardware address needs none. */
-  isThere(face: string): boolean {
-    return (this.#devices.get(face) ?? []).every(({ name }) => deviceIndex(name) !== undefined);
   }
 
   remove(): void {

@@ -8,6 +8,8 @@ import type { GroupSettings } from "../node-settings.ts";
 /** What the failover role gives its second thread. */
 export interface AddressKeeperData {
   readonly memory: SharedArrayBuffer;
+  /** What the kernel has of each group's addresses (VirtualAddresses). */
+  readonly presence: readonly Uint8Array[];
   readonly groups: readonly GroupSettings[];
 }
 
@@ -15,8 +17,8 @@ const STDERR = 2;
 /** As often as the loop rehearses its part (core/election/rehearsal.ts). */
 const REHEARSALS = 12;
 
-const { memory, groups } = workerData as AddressKeeperData;
-const addresses = groups.map((group) => new VirtualAddresses(group));
+const { memory, presence, groups } = workerData as AddressKeeperData;
+const addresses = groups.map((group, place) => new VirtualAddresses(group, presence[place]));
 /** What was last refused, by group: a renewal that fails does so four times a second. */
 const told = groups.map(() => "");
 

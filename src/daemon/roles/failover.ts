@@ -17,6 +17,7 @@ import { LatenessMeter } from "../drivers/lateness-meter.ts";
 import { LoopTurns } from "../drivers/loop-turns.ts";
 import { PulsePaths } from "../drivers/pulse-paths.ts";
 import type { PulseHearer } from "../drivers/pulse-socket.ts";
+import { listAddresses } from "../drivers/virtual-addresses.ts";
 import { waitUntil } from "../drivers/wait-until.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import { ignoreSignals, roleTitle } from "../role-channel.ts";
@@ -76,14 +77,17 @@ class FailoverRole {
   constructor(channel: BlockingChannel, settings: NodeSettings) {
     this.#channel = channel;
     this.#pulses = new PulsePaths(settings);
-    this.#orders = startAddressKeeper(settings);
+    const presence = settings.groups.map((group) => {
+      return new Uint8Array(new SharedArrayBuffer(listAddresses(group).length));
+    });
+    this.#orders = startAddressKeeper(settings, presence);
     this.#turns = startLoopGuard(this.#wakeUp.fd);
     this.#prepare();
     // The elections' time to listen begins here.
-    this.#groups = settings.groups.map(
-      (group, place) =>
-        new GroupFailover({ settings, group, place, channel, pulses: this.#pulses, orders: this.#orders }),
-    );
+    const shared = { settings, channel, pulses: this.#pulses, orders: this.#orders };
+    this.#groups = settings.groups.map((group, place) => {
+      return new GroupFailover({ ...shared, group, place, presence: presence[place] ?? new Uint8Array() });
+    });
   }
 
   /** What takes its time, and must be over before anything is listened for. */
@@ -306,10 +310,13 @@ function noGroup(name: string): Problem {
   return { code: "no-such-group", message: `there is no failover group ${name}` };
 }
 
-function startAddressKeeper({ groups }: NodeSettings): AddressOrders {
+function startAddressKeeper(
+  { groups }: NodeSettings,
+  presence: AddressKeeperData["presence"],
+): AddressOrders {
   const fastestMs = Math.min(...groups.map(({ pulseIntervalMs }) => pulseIntervalMs));
   const orders = AddressOrders.forGroups(groups.length, fastestMs);
-  startThread("address-keeper", { memory: orders.memory, groups } satisfies AddressKeeperData);
+  startThread("address-keeper", { memory: orders.memory, presence, groups } satisfies AddressKeeperData);
   return orders;
 }
 
