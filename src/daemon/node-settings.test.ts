@@ -17,6 +17,31 @@ describe("electionPeers", () => {
   });
 });
 
+describe("nodeSettings", () => {
+  it("tell each face the virtual link-local addresses of all groups on its interface", () => {
+    const text = readFileSync(new URL("../../examples/two-groups.yaml", import.meta.url), "utf8");
+    const document = parsed(text);
+    const [campus, guests] = Object.values(document.groups);
+    assert.ok(campus && guests);
+    const [shared = ""] = Object.keys(campus.addresses);
+    const addressesOf = (group: typeof campus, more: readonly string[]) => ({
+      ...group.addresses,
+      [shared]: [...(group.addresses[shared] ?? []), ...more],
+    });
+    const groups = {
+      campus: { ...campus, addresses: addressesOf(campus, ["fe80::51:1/64", "169.254.0.1/16"]) },
+      guests: { ...guests, addresses: addressesOf(guests, ["fe80::52:1/64", "fd00:9::1/64"]) },
+    };
+    const source = { configFile: "/cluster.yaml", runDirectory: "/run/t", stateDirectory: "/var/t" };
+    const settings = nodeSettings({ document: { ...document, groups }, node: "gw1", ...source }, []);
+    for (const { name, faces } of settings.groups)
+      for (const face of faces) {
+        const expected = face.name === shared ? ["fe80::51:1", "fe80::52:1"] : [];
+        assert.deepEqual(face.virtualLinkLocals, expected, `${name} on ${face.name}`);
+      }
+  });
+});
+
 /** By what this node knows, with everything else equal. */
 function higherOf(text: string, node: string, groupName: string): string {
   const source = { configFile: "/cluster.yaml", runDirectory: "/run/t", stateDirectory: "/var/t" };

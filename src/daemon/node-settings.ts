@@ -22,6 +22,8 @@ export interface FaceSettings {
   /** This node's own addresses on it. */
   readonly addresses: readonly string[];
   readonly virtualAddresses: readonly VirtualAddressSettings[];
+  /** The link-local ones among the virtual addresses of all groups on this interface: none of them is this node's own. */
+  readonly virtualLinkLocals: readonly string[];
   /** Whom its VRRP advertisements go to, this node left out. Empty: the multicast group. */
   readonly unicastPeers: readonly string[];
   /** Undefined where none are sent. */
@@ -247,6 +249,9 @@ function faceSettings(
     device,
     addresses,
     virtualAddresses,
+    virtualLinkLocals: (virtualAddressesOf(document).get(name) ?? [])
+      .map((text) => splitNetwork(text).address)
+      .filter(isLinkLocalIpv6),
     unicastPeers: (group.unicastPeers[name] ?? []).filter((peer) => !addresses.includes(peer)),
     routerAdvertisement: routerAdvertisementSettings(group, name),
   };
@@ -273,7 +278,7 @@ function routerAdvertisementSettings(
   const said = group.routerAdvertisements[name];
   const source = (group.addresses[name] ?? [])
     .map((text) => splitNetwork(text).address)
-    .find((address) => address.includes(":") && isLinkLocal(validIp(address)));
+    .find(isLinkLocalIpv6);
   if (said === undefined || source === undefined) return undefined;
   const { intervalMs, lifetimeMs, prefixes, mtu, ...rest } = said;
   return {
@@ -354,6 +359,10 @@ function interfaceOf(document: ClusterDocument, node: string, name: string) {
   const found = document.nodes[node]?.interfaces[name];
   if (found === undefined) throw new Error(`a valid document gives node ${node} an interface ${name}`);
   return { ...found, addresses: found.addresses.map((text) => splitNetwork(text).address) };
+}
+
+function isLinkLocalIpv6(address: string): boolean {
+  return address.includes(":") && isLinkLocal(validIp(address));
 }
 
 function splitNetwork(text: string): { address: string; prefixLength: number } {

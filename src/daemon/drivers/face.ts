@@ -1,5 +1,6 @@
 import { equalIp, type IpAddress, type IpFamily, ipFamily, isLinkLocal, validIp } from "../../base/ip.ts";
 import type { MacAddress } from "../../base/mac.ts";
+import { LinkLocalSource } from "../../core/link-local-source.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { KernelError } from "../../linux/kernel-error.ts";
 import type { PacketSocket } from "../../linux/packet-socket.ts";
@@ -45,12 +46,11 @@ export class Face {
   readonly unicastPeers: UnicastPeers;
   readonly #router: FaceRouter;
   #link: LinkState | undefined;
-  /** The address that IPv6 advertisements come from (RFC 9568 5.1.2.1), once the kernel has given the device one. */
-  #linkLocal: IpAddress | undefined;
+  readonly #linkLocal: LinkLocalSource;
   readonly #sockets = new Map<IpFamily, PacketSocket>();
   /** By family and priority: nothing else in them changes. */
   readonly #advertisements = new Map<number, VrrpAdvertisement>();
-  /** Encoded once; thrown away when the device changes. */
+  /** Encoded once; thrown away when the device or the source changes. */
   readonly #frames = new Map<number, Uint8Array>();
   #announcements = DatagramBatch.of([]);
   readonly #pacer: AnnouncementPacer;
@@ -60,6 +60,7 @@ export class Face {
     this.device = settings.device;
     this.unicastPeers = new UnicastPeers(settings.device, settings.unicastPeers);
     this.#router = router;
+    this.#linkLocal = new LinkLocalSource(settings.virtualLinkLocals.map(validIp));
     this.#pacer = new AnnouncementPacer(router.announceRate);
     this.ownAddresses = settings.addresses.map(validIp);
     this.virtualAddresses = settings.virtualAddresses.map(({ address, prefixLength }) => ({
@@ -86,6 +87,7 @@ export class Face {
   setLink(link: LinkState | undefined): boolean {
     const before = this.#link;
     this.#link = link;
+    if (link !== undefined) this.#linkLocal.setDevice(link.index);
     if (before?.index === link?.index && sameMac(before?.mac, link?.mac)) return false;
     this.#forgetFrames();
     this.#closeSockets();
@@ -108,24 +110,28 @@ export class Face {
     return this.virtualAddresses.some((virtual) => equalIp(virtual.address, address));
   }
 
+  /** Takes all addresses in the namespace, to know this device's own link-local one. @returns as addressChanged */
+  readAddresses(addresses: readonly AddressState[]): boolean {
+    const changed = this.#linkLocal.read(addresses);
+    if (changed) this.#sourceChanged();
+    return changed;
+  }
+
   /**
-   * Takes a change of any address in the namespace, to know this device's own link-local one.
+   * Takes a change of any address in the namespace.
    *
    * @returns true when `addresses` is another now
    */
-  addressChanged({ deviceIndex, address }: AddressState, removed: boolean): boolean {
-    if (deviceIndex !== this.#link?.index || address.length !== 16 || !isLinkLocal(address)) return false;
-    if (this.isVirtual(address)) return false;
-    if (!removed) this.#linkLocal = address;
-    else if (this.#linkLocal !== undefined && equalIp(this.#linkLocal, address)) this.#linkLocal = undefined;
-    this.#forgetFrames();
-    if (this.unicastPeers.inUse && this.#link !== undefined) this.unicastPeers.open(this.addresses);
-    return true;
+  addressChanged(address: AddressState, removed: boolean): boolean {
+    const changed = removed ? this.#linkLocal.removed(address) : this.#linkLocal.added(address);
+    if (changed) this.#sourceChanged();
+    return changed;
   }
 
   /** All addresses that this node's own advertisements come from: by them it knows those that come back to it. */
   get addresses(): readonly IpAddress[] {
-    return this.#linkLocal === undefined ? this.ownAddresses : [...this.ownAddresses, this.#linkLocal];
+    const { address } = this.#linkLocal;
+    return address === undefined ? this.ownAddresses : [...this.ownAddresses, address];
   }
 
   /** @returns false when it could not be sent: no device, no source address, or the kernel refused */
@@ -184,7 +190,7 @@ export class Face {
   }
 
   #encodeAdvertisement(family: IpFamily, priority: number): Uint8Array | undefined {
-    const source = family === 4 ? this.ownAddresses.find((own) => own.length === 4) : this.#linkLocal;
+    const source = family === 4 ? this.ownAddresses.find((own) => own.length === 4) : this.#linkLocal.address;
     const sourceMac = this.macOf(family);
     if (sourceMac === undefined || source === undefined) return undefined;
     const advertisement = this.#advertisement(family, priority);
@@ -219,6 +225,12 @@ export class Face {
     for (const socket of this.#sockets.values()) socket.close();
     this.#sockets.clear();
     this.unicastPeers.close();
+  }
+
+  /** Announcements go on: they come from the virtual addresses themselves. */
+  #sourceChanged(): void {
+    this.#frames.clear();
+    if (this.unicastPeers.inUse && this.#link !== undefined) this.unicastPeers.open(this.addresses);
   }
 
   #forgetFrames(): void {

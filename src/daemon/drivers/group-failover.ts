@@ -162,7 +162,7 @@ export class GroupFailover {
     for (const face of this.#faces) {
       const link = links.find(({ name }) => name === face.device);
       if (this.#setLink(face, link)) changed = true;
-      for (const address of addresses) if (face.addressChanged(address, false)) this.#tellFace(face);
+      if (face.readAddresses(addresses)) this.#tellFace(face);
     }
     return changed;
   }

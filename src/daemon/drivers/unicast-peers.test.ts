@@ -28,6 +28,7 @@ const settings = {
     { address: "fd00:1::1", prefixLength: 64, device: "near" },
     { address: "fe80::51:1", prefixLength: 64, device: "near" },
   ],
+  virtualLinkLocals: ["fe80::51:1"],
   unicastPeers: ["10.1.0.3", "fe80::3"],
   routerAdvertisement: undefined,
 };
