@@ -1,6 +1,6 @@
 import "../../keys/reflect-metadata.ts";
 import assert from "node:assert/strict";
-import { webcrypto } from "node:crypto";
+import { webcrypto, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { RequestListener } from "node:http";
@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { TLSSocket } from "node:tls";
 import {
   type JsonGeneralNames,
   PemConverter,
@@ -34,12 +35,15 @@ interface Certificate {
   readonly key: string;
 }
 
+let authorities = 0;
+
 /** An authority of its own, good for these names until so many days from now. */
 async function certificateFor(names: JsonGeneralNames, days = 1): Promise<Certificate> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await X509CertificateGenerator.createSelfSigned(
     {
-      ...{ serialNumber: "01", name: "O=tocha", signingAlgorithm: algorithm, keys },
+      // By its name a server that trusts several finds the one.
+      ...{ serialNumber: "01", name: `O=tocha ${authorities++}`, signingAlgorithm: algorithm, keys },
       notBefore: new Date(Date.now() - 2 * DAY_MS),
       notAfter: new Date(Date.now() + days * DAY_MS),
       extensions: [new SubjectAlternativeNameExtension(names)],
@@ -144,3 +148,64 @@ for (const { what, answer } of [
     assert.match(outcome, /: no answer in time$/);
     assert.equal(requests, 1);
   });
+
+test("certificates that are renewed in place are shown and trusted with the next question, after a failure or before any", async () => {
+  const [expired, renewed, later] = [
+    await certificateFor(localhost, -1),
+    await certificateFor(localhost),
+    await certificateFor(localhost),
+  ];
+  const servers = [await certificateFor(localhost), await certificateFor(localhost)] as const;
+  /** The client's certificate, with the port of its connection. */
+  const seen: (readonly [string, number | undefined])[] = [];
+  const server = createServer(
+    { ...servers[0], ca: [expired, renewed, later].map(({ cert }) => cert), requestCert: true },
+    ({ socket }, response) => {
+      seen.push([(socket as TLSSocket).getPeerCertificate().fingerprint256, socket.remotePort]);
+      response.end("{}");
+    },
+  ).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const files = ["renewed-ca.crt", "client.crt", "client.key"].map((name) => join(folder, name));
+  const [caFile = "", certificateFile = "", keyFile = ""] = files;
+  const client = new ArbiterClient({
+    ...{ endpoints: [`https://localhost:${port}`], leaseMs: 2_000, caFile, certificateFile, keyFile },
+    ...{ userFile: undefined, userEnvironment: undefined },
+  });
+  const use = ({ cert, key }: Certificate) => {
+    writeFileSync(certificateFile, cert);
+    writeFileSync(keyFile, key);
+  };
+  const ask = () => client.ask({ ask: "look" }, { key: "tocha/lab/gateway", node: "gw1" });
+  try {
+    use(expired);
+    await assert.rejects(ask, /ENOENT.*renewed-ca\.crt/);
+    writeFileSync(caFile, servers[0].cert);
+    // Node.js as a server hangs up without saying why.
+    await assert.rejects(ask, /socket hang up/);
+    use(renewed);
+    await ask();
+    await ask();
+    // One of the two files is there already.
+    writeFileSync(keyFile, later.key);
+    await assert.rejects(ask, /key values mismatch/);
+    use(later);
+    await ask();
+    // The next connection finds another certificate, of another authority.
+    server.setSecureContext({ ...servers[1], ca: later.cert });
+    writeFileSync(caFile, servers[1].cert);
+    await ask();
+    const shown = [renewed, renewed, later, later].map(({ cert }) => new X509Certificate(cert));
+    assert.deepEqual(
+      seen.map(([fingerprint]) => fingerprint),
+      shown.map(({ fingerprint256 }) => fingerprint256),
+    );
+    const [first, second] = seen;
+    assert.equal(first?.[1], second?.[1], "the same files, the same connection");
+  } finally {
+    client.close();
+    server.closeAllConnections();
+    server.close();
+  }
+});

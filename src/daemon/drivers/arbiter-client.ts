@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Agent, request } from "node:https";
+import { Agent, type RequestOptions, request } from "node:https";
 import { DecodeError, isDecodeError } from "../../base/decode-error.ts";
 import {
   ARBITER_ANSWER_BYTES_MAX,
@@ -15,6 +15,8 @@ import type { ArbiterSettings } from "../node-settings.ts";
 /** Of one endpoint: a member of etcd answers within milliseconds, or a few hundred while it elects. */
 const ENDPOINT_LIMIT_MS = 1_000;
 const HTTP_UNAUTHORIZED = 401;
+/** Connections with certificates of before get no more questions; others get one every 5 s. */
+const IDLE_LIMIT_MS = 60_000;
 
 interface Reply {
   readonly status: number;
@@ -24,8 +26,10 @@ interface Reply {
 /** Asks the members of an etcd, over HTTPS with JSON. Every wait has a limit. */
 export class ArbiterClient {
   readonly #settings: ArbiterSettings;
-  /** Undefined until the files could be read. */
-  #agent: Agent | undefined;
+  /** Tells connections apart by their certificates: one with others than the question's is not used for it. */
+  readonly #agent = new Agent({
+    ...{ keepAlive: true, maxSockets: 2, minVersion: "TLSv1.2", timeout: IDLE_LIMIT_MS },
+  });
   #token: string | undefined;
   /** The endpoint that answered last. */
   #first = 0;
@@ -63,7 +67,7 @@ export class ArbiterClient {
   }
 
   close(): void {
-    this.#agent?.destroy();
+    this.#agent.destroy();
   }
 
   /** With the user's token, which etcd forgets now and then. */
@@ -100,11 +104,10 @@ export class ArbiterClient {
   }
 
   #exchange(endpoint: string, path: string, body: object): Promise<Reply> {
-    this.#agent ??= this.#newAgent();
-    const agent = this.#agent;
     return new Promise((resolve, reject) => {
       const call = request(`${endpoint}${path}`, {
-        ...{ method: "POST", agent },
+        ...{ method: "POST", agent: this.#agent },
+        ...this.#certificates(),
         headers: {
           "content-type": "application/json",
           ...(this.#token === undefined ? {} : { authorization: this.#token }),
@@ -126,15 +129,18 @@ export class ArbiterClient {
     });
   }
 
-  /** @throws Error when a file cannot be read: it is tried again with the next question */
-  #newAgent(): Agent {
+  /**
+   * As they are now: they run out, and are renewed in place.
+   *
+   * @throws Error when a file cannot be read: it is tried again with the next question
+   */
+  #certificates(): Pick<RequestOptions, "ca" | "cert" | "key"> {
     const { caFile, certificateFile, keyFile } = this.#settings;
-    return new Agent({
+    return {
       ca: readFileSync(caFile),
       ...(certificateFile === undefined ? {} : { cert: readFileSync(certificateFile) }),
       ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
-      ...{ keepAlive: true, maxSockets: 2, minVersion: "TLSv1.2" },
-    });
+    };
   }
 }
 

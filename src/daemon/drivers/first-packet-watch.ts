@@ -47,6 +47,7 @@ export class FirstPacketWatch {
   prepare(): void {
     this.#stopWaiting();
     if (this.#opensEarly) this.#open();
+    else this.#close();
   }
 
   /** This node became active at `decidedMs`, by performance.now(). `done` is called once, or never. */

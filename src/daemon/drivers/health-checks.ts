@@ -2,6 +2,7 @@ import type { CheckStatus } from "../../contract/status.ts";
 import { CheckSet, type CheckVerdict, type TieView } from "../../core/health/check-set.ts";
 import type { BackgroundRouteSocket } from "../../linux/background-route-socket.ts";
 import type { CheckSettings, NodeSettings } from "../node-settings.ts";
+import { linkProbe } from "./link-probe.ts";
 import { neighbourProbe } from "./neighbour-probe.ts";
 import { pingProbe } from "./ping-probe.ts";
 import type { Probe, ProbeResult } from "./probe.ts";
@@ -116,16 +117,10 @@ export class HealthChecks {
         return scriptProbe({ command, timeoutMs, environment });
       }
       case "interface":
-        return () => this.#lookAt(device);
+        return linkProbe(device, this.#options.route);
       case "replication":
         return () => this.#options.replication(group);
     }
-  }
-
-  async #lookAt(device: string): Promise<ProbeResult> {
-    const link = (await this.#options.route.links()).find(({ name }) => name === device);
-    if (link === undefined) return { good: false, words: `there is no device ${device}` };
-    return { good: link.up, words: link.up ? `${device} is up` : `${device} has no carrier or is down` };
   }
 }
 

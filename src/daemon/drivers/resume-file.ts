@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import * as z from "zod";
 import type { ResumePlace } from "../../core/replication/resume-place.ts";
 import { kernelIdentity } from "../kernel-identity.ts";
@@ -29,12 +29,16 @@ type Stored = z.output<typeof placeSchema>;
  */
 export class ResumeFile {
   readonly #path: string;
+  readonly #onError: (text: string) => void;
   readonly #kernel: string;
   readonly #places: Map<string, Stored>;
   #timer: NodeJS.Timeout | undefined;
+  #failing = false;
 
-  constructor(path: string) {
+  /** @param onError told once when the file cannot be written, and again only when it could be meanwhile */
+  constructor(path: string, onError: (text: string) => void) {
     this.#path = path;
+    this.#onError = onError;
     this.#kernel = kernelIdentity();
     let text = "";
     try {
@@ -70,10 +74,33 @@ export class ResumeFile {
     else this.#timer ??= setTimeout(() => this.#write(), WRITE_MS);
   }
 
+  /** A folder that takes nothing must not end the role: without a file tables are compared, and that is all. */
   #write(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    writeFileSync(`${this.#path}.new`, JSON.stringify({ kernel: this.#kernel, places: [...this.#places] }));
+    try {
+      this.#replace(JSON.stringify({ kernel: this.#kernel, places: [...this.#places] }));
+      this.#failing = false;
+    } catch (error) {
+      // Once, not every second: a full folder lasts.
+      const text = `cannot write ${this.#path}: ${error instanceof Error ? error.message : String(error)}`;
+      if (!this.#failing) this.#onError(`${text}; if the replicator restarts, tables are compared`);
+      this.#failing = true;
+    }
+  }
+
+  #replace(text: string): void {
+    try {
+      this.#put(text);
+    } catch {
+      // The old file may hold places that are forgotten, so it must not stay. In a full folder its room is enough for the new one.
+      rmSync(this.#path, { force: true });
+      this.#put(text);
+    }
+  }
+
+  #put(text: string): void {
+    writeFileSync(`${this.#path}.new`, text);
     renameSync(`${this.#path}.new`, this.#path);
   }
 }

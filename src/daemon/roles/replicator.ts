@@ -70,7 +70,9 @@ class ReplicatorRole {
     this.#channel = channel;
     this.#settings = settings;
     this.#ring = new KeyRing(settings);
-    this.#resume = new ResumeFile(join(settings.runDirectory, "resume.json"));
+    this.#resume = new ResumeFile(join(settings.runDirectory, "resume.json"), (text) =>
+      this.#channel.log("warning", text),
+    );
     const { shortExchanges, marks } = settings.document.replication;
     const virtual = allVirtualAddresses(settings).map(validIp);
     this.#filter = new FlowFilter(this.#documentAddresses(), virtual, { shortExchanges, marks });
