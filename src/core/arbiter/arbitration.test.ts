@@ -212,6 +212,27 @@ describe("arbitration", () => {
     assert.equal(world.etcd.holder(world.nowMs), "gw2");
   });
 
+  it("does not stay down for a node that has lost the key since then to one that is in sight", () => {
+    const world = new World(["gw1", "gw2", "gw3"]);
+    world.tell({ gw1: { role: "active", seen: ["gw2", "gw3"] } });
+    world.run(2_000);
+    // gw2 and gw3 still hear each other; one takes over after the other, and both lose to gw1.
+    world.tell({ gw1: { seen: [] }, gw2: { role: "active", seen: ["gw3"] } });
+    world.run(10_000);
+    world.tell({ gw3: { role: "active", seen: ["gw2"] } });
+    world.run(10_000);
+    assert.deepEqual(world.states, { gw1: "held", gw2: "lost", gw3: "lost" });
+    world.node("gw1").alive = false;
+    world.run(7_000);
+    const holder = world.etcd.holder(world.nowMs);
+    assert.ok(holder === "gw2" || holder === "gw3", `${holder}`);
+    world.tell({ [holder]: { role: "active" } });
+    world.run(20_000);
+    const other = holder === "gw2" ? "gw3" : "gw2";
+    assert.deepEqual(world.states, { gw1: "held", [holder]: "held", [other]: "none" });
+    assert.deepEqual(world.node(other).told, ["gw1", "-"]);
+  });
+
   it("changes nothing when the arbiter is lost, whoever has what, and goes on when it is back", () => {
     for (let phaseMs = 0; phaseMs < 2_000; phaseMs += 50) afterOutage(phaseMs);
   });

@@ -10,7 +10,7 @@ import type { ArbiterAnswer, ArbiterRequest } from "./arbiter-messages.ts";
 //                  | held | -- the lease has run out -------->     |
 //                  +------+                                        | another node holds it, renews it, and is out of sight
 //                                                                  v
-//      none <-- that node is in sight again, or the key is ours -- +------+
+//      none <-- that node or the holder is seen, or it is ours --- +------+
 //                                                                  | lost |
 //                                                                  +------+
 
@@ -275,6 +275,8 @@ export class Arbitration {
   #watch(nowMs: number, { node, revision }: { readonly node: string; readonly revision: string }): void {
     if (this.#standing.seen.includes(node)) {
       this.#rival = undefined;
+      // The node that it stays down for may still be out of sight, but has lost the key since then.
+      this.#win();
       return;
     }
     if (this.#rival?.node !== node) this.#rival = { node, revision, sinceMs: nowMs };
