@@ -178,6 +178,30 @@ describe("arbitration", () => {
     assert.deepEqual(world.node("gw1").told, []);
   });
 
+  it("lets the other one ask first also where the newcomer was just asking for a sign of life", () => {
+    const world = whole();
+    const newcomer = world.node("gw2");
+    world.run(newcomer.deadline - world.nowMs);
+    newcomer.stand({ role: "active", seen: [] });
+    world.run(400);
+    assert.equal(world.etcd.holder(world.nowMs), undefined);
+    world.tell({ gw1: { seen: [] } });
+    world.run(4_000);
+    assert.deepEqual(world.states, { gw1: "held", gw2: "lost" });
+  });
+
+  it("takes the key a second after a takeover, if nobody else has it by then", () => {
+    const world = whole();
+    const newcomer = world.node("gw2");
+    world.node("gw1").alive = false;
+    world.run(newcomer.deadline - world.nowMs);
+    newcomer.stand({ role: "active", seen: [] });
+    world.run(990);
+    assert.equal(world.etcd.holder(world.nowMs), undefined);
+    world.run(30);
+    assert.equal(world.etcd.holder(world.nowMs), "gw2");
+  });
+
   it("gives the role back to the one that stepped down when it sees the other again, and the key back as well", () => {
     const world = apart();
     world.run(10_000);

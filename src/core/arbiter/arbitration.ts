@@ -101,6 +101,8 @@ export class Arbitration {
   #revisionToReplace = "0";
   /** It has won the key, and will be active soon: it keeps it meanwhile. */
   #takesOverUntilMs = Number.NEGATIVE_INFINITY;
+  /** Before that it does not take a free key: see NEWCOMER_MS_MIN. */
+  #patientUntilMs = Number.NEGATIVE_INFINITY;
   #nowMs: number;
   #asked: ArbiterRequest | undefined;
   #askedMs = 0;
@@ -133,7 +135,8 @@ export class Arbitration {
         const isIncumbent =
           nowMs - this.#activeSinceMs >=
           Math.max(INCUMBENT_MS_MIN, INCUMBENT_INTERVALS * this.#settings.intervalMs);
-        this.#dueMs = nowMs + (isIncumbent || this.#settings.exclusive === true ? 0 : patienceMs);
+        this.#patientUntilMs = nowMs + (isIncumbent || this.#settings.exclusive === true ? 0 : patienceMs);
+        this.#dueMs = this.#patientUntilMs;
         this.#rival = undefined;
       }
       if (before && !this.#isAtStake) this.#dueMs = nowMs;
@@ -253,6 +256,11 @@ export class Arbitration {
     if (!this.#isAtStake) return;
     if (answer.what === "holder" && answer.node !== this.#settings.node) {
       this.#watch(nowMs, answer);
+      return;
+    }
+    // Asked before it took over, when nothing was at stake.
+    if (answer.what === "free" && nowMs < this.#patientUntilMs) {
+      this.#dueMs = this.#patientUntilMs;
       return;
     }
     // After an outage of the arbiter keys are gone: whoever stepped down lets the one that stayed take its key again first.
