@@ -178,6 +178,30 @@ describe("arbitration", () => {
     assert.deepEqual(world.node("gw1").told, []);
   });
 
+  it("lets the other one ask first also where the newcomer was just asking for a sign of life", () => {
+    const world = whole();
+    const newcomer = world.node("gw2");
+    world.run(newcomer.deadline - world.nowMs);
+    newcomer.stand({ role: "active", seen: [] });
+    world.run(400);
+    assert.equal(world.etcd.holder(world.nowMs), undefined);
+    world.tell({ gw1: { seen: [] } });
+    world.run(4_000);
+    assert.deepEqual(world.states, { gw1: "held", gw2: "lost" });
+  });
+
+  it("takes the key a second after a takeover, if nobody else has it by then", () => {
+    const world = whole();
+    const newcomer = world.node("gw2");
+    world.node("gw1").alive = false;
+    world.run(newcomer.deadline - world.nowMs);
+    newcomer.stand({ role: "active", seen: [] });
+    world.run(990);
+    assert.equal(world.etcd.holder(world.nowMs), undefined);
+    world.run(30);
+    assert.equal(world.etcd.holder(world.nowMs), "gw2");
+  });
+
   it("gives the role back to the one that stepped down when it sees the other again, and the key back as well", () => {
     const world = apart();
     world.run(10_000);
@@ -210,6 +234,27 @@ describe("arbitration", () => {
     assert.deepEqual(world.node("gw2").told, ["gw1", "-"]);
     assert.equal(world.node("gw2").machine.view.state, "held");
     assert.equal(world.etcd.holder(world.nowMs), "gw2");
+  });
+
+  it("does not stay down for a node that has lost the key since then to one that is in sight", () => {
+    const world = new World(["gw1", "gw2", "gw3"]);
+    world.tell({ gw1: { role: "active", seen: ["gw2", "gw3"] } });
+    world.run(2_000);
+    // gw2 and gw3 still hear each other; one takes over after the other, and both lose to gw1.
+    world.tell({ gw1: { seen: [] }, gw2: { role: "active", seen: ["gw3"] } });
+    world.run(10_000);
+    world.tell({ gw3: { role: "active", seen: ["gw2"] } });
+    world.run(10_000);
+    assert.deepEqual(world.states, { gw1: "held", gw2: "lost", gw3: "lost" });
+    world.node("gw1").alive = false;
+    world.run(7_000);
+    const holder = world.etcd.holder(world.nowMs);
+    assert.ok(holder === "gw2" || holder === "gw3", `${holder}`);
+    world.tell({ [holder]: { role: "active" } });
+    world.run(20_000);
+    const other = holder === "gw2" ? "gw3" : "gw2";
+    assert.deepEqual(world.states, { gw1: "held", [holder]: "held", [other]: "none" });
+    assert.deepEqual(world.node(other).told, ["gw1", "-"]);
   });
 
   it("changes nothing when the arbiter is lost, whoever has what, and goes on when it is back", () => {

@@ -10,7 +10,7 @@ import type { ArbiterAnswer, ArbiterRequest } from "./arbiter-messages.ts";
 //                  | held | -- the lease has run out -------->     |
 //                  +------+                                        | another node holds it, renews it, and is out of sight
 //                                                                  v
-//      none <-- that node is in sight again, or the key is ours -- +------+
+//      none <-- that node or the holder is seen, or it is ours --- +------+
 //                                                                  | lost |
 //                                                                  +------+
 
@@ -101,6 +101,8 @@ export class Arbitration {
   #revisionToReplace = "0";
   /** It has won the key, and will be active soon: it keeps it meanwhile. */
   #takesOverUntilMs = Number.NEGATIVE_INFINITY;
+  /** Before that it does not take a free key: see NEWCOMER_MS_MIN. */
+  #patientUntilMs = Number.NEGATIVE_INFINITY;
   #nowMs: number;
   #asked: ArbiterRequest | undefined;
   #askedMs = 0;
@@ -133,7 +135,8 @@ export class Arbitration {
         const isIncumbent =
           nowMs - this.#activeSinceMs >=
           Math.max(INCUMBENT_MS_MIN, INCUMBENT_INTERVALS * this.#settings.intervalMs);
-        this.#dueMs = nowMs + (isIncumbent || this.#settings.exclusive === true ? 0 : patienceMs);
+        this.#patientUntilMs = nowMs + (isIncumbent || this.#settings.exclusive === true ? 0 : patienceMs);
+        this.#dueMs = this.#patientUntilMs;
         this.#rival = undefined;
       }
       if (before && !this.#isAtStake) this.#dueMs = nowMs;
@@ -255,6 +258,11 @@ export class Arbitration {
       this.#watch(nowMs, answer);
       return;
     }
+    // Asked before it took over, when nothing was at stake.
+    if (answer.what === "free" && nowMs < this.#patientUntilMs) {
+      this.#dueMs = this.#patientUntilMs;
+      return;
+    }
     // After an outage of the arbiter keys are gone: whoever stepped down lets the one that stayed take its key again first.
     if (this.#lostTo !== undefined && nowMs - this.#reachableSinceMs < this.#settings.leaseMs) return;
     // Free, or ours from before a restart or under a lease that we have lost sight of.
@@ -275,6 +283,8 @@ export class Arbitration {
   #watch(nowMs: number, { node, revision }: { readonly node: string; readonly revision: string }): void {
     if (this.#standing.seen.includes(node)) {
       this.#rival = undefined;
+      // The node that it stays down for may still be out of sight, but has lost the key since then.
+      this.#win();
       return;
     }
     if (this.#rival?.node !== node) this.#rival = { node, revision, sinceMs: nowMs };

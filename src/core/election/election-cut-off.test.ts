@@ -102,4 +102,36 @@ describe("election: a node that is cut off (TieBreak)", () => {
     standby
     `,
   );
+
+  story(
+    "takes no notice of the arbiter's word when it hears the holder by now",
+    `
+    ${active}
+    arbiter gw2
+    advance 100ms
+    ----
+    active
+    `,
+  );
+
+  story(
+    "and need not stay down for another one either, for that one holds the lease no more",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    advance 2s
+    arbiter gw2
+    advance 1s
+    pulse gw3 standby priority=90
+    arbiter gw3
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.428s  add-addresses, pulses, announce, advert lan 110, standby -> active: every other router was silent for 357 ms on every path
+    2s  remove-addresses, advert lan 0, pulses, active -> fault: gw2 holds the arbiter's lease, and this node hears nothing of it
+    3s  pulses, fault -> standby: it can serve again
+    standby
+    `,
+  );
 });

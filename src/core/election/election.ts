@@ -187,7 +187,8 @@ export class Election {
 
   /** What our pulses say as of the last input; the next answer takes its memory. */
   pulse(): PulseState {
-    return this.#said.now(this.#wantsToBeActive);
+    const wantsRole = this.role === "standby" && this.#preemption.byHandover(this.#nowMs, this.#wellSinceMs);
+    return this.#said.now(wantsRole);
   }
 
   /** What an arbitration goes by: the same object as long as it is the same. */
@@ -336,7 +337,9 @@ export class Election {
     this.#considerHandover();
   }
 
-  #stayDownFor(lostTo: string | undefined): void {
+  /** Whoever holds the arbiter's lease and is heard is no reason, and the arbiter's word of it may be late. */
+  #stayDownFor(holder: string | undefined): void {
+    const lostTo = this.#neighbourhood.hears(this.#nowMs, holder) ? undefined : holder;
     if (lostTo === this.#health.lostTo) return;
     this.#health.lostTo = lostTo;
     this.#healthChanged();
@@ -360,7 +363,7 @@ export class Election {
   }
 
   #end(nowMs: number): Effects {
-    if (this.#neighbourhood.hears(nowMs, this.#health.lostTo)) this.#stayDownFor(undefined);
+    this.#stayDownFor(this.#health.lostTo);
     const isFound = this.#health.cutOff !== null && this.#neighbourhood.hearsAnybody(nowMs);
     if (isFound && this.#health.update({ cutOff: null })) this.#healthChanged();
     this.#handover.settle(this.role === "active");
@@ -387,10 +390,6 @@ export class Election {
   /** Since when it is what it is now, its health and table included. */
   get #wellSinceMs(): number {
     return Math.max(this.#stableSinceMs, this.#member.sinceMs);
-  }
-
-  get #wantsToBeActive(): boolean {
-    return this.role === "standby" && this.#preemption.byHandover(this.#nowMs, this.#wellSinceMs);
   }
 
   #activeName(): string | undefined {
