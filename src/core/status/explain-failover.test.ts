@@ -123,7 +123,7 @@ describe("explainFailover", () => {
       { role: "stopped", cause: "it was stopped" },
       ...([{}, "stopped", false, /^gw2 takes no part: it was stopped\.$/] as const),
     ],
-    ["that is away", { reachable: false }, {}, "unreachable", false, /^gw2 does not answer/],
+    ["that is only heard", { reachable: false }, {}, "unreachable", true, /^gw2 does not answer/],
   ];
   for (const [name, change, policy, reason, canTakeOver, sentence] of situations) {
     it(`says why a standby ${name} is not active`, () => {
@@ -152,6 +152,7 @@ describe("explainFailover", () => {
       cluster({ gw1: { peers: [{ name: "gw2", alive: false, paths: [] }] }, gw2: { reachable: false } }),
     ).others;
     assert.equal(silent?.sentences[1], "gw1 has never heard gw2 on any path.");
+    assert.deepEqual([others[0]?.canTakeOver, silent?.canTakeOver], [true, false]);
   });
 
   it("says who is active, since when, and by what evidence", () => {
@@ -203,9 +204,32 @@ describe("explainFailover", () => {
     assert.deepEqual([incomplete.node, incomplete.complete], ["gw2", false]);
     assert.match(incomplete.sentences.join(" "), /some of the 102,334 connections .* would be lost/);
 
-    const nobody = why(cluster({ gw2: { reachable: false } })).ifActiveDied;
+    const peers = [{ name: "gw2", alive: false, paths: [] }];
+    const nobody = why(cluster({ gw1: { peers }, gw2: { reachable: false } })).ifActiveDied;
     assert.deepEqual([nobody.node, nobody.withinMs], [null, null]);
     assert.match(nobody.sentences.join(" "), /^Nobody would take over/);
+  });
+
+  it("counts on a node that cannot be asked and that the active hears, as when the sync link alone is cut", () => {
+    const status = cluster({ gw2: { reachable: false } });
+    const alone = why(status).ifActiveDied;
+    assert.deepEqual([alone.node, alone.withinMs, alone.complete], ["gw2", null, false]);
+    assert.deepEqual(alone.sentences, [
+      "gw2 cannot be asked, but gw1 hears it: it would take over, if it can serve.",
+      "Which connections it holds is not known.",
+    ]);
+    const [gw1, gw2] = status.nodes;
+    assert.ok(gw1 !== undefined && gw2 !== undefined);
+    const peers = ["gw2", "gw3"].map((name) => ({ name, alive: true, paths: [] }));
+    const three = (gw3: NodeStatus) => why({ ...status, nodes: [{ ...gw1, peers }, gw2, gw3] }).ifActiveDied;
+    const both = three({ ...gw2, name: "gw3" });
+    assert.equal(both.node, null);
+    assert.match(both.sentences[0] ?? "", /^gw2 and gw3 cannot be asked, but gw1 hears them: one of them/);
+    const [, healthy] = cluster({}).nodes;
+    assert.ok(healthy !== undefined);
+    const known = three({ ...healthy, name: "gw3" });
+    assert.equal(known.node, "gw3");
+    assert.match(known.sentences.at(-1) ?? "", /^gw2 cannot be asked, .* whoever ranks highest takes over\.$/);
   });
 
   it("prefers the one with every connection to the one with the higher priority", () => {

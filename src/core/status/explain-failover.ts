@@ -3,7 +3,7 @@ import { gapUs, type HistoryEntry } from "../../contract/failover-history.ts";
 import type { FailoverWhy, GroupWhy, StandbyReason } from "../../contract/failover-why.ts";
 import { type ClusterStatus, type NodeStatus, nodeInGroup } from "../../contract/status.ts";
 import { wellMs } from "../election/timing.ts";
-import { couldTakeOver, foreseeTakeover } from "./foreseen-takeover.ts";
+import { couldTakeOver, foreseeTakeover, isHeardOnly } from "./foreseen-takeover.ts";
 import { byPriority, type GroupPolicy, preemptsBecause } from "./group-policy.ts";
 import { nodeAilments } from "./node-ailments.ts";
 
@@ -133,7 +133,7 @@ function explainOther(node: NodeStatus, active: NodeStatus | undefined, context:
   const paths = peers.find(({ name }) => name === node.name)?.paths;
   if (reason === "unreachable" && active !== undefined && paths !== undefined)
     sentences.push(heardSentence(node.name, active.name, paths));
-  return { reason, canTakeOver: couldTakeOver(node), sentences };
+  return { reason, canTakeOver: couldTakeOver(node) || isHeardOnly(node, active), sentences };
 }
 
 function reasonOf(

@@ -11,6 +11,14 @@ export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus
 }
 
 /**
+ * Whether a node cannot be asked while the active hears it, as when only the sync network is cut: the election goes by what it
+ * hears, so this node would take over if it can serve.
+ */
+export function isHeardOnly({ name, reachable }: NodeStatus, active: NodeStatus | undefined): boolean {
+  return !reachable && (active?.peers.some((peer) => peer.name === name && peer.alive) ?? false);
+}
+
+/**
  * The best first, as compareRank() has it: complete before incomplete, then the priority after health, then the address. Who is set
  * aside goes last, but with every connection before those that lack some.
  */
@@ -83,13 +91,23 @@ export function foreseeTakeover(
     nodes.filter(({ name }) => name !== activeNode),
     policy,
   );
+  const heard = nodes.filter((node) => isHeardOnly(node, active)).map(({ name }) => name);
+  const heardBy = `cannot be asked, but ${activeNode} hears ${heard.length === 1 ? "it" : "them"}`;
   if (best === undefined) {
     const none = { complete: false, notProtected: 0, lagRecords: 0, lagMs: null };
+    const [only, ...more] = heard;
+    const who = more.length === 0 ? "it" : "one of them";
     const sentences =
-      nodes.length === 1
-        ? ["It is the only node: nobody would take over."]
-        : ["Nobody would take over: no other node is a standby that answers."];
-    return { node: null, withinMs: null, connections: active?.flows ?? null, ...none, sentences };
+      only !== undefined
+        ? [
+            `${heard.join(" and ")} ${heardBy}: ${who} would take over, if it can serve.`,
+            "Which connections it holds is not known.",
+          ]
+        : nodes.length === 1
+          ? ["It is the only node: nobody would take over."]
+          : ["Nobody would take over: no other node is a standby that answers or is heard."];
+    const node = more.length === 0 ? (only ?? null) : null;
+    return { node, withinMs: null, connections: active?.flows ?? null, ...none, sentences };
   }
   const others = nodes.filter(({ name }) => name !== activeNode && name !== best.name);
   const withinMs = Math.ceil(silenceMs(best, others, policy.pulseIntervalMs));
@@ -100,6 +118,7 @@ export function foreseeTakeover(
       ? []
       : ["It is set aside, but no other standby has every connection."]),
     ...protectionSentences(best.name, held),
+    ...(heard.length === 0 ? [] : [`${heard.join(" and ")} ${heardBy}: whoever ranks highest takes over.`]),
   ];
   return { node: best.name, withinMs, ...held, sentences };
 }
