@@ -48,7 +48,7 @@ export const foreseenSwitchoverSchema = z.object({
 
 const groupWhySchema = z.object({
   name: z.string(),
-  /** Null where none or several are active. */
+  /** Null where none or several are active; the address of a router that is active and no node of the cluster. */
   activeNode: z.string().nullable(),
   /** How long it has been active; null when it cannot be asked. */
   sinceSeconds: z.number().nullable(),

@@ -225,6 +225,7 @@ export const problemCodes = {
   // What status reports.
   "no-active-node": "No node is active: the addresses are nowhere.",
   "several-active-nodes": "Several nodes hold the virtual addresses at the same time.",
+  "foreign-active": "A VRRP router that is no node of the cluster is active: no node holds its connections.",
   "node-unreachable": "A node does not answer.",
   "not-ready": "A node could not take over.",
   "table-incomplete": "A standby does not hold all connections yet.",

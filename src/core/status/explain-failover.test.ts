@@ -229,7 +229,10 @@ describe("explainFailover", () => {
     assert.ok(healthy !== undefined);
     const known = three({ ...healthy, name: "gw3" });
     assert.equal(known.node, "gw3");
-    assert.match(known.sentences.at(-1) ?? "", /^gw2 cannot be asked, .* whoever ranks highest takes over\.$/);
+    assert.match(
+      known.sentences.at(-1) ?? "",
+      /^gw2 cannot be asked, .* whoever ranks highest takes over\.$/,
+    );
   });
 
   it("prefers the one with every connection to the one with the higher priority", () => {
@@ -307,6 +310,30 @@ describe("explainFailover", () => {
     const heard = why(cluster({ gw1: { reachable: false, role: "unknown" } }, "gw1"));
     assert.deepEqual([heard.activeNode, heard.sinceSeconds], ["gw1", null]);
     assert.match(heard.sentences.join(" "), /^gw1 is heard to be active, but does not answer/);
+  });
+
+  it("says that an active is no node of the cluster, and that nobody holds its connections", () => {
+    const cause = "the VRRP router 10.1.0.3 is active";
+    const status = cluster({ gw1: { role: "standby", cause }, gw2: { complete: false, cause } }, "10.1.0.3");
+    const { activeNode, sentences, others, ifActiveDied } = why(status);
+    assert.equal(activeNode, "10.1.0.3");
+    assert.deepEqual(sentences, [
+      "No node is active, for the VRRP router 10.1.0.3, which is no node of this cluster, is active.",
+      "No node holds its connections.",
+    ]);
+    assert.deepEqual(
+      others.map((other) => other.sentences),
+      [[`gw1 is standby: ${cause}.`], [`gw2 is standby: ${cause}.`]],
+    );
+    const { node, withinMs, complete, connections } = ifActiveDied;
+    // Three intervals of 100 ms and 146/256 of one: it sends no pulses.
+    assert.deepEqual([node, withinMs, complete, connections], ["gw1", 358, false, null]);
+    assert.match(
+      ifActiveDied.sentences.join(" "),
+      /^gw1 would take over within 358ms of the router's last advertisement, .* they would be lost\.$/,
+    );
+    const unable = { ...status, nodes: cluster({ gw1: { role: "fault" } }).nodes.slice(0, 1) };
+    assert.match(why(unable).ifActiveDied.sentences.join(" "), /^Nobody would take over/);
   });
 
   it("explains a survivor, and each group by itself", () => {

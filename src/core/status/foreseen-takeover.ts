@@ -2,7 +2,8 @@ import { formatDurationMs } from "../../base/duration.ts";
 import { counted } from "../../base/number-text.ts";
 import type { ForeseenTakeover } from "../../contract/failover-why.ts";
 import type { NodeStatus } from "../../contract/status.ts";
-import { rankSkewMs, SILENT_INTERVALS, skewMs } from "../election/timing.ts";
+import { activeDownMs, rankSkewMs, SILENT_INTERVALS, skewMs } from "../election/timing.ts";
+import { foreignActive } from "./foreign-active.ts";
 import { byPriority, type GroupPolicy } from "./group-policy.ts";
 
 /** Whether a node would take over if the active died, with or without all connections. All are as they are in one group. */
@@ -84,7 +85,7 @@ function silenceMs(best: NodeStatus, others: readonly NodeStatus[], pulseInterva
 export function foreseeTakeover(
   nodes: readonly NodeStatus[],
   activeNode: string | undefined,
-  policy: Pick<GroupPolicy, "addresses" | "pulseIntervalMs">,
+  policy: Pick<GroupPolicy, "addresses" | "intervalMs" | "pulseIntervalMs">,
 ): ForeseenTakeover {
   const active = nodes.find(({ name }) => name === activeNode);
   const [best] = standbysByRank(
@@ -103,12 +104,13 @@ export function foreseeTakeover(
             `${heard.join(" and ")} ${heardBy}: ${who} would take over, if it can serve.`,
             "Which connections it holds is not known.",
           ]
-        : nodes.length === 1
+        : nodes.length === 1 && active !== undefined
           ? ["It is the only node: nobody would take over."]
           : ["Nobody would take over: no other node is a standby that answers or is heard."];
     const node = more.length === 0 ? (only ?? null) : null;
     return { node, withinMs: null, connections: active?.flows ?? null, ...none, sentences };
   }
+  if (foreignActive(activeNode, nodes) !== undefined) return afterForeign(best, policy);
   const others = nodes.filter(({ name }) => name !== activeNode && name !== best.name);
   const withinMs = Math.ceil(silenceMs(best, others, policy.pulseIntervalMs));
   const held = protection(active, best);
@@ -121,4 +123,20 @@ export function foreseeTakeover(
     ...(heard.length === 0 ? [] : [`${heard.join(" and ")} ${heardBy}: whoever ranks highest takes over.`]),
   ];
   return { node: best.name, withinMs, ...held, sentences };
+}
+
+/** It sends no pulses: its advertisements alone tell that it lives (RFC 9568 6.1), and nothing tells of its connections. */
+function afterForeign(
+  { name, effectivePriority }: NodeStatus,
+  { intervalMs }: Pick<GroupPolicy, "intervalMs">,
+): ForeseenTakeover {
+  const withinMs = Math.ceil(activeDownMs(effectivePriority, intervalMs));
+  return {
+    ...{ node: name, withinMs, complete: false, connections: null },
+    ...{ notProtected: 0, lagRecords: 0, lagMs: null },
+    sentences: [
+      `${name} would take over within ${formatDurationMs(withinMs)} of the router's last advertisement, if it sends one every ${formatDurationMs(intervalMs)}, as nodes of this cluster do.`,
+      `${name} does not hold the connections that go through it: they would be lost.`,
+    ],
+  };
 }
