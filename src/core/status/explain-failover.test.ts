@@ -34,13 +34,19 @@ interface Circumstances {
   readonly preempt?: boolean;
   readonly addresses?: GroupPolicy["addresses"];
   readonly history?: readonly HistoryEntry[];
+  readonly pulsesOnAllFaces?: boolean;
 }
 
 function why(
   status: ClusterStatus,
-  { preempt = false, addresses = {}, history = [takeoverEntry()] }: Circumstances = {},
+  {
+    preempt = false,
+    addresses = {},
+    history = [takeoverEntry()],
+    pulsesOnAllFaces = true,
+  }: Circumstances = {},
 ): GroupWhy {
-  const times = { preemptDelayMs: 5_000, intervalMs: 100, pulseIntervalMs: 50 };
+  const times = { preemptDelayMs: 5_000, intervalMs: 100, pulseIntervalMs: 50, pulsesOnAllFaces };
   const policy = { name: "gateway", preempt, addresses, ...times };
   const [group] = explainFailover({ status, groups: [policy], history }).groups;
   assert.ok(group !== undefined);
@@ -210,6 +216,13 @@ describe("explainFailover", () => {
     assert.match(nobody.sentences.join(" "), /^Nobody would take over/);
   });
 
+  it("waits for the silence of advertisements where a face carries no pulses", () => {
+    const within = (gw2: Change) => why(cluster({ gw2 }), { pulsesOnAllFaces: false }).ifActiveDied.withinMs;
+    // Three intervals of 100 ms, and an eighth of 50 ms.
+    assert.equal(within({}), 307);
+    assert.equal(within({ maintenance: { by: "ana", reason: "", since: "2026-08-01T09:00:00Z" } }), 350);
+  });
+
   it("counts on a node that cannot be asked and that the active hears, as when the sync link alone is cut", () => {
     const status = cluster({ gw2: { reachable: false } });
     const alone = why(status).ifActiveDied;
@@ -341,7 +354,15 @@ describe("explainFailover", () => {
     assert.deepEqual([survivor.activeNode, survivor.others[0]?.reason], ["gw2", "unreachable"]);
     assert.equal(survivor.ifActiveDied.node, null);
     const groups = ["campus", "guests"].map((name) => ({
-      ...{ name, preempt: true, addresses: {}, preemptDelayMs: 0, intervalMs: 10, pulseIntervalMs: 10 },
+      ...{
+        name,
+        preempt: true,
+        addresses: {},
+        preemptDelayMs: 0,
+        intervalMs: 10,
+        pulseIntervalMs: 10,
+        pulsesOnAllFaces: true,
+      },
     }));
     const both = explainFailover({ status: bothActiveStatus(), groups, history: [] });
     assert.deepEqual(

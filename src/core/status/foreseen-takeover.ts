@@ -6,6 +6,8 @@ import { activeDownMs, rankSkewMs, SILENT_INTERVALS, skewMs } from "../election/
 import { foreignActive } from "./foreign-active.ts";
 import { byPriority, type GroupPolicy } from "./group-policy.ts";
 
+type TakeoverPolicy = Pick<GroupPolicy, "addresses" | "intervalMs" | "pulseIntervalMs" | "pulsesOnAllFaces">;
+
 /** Whether a node would take over if the active died, with or without all connections. All are as they are in one group. */
 export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus): boolean {
   return reachable && role === "standby" && effectivePriority > 0;
@@ -71,21 +73,28 @@ export function protectionSentences(
 }
 
 /** How long the active must be silent before the best standby takes over (neighbourhood.ts). */
-function silenceMs(best: NodeStatus, others: readonly NodeStatus[], pulseIntervalMs: number): number {
+function silenceMs(
+  best: NodeStatus,
+  others: readonly NodeStatus[],
+  { intervalMs, pulseIntervalMs, pulsesOnAllFaces }: TakeoverPolicy,
+): number {
+  // The slowest path falls silent last (heard-paths.ts).
+  const silentMs =
+    SILENT_INTERVALS * (pulsesOnAllFaces ? pulseIntervalMs : Math.max(intervalMs, pulseIntervalMs));
   // Nobody who is there is waited for, only the longest skew (docs/guide/failover.md, a node that is set aside).
-  if (best.maintenance !== undefined) return (SILENT_INTERVALS + 1) * pulseIntervalMs;
+  if (best.maintenance !== undefined) return silentMs + pulseIntervalMs;
   const byRank = rankSkewMs(0, pulseIntervalMs);
   // Where the rank of a node is not known, the skew of the priority keeps both apart.
   const isSure = others.every(({ reachable }) => reachable);
   const skew = isSure ? byRank : Math.max(byRank, skewMs(best.effectivePriority, pulseIntervalMs));
-  return SILENT_INTERVALS * pulseIntervalMs + skew;
+  return silentMs + skew;
 }
 
 /** What would happen if the active died at this moment. */
 export function foreseeTakeover(
   nodes: readonly NodeStatus[],
   activeNode: string | undefined,
-  policy: Pick<GroupPolicy, "addresses" | "intervalMs" | "pulseIntervalMs">,
+  policy: TakeoverPolicy,
 ): ForeseenTakeover {
   const active = nodes.find(({ name }) => name === activeNode);
   const [best] = standbysByRank(
@@ -112,7 +121,7 @@ export function foreseeTakeover(
   }
   if (foreignActive(activeNode, nodes) !== undefined) return afterForeign(best, policy);
   const others = nodes.filter(({ name }) => name !== activeNode && name !== best.name);
-  const withinMs = Math.ceil(silenceMs(best, others, policy.pulseIntervalMs));
+  const withinMs = Math.ceil(silenceMs(best, others, policy));
   const held = protection(active, best);
   const sentences = [
     `${best.name} would take over within ${formatDurationMs(withinMs)} of the active's last sign on any path.`,
