@@ -204,6 +204,8 @@ export const problemCodes = {
   "switchover-no-standby": "No living standby has a complete connection table.",
   "switchover-not-ready": "The node that was named is no living standby with a complete connection table.",
   "switchover-not-drained": "The standby did not confirm all connections in time; nothing has moved.",
+  "switchover-not-needed":
+    "What a handover was prepared for is over, or no standby would serve better any more.",
   "switchover-running": "A handover is already running.",
   "switchover-stalled": "The active node was stalled, and first listens whether another took over.",
   "switchover-unfinished": "The addresses were given up, but no other node was seen active in time.",
