@@ -173,6 +173,26 @@ describe("explainFailover", () => {
     ]);
   });
 
+  it("says who held the connections that the active lacked when it took over", () => {
+    const { evidence } = takeoverEntry();
+    const [gw1] = evidence.peers;
+    assert.ok(gw1 !== undefined);
+    const gw2 = { role: "active", sinceSeconds: 61, cause: takeoverEntry().cause } as const;
+    const held = (rest: Partial<HistoryEntry>, peers: typeof evidence.peers) => {
+      const entry = takeoverEntry({ ...rest, evidence: { ...evidence, tableComplete: false, peers } });
+      const { sentences } = why(cluster({ gw1: { role: "standby" }, gw2 }, "gw2"), { history: [entry] });
+      return sentences.find((sentence) => sentence.startsWith("It did not hold"))?.replace(/^.*: /, "");
+    };
+    const nobody = "no other node was there that did.";
+    // It may have fallen silent so little ago that it counts as alive.
+    for (const alive of [true, false]) assert.equal(held({}, [{ ...gw1, alive }]), nobody);
+    assert.equal(held({ kind: "resignation" }, [gw1]), "gw1 did, and gave the role up.");
+    assert.equal(held({ kind: "resignation" }, [{ ...gw1, tableComplete: false }]), nobody);
+    const gw3 = { ...gw1, name: "gw3", alive: true, role: "standby" as const };
+    assert.equal(held({}, [gw1, gw3]), "gw3 did, and did not take over.");
+    assert.equal(held({}, [gw1, { ...gw3, alive: false }]), nobody);
+  });
+
   it("gives no evidence of an earlier time", () => {
     const later = takeoverEntry({ id: "gw1-18", node: "gw1", from: "active", to: "standby" });
     const earlier = takeoverEntry({ id: "gw1-17", node: "gw1" });

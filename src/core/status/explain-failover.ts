@@ -115,13 +115,25 @@ function evidenceSentences(entry: HistoryEntry): string[] {
     ...heard,
     evidence.tableComplete
       ? "It held every connection."
-      : "It did not hold every connection: no other node was there that did.",
+      : `It did not hold every connection: ${betterHolders(entry)}.`,
     ...(gap === undefined
       ? []
       : [
           `The first packet went through it ${formatDurationMs(gap / 1_000)} after the last sign of the other.`,
         ]),
   ];
+}
+
+/** Who held every connection where the taker did not. Of one that fell silent its last word does not count: it was gone. */
+function betterHolders({ evidence, kind, other }: HistoryEntry): string {
+  const holders = evidence.peers.flatMap(({ name, alive, tableComplete }) => {
+    const gaveUp = name === other && kind === "resignation";
+    const isThere = gaveUp || (alive && name !== other);
+    return tableComplete && isThere
+      ? [`${name} did, and ${gaveUp ? "gave the role up" : "did not take over"}`]
+      : [];
+  });
+  return holders.length === 0 ? "no other node was there that did" : holders.join("; ");
 }
 
 interface OtherContext {
