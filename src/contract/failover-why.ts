@@ -20,11 +20,11 @@ export const standbyReasons = {
 } as const;
 
 const takeoverSchema = z.object({
-  /** Who would take over; null when nobody could. */
+  /** Who would take over, as far as is known; null when nobody could, or one of several that are heard and cannot be asked. */
   node: z.string().nullable(),
-  /** At most so long after the active has died; null when nobody could. */
+  /** At most so long after the active has died; null when nobody could, or that node cannot be asked. */
   withinMs: z.number().nullable(),
-  /** It has every mirrored connection. */
+  /** It has every mirrored connection; false when it cannot be asked. */
   complete: z.boolean(),
   /** Connections in the table of the active. */
   connections: z.number().nullable(),
@@ -48,7 +48,7 @@ export const foreseenSwitchoverSchema = z.object({
 
 const groupWhySchema = z.object({
   name: z.string(),
-  /** Null where none or several are active. */
+  /** Null where none or several are active; the address of a router that is active and no node of the cluster. */
   activeNode: z.string().nullable(),
   /** How long it has been active; null when it cannot be asked. */
   sinceSeconds: z.number().nullable(),
@@ -61,6 +61,7 @@ const groupWhySchema = z.object({
       node: z.string(),
       /** One of `standbyReasons`; a newer node may know more. */
       reason: z.string(),
+      /** Of a node that cannot be asked: the active hears it. */
       canTakeOver: z.boolean(),
       sentences: z.array(z.string()),
     }),

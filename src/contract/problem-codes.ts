@@ -204,6 +204,8 @@ export const problemCodes = {
   "switchover-no-standby": "No living standby has a complete connection table.",
   "switchover-not-ready": "The node that was named is no living standby with a complete connection table.",
   "switchover-not-drained": "The standby did not confirm all connections in time; nothing has moved.",
+  "switchover-not-needed":
+    "What a handover was prepared for is over, or no standby would serve better any more.",
   "switchover-running": "A handover is already running.",
   "switchover-stalled": "The active node was stalled, and first listens whether another took over.",
   "switchover-unfinished": "The addresses were given up, but no other node was seen active in time.",
@@ -225,6 +227,7 @@ export const problemCodes = {
   // What status reports.
   "no-active-node": "No node is active: the addresses are nowhere.",
   "several-active-nodes": "Several nodes hold the virtual addresses at the same time.",
+  "foreign-active": "A VRRP router that is no node of the cluster is active: no node holds its connections.",
   "node-unreachable": "A node does not answer.",
   "not-ready": "A node could not take over.",
   "table-incomplete": "A standby does not hold all connections yet.",

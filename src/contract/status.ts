@@ -226,7 +226,7 @@ const statusProblem = z.object({
 
 export const clusterStatusSchema = z.object({
   cluster: z.string(),
-  /** The failover groups; `activeNode` is null where none or several are active. */
+  /** The failover groups; `activeNode` is null where none or several are active, and the address of a router that is no node. */
   groups: z.array(z.object({ name: z.string(), activeNode: z.string().nullable() })),
   /** The first of them. */
   group: z.string(),

@@ -51,3 +51,30 @@ describe("the cause of init", () => {
     ]);
   });
 });
+
+describe("the cause of fault", () => {
+  const serving = "node gw1 priority=110 interval=100ms peers=gw2,gw3; up lan; ready; complete; advance 2s";
+
+  it("is what hinders the node now, not what made it step down", () => {
+    assert.deepEqual(
+      causes(
+        `${serving}; cut-off yes`,
+        "down lan",
+        // The sync link is back.
+        "pulse gw2 standby priority=100",
+        "up lan",
+      ),
+      [
+        "fault: it is cut off",
+        "fault: it is cut off",
+        "fault: no interface of the group is up",
+        "standby: it can serve again",
+      ],
+    );
+  });
+
+  it("names the one that holds the arbiter's lease now", () => {
+    const lost = (to: string) => `fault: ${to} holds the arbiter's lease, and this node hears nothing of it`;
+    assert.deepEqual(causes(`${serving}; arbiter gw2`, "arbiter gw3"), [lost("gw2"), lost("gw3")]);
+  });
+});

@@ -18,8 +18,9 @@ export function electionView(of: {
 }): ElectionView {
   const { gatewayReady, tableComplete, effectivePriority, faces, lostTo, maintenance } = of.health;
   const { role, sinceMs, nowMs, silenceMs, isMute, isListening } = of.member;
-  // It has listened long enough: what keeps it there is another thing.
-  const lack = role === "init" && !isListening ? of.health.inability : undefined;
+  // What keeps it there can be another thing by now: it has listened long enough, or one hindrance went and another came.
+  const isHindered = role === "fault" || (role === "init" && !isListening);
+  const lack = isHindered ? of.health.inability : undefined;
   return {
     ...{ role, sinceMs, cause: lack ?? of.member.cause },
     takeoverDueMs: silenceMs === NEVER ? undefined : silenceMs,

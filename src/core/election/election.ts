@@ -16,7 +16,6 @@ import {
 } from "./election-types.ts";
 import { electionView } from "./election-view.ts";
 import {
-  drainFailedProblem,
   Handover,
   type HandoverReason,
   handoverRunningProblem,
@@ -306,7 +305,7 @@ export class Election {
       this.#member.go("handed-over", `it handed over to ${other}: ${why}`, { kind: reason, other });
       return;
     }
-    this.#refuseHandover(target === undefined ? noTargetProblem(to) : drainFailedProblem(target.name));
+    this.#refuseHandover(this.#succession.refusal(this.#nowMs, reason, { to, target }));
   }
 
   #refuseHandover(problem: Problem): void {

@@ -136,6 +136,15 @@ export function noTargetProblem(to: string | undefined): Problem {
   return to === undefined ? noStandbyProblem : notReadyProblem(to);
 }
 
+/** @param isReasonGone else it stands, but nobody is better off any more */
+export function notNeededProblem(isReasonGone: boolean): Problem {
+  return {
+    code: "switchover-not-needed",
+    message: isReasonGone ? "the reason to hand over is gone" : "no standby would serve better any more",
+    hint: "tocha failover why says what each node is like",
+  };
+}
+
 export const stalledProblem: Problem = {
   code: "switchover-stalled",
   message: "the active node was stalled meanwhile, and first listens whether another took over",

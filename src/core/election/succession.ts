@@ -1,4 +1,5 @@
-import type { HandoverReason } from "./handover.ts";
+import type { Problem } from "../../base/problem.ts";
+import { drainFailedProblem, type HandoverReason, noTargetProblem, notNeededProblem } from "./handover.ts";
 import { type Health, illness, isSeverelyIll } from "./health.ts";
 import type { Neighbourhood } from "./neighbourhood.ts";
 import type { Peer } from "./peer.ts";
@@ -104,6 +105,27 @@ export class Succession {
     if (reason === "health") return true;
     if (reason === "check") return this.#health.ailments.vetoed;
     return reason === "maintenance" && this.#health.maintenance?.force === true;
+  }
+
+  /** Why a handover that was prepared does not take place: to `target`, or to nobody where that is undefined. */
+  refusal(
+    nowMs: number,
+    reason: HandoverReason,
+    { to, target }: { readonly to: string | undefined; readonly target: Peer | undefined },
+  ): Problem {
+    if (target !== undefined) return drainFailedProblem(target.name);
+    const isReasonGone = !this.#stands(reason);
+    // An operator's goes to anybody with every connection; all others only to somebody better.
+    const isNobodyBetter = reason !== "planned" && this.#neighbourhood.candidates(nowMs).length > 0;
+    return isReasonGone || isNobodyBetter ? notNeededProblem(isReasonGone) : noTargetProblem(to);
+  }
+
+  /** What a handover was started for is so still. */
+  #stands(reason: HandoverReason): boolean {
+    if (reason === "health") return this.#health.degraded;
+    if (reason === "maintenance") return this.#health.maintenance !== null;
+    if (reason === "check") return this.#health.ailments.why !== "";
+    return reason === "planned" || this.#neighbourhood.isWanted;
   }
 
   /** This node has handed over. */

@@ -45,6 +45,31 @@ describe("composeClusterStatus", () => {
     assert.notEqual(heard.verdict, "down");
   });
 
+  it("tells of an active that is no node of the cluster, whose connections nobody holds", () => {
+    const status = healthyStatus();
+    const [gw1] = status.nodes;
+    assert.ok(gw1 !== undefined);
+    gw1.role = "standby";
+    for (const group of gw1.groups) group.role = "standby";
+    const message =
+      "the VRRP router 10.1.0.3, which is no node of this cluster, is active: no node holds its connections";
+    const beside = composed(status, { gateway: "10.1.0.3" });
+    assert.deepEqual([beside.verdict, beside.summary, beside.activeNode], ["degraded", message, "10.1.0.3"]);
+    assert.deepEqual(
+      beside.problems.map(({ severity, node, code, message: text }) => [severity, node, code, text]),
+      [["warning", undefined, "foreign-active", message]],
+    );
+
+    const several = bothActiveStatus();
+    const guests = several.nodes[1]?.groups[1];
+    assert.ok(guests !== undefined);
+    guests.role = "standby";
+    const { summary, verdict } = composed(several, { guests: "10.2.0.3" });
+    assert.equal(verdict, "degraded");
+    assert.match(summary, /; guests: the VRRP router 10\.2\.0\.3, .* no node holds its connections$/);
+    assert.doesNotMatch(summary, /every other node is ready/);
+  });
+
   it("shows what fails on a node, with what helps, and that flapping is held down", () => {
     const status = healthyStatus();
     const [gw1] = status.nodes;

@@ -6,6 +6,7 @@ import {
 } from "../../contract/status.ts";
 import { arbiterProblems } from "./arbiter-problems.ts";
 import { configProblems, TAKEN_BACK } from "./config-problems.ts";
+import { foreignActive, foreignActiveProblem, foreignActiveWords } from "./foreign-active.ts";
 import { healthProblems } from "./health-problems.ts";
 import { keyProblems } from "./key-problems.ts";
 import { pathProblems } from "./path-problems.ts";
@@ -18,7 +19,7 @@ export interface ClusterStatusSource {
   readonly asOf: string;
   readonly revision: string;
   readonly nodes: readonly NodeStatus[];
-  /** By group, the node that this one hears as active, on whatever path; undefined when it hears none. */
+  /** By group, the node, or the address of the foreign router, that this node hears as active; undefined when it hears none. */
   readonly heardActive: Readonly<Record<string, string | undefined>>;
   /** What nodes reported about themselves. */
   readonly reported: readonly StatusProblem[];
@@ -37,7 +38,10 @@ interface GroupView {
   readonly isDown: boolean;
   readonly actives: readonly NodeStatus[];
   readonly nodes: readonly NodeStatus[];
+  /** The node that is heard to be active, where none says so. */
   readonly heard: string | undefined;
+  /** The same of a router that is no node of the cluster. */
+  readonly foreign: string | undefined;
   readonly activeProblems: readonly StatusProblem[];
   readonly protectionProblems: readonly StatusProblem[];
 }
@@ -78,14 +82,16 @@ function viewGroup(source: ClusterStatusSource, name: string): GroupView {
   const actives = nodes.filter(({ role }) => role === "active");
   // A node that cannot be asked may serve all the same: its advertisements say so.
   const heard = actives.length === 0 ? source.heardActive[name] : undefined;
+  const foreign = foreignActive(heard, nodes);
+  const ofActives = heard === undefined ? activeProblems(actives) : [];
   // With one group its name says nothing.
   const named = (problem: StatusProblem): StatusProblem =>
     source.groups.length === 1 ? problem : { ...problem, message: `group ${name}: ${problem.message}` };
   return {
-    ...{ name, nodes, actives, heard },
+    ...{ name, nodes, actives, foreign, heard: foreign === undefined ? heard : undefined },
     activeNode: actives.length > 1 ? undefined : (actives[0]?.name ?? heard),
     isDown: actives.length === 0 && heard === undefined && !nodes.some(cannotSay),
-    activeProblems: heard === undefined ? activeProblems(actives).map(named) : [],
+    activeProblems: (foreign === undefined ? ofActives : [foreignActiveProblem(foreign)]).map(named),
     protectionProblems: protectionProblems(nodes, actives).map(named),
   };
 }
@@ -99,7 +105,8 @@ function summarizeAll(groups: readonly GroupView[], ok: boolean): string {
   return `${places.join(", ")}; every other node is ready with every connection`;
 }
 
-function summarize({ actives, nodes, heard }: GroupView, ok: boolean): string {
+function summarize({ actives, nodes, heard, foreign }: GroupView, ok: boolean): string {
+  if (foreign !== undefined) return `${foreignActiveWords(foreign)}: no node holds its connections`;
   if (heard !== undefined) return `${heard} is heard to be active, but does not answer over the sync network`;
   const names = actives.map(({ name }) => name).join(" and ");
   if (actives.length === 0) {

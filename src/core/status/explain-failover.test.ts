@@ -34,13 +34,19 @@ interface Circumstances {
   readonly preempt?: boolean;
   readonly addresses?: GroupPolicy["addresses"];
   readonly history?: readonly HistoryEntry[];
+  readonly pulsesOnAllFaces?: boolean;
 }
 
 function why(
   status: ClusterStatus,
-  { preempt = false, addresses = {}, history = [takeoverEntry()] }: Circumstances = {},
+  {
+    preempt = false,
+    addresses = {},
+    history = [takeoverEntry()],
+    pulsesOnAllFaces = true,
+  }: Circumstances = {},
 ): GroupWhy {
-  const times = { preemptDelayMs: 5_000, intervalMs: 100, pulseIntervalMs: 50 };
+  const times = { preemptDelayMs: 5_000, intervalMs: 100, pulseIntervalMs: 50, pulsesOnAllFaces };
   const policy = { name: "gateway", preempt, addresses, ...times };
   const [group] = explainFailover({ status, groups: [policy], history }).groups;
   assert.ok(group !== undefined);
@@ -123,7 +129,7 @@ describe("explainFailover", () => {
       { role: "stopped", cause: "it was stopped" },
       ...([{}, "stopped", false, /^gw2 takes no part: it was stopped\.$/] as const),
     ],
-    ["that is away", { reachable: false }, {}, "unreachable", false, /^gw2 does not answer/],
+    ["that is only heard", { reachable: false }, {}, "unreachable", true, /^gw2 does not answer/],
   ];
   for (const [name, change, policy, reason, canTakeOver, sentence] of situations) {
     it(`says why a standby ${name} is not active`, () => {
@@ -152,6 +158,7 @@ describe("explainFailover", () => {
       cluster({ gw1: { peers: [{ name: "gw2", alive: false, paths: [] }] }, gw2: { reachable: false } }),
     ).others;
     assert.equal(silent?.sentences[1], "gw1 has never heard gw2 on any path.");
+    assert.deepEqual([others[0]?.canTakeOver, silent?.canTakeOver], [true, false]);
   });
 
   it("says who is active, since when, and by what evidence", () => {
@@ -164,6 +171,26 @@ describe("explainFailover", () => {
       "It held every connection.",
       "The first packet went through it 315.2ms after the last sign of the other.",
     ]);
+  });
+
+  it("says who held the connections that the active lacked when it took over", () => {
+    const { evidence } = takeoverEntry();
+    const [gw1] = evidence.peers;
+    assert.ok(gw1 !== undefined);
+    const gw2 = { role: "active", sinceSeconds: 61, cause: takeoverEntry().cause } as const;
+    const held = (rest: Partial<HistoryEntry>, peers: typeof evidence.peers) => {
+      const entry = takeoverEntry({ ...rest, evidence: { ...evidence, tableComplete: false, peers } });
+      const { sentences } = why(cluster({ gw1: { role: "standby" }, gw2 }, "gw2"), { history: [entry] });
+      return sentences.find((sentence) => sentence.startsWith("It did not hold"))?.replace(/^.*: /, "");
+    };
+    const nobody = "no other node was there that did.";
+    // It may have fallen silent so little ago that it counts as alive.
+    for (const alive of [true, false]) assert.equal(held({}, [{ ...gw1, alive }]), nobody);
+    assert.equal(held({ kind: "resignation" }, [gw1]), "gw1 did, and gave the role up.");
+    assert.equal(held({ kind: "resignation" }, [{ ...gw1, tableComplete: false }]), nobody);
+    const gw3 = { ...gw1, name: "gw3", alive: true, role: "standby" as const };
+    assert.equal(held({}, [gw1, gw3]), "gw3 did, and did not take over.");
+    assert.equal(held({}, [gw1, { ...gw3, alive: false }]), nobody);
   });
 
   it("gives no evidence of an earlier time", () => {
@@ -203,9 +230,42 @@ describe("explainFailover", () => {
     assert.deepEqual([incomplete.node, incomplete.complete], ["gw2", false]);
     assert.match(incomplete.sentences.join(" "), /some of the 102,334 connections .* would be lost/);
 
-    const nobody = why(cluster({ gw2: { reachable: false } })).ifActiveDied;
+    const peers = [{ name: "gw2", alive: false, paths: [] }];
+    const nobody = why(cluster({ gw1: { peers }, gw2: { reachable: false } })).ifActiveDied;
     assert.deepEqual([nobody.node, nobody.withinMs], [null, null]);
     assert.match(nobody.sentences.join(" "), /^Nobody would take over/);
+  });
+
+  it("waits for the silence of advertisements where a face carries no pulses", () => {
+    const within = (gw2: Change) => why(cluster({ gw2 }), { pulsesOnAllFaces: false }).ifActiveDied.withinMs;
+    // Three intervals of 100 ms, and an eighth of 50 ms.
+    assert.equal(within({}), 307);
+    assert.equal(within({ maintenance: { by: "ana", reason: "", since: "2026-08-01T09:00:00Z" } }), 350);
+  });
+
+  it("counts on a node that cannot be asked and that the active hears, as when the sync link alone is cut", () => {
+    const status = cluster({ gw2: { reachable: false } });
+    const alone = why(status).ifActiveDied;
+    assert.deepEqual([alone.node, alone.withinMs, alone.complete], ["gw2", null, false]);
+    assert.deepEqual(alone.sentences, [
+      "gw2 cannot be asked, but gw1 hears it: it would take over, if it can serve.",
+      "Which connections it holds is not known.",
+    ]);
+    const [gw1, gw2] = status.nodes;
+    assert.ok(gw1 !== undefined && gw2 !== undefined);
+    const peers = ["gw2", "gw3"].map((name) => ({ name, alive: true, paths: [] }));
+    const three = (gw3: NodeStatus) => why({ ...status, nodes: [{ ...gw1, peers }, gw2, gw3] }).ifActiveDied;
+    const both = three({ ...gw2, name: "gw3" });
+    assert.equal(both.node, null);
+    assert.match(both.sentences[0] ?? "", /^gw2 and gw3 cannot be asked, but gw1 hears them: one of them/);
+    const [, healthy] = cluster({}).nodes;
+    assert.ok(healthy !== undefined);
+    const known = three({ ...healthy, name: "gw3" });
+    assert.equal(known.node, "gw3");
+    assert.match(
+      known.sentences.at(-1) ?? "",
+      /^gw2 cannot be asked, .* whoever ranks highest takes over\.$/,
+    );
   });
 
   it("prefers the one with every connection to the one with the higher priority", () => {
@@ -285,12 +345,44 @@ describe("explainFailover", () => {
     assert.match(heard.sentences.join(" "), /^gw1 is heard to be active, but does not answer/);
   });
 
+  it("says that an active is no node of the cluster, and that nobody holds its connections", () => {
+    const cause = "the VRRP router 10.1.0.3 is active";
+    const status = cluster({ gw1: { role: "standby", cause }, gw2: { complete: false, cause } }, "10.1.0.3");
+    const { activeNode, sentences, others, ifActiveDied } = why(status);
+    assert.equal(activeNode, "10.1.0.3");
+    assert.deepEqual(sentences, [
+      "No node is active, for the VRRP router 10.1.0.3, which is no node of this cluster, is active.",
+      "No node holds its connections.",
+    ]);
+    assert.deepEqual(
+      others.map((other) => other.sentences),
+      [[`gw1 is standby: ${cause}.`], [`gw2 is standby: ${cause}.`]],
+    );
+    const { node, withinMs, complete, connections } = ifActiveDied;
+    // Three intervals of 100 ms and 146/256 of one: it sends no pulses.
+    assert.deepEqual([node, withinMs, complete, connections], ["gw1", 358, false, null]);
+    assert.match(
+      ifActiveDied.sentences.join(" "),
+      /^gw1 would take over within 358ms of the router's last advertisement, .* they would be lost\.$/,
+    );
+    const unable = { ...status, nodes: cluster({ gw1: { role: "fault" } }).nodes.slice(0, 1) };
+    assert.match(why(unable).ifActiveDied.sentences.join(" "), /^Nobody would take over/);
+  });
+
   it("explains a survivor, and each group by itself", () => {
     const survivor = why(degradedStatus(), { history: [] });
     assert.deepEqual([survivor.activeNode, survivor.others[0]?.reason], ["gw2", "unreachable"]);
     assert.equal(survivor.ifActiveDied.node, null);
     const groups = ["campus", "guests"].map((name) => ({
-      ...{ name, preempt: true, addresses: {}, preemptDelayMs: 0, intervalMs: 10, pulseIntervalMs: 10 },
+      ...{
+        name,
+        preempt: true,
+        addresses: {},
+        preemptDelayMs: 0,
+        intervalMs: 10,
+        pulseIntervalMs: 10,
+        pulsesOnAllFaces: true,
+      },
     }));
     const both = explainFailover({ status: bothActiveStatus(), groups, history: [] });
     assert.deepEqual(

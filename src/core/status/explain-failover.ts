@@ -3,7 +3,8 @@ import { gapUs, type HistoryEntry } from "../../contract/failover-history.ts";
 import type { FailoverWhy, GroupWhy, StandbyReason } from "../../contract/failover-why.ts";
 import { type ClusterStatus, type NodeStatus, nodeInGroup } from "../../contract/status.ts";
 import { wellMs } from "../election/timing.ts";
-import { couldTakeOver, foreseeTakeover } from "./foreseen-takeover.ts";
+import { foreignActive, foreignActiveWords } from "./foreign-active.ts";
+import { couldTakeOver, foreseeTakeover, isHeardOnly } from "./foreseen-takeover.ts";
 import { byPriority, type GroupPolicy, preemptsBecause } from "./group-policy.ts";
 import { nodeAilments } from "./node-ailments.ts";
 
@@ -34,6 +35,7 @@ function explainGroup(
   const active = actives.length === 1 ? actives[0] : undefined;
   const switchEntry = active === undefined ? undefined : lastTakeover(history, active.name, policy.name);
   const sole = active?.name ?? (actives.length === 0 ? activeName : undefined);
+  const isForeign = foreignActive(sole, nodes) !== undefined;
   return {
     name: policy.name,
     activeNode: sole ?? null,
@@ -42,7 +44,7 @@ function explainGroup(
     historyId: switchEntry?.id ?? null,
     others: nodes
       .filter((node) => node.name !== sole && node.role !== "active")
-      .map((node) => ({ node: node.name, ...explainOther(node, active, { nodes, policy }) })),
+      .map((node) => ({ node: node.name, ...explainOther(node, active, { policy, isForeign }) })),
     ifActiveDied: foreseeTakeover(nodes, sole, policy),
   };
 }
@@ -72,6 +74,9 @@ function activeSentences(
 ): string[] {
   const [active, ...more] = actives;
   if (active === undefined) {
+    const foreign = foreignActive(heard, nodes);
+    if (foreign !== undefined)
+      return [`No node is active, for ${foreignActiveWords(foreign)}.`, "No node holds its connections."];
     if (heard !== undefined)
       return [`${heard} is heard to be active, but does not answer over the sync network: why is not known.`];
     const why = nodes.map(({ name, cause }) => `${name}: ${cause}`).join("; ");
@@ -110,7 +115,7 @@ function evidenceSentences(entry: HistoryEntry): string[] {
     ...heard,
     evidence.tableComplete
       ? "It held every connection."
-      : "It did not hold every connection: no other node was there that did.",
+      : `It did not hold every connection: ${betterHolders(entry)}.`,
     ...(gap === undefined
       ? []
       : [
@@ -119,9 +124,22 @@ function evidenceSentences(entry: HistoryEntry): string[] {
   ];
 }
 
+/** Who held every connection where the taker did not. Of one that fell silent its last word does not count: it was gone. */
+function betterHolders({ evidence, kind, other }: HistoryEntry): string {
+  const holders = evidence.peers.flatMap(({ name, alive, tableComplete }) => {
+    const gaveUp = name === other && kind === "resignation";
+    const isThere = gaveUp || (alive && name !== other);
+    return tableComplete && isThere
+      ? [`${name} did, and ${gaveUp ? "gave the role up" : "did not take over"}`]
+      : [];
+  });
+  return holders.length === 0 ? "no other node was there that did" : holders.join("; ");
+}
+
 interface OtherContext {
-  readonly nodes: readonly NodeStatus[];
   readonly policy: GroupPolicy;
+  /** A router that is no node of the cluster is active. */
+  readonly isForeign: boolean;
 }
 
 type OtherWhy = Omit<GroupWhy["others"][number], "node">;
@@ -133,13 +151,13 @@ function explainOther(node: NodeStatus, active: NodeStatus | undefined, context:
   const paths = peers.find(({ name }) => name === node.name)?.paths;
   if (reason === "unreachable" && active !== undefined && paths !== undefined)
     sentences.push(heardSentence(node.name, active.name, paths));
-  return { reason, canTakeOver: couldTakeOver(node), sentences };
+  return { reason, canTakeOver: couldTakeOver(node) || isHeardOnly(node, active), sentences };
 }
 
 function reasonOf(
   node: NodeStatus,
   active: NodeStatus | undefined,
-  { policy }: OtherContext,
+  { policy, isForeign }: OtherContext,
 ): readonly [StandbyReason, string] {
   const ailing = nodeAilments(node, policy.name);
   const faces = ailing.length === 0 ? "" : ` (${ailing.join("; ")})`;
@@ -155,7 +173,8 @@ function reasonOf(
       `is set aside ${words}: it becomes active only where nobody else can with every connection.`,
     ];
   }
-  if (!node.replication.complete)
+  // Nobody holds what goes through a router of another make.
+  if (!node.replication.complete && !isForeign)
     return [
       "incomplete",
       "does not hold every connection yet: it takes over only if nobody else is left who does, or if nothing can go through the active any more.",

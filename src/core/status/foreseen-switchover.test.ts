@@ -28,7 +28,14 @@ function foresee({
 }) {
   const active = { role: "active", activeNode: "gw1", draining: false, peers, ...view };
   const policy = {
-    ...{ name: "gateway", preempt: false, preemptDelayMs: 5_000, intervalMs: 100, pulseIntervalMs: 50 },
+    ...{
+      name: "gateway",
+      preempt: false,
+      preemptDelayMs: 5_000,
+      intervalMs: 100,
+      pulseIntervalMs: 50,
+      pulsesOnAllFaces: true,
+    },
     ...{ addresses: {}, ...rules },
   };
   return foreseeSwitchover(active, { node: "gw1", to, policy }, nodes);

@@ -2,12 +2,23 @@ import { formatDurationMs } from "../../base/duration.ts";
 import { counted } from "../../base/number-text.ts";
 import type { ForeseenTakeover } from "../../contract/failover-why.ts";
 import type { NodeStatus } from "../../contract/status.ts";
-import { rankSkewMs, SILENT_INTERVALS, skewMs } from "../election/timing.ts";
+import { activeDownMs, rankSkewMs, SILENT_INTERVALS, skewMs } from "../election/timing.ts";
+import { foreignActive } from "./foreign-active.ts";
 import { byPriority, type GroupPolicy } from "./group-policy.ts";
+
+type TakeoverPolicy = Pick<GroupPolicy, "addresses" | "intervalMs" | "pulseIntervalMs" | "pulsesOnAllFaces">;
 
 /** Whether a node would take over if the active died, with or without all connections. All are as they are in one group. */
 export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus): boolean {
   return reachable && role === "standby" && effectivePriority > 0;
+}
+
+/**
+ * Whether a node cannot be asked while the active hears it, as when only the sync network is cut: the election goes by what it
+ * hears, so this node would take over if it can serve.
+ */
+export function isHeardOnly({ name, reachable }: NodeStatus, active: NodeStatus | undefined): boolean {
+  return !reachable && (active?.peers.some((peer) => peer.name === name && peer.alive) ?? false);
 }
 
 /**
@@ -62,37 +73,55 @@ export function protectionSentences(
 }
 
 /** How long the active must be silent before the best standby takes over (neighbourhood.ts). */
-function silenceMs(best: NodeStatus, others: readonly NodeStatus[], pulseIntervalMs: number): number {
+function silenceMs(
+  best: NodeStatus,
+  others: readonly NodeStatus[],
+  { intervalMs, pulseIntervalMs, pulsesOnAllFaces }: TakeoverPolicy,
+): number {
+  // The slowest path falls silent last (heard-paths.ts).
+  const silentMs =
+    SILENT_INTERVALS * (pulsesOnAllFaces ? pulseIntervalMs : Math.max(intervalMs, pulseIntervalMs));
   // Nobody who is there is waited for, only the longest skew (docs/guide/failover.md, a node that is set aside).
-  if (best.maintenance !== undefined) return (SILENT_INTERVALS + 1) * pulseIntervalMs;
+  if (best.maintenance !== undefined) return silentMs + pulseIntervalMs;
   const byRank = rankSkewMs(0, pulseIntervalMs);
   // Where the rank of a node is not known, the skew of the priority keeps both apart.
   const isSure = others.every(({ reachable }) => reachable);
   const skew = isSure ? byRank : Math.max(byRank, skewMs(best.effectivePriority, pulseIntervalMs));
-  return SILENT_INTERVALS * pulseIntervalMs + skew;
+  return silentMs + skew;
 }
 
 /** What would happen if the active died at this moment. */
 export function foreseeTakeover(
   nodes: readonly NodeStatus[],
   activeNode: string | undefined,
-  policy: Pick<GroupPolicy, "addresses" | "pulseIntervalMs">,
+  policy: TakeoverPolicy,
 ): ForeseenTakeover {
   const active = nodes.find(({ name }) => name === activeNode);
   const [best] = standbysByRank(
     nodes.filter(({ name }) => name !== activeNode),
     policy,
   );
+  const heard = nodes.filter((node) => isHeardOnly(node, active)).map(({ name }) => name);
+  const heardBy = `cannot be asked, but ${activeNode} hears ${heard.length === 1 ? "it" : "them"}`;
   if (best === undefined) {
     const none = { complete: false, notProtected: 0, lagRecords: 0, lagMs: null };
+    const [only, ...more] = heard;
+    const who = more.length === 0 ? "it" : "one of them";
     const sentences =
-      nodes.length === 1
-        ? ["It is the only node: nobody would take over."]
-        : ["Nobody would take over: no other node is a standby that answers."];
-    return { node: null, withinMs: null, connections: active?.flows ?? null, ...none, sentences };
+      only !== undefined
+        ? [
+            `${heard.join(" and ")} ${heardBy}: ${who} would take over, if it can serve.`,
+            "Which connections it holds is not known.",
+          ]
+        : nodes.length === 1 && active !== undefined
+          ? ["It is the only node: nobody would take over."]
+          : ["Nobody would take over: no other node is a standby that answers or is heard."];
+    const node = more.length === 0 ? (only ?? null) : null;
+    return { node, withinMs: null, connections: active?.flows ?? null, ...none, sentences };
   }
+  if (foreignActive(activeNode, nodes) !== undefined) return afterForeign(best, policy);
   const others = nodes.filter(({ name }) => name !== activeNode && name !== best.name);
-  const withinMs = Math.ceil(silenceMs(best, others, policy.pulseIntervalMs));
+  const withinMs = Math.ceil(silenceMs(best, others, policy));
   const held = protection(active, best);
   const sentences = [
     `${best.name} would take over within ${formatDurationMs(withinMs)} of the active's last sign on any path.`,
@@ -100,6 +129,23 @@ export function foreseeTakeover(
       ? []
       : ["It is set aside, but no other standby has every connection."]),
     ...protectionSentences(best.name, held),
+    ...(heard.length === 0 ? [] : [`${heard.join(" and ")} ${heardBy}: whoever ranks highest takes over.`]),
   ];
   return { node: best.name, withinMs, ...held, sentences };
+}
+
+/** It sends no pulses: its advertisements alone tell that it lives (RFC 9568 6.1), and nothing tells of its connections. */
+function afterForeign(
+  { name, effectivePriority }: NodeStatus,
+  { intervalMs }: Pick<GroupPolicy, "intervalMs">,
+): ForeseenTakeover {
+  const withinMs = Math.ceil(activeDownMs(effectivePriority, intervalMs));
+  return {
+    ...{ node: name, withinMs, complete: false, connections: null },
+    ...{ notProtected: 0, lagRecords: 0, lagMs: null },
+    sentences: [
+      `${name} would take over within ${formatDurationMs(withinMs)} of the router's last advertisement, if it sends one every ${formatDurationMs(intervalMs)}, as nodes of this cluster do.`,
+      `${name} does not hold the connections that go through it: they would be lost.`,
+    ],
+  };
 }

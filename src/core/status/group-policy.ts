@@ -12,6 +12,8 @@ export interface GroupPolicy {
   readonly preemptDelayMs: number;
   readonly intervalMs: number;
   readonly pulseIntervalMs: number;
+  /** Pulses take every face; on one that they do not take, only advertisements tell that the active lives. */
+  readonly pulsesOnAllFaces: boolean;
   /** By node, those that the election breaks ties by; nodes do not tell them. */
   readonly addresses: Readonly<Record<string, readonly IpAddress[]>>;
 }

@@ -1,10 +1,10 @@
-import { validIp } from "../../base/ip.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { FailoverWhy, ForeseenSwitchover } from "../../contract/failover-why.ts";
 import type { ClusterStatus } from "../../contract/status.ts";
 import { explainFailover } from "../../core/status/explain-failover.ts";
 import { foreseeSwitchover } from "../../core/status/foreseen-switchover.ts";
 import type { GroupPolicy } from "../../core/status/group-policy.ts";
+import { groupPolicies } from "../group-policies.ts";
 import type { NodeSettings } from "../node-settings.ts";
 import type { FailoverReport } from "../role-report.ts";
 import type { NodeHistory } from "./node-history.ts";
@@ -58,9 +58,6 @@ export class FailoverAnswers {
   }
 
   get #policies(): GroupPolicy[] {
-    return this.#settings.groups.map((group) => {
-      const addresses = Object.entries(group.addresses).map(([node, texts]) => [node, texts.map(validIp)]);
-      return { ...group, addresses: Object.fromEntries(addresses) };
-    });
+    return groupPolicies(this.#settings);
   }
 }
