@@ -53,8 +53,6 @@ export class Election {
   readonly #preemption: Preemption;
   readonly #succession: Succession;
   readonly #counters = noCounts();
-  /** Since when its health and its table are as they are. */
-  #stableSinceMs: number;
   readonly #lastWord = new LastWord();
   readonly #standing = new CurrentStanding();
   /** What depends on whom a pulse goes to, as of the last input. */
@@ -66,10 +64,9 @@ export class Election {
     this.#member = new Membership(settings, this.#health, nowMs);
     this.#said = new SaidInPulses(this.#health, this.#member, settings.pulseIntervalMs);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
-    this.#preemption = new Preemption(settings, this.#health, this.#neighbourhood);
+    this.#preemption = new Preemption(settings, this.#health, this.#member, this.#neighbourhood);
     this.#succession = new Succession(this.#health, this.#neighbourhood);
     this.addressing = new Addressing(this.#member, this.#neighbourhood, this.#handover);
-    this.#stableSinceMs = nowMs;
   }
 
   // ---- Inputs ----
@@ -187,7 +184,7 @@ export class Election {
 
   /** What our pulses say as of the last input; the next answer takes its memory. */
   pulse(): PulseState {
-    return this.#said.now(this.#wantsToBeActive);
+    return this.#said.now(this.#preemption.byHandover);
   }
 
   /** What an arbitration goes by: the same object as long as it is the same. */
@@ -215,10 +212,8 @@ export class Election {
 
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
   #hearActive(heard: HeardActive): void {
-    const { name, isForeign, priority, deadMs, outranksUs, lacksOurTable } = heard;
-    const isLowerForeign = isForeign && priority < this.#health.effectivePriority;
-    const mayPreempt = this.role === "standby" && isLowerForeign;
-    if (mayPreempt && this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs)) {
+    const { name, isForeign, deadMs, outranksUs, lacksOurTable } = heard;
+    if (this.#preemption.fromForeign(heard)) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
       // not: among them the active hands over.
       this.#count("foreignRouterLower");
@@ -323,7 +318,7 @@ export class Election {
   }
 
   #healthChanged(): void {
-    this.#stableSinceMs = this.#nowMs;
+    this.#preemption.restart();
     const roleBefore = this.role;
     const inability = this.#health.inability;
     if (inability !== undefined) this.#member.go("unable", inability);
@@ -382,15 +377,6 @@ export class Election {
 
   get #letsOthersGoFirst(): boolean {
     return this.#neighbourhood.goesFirst(this.#nowMs, this.#member.isResigning);
-  }
-
-  /** Since when it is what it is now, its health and table included. */
-  get #wellSinceMs(): number {
-    return Math.max(this.#stableSinceMs, this.#member.sinceMs);
-  }
-
-  get #wantsToBeActive(): boolean {
-    return this.role === "standby" && this.#preemption.byHandover(this.#nowMs, this.#wellSinceMs);
   }
 
   #activeName(): string | undefined {
