@@ -217,6 +217,7 @@ export class Election {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
       // not: among them the active hands over.
       this.#count("foreignRouterLower");
+      this.#lastWord.isPreempted(name, this.#nowMs, deadMs);
       return;
     }
     this.#lastWord.isActive(name, this.#nowMs);
@@ -266,7 +267,8 @@ export class Election {
 
   #hearSilence(): void {
     if (this.#letsOthersGoFirst && this.#member.waitForOthers()) return;
-    const { cause, reason } = this.#lastWord.silence(this.#nowMs, this.#member.sinceMs);
+    const { sinceMs } = this.#member;
+    const { cause, reason } = this.#lastWord.silence(this.#nowMs, { sinceMs, right: this.#preemption.right });
     this.#member.go("took-over", cause, reason);
   }
 

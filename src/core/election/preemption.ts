@@ -48,6 +48,11 @@ export class Preemption {
     return this.#wellForMs >= wellMs(preemptDelayMs, priority, intervalMs);
   }
 
+  /** What lets it do so, for the end of a sentence. */
+  get right(): string {
+    return this.#settings.preempt ? "preemption is on" : "it is the address owner";
+  }
+
   /** How long it has been what it is now, its health and table included. */
   get #wellForMs(): number {
     return this.#member.nowMs - Math.max(this.#stableSinceMs, this.#member.sinceMs);
