@@ -299,6 +299,7 @@ export class Election {
       this.#succession.moved(this.#nowMs, reason);
       const other = target.name;
       this.#handover.finish(other);
+      this.#lastWord.isHeir(other, this.#nowMs);
       this.#member.go("handed-over", `it handed over to ${other}: ${why}`, { kind: reason, other });
       return;
     }
@@ -361,6 +362,7 @@ export class Election {
     const isFound = this.#health.cutOff !== null && this.#neighbourhood.hearsAnybody(nowMs);
     if (isFound && this.#health.update({ cutOff: null })) this.#healthChanged();
     this.#handover.settle(this.role === "active");
+    if (this.role === "active") this.#lastWord.forget();
     return this.#member.effects;
   }
 
