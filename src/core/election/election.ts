@@ -249,7 +249,8 @@ export class Election {
    * best candidate is the one: every other one sees in the pulses that it is not the best. One that has
    * just started may not have met the best yet, but then its table is not complete.
    */
-  #hearResignation({ name, isForeign, heir }: HeardResignation): void {
+  #hearResignation(heard: HeardResignation): void {
+    const { name, isForeign, heir } = heard;
     // RFC 9568 6.4.3: it was active as well, and others shall hear at once that they need not take over.
     if (isForeign) this.#member.assert();
     if (this.role !== "standby" || this.#neighbourhood.isTaken(this.#nowMs, heir)) return;
@@ -257,7 +258,7 @@ export class Election {
     const isNext = heir === "recipient" || (heir === "none" && !isForeign && !isOutranked);
     const hasRight = heir === "recipient" || (this.#health.tableComplete && !this.#letsOthersGoFirst);
     if (!isNext || !hasRight || this.#member.isListening) {
-      if (heir !== "other") this.#member.awaitSkew(this.#neighbourhood.skewAfterMs(this.#nowMs, isForeign));
+      if (heir !== "other") this.#member.awaitSkew(this.#neighbourhood.skewAfterMs(this.#nowMs, heard));
       this.#lastWord.resigned(name, this.#nowMs);
     } else {
       const reason = { kind: "resignation", other: name, wordMs: this.#nowMs } as const;

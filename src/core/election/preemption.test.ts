@@ -132,6 +132,22 @@ it("history knows a preemption by its kind, and when the router that it took the
   assert.deepEqual(change?.reason, { kind: "priority", other: "the VRRP router 10.1.0.9", wordMs: 2_000 });
 });
 
+describe("RFC 9568 6.1", () => {
+  story(
+    "after priority 0 the skew is a part of the interval that the router advertised, and not of the own one",
+    `
+    node gw1 priority=100 interval=100ms peers=gw2
+    up lan
+    ready
+    advert lan 10.1.0.9 priority=200 interval=1s
+    advert lan 10.1.0.9 priority=0 interval=1s
+    ----
+    0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
+    standby  deadline=0.1s  takeover=0.609s      (a foreign backup of priority 200 is first, after 219 ms)
+    `,
+  );
+});
+
 describe("VRRPv2", () => {
   story(
     "RFC 3768 6.1: the skew is a part of one second, whatever the interval",
