@@ -65,8 +65,9 @@ export class Health {
     if (readiness.maintenance !== undefined) this.maintenance = readiness.maintenance;
     if (readiness.cutOff !== undefined) this.cutOff = readiness.cutOff;
     if (readiness.checks !== undefined) {
-      this.#verdicts = newerVerdicts(this.#verdicts, readiness.checks);
-      this.#ailments = ailments(this.#verdicts);
+      const verdicts = newerVerdicts(this.#verdicts, readiness.checks);
+      if (verdicts !== this.#verdicts) this.#ailments = ailments(verdicts);
+      this.#verdicts = verdicts;
     }
     return this.#told.some((value, index) => value !== before[index]);
   }

@@ -132,6 +132,37 @@ it("history knows a preemption by its kind, and when the router that it took the
   assert.deepEqual(change?.reason, { kind: "priority", other: "the VRRP router 10.1.0.9", wordMs: 2_000 });
 });
 
+describe("the delay of preemption", () => {
+  /** What it wants 5 s after it has become a standby, all is well, and this was told it in between, after 4 s. */
+  function wantsAfter(...told: readonly string[]): boolean {
+    const teller = new StoryTeller();
+    const hear = ["pulse gw2 active priority=100", "advance 200ms"];
+    const start = ["node gw1 priority=110 interval=100ms preempt peers=gw2", "up lan", "ready", "complete"];
+    const checks = ["check upstream ok weight=20", "check disk failing weight=5"];
+    const input = [
+      ...start,
+      ...checks,
+      ...Array(20).fill(hear).flat(),
+      ...told,
+      ...Array(5).fill(hear).flat(),
+    ];
+    teller.play({ input, expected: "" });
+    return teller.election.pulse().wantsToBeActive;
+  }
+
+  it("goes on when the control role tells the checks again, and what is still pending after its restart", () => {
+    assert.equal(wantsAfter(), true);
+    assert.equal(wantsAfter("check upstream ok weight=20"), true);
+    assert.equal(wantsAfter("check upstream pending weight=20", "check disk failing weight=5"), true);
+  });
+
+  it("begins anew when one of them is another", () => {
+    assert.equal(wantsAfter("check disk ok weight=5"), false);
+    assert.equal(wantsAfter("check upstream failing weight=1"), false);
+    assert.equal(wantsAfter("check other ok weight=20"), false);
+  });
+});
+
 describe("RFC 9568 6.1", () => {
   story(
     "after priority 0 the skew is a part of the interval that the router advertised, and not of the own one",
