@@ -276,7 +276,7 @@ export class Election {
   // ---- Handover ----
 
   #considerHandover(): void {
-    if (this.role !== "active" || this.#member.isMute || this.#handover.isRunning) return;
+    if (this.role !== "active" || this.#member.isMute) return;
     const occasion = this.#succession.occasion(this.#nowMs, this.#member.sinceMs);
     if (occasion !== undefined && this.#handover.mayStart(this.#nowMs, occasion.reason))
       this.#startHandover(occasion.reason, occasion.why);
@@ -284,7 +284,8 @@ export class Election {
 
   /** @returns false when there is nobody to hand over to */
   #startHandover(reason: HandoverReason, why: string, to?: string): boolean {
-    const heir = this.#succession.target(this.#nowMs, reason, { to })?.name;
+    const known = this.#handover.heir;
+    const heir = this.#succession.target(this.#nowMs, reason, { to, heir: known })?.name;
     if (heir === undefined) return false;
     this.#member.do(this.#handover.start(this.#nowMs, { reason, why, to, heir }));
     // The resignation may be heard from an advertisement, which names nobody.

@@ -60,11 +60,13 @@ export class Handover {
     return this.#refused;
   }
 
-  /** After a refusal there is a pause, in which users of a dead face do not wait. */
+  /** Users of a dead face wait for no other handover that is running, nor in the pause after one that was refused. */
   mayStart(nowMs: number, reason: HandoverReason): boolean {
-    return !this.isRunning && (reason === "health" || nowMs >= this.#notBeforeMs);
+    if (reason === "health") return !this.isRunning || this.#reason !== "health";
+    return !this.isRunning && nowMs >= this.#notBeforeMs;
   }
 
+  /** Takes the place of one that is running: an answer to that one's drain comes too late then. */
   start(
     nowMs: number,
     { reason, why, to, heir }: { reason: HandoverReason; why: string; to?: string | undefined; heir: string },
