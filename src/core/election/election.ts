@@ -127,7 +127,7 @@ export class Election {
       if (this.role !== "active") problem = notActiveProblem(this.#settings.node, this.#activeName());
       else if (this.#handover.isRunning) problem = handoverRunningProblem;
       else if (this.#member.isMute) problem = stalledProblem;
-      else if (!this.#startHandover("planned", reason, to)) problem = noTargetProblem(to);
+      else if (!this.#startHandover("planned", reason, to)) problem = this.#noTarget(to);
     });
     return problem ?? effects;
   }
@@ -305,7 +305,11 @@ export class Election {
       this.#member.go("handed-over", `it handed over to ${other}: ${why}`, { kind: reason, other });
       return;
     }
-    this.#refuseHandover(target === undefined ? noTargetProblem(to) : drainFailedProblem(target.name));
+    this.#refuseHandover(target === undefined ? this.#noTarget(to) : drainFailedProblem(target.name));
+  }
+
+  #noTarget(to: string | undefined): Problem {
+    return noTargetProblem(to, this.#neighbourhood.setAside(this.#nowMs));
   }
 
   #refuseHandover(problem: Problem): void {

@@ -119,13 +119,22 @@ export const handoverRunningProblem: Problem = {
   hint: "wait a second, then look at: tocha status",
 };
 
-export const noStandbyProblem: Problem = {
+const noStandbyProblem: Problem = {
   code: "switchover-no-standby",
   message: "no living standby has a complete connection table",
   hint: "see the peers and their replication in: tocha status",
 };
 
-export function notReadyProblem(to: string): Problem {
+function onlySetAsideProblem(first: string, others: readonly string[]): Problem {
+  const who = others.length === 0 ? `${first} is` : `${[first, ...others].join(" and ")} are`;
+  return {
+    code: "switchover-no-standby",
+    message: `${who} set aside, and no other living standby has a complete connection table`,
+    hint: `tocha node resume ${first}`,
+  };
+}
+
+function notReadyProblem(to: string): Problem {
   return {
     code: "switchover-not-ready",
     message: `${to} could not take over: it is no living standby with a complete connection table`,
@@ -133,9 +142,22 @@ export function notReadyProblem(to: string): Problem {
   };
 }
 
-/** @param to the node that was asked for, if any */
-export function noTargetProblem(to: string | undefined): Problem {
-  return to === undefined ? noStandbyProblem : notReadyProblem(to);
+function setAsideProblem(to: string): Problem {
+  return {
+    code: "switchover-not-ready",
+    message: `${to} is set aside: a switchover does not go to it`,
+    hint: `tocha node resume ${to}`,
+  };
+}
+
+/**
+ * @param to the node that was asked for, if any
+ * @param setAside the living standbys that somebody has set aside
+ */
+export function noTargetProblem(to: string | undefined, setAside: readonly string[]): Problem {
+  if (to !== undefined) return setAside.includes(to) ? setAsideProblem(to) : notReadyProblem(to);
+  const [first, ...others] = setAside;
+  return first === undefined ? noStandbyProblem : onlySetAsideProblem(first, others);
 }
 
 export const stalledProblem: Problem = {

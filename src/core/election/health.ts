@@ -151,6 +151,14 @@ export class Health {
     return this.maintenance !== null && !this.maintenance.force && this.tableComplete;
   }
 
+  /**
+   * It is set aside, and better than an active that nothing can go through. By force it was not meant to serve, and once active it
+   * would hand over to that one again.
+   */
+  get fitInNeed(): boolean {
+    return this.maintenance !== null && !this.maintenance.force && !this.isSevereInService;
+  }
+
   /** How ill it is, on the same scale as `illness`. */
   get illness(): number {
     return illness(this.#priority, this.effectivePriority);

@@ -158,6 +158,16 @@ export class Neighbourhood {
     return this.#ranked(nowMs, (peer) => peer.isAble(nowMs));
   }
 
+  /** The living peers that are set aside, and would serve in need, best first. */
+  fitInNeed(nowMs: number): readonly Peer[] {
+    return this.#ranked(nowMs, (peer) => peer.isFitInNeed(nowMs));
+  }
+
+  /** The names of the living peers that somebody has set aside. */
+  setAside(nowMs: number): readonly string[] {
+    return this.peers.filter((peer) => peer.isSetAside(nowMs)).map(({ name }) => name);
+  }
+
   #ranked(nowMs: number, isFit: (peer: Peer) => boolean): readonly Peer[] {
     return this.peers.filter(isFit).sort((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
   }

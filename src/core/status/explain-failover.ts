@@ -91,7 +91,7 @@ function activeSentences(
     ...(entry === undefined ? [] : evidenceSentences(entry)),
     ...(active.maintenance === undefined
       ? []
-      : ["It is set aside, but nobody else could serve with every connection."]),
+      : ["It is set aside, but nobody else who is well could serve with every connection."]),
   ];
 }
 
@@ -152,7 +152,7 @@ function reasonOf(
     const words = `since ${since} by ${by}${why === "" ? "" : ` (${why})`}`;
     return [
       "set-aside",
-      `is set aside ${words}: it becomes active only where nobody else can with every connection.`,
+      `is set aside ${words}: it becomes active only where nobody else who is well can with every connection.`,
     ];
   }
   if (!node.replication.complete)
