@@ -201,8 +201,8 @@ export const problemCodes = {
   "no-such-entry": "No node remembers a change of role with this id.",
   "not-active": "The node that was asked is not active.",
   "switchover-not-active": "The node has nothing to hand over, for it is not active.",
-  "switchover-no-standby": "No living standby has a complete connection table.",
-  "switchover-not-ready": "The node that was named is no living standby with a complete connection table.",
+  "switchover-no-standby": "No living standby that is not set aside has a complete connection table.",
+  "switchover-not-ready": "The node that was named is set aside, or no living standby with every connection.",
   "switchover-not-drained": "The standby did not confirm all connections in time; nothing has moved.",
   "switchover-not-needed":
     "What a handover was prepared for is over, or no standby would serve better any more.",

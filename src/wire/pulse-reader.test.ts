@@ -8,7 +8,7 @@ import { PulseReader } from "./pulse-reader.ts";
 const example: Pulse = {
   ...{ sender: "gw1", recipient: "gw2", path: "lan", group: "gateway", heard: 0x85, heir: "none" },
   ...{ session: 0x1122334455667788n, echo: 0xaabbccddeeff0011n, sequence: 258 },
-  ...{ role: "active", effectivePriority: 110, tableComplete: true, inReserve: false },
+  ...{ role: "active", effectivePriority: 110, tableComplete: true, inReserve: false, fitInNeed: false },
   ...{ resigning: false, wantsToBeActive: false, gaveWay: false },
   ...{ watermark: 7, revision: "00ffee00ddcc0011", intervalMs: 100, advertisementSources: [] },
 };

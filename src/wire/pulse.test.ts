@@ -23,6 +23,7 @@ const example: Pulse = {
   gaveWay: true,
   heir: "none",
   inReserve: false,
+  fitInNeed: false,
   watermark: 7,
   revision: "00ffee00ddcc0011",
   intervalMs: 100,
@@ -69,6 +70,11 @@ describe("pulse", () => {
     assert.deepEqual(decodePulse(exampleBytes.with(7, 0x92)), { ...example, inReserve: true });
   });
 
+  it("says by another one that its sender is set aside, and would serve in need", () => {
+    assert.equal(encoded({ ...example, fitInNeed: true })[7], 0x91);
+    assert.deepEqual(decodePulse(exampleBytes.with(7, 0x91)), { ...example, fitInNeed: true });
+  });
+
   it("is a typed error when cut at any byte, or followed by one", () => {
     for (let length = 0; length < exampleBytes.length; length++) {
       assert.ok(isDecodeError(decodePulse(exampleBytes.subarray(0, length))), `${length} bytes`);
@@ -101,12 +107,6 @@ describe("pulse", () => {
     const withMore = Uint8Array.of(...exampleBytes, ...new Uint8Array(8 * 16));
     withMore[10] = 9;
     assert.equal(reason(withMore), "pulse-source-count");
-  });
-
-  it("ignores flags that a later version may define", () => {
-    const flagged = Uint8Array.from(exampleBytes);
-    flagged[7] = 0x91;
-    assert.deepEqual(decodePulse(flagged), example);
   });
 
   it("decodes what it encodes, within the largest size", () => {
@@ -157,6 +157,7 @@ function anyPulse(): fc.Arbitrary<Pulse> {
       gaveWay: fc.boolean(),
       heir: fc.constantFrom("none", "recipient", "other"),
       inReserve: fc.boolean(),
+      fitInNeed: fc.boolean(),
       watermark: fc.maxSafeNat(),
       revision: fc.stringMatching(/^[0-9a-f]{16}$/),
       intervalMs: fc.integer({ min: 1, max: 0xffff }),

@@ -8,7 +8,7 @@ import type { IpAddress } from "../base/ip.ts";
 //    +---------------+---------------+---------------+---------------+
 //    |                     magic 0x54434850 "TCHP"                   |
 //    +---------------+---------------+---------------+---------------+
-//    | version = 2   | role          | eff. priority | C R W Y N H A 0   flags: see Pulse
+//    | version = 2   | role          | eff. priority | C R W Y N H A F   flags: see Pulse
 //    +---------------+---------------+---------------+---------------+
 //    |          interval, ms         | source count  | S hears (7)   |   heard somewhere, heard on each path
 //    +---------------+---------------+---------------+---------------+
@@ -53,6 +53,7 @@ const FLAG_GAVE_WAY = 0x10;
 const FLAG_NAMES_HEIR = 0x08;
 const FLAG_IS_HEIR = 0x04;
 const FLAG_IN_RESERVE = 0x02;
+const FLAG_FIT_IN_NEED = 0x01;
 
 /** Whom an active that hands over has named to take over: the pulse's recipient, or another node. */
 export type PulseHeir = "none" | "recipient" | "other";
@@ -86,6 +87,8 @@ export interface Pulse {
   readonly heir: PulseHeir;
   /** It is set aside, and takes over all the same before a node that does not hold every connection. */
   readonly inReserve: boolean;
+  /** It is set aside, and well otherwise: an active that nothing can go through may hand over to it. */
+  readonly fitInNeed: boolean;
   /** How far the replicated connections are in its kernel. */
   readonly watermark: number;
   /** Of its document: 16 hex digits. */
@@ -125,7 +128,8 @@ export function encodePulseOf(
     (pulse.gaveWay ? FLAG_GAVE_WAY : 0) |
     (to.heir === "none" ? 0 : FLAG_NAMES_HEIR) |
     (to.heir === "recipient" ? FLAG_IS_HEIR : 0) |
-    (pulse.inReserve ? FLAG_IN_RESERVE : 0);
+    (pulse.inReserve ? FLAG_IN_RESERVE : 0) |
+    (pulse.fitInNeed ? FLAG_FIT_IN_NEED : 0);
   into.u32(MAGIC).u8(PULSE_VERSION).u8(roles.indexOf(pulse.role)).u8(pulse.effectivePriority).u8(flags);
   into
     .u16(Math.min(Math.max(1, Math.round(pulse.intervalMs)), 0xffff))
@@ -189,6 +193,7 @@ export function decodePulse(body: Uint8Array, known: readonly string[] = []): Pu
     gaveWay: (flags & FLAG_GAVE_WAY) !== 0,
     heir: heirOf(flags),
     inReserve: (flags & FLAG_IN_RESERVE) !== 0,
+    fitInNeed: (flags & FLAG_FIT_IN_NEED) !== 0,
     watermark,
     revision,
     intervalMs,

@@ -28,6 +28,7 @@ const pulse: Pulse = {
   gaveWay: false,
   heir: "none",
   inReserve: false,
+  fitInNeed: false,
   watermark: 4_711,
   revision: REVISION,
   intervalMs: 100,
@@ -44,7 +45,7 @@ const pulses: readonly Pulse[] = [
   { ...pulse, gaveWay: true, sequence: 9 },
   { ...pulse, role: "active", heir: "recipient", sequence: 10 },
   { ...pulse, resigning: true, heir: "other", sequence: 11 },
-  { ...pulse, effectivePriority: 0, inReserve: true, sequence: 12 },
+  { ...pulse, effectivePriority: 0, inReserve: true, fitInNeed: true, sequence: 12 },
   { ...pulse, path: "lan", heard: 0, role: "active", sequence: 6 },
 ];
 

@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { seededRandom } from "../../src/base/prng.ts";
-import { Announcements, Movements } from "./election-checkers.ts";
-import { VirtualCluster } from "./election-cluster.ts";
 import { clockStepMsMax, cutDirections, startNode } from "./election-faults.ts";
-import { boot, pulseOptions, runFaults, runTo, tried } from "./election-history.ts";
+import { runFaults, tried } from "./election-history.ts";
 import { paths } from "./election-network.ts";
 import type { VirtualNode } from "./election-node.ts";
-import { everyPromise } from "./election-promises.ts";
 import { everySeed } from "./election-seeds.ts";
+import { holders, SingleRun } from "./election-single.ts";
 
 const SEEDS = Number(process.env["TOCHA_SIM_SEEDS"] ?? 2_000);
 const FIRST_SEED = Number(process.env["TOCHA_SIM_FIRST_SEED"] ?? 1);
@@ -92,6 +89,49 @@ describe("three elections, one event", () => {
     assert.deepEqual(run.takeovers, [run.best.name]);
     assert.ok(run.vacantMs <= DELAYS_MS, `${run.vacantMs} ms without an active`);
   });
+
+  single(
+    "the active loses a face, and all others are set aside: one of them serves until it is well",
+    (run) => {
+      for (const node of [run.best, run.next])
+        node.tellReadiness({ maintenance: { why: "it is set aside", force: false } });
+      run.settle();
+      // Two moves that are meant are as many as there may be when all is calm, with the one of the start.
+      run.cluster.isCalm = false;
+      run.active.setFace("lan", false);
+      run.settle(10_000);
+      const [heir, ...others] = holders(run);
+      assert.deepEqual([run.takeovers, others], [[heir], []]);
+      assert.notEqual(heir, run.active.name);
+      // Its face comes up for too short a time.
+      for (let turn = 0; turn < 2; turn++) {
+        run.active.setFace("lan", true);
+        run.settle(2_000);
+        run.active.setFace("lan", false);
+        run.settle(3_000);
+      }
+      assert.deepEqual(run.takeovers, [heir]);
+      run.active.setFace("lan", true);
+      // Of the drains some fail, and are tried again after 5 s.
+      run.settle(30_000);
+      assert.deepEqual(run.takeovers, [heir, run.active.name]);
+      assert.ok(run.vacantMs <= DELAYS_MS, `${run.vacantMs} ms without an active`);
+    },
+  );
+
+  single(
+    "the active and one that is set aside have lost a face each, all others are set aside: nothing goes to and fro",
+    (run) => {
+      for (const node of [run.best, run.next])
+        node.tellReadiness({ maintenance: { why: "it is set aside", force: false } });
+      run.best.setFace("lan", false);
+      run.next.setFace("wan", false);
+      run.settle();
+      run.active.setFace("lan", false);
+      run.settle(20_000);
+      assert.deepEqual(run.changes, []);
+    },
+  );
 
   single("the active loses every face: the best standby takes over at once", (run) => {
     run.active.setFace("lan", false);
@@ -294,70 +334,6 @@ function bothWays(a: VirtualNode, b: VirtualNode): readonly (readonly [VirtualNo
     [a, b],
     [b, a],
   ];
-}
-
-function holders({ nodes }: SingleRun): string[] {
-  return nodes
-    .filter((node) => node.holdsAddresses)
-    .map(({ name }) => name)
-    .sort();
-}
-
-class SingleRun {
-  readonly cluster: VirtualCluster;
-  readonly #movements = new Movements();
-  readonly announcements = new Announcements();
-  readonly active: VirtualNode;
-  /** The standbys by rank. */
-  readonly best: VirtualNode;
-  readonly next: VirtualNode;
-
-  constructor(seed: number, intervalMs: number) {
-    const checkers = [...everyPromise(), this.#movements, this.announcements];
-    this.cluster = new VirtualCluster({
-      seed,
-      nodes: 3,
-      intervalMs,
-      ...pulseOptions(seededRandom(seed), intervalMs),
-      preempt: false,
-      ipv6: seed % 2 === 0,
-      attacker: true,
-      checkers,
-    });
-    this.cluster.isCalm = true;
-    runTo(this.cluster, boot(this.cluster));
-    const active = this.nodes.find((node) => node.election?.role === "active");
-    const [best, next] = this.nodes.filter((node) => node !== active);
-    assert.ok(active !== undefined && best !== undefined && next !== undefined);
-    this.active = active;
-    this.best = best;
-    this.next = next;
-    this.#movements.arm(this.cluster);
-  }
-
-  get nodes(): readonly VirtualNode[] {
-    return this.cluster.nodes;
-  }
-
-  get intervalMs(): number {
-    return this.cluster.options.intervalMs;
-  }
-
-  get takeovers(): readonly string[] {
-    return this.#movements.takeovers;
-  }
-
-  get changes(): readonly string[] {
-    return this.#movements.changes;
-  }
-
-  get vacantMs(): number {
-    return this.#movements.vacantMs;
-  }
-
-  settle(durationMs = 30 * this.intervalMs + 50): void {
-    runTo(this.cluster, this.cluster.nowMs + durationMs);
-  }
 }
 
 function single(title: string, act: (run: SingleRun) => void): void {

@@ -123,6 +123,63 @@ describe("election: health", () => {
   );
 
   story(
+    "nor does it wait for the drain of a switchover that is running, and goes to the node that was asked for if that is well",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2,gw3 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    advance 1.5s
+    pulse gw2 standby priority=100 complete
+    pulse gw3 standby priority=90 complete
+    switchover gw3
+    ----
+    1.071s  pulses, init -> standby: it has listened and can serve
+    1.428s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: every other router was silent for 357 ms on every path
+    1.478s  announce
+    1.5s  drain 1 within 1000ms, pulses
+    active  deadline=1.528s
+
+    down wan
+    pulse gw2 standby priority=100 complete
+    drained 1 no
+    ----
+    1.5s  advert lan 6, pulses, drain 2 within 5ms, pulses
+    active  deadline=1.507s
+
+    drained 2 yes
+    ----
+    1.5s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw3: interface down: wan
+    standby  deadline=1.6s  takeover=1.898s
+    `,
+  );
+
+  story(
+    "or else to the best, of whom its pulses tell at once",
+    `
+    node gw1 priority=110 interval=1s peers=gw2,gw3 faces=lan,wan
+    up lan wan
+    ready
+    complete
+    pulse gw2 active priority=90
+    pulse gw2 standby priority=90 resigning heir=me
+    pulse gw2 standby priority=100 complete
+    pulse gw3 standby priority=90 complete
+    switchover gw3
+    pulse gw3 standby priority=6 complete
+    down wan
+    advance 7ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, pulses, announce, advert lan 110, advert wan 110, standby -> active: gw2 resigned
+    0s  drain 1 within 1000ms, pulses
+    0s  advert lan 6, pulses, drain 2 within 5ms, pulses
+    0.007s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: interface down: wan
+    standby  deadline=1.007s  takeover=3.984s
+    `,
+  );
+
+  story(
     "but not while it can serve between other networks",
     `
     node gw1 priority=110 interval=1s peers=gw2 faces=lan,wan,dmz

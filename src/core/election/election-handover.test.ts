@@ -146,7 +146,7 @@ describe("election: handover", () => {
     0s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 resigned
     0s  drain 1 within 1000ms
     0s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw2: maintenance
-    0.041s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 was silent for 41 ms on every path
+    0.041s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 did not take over within 41 ms of the handover to it
     0.091s  pulses, announce
     active  deadline=0.101s
     `,
@@ -167,8 +167,64 @@ describe("election: handover", () => {
 
     advance 4.61s
     ----
-    19.047s  add-addresses, pulses, announce, advert lan 100, standby -> active: every other router was silent for 4609 ms on every path
+    19.047s  add-addresses, pulses, announce, advert lan 100, standby -> active: gw2 did not take over within 4609 ms of the handover to it
     active  deadline=19.097s
+    `,
+  );
+});
+
+describe("election: what was heard before its own time as the active", () => {
+  story(
+    "is over: the heir that dies is the cause, and not who was silent on Monday",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2,gw3
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=115
+    pulse gw3 standby priority=90 complete
+    advance 361ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0.357s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 was silent for 357 ms on every path
+    active  deadline=0.407s
+
+    pulse gw2 standby priority=115
+    pulse gw3 standby priority=90 complete
+    switchover gw3
+    drained 1 yes
+    ----
+    0.361s  drain 1 within 1000ms, pulses
+    0.361s  remove-addresses, advert lan 0, pulses, active -> standby: it handed over to gw3: maintenance
+    standby  deadline=0.461s  takeover=0.718s
+
+    advance 457ms
+    ----
+    0.818s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw3 did not take over within 457 ms of the handover to it
+    active  deadline=0.868s
+    `,
+  );
+
+  story(
+    "also where it gave the role up for a fault of its own",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2
+    up lan
+    ready
+    complete
+    pulse gw2 active priority=115
+    advance 313ms
+    down lan
+    advance 10s
+    up lan
+    advance 357ms
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0.313s  add-addresses, pulses, announce, advert lan 110, standby -> active: gw2 was silent for 313 ms on every path
+    0.313s  remove-addresses, pulses, active -> fault: no interface of the group is up
+    10.313s  pulses, fault -> standby: it can serve again
+    10.67s  add-addresses, pulses, announce, advert lan 110, standby -> active: every other router was silent for 357 ms on every path
+    active  deadline=10.72s
     `,
   );
 });

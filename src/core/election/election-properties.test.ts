@@ -40,6 +40,7 @@ describe("election: beyond stories", () => {
     gaveWay: false,
     heir: "none",
     inReserve: false,
+    fitInNeed: false,
     watermark: 7,
     revision: "00000000000000aa",
     intervalMs: 100,

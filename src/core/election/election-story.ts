@@ -17,7 +17,7 @@ import type { ElectionEffect, GroupRole } from "./election-types.ts";
 //     drained TOKEN yes|no
 //     advert FACE SOURCE priority=N [interval=1s] [id=51]
 //     pulse PEER ROLE priority=N [complete] [resigning] [wants] [incomplete] [path=lan] [deaf] [gave-way]
-//         [heir=me|other] [reserve] [other-document]
+//         [heir=me|other] [reserve] [fit] [other-document]
 //                                                 pulses pass on sync, lan, wan; an active is complete unless
 //                                                 the story says otherwise; one that is deaf hears nothing of us
 //     arbiter PEER|-                              stay down for this peer, or do not
@@ -278,6 +278,7 @@ function pulseOf(words: readonly string[], options: ReadonlyMap<string, string>,
     wantsToBeActive: options.has("wants"),
     gaveWay: options.has("gave-way"),
     inReserve: options.has("reserve"),
+    fitInNeed: options.has("fit"),
     heir: options.has("heir") ? (options.get("heir") === "me" ? "recipient" : "other") : "none",
     watermark: 0,
     revision: options.has("other-document") ? "0000000000000002" : REVISION,

@@ -101,6 +101,7 @@ export type PulseState = Pick<
   | "wantsToBeActive"
   | "gaveWay"
   | "inReserve"
+  | "fitInNeed"
   | "intervalMs"
   | "advertisementSources"
 >;

@@ -110,7 +110,7 @@ describe("election: RFC 9568", () => {
     advert lan 10.1.0.9 priority=100
     advance 219ms
     ----
-    6.219s  add-addresses, pulses, announce, advert lan 200, standby -> active: the VRRP router 10.1.0.9 was silent for 3219 ms on every path
+    6.219s  add-addresses, pulses, announce, advert lan 200, standby -> active: it ranks higher than the VRRP router 10.1.0.9, and preemption is on
     active  deadline=6.269s
     `,
   );
@@ -128,7 +128,7 @@ describe("election: RFC 9568", () => {
     advance 219ms
     ----
     0s  pulses, init -> standby: the VRRP router 10.1.0.9 is active
-    3.219s  add-addresses, pulses, announce, advert lan 200, standby -> active: the VRRP router 10.1.0.9 was silent for 3219 ms on every path
+    3.219s  add-addresses, pulses, announce, advert lan 200, standby -> active: it ranks higher than the VRRP router 10.1.0.9, and preemption is on
     active  deadline=3.269s
     `,
   );

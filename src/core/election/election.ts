@@ -19,7 +19,6 @@ import {
   Handover,
   type HandoverReason,
   handoverRunningProblem,
-  noTargetProblem,
   notActiveProblem,
   stalledProblem,
 } from "./handover.ts";
@@ -52,8 +51,6 @@ export class Election {
   readonly #preemption: Preemption;
   readonly #succession: Succession;
   readonly #counters = noCounts();
-  /** Since when its health and its table are as they are. */
-  #stableSinceMs: number;
   readonly #lastWord = new LastWord();
   readonly #standing = new CurrentStanding();
   /** What depends on whom a pulse goes to, as of the last input. */
@@ -65,10 +62,9 @@ export class Election {
     this.#member = new Membership(settings, this.#health, nowMs);
     this.#said = new SaidInPulses(this.#health, this.#member, settings.pulseIntervalMs);
     this.#neighbourhood = new Neighbourhood(settings, this.#health, (counter) => this.#count(counter));
-    this.#preemption = new Preemption(settings, this.#health, this.#neighbourhood);
+    this.#preemption = new Preemption(settings, this.#health, this.#member, this.#neighbourhood);
     this.#succession = new Succession(this.#health, this.#neighbourhood);
     this.addressing = new Addressing(this.#member, this.#neighbourhood, this.#handover);
-    this.#stableSinceMs = nowMs;
   }
 
   // ---- Inputs ----
@@ -129,7 +125,7 @@ export class Election {
       if (this.role !== "active") problem = notActiveProblem(this.#settings.node, this.#activeName());
       else if (this.#handover.isRunning) problem = handoverRunningProblem;
       else if (this.#member.isMute) problem = stalledProblem;
-      else if (!this.#startHandover("planned", reason, to)) problem = noTargetProblem(to);
+      else if (!this.#startHandover("planned", reason, to)) problem = this.#succession.noTarget(nowMs, to);
     });
     return problem ?? effects;
   }
@@ -186,8 +182,7 @@ export class Election {
 
   /** What our pulses say as of the last input; the next answer takes its memory. */
   pulse(): PulseState {
-    const wantsRole = this.role === "standby" && this.#preemption.byHandover(this.#nowMs, this.#wellSinceMs);
-    return this.#said.now(wantsRole);
+    return this.#said.now(this.#preemption.byHandover);
   }
 
   /** What an arbitration goes by: the same object as long as it is the same. */
@@ -215,13 +210,12 @@ export class Election {
 
   /** RFC 9568 6.4.2 (standby) and 6.4.3 (active), for evidence of whatever kind. */
   #hearActive(heard: HeardActive): void {
-    const { name, isForeign, priority, deadMs, outranksUs, lacksOurTable } = heard;
-    const isLowerForeign = isForeign && priority < this.#health.effectivePriority;
-    const mayPreempt = this.role === "standby" && isLowerForeign;
-    if (mayPreempt && this.#preemption.fromForeign(this.#nowMs, this.#wellSinceMs)) {
+    const { name, isForeign, deadMs, outranksUs, lacksOurTable } = heard;
+    if (this.#preemption.fromForeign(heard)) {
       // With Preempt_Mode a backup discards what a lower active says, so that its timer runs out. Tocha nodes do
       // not: among them the active hands over.
       this.#count("foreignRouterLower");
+      this.#lastWord.isPreempted(name, this.#nowMs, deadMs);
       return;
     }
     this.#lastWord.isActive(name, this.#nowMs);
@@ -253,7 +247,8 @@ export class Election {
    * best candidate is the one: every other one sees in the pulses that it is not the best. One that has
    * just started may not have met the best yet, but then its table is not complete.
    */
-  #hearResignation({ name, isForeign, heir }: HeardResignation): void {
+  #hearResignation(heard: HeardResignation): void {
+    const { name, isForeign, heir } = heard;
     // RFC 9568 6.4.3: it was active as well, and others shall hear at once that they need not take over.
     if (isForeign) this.#member.assert();
     if (this.role !== "standby" || this.#neighbourhood.isTaken(this.#nowMs, heir)) return;
@@ -261,7 +256,7 @@ export class Election {
     const isNext = heir === "recipient" || (heir === "none" && !isForeign && !isOutranked);
     const hasRight = heir === "recipient" || (this.#health.tableComplete && !this.#letsOthersGoFirst);
     if (!isNext || !hasRight || this.#member.isListening) {
-      if (heir !== "other") this.#member.awaitSkew(this.#neighbourhood.skewAfterMs(this.#nowMs, isForeign));
+      if (heir !== "other") this.#member.awaitSkew(this.#neighbourhood.skewAfterMs(this.#nowMs, heard));
       this.#lastWord.resigned(name, this.#nowMs);
     } else {
       const reason = { kind: "resignation", other: name, wordMs: this.#nowMs } as const;
@@ -271,14 +266,15 @@ export class Election {
 
   #hearSilence(): void {
     if (this.#letsOthersGoFirst && this.#member.waitForOthers()) return;
-    const { cause, reason } = this.#lastWord.silence(this.#nowMs, this.#member.sinceMs);
+    const { sinceMs } = this.#member;
+    const { cause, reason } = this.#lastWord.silence(this.#nowMs, { sinceMs, right: this.#preemption.right });
     this.#member.go("took-over", cause, reason);
   }
 
   // ---- Handover ----
 
   #considerHandover(): void {
-    if (this.role !== "active" || this.#member.isMute || this.#handover.isRunning) return;
+    if (this.role !== "active" || this.#member.isMute) return;
     const occasion = this.#succession.occasion(this.#nowMs, this.#member.sinceMs);
     if (occasion !== undefined && this.#handover.mayStart(this.#nowMs, occasion.reason))
       this.#startHandover(occasion.reason, occasion.why);
@@ -286,7 +282,8 @@ export class Election {
 
   /** @returns false when there is nobody to hand over to */
   #startHandover(reason: HandoverReason, why: string, to?: string): boolean {
-    const heir = this.#succession.target(this.#nowMs, reason, { to })?.name;
+    const known = this.#handover.heir;
+    const heir = this.#succession.target(this.#nowMs, reason, { to, heir: known })?.name;
     if (heir === undefined) return false;
     this.#member.do(this.#handover.start(this.#nowMs, { reason, why, to, heir }));
     // The resignation may be heard from an advertisement, which names nobody.
@@ -302,6 +299,7 @@ export class Election {
       this.#succession.moved(this.#nowMs, reason);
       const other = target.name;
       this.#handover.finish(other);
+      this.#lastWord.isHeir(other, this.#nowMs);
       this.#member.go("handed-over", `it handed over to ${other}: ${why}`, { kind: reason, other });
       return;
     }
@@ -323,7 +321,7 @@ export class Election {
   }
 
   #healthChanged(): void {
-    this.#stableSinceMs = this.#nowMs;
+    this.#preemption.restart();
     const roleBefore = this.role;
     const inability = this.#health.inability;
     if (inability !== undefined) this.#member.go("unable", inability);
@@ -366,6 +364,7 @@ export class Election {
     const isFound = this.#health.cutOff !== null && this.#neighbourhood.hearsAnybody(nowMs);
     if (isFound && this.#health.update({ cutOff: null })) this.#healthChanged();
     this.#handover.settle(this.role === "active");
+    if (this.role === "active") this.#lastWord.forget();
     return this.#member.effects;
   }
 
@@ -384,11 +383,6 @@ export class Election {
 
   get #letsOthersGoFirst(): boolean {
     return this.#neighbourhood.goesFirst(this.#nowMs, this.#member.isResigning);
-  }
-
-  /** Since when it is what it is now, its health and table included. */
-  get #wellSinceMs(): number {
-    return Math.max(this.#stableSinceMs, this.#member.sinceMs);
   }
 
   #activeName(): string | undefined {

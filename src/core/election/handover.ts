@@ -60,11 +60,13 @@ export class Handover {
     return this.#refused;
   }
 
-  /** After a refusal there is a pause, in which users of a dead face do not wait. */
+  /** Users of a dead face wait for no other handover that is running, nor in the pause after one that was refused. */
   mayStart(nowMs: number, reason: HandoverReason): boolean {
-    return !this.isRunning && (reason === "health" || nowMs >= this.#notBeforeMs);
+    if (reason === "health") return !this.isRunning || this.#reason !== "health";
+    return !this.isRunning && nowMs >= this.#notBeforeMs;
   }
 
+  /** Takes the place of one that is running: an answer to that one's drain comes too late then. */
   start(
     nowMs: number,
     { reason, why, to, heir }: { reason: HandoverReason; why: string; to?: string | undefined; heir: string },
@@ -117,13 +119,22 @@ export const handoverRunningProblem: Problem = {
   hint: "wait a second, then look at: tocha status",
 };
 
-export const noStandbyProblem: Problem = {
+const noStandbyProblem: Problem = {
   code: "switchover-no-standby",
   message: "no living standby has a complete connection table",
   hint: "see the peers and their replication in: tocha status",
 };
 
-export function notReadyProblem(to: string): Problem {
+function onlySetAsideProblem(first: string, others: readonly string[]): Problem {
+  const who = others.length === 0 ? `${first} is` : `${[first, ...others].join(" and ")} are`;
+  return {
+    code: "switchover-no-standby",
+    message: `${who} set aside, and no other living standby has a complete connection table`,
+    hint: `tocha node resume ${first}`,
+  };
+}
+
+function notReadyProblem(to: string): Problem {
   return {
     code: "switchover-not-ready",
     message: `${to} could not take over: it is no living standby with a complete connection table`,
@@ -131,9 +142,22 @@ export function notReadyProblem(to: string): Problem {
   };
 }
 
-/** @param to the node that was asked for, if any */
-export function noTargetProblem(to: string | undefined): Problem {
-  return to === undefined ? noStandbyProblem : notReadyProblem(to);
+function setAsideProblem(to: string): Problem {
+  return {
+    code: "switchover-not-ready",
+    message: `${to} is set aside: a switchover does not go to it`,
+    hint: `tocha node resume ${to}`,
+  };
+}
+
+/**
+ * @param to the node that was asked for, if any
+ * @param setAside the living standbys that somebody has set aside
+ */
+export function noTargetProblem(to: string | undefined, setAside: readonly string[]): Problem {
+  if (to !== undefined) return setAside.includes(to) ? setAsideProblem(to) : notReadyProblem(to);
+  const [first, ...others] = setAside;
+  return first === undefined ? noStandbyProblem : onlySetAsideProblem(first, others);
 }
 
 /** @param isReasonGone else it stands, but nobody is better off any more */

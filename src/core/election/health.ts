@@ -65,8 +65,9 @@ export class Health {
     if (readiness.maintenance !== undefined) this.maintenance = readiness.maintenance;
     if (readiness.cutOff !== undefined) this.cutOff = readiness.cutOff;
     if (readiness.checks !== undefined) {
-      this.#verdicts = newerVerdicts(this.#verdicts, readiness.checks);
-      this.#ailments = ailments(this.#verdicts);
+      const verdicts = newerVerdicts(this.#verdicts, readiness.checks);
+      if (verdicts !== this.#verdicts) this.#ailments = ailments(verdicts);
+      this.#verdicts = verdicts;
     }
     return this.#told.some((value, index) => value !== before[index]);
   }
@@ -148,6 +149,14 @@ export class Health {
    */
   get inReserve(): boolean {
     return this.maintenance !== null && !this.maintenance.force && this.tableComplete;
+  }
+
+  /**
+   * It is set aside, and better than an active that nothing can go through. By force it was not meant to serve, and once active it
+   * would hand over to that one again.
+   */
+  get fitInNeed(): boolean {
+    return this.maintenance !== null && !this.maintenance.force && !this.isSevereInService;
   }
 
   /** How ill it is, on the same scale as `illness`. */

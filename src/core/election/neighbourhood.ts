@@ -31,6 +31,8 @@ export type Heard =
       readonly isForeign: boolean;
       /** Who is to take over, if it has said so. */
       readonly heir: PulseHeir;
+      /** Between the advertisements of a foreign router, as it says; undefined of a node. */
+      readonly intervalMs: number | undefined;
     }
   /** It was active as well until a moment ago; told once. */
   | { readonly what: "gave-way"; readonly name: string }
@@ -156,6 +158,16 @@ export class Neighbourhood {
     return this.#ranked(nowMs, (peer) => peer.isAble(nowMs));
   }
 
+  /** The living peers that are set aside, and would serve in need, best first. */
+  fitInNeed(nowMs: number): readonly Peer[] {
+    return this.#ranked(nowMs, (peer) => peer.isFitInNeed(nowMs));
+  }
+
+  /** The names of the living peers that somebody has set aside. */
+  setAside(nowMs: number): readonly string[] {
+    return this.peers.filter((peer) => peer.isSetAside(nowMs)).map(({ name }) => name);
+  }
+
   #ranked(nowMs: number, isFit: (peer: Peer) => boolean): readonly Peer[] {
     return this.peers.filter(isFit).sort((a, b) => compareRank(b.rank(nowMs), a.rank(nowMs)));
   }
@@ -196,11 +208,13 @@ export class Neighbourhood {
     return heir !== "recipient" && this.#foreign.isAnyoneSpeaking(nowMs);
   }
 
-  /** How long a standby that is not sure to be the next waits after a resignation. */
-  skewAfterMs(nowMs: number, isForeign: boolean): number {
-    if (!isForeign) return this.#skewMs(nowMs);
-    const { intervalMs, skewOfMs = intervalMs } = this.#settings;
-    return skewMs(this.#health.effectivePriority, skewOfMs);
+  /**
+   * How long a standby that is not sure to be the next waits after a resignation. Towards a foreign router the Skew_Time is a part of the
+   * interval that this one advertised (RFC 9568 6.1), as for all who wait for it with us.
+   */
+  skewAfterMs(nowMs: number, { intervalMs }: Pick<HeardResignation, "intervalMs">): number {
+    if (intervalMs === undefined) return this.#skewMs(nowMs);
+    return skewMs(this.#health.effectivePriority, this.#settings.skewOfMs ?? intervalMs);
   }
 
   /** No node that could serve has the connections, or ranks above this one. */
@@ -274,7 +288,7 @@ export class Neighbourhood {
     const name = `the VRRP router ${formatIp(source)}`;
     if (priority === 0) {
       this.#foreign.resigned(own.name, source);
-      return { what: "resignation", name, isForeign: true, heir: "none" };
+      return { what: "resignation", name, isForeign: true, heir: "none", intervalMs };
     }
     const isKept = this.#foreign.heardActive({ nowMs, face: own.name, source, priority, intervalMs });
     if (!isKept) this.#count("foreignRouterOverflow");
@@ -299,5 +313,6 @@ export class Neighbourhood {
 
 function hearResignation(nowMs: number, peer: Peer): Heard {
   peer.resigned(nowMs);
-  return { what: "resignation", name: peer.name, isForeign: false, heir: peer.heir(nowMs) };
+  const { name } = peer;
+  return { what: "resignation", name, isForeign: false, heir: peer.heir(nowMs), intervalMs: undefined };
 }

@@ -2,9 +2,16 @@ import type { IpAddress } from "../../base/ip.ts";
 import { equalIp } from "../../base/ip.ts";
 import type { Pulse, PulseHeir } from "../../wire/pulse.ts";
 import type { PeerSettings, PeerView } from "./election-types.ts";
+import { isSeverelyIll } from "./health.ts";
 import type { HeardPaths } from "./heard-paths.ts";
 import type { Rank } from "./rank.ts";
-import { activeDownMs, CONTEST_DOWN_TIMES, RESIGNATION_GUARD_INTERVALS, SILENT_INTERVALS } from "./timing.ts";
+import {
+  activeDownMs,
+  CONTEST_DOWN_TIMES,
+  RESIGNATION_GUARD_INTERVALS,
+  SILENT_INTERVALS,
+  stableMs,
+} from "./timing.ts";
 
 const NEVER = Number.NEGATIVE_INFINITY;
 
@@ -19,6 +26,8 @@ export class Peer {
   readonly #rank: { -readonly [K in keyof Rank]: Rank[K] };
   #pulse: Pulse | undefined;
   #lastPulseMs = NEVER;
+  /** When it said last that it has a face down or a veto. */
+  #severeMs = NEVER;
   #resignedMs = NEVER;
   #contestedMs = NEVER;
   #contestedSinceMs = NEVER;
@@ -69,6 +78,9 @@ export class Peer {
     if (pulse.role === "active" && this.#pulse?.role !== "active") this.#resignedMs = NEVER;
     this.#pulse = pulse;
     this.#lastPulseMs = nowMs;
+    // 0 is no illness: it is set aside, or in fault.
+    const { effectivePriority } = pulse;
+    if (effectivePriority > 0 && isSeverelyIll(this.priority, effectivePriority)) this.#severeMs = nowMs;
     this.#paths.told(isSameDocument ? pulse.heard : undefined);
     const isActive = pulse.role === "active";
     if (!isActive) this.#paths.forgetActive();
@@ -140,6 +152,22 @@ export class Peer {
   isReserve(nowMs: number): boolean {
     const pulse = this.#livingStandby(nowMs);
     return pulse?.tableComplete === true && !pulse.resigning && pulse.inReserve;
+  }
+
+  /** Whether it is set aside, and would serve where an active cannot. */
+  isFitInNeed(nowMs: number): boolean {
+    const pulse = this.#livingStandby(nowMs);
+    return pulse?.resigning === false && pulse.fitInNeed;
+  }
+
+  /** It has had neither a face down nor a veto for as long as keeps away links that flap. */
+  isStable(nowMs: number): boolean {
+    return nowMs - this.#severeMs >= stableMs(this.priority, this.#intervals.intervalMs);
+  }
+
+  /** Somebody has set it aside: any other standby that cannot be active is in fault. */
+  isSetAside(nowMs: number): boolean {
+    return this.#livingStandby(nowMs)?.effectivePriority === 0;
   }
 
   /** It has sent a pulse within the time after which a path counts as silent. */

@@ -13,7 +13,7 @@ export class SaidInPulses {
     this.#member = member;
     this.#said = {
       ...{ role: member.role, effectivePriority: 0, tableComplete: false, intervalMs },
-      ...{ resigning: false, wantsToBeActive: false, gaveWay: false, inReserve: false },
+      ...{ resigning: false, wantsToBeActive: false, gaveWay: false, inReserve: false, fitInNeed: false },
       advertisementSources: health.advertisementSources,
     };
   }
@@ -30,6 +30,7 @@ export class SaidInPulses {
     said.wantsToBeActive = wantsToBeActive;
     said.gaveWay = member.gaveWay;
     said.inReserve = health.inReserve;
+    said.fitInNeed = health.fitInNeed;
     said.advertisementSources = health.advertisementSources;
     return said;
   }

@@ -21,6 +21,9 @@ export class Succession {
   #betterSinceMs: number | undefined;
   /** Since when nothing can go through this node; undefined when something can. */
   #connectsNothingSinceMs: number | undefined;
+  /** The node was set aside before it became active, which it did then. */
+  #servesInNeed = false;
+  #activeSinceMs = NEVER;
   /** Handovers of this node for its checks, not long ago. */
   #moves = 0;
   #lastMoveMs = NEVER;
@@ -50,18 +53,31 @@ export class Succession {
     if (reason === "planned") return candidates;
     if (reason === "maintenance") return this.#substitutes(nowMs, candidates);
     const better = this.#better(nowMs, reason, candidates);
-    return better.length === 0 && this.#isUseless(nowMs, reason)
-      ? this.#better(nowMs, reason, this.#neighbourhood.able(nowMs))
-      : better;
+    return better.length === 0 && this.#isUseless(nowMs, reason) ? this.#inNeed(nowMs, reason) : better;
   }
 
-  /** Who is set aside hands over to no severely ill node, unless it would be one itself. */
+  /** Nobody with every connection is better who is not set aside: the others, in the order in which they take over from a dead active. */
+  #inNeed(nowMs: number, reason: HandoverReason): readonly Peer[] {
+    const able = this.#better(nowMs, reason, this.#neighbourhood.able(nowMs));
+    if (reason !== "health") return able;
+    const setAside = this.#neighbourhood.fitInNeed(nowMs);
+    const inReserve = setAside.filter((peer) => peer.isReserve(nowMs));
+    return [...inReserve, ...able, ...setAside.filter((peer) => !inReserve.includes(peer))];
+  }
+
+  /**
+   * Who is set aside hands over to no severely ill node, unless it would be one itself. While it serves in need, it gives nothing back
+   * to a node whose face has just come up: if that one flaps, each time costs its users as long as an active waits for a dead face.
+   */
   #substitutes(nowMs: number, candidates: readonly Peer[]): readonly Peer[] {
     const { maintenance, isSevereInService } = this.#health;
     if (maintenance === null) return [];
     if (maintenance.force) return candidates.length === 0 ? this.#neighbourhood.able(nowMs) : candidates;
     if (isSevereInService) return candidates;
-    return candidates.filter((peer) => !isSeverelyIll(peer.priority, peer.rank(nowMs).effectivePriority));
+    return candidates.filter((peer) => {
+      if (isSeverelyIll(peer.priority, peer.rank(nowMs).effectivePriority)) return false;
+      return !this.#servesInNeed || peer.isStable(nowMs);
+    });
   }
 
   /** What this node could save for its connections by staying active is worth less than an active that serves. */
@@ -85,6 +101,7 @@ export class Succession {
 
   /** Why the active, which is that since `activeSinceMs`, should hand over now; undefined when it should not. */
   occasion(nowMs: number, activeSinceMs: number): Occasion | undefined {
+    this.#noteNeed(activeSinceMs);
     if (!this.#health.connectsNothing) this.#connectsNothingSinceMs = undefined;
     else if ((this.#connectsNothingSinceMs ?? NEVER) < activeSinceMs) this.#connectsNothingSinceMs = nowMs;
     const isMoveDue = this.#isMoveDue(nowMs, activeSinceMs);
@@ -97,6 +114,12 @@ export class Succession {
     if (this.#neighbourhood.isWanted && this.target(nowMs, "priority") !== undefined)
       return { reason: "priority", why: "it ranks higher and preemption is on" };
     return undefined;
+  }
+
+  #noteNeed(activeSinceMs: number): void {
+    const isSetAside = this.#health.maintenance !== null;
+    this.#servesInNeed = isSetAside && (this.#servesInNeed || activeSinceMs !== this.#activeSinceMs);
+    this.#activeSinceMs = activeSinceMs;
   }
 
   /** Whether a handover for this reason goes on although the standby did not confirm every connection in time. */
@@ -117,7 +140,12 @@ export class Succession {
     const isReasonGone = !this.#stands(reason);
     // An operator's goes to anybody with every connection; all others only to somebody better.
     const isNobodyBetter = reason !== "planned" && this.#neighbourhood.candidates(nowMs).length > 0;
-    return isReasonGone || isNobodyBetter ? notNeededProblem(isReasonGone) : noTargetProblem(to);
+    return isReasonGone || isNobodyBetter ? notNeededProblem(isReasonGone) : this.noTarget(nowMs, to);
+  }
+
+  /** Why nobody takes over, or not the node that was asked for. */
+  noTarget(nowMs: number, to: string | undefined): Problem {
+    return noTargetProblem(to, this.#neighbourhood.setAside(nowMs));
   }
 
   /** What a handover was started for is so still. */

@@ -105,14 +105,27 @@ export function ailments(verdicts: readonly CheckVerdict[]): Ailments {
 
 /**
  * The verdicts that count: of a check that is pending nothing new is known, as after a restart of the process that makes
- * the checks, and what was known of it stays.
+ * the checks, and what was known of it stays. Where nothing is new at all, they are the known ones themselves.
  */
 export function newerVerdicts(
   known: readonly CheckVerdict[],
   told: readonly CheckVerdict[],
 ): readonly CheckVerdict[] {
-  return told.map((verdict) => {
-    if (verdict.state !== "pending") return verdict;
-    return known.find(({ name }) => name === verdict.name) ?? verdict;
+  const newer = told.map((verdict) => {
+    const before = known.find(({ name }) => name === verdict.name);
+    return before !== undefined && isNoNews(before, verdict) ? before : verdict;
   });
+  const isSame = newer.length === known.length && newer.every((verdict, i) => verdict === known[i]);
+  return isSame ? known : newer;
+}
+
+function isNoNews(known: CheckVerdict, told: CheckVerdict): boolean {
+  if (told.state === "pending") return true;
+  return (
+    known.state === told.state &&
+    known.failure === told.failure &&
+    known.weight === told.weight &&
+    known.veto === told.veto &&
+    known.settleMs === told.settleMs
+  );
 }

@@ -326,7 +326,7 @@ describe("explainFailover", () => {
     const still = why({ ...status, nodes: [{ ...gw1, maintenance }, gw2] });
     assert.equal(
       still.sentences.at(-1),
-      "It is set aside, but nobody else could serve with every connection.",
+      "It is set aside, but nobody else who is well could serve with every connection.",
     );
   });
 

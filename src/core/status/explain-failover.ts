@@ -96,7 +96,7 @@ function activeSentences(
     ...(entry === undefined ? [] : evidenceSentences(entry)),
     ...(active.maintenance === undefined
       ? []
-      : ["It is set aside, but nobody else could serve with every connection."]),
+      : ["It is set aside, but nobody else who is well could serve with every connection."]),
   ];
 }
 
@@ -170,7 +170,7 @@ function reasonOf(
     const words = `since ${since} by ${by}${why === "" ? "" : ` (${why})`}`;
     return [
       "set-aside",
-      `is set aside ${words}: it becomes active only where nobody else can with every connection.`,
+      `is set aside ${words}: it becomes active only where nobody else who is well can with every connection.`,
     ];
   }
   // Nobody holds what goes through a router of another make.

@@ -99,7 +99,8 @@ describe("foreseeSwitchover", () => {
     ["the standby is dead", { peers: [peer("gw2", { alive: false })] }, "switchover-no-standby"],
     ["it has just started", { peers: [peer("gw2", { role: "init" })] }, "switchover-no-standby"],
     ["it lacks connections", { peers: [peer("gw2", { tableComplete: false })] }, "switchover-no-standby"],
-    ["it cannot serve", { peers: [peer("gw2", { priority: 0 })] }, "switchover-no-standby"],
+    ["it is set aside", { peers: [peer("gw2", { priority: 0 })] }, "switchover-no-standby"],
+    ["it is in fault", { peers: [peer("gw2", { role: "fault", priority: 0 })] }, "switchover-no-standby"],
     [
       "the one that is meant lacks connections, whoever else is fit",
       { peers: [peer("gw2", { tableComplete: false }), peer("gw3", { priority: 105 })], to: "gw2" },
@@ -111,6 +112,27 @@ describe("foreseeSwitchover", () => {
       const answer = foresee(wish);
       assert.equal("code" in answer && answer.code, code);
     });
+
+  it("says who is set aside, and how that ends", () => {
+    const refusal = (wish: Parameters<typeof foresee>[0]) => {
+      const answer = foresee(wish);
+      return "code" in answer ? `${answer.message}. ${answer.hint}` : "";
+    };
+    const peers = [peer("gw2", { priority: 0 }), peer("gw3", { tableComplete: false })];
+    assert.equal(
+      refusal({ peers }),
+      "gw2 is set aside, and no other living standby has a complete connection table. tocha node resume gw2",
+    );
+    assert.match(
+      refusal({ peers: [peer("gw2", { priority: 0 }), peer("gw3", { priority: 0 })] }),
+      /^gw2 and gw3 are set aside/,
+    );
+    assert.equal(
+      refusal({ peers, to: "gw2" }),
+      "gw2 is set aside: a switchover does not go to it. tocha node resume gw2",
+    );
+    assert.match(refusal({ peers, to: "gw3" }), /^gw3 could not take over/);
+  });
 
   it("goes to the best that is fit", () => {
     const peers = [

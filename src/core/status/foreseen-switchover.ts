@@ -33,6 +33,11 @@ function switchoverTarget({ peers }: ActiveView, { to, policy }: SwitchoverWish)
   return fit.sort(byPriority(policy))[0]?.name;
 }
 
+/** As the election has it: a standby that offers no priority is one that somebody has set aside. */
+function isSetAside({ alive, role, priority }: ActiveView["peers"][number]): boolean {
+  return alive && role === "standby" && priority === 0;
+}
+
 /** What a switchover would do now, on the node that is active; or why it would be refused. */
 export function foreseeSwitchover(
   view: ActiveView,
@@ -43,7 +48,11 @@ export function foreseeSwitchover(
   if (view.role !== "active") return notActiveProblem(node, view.activeNode);
   if (view.draining) return handoverRunningProblem;
   const target = switchoverTarget(view, wish);
-  if (target === undefined) return noTargetProblem(to);
+  if (target === undefined)
+    return noTargetProblem(
+      to,
+      view.peers.filter(isSetAside).map(({ name }) => name),
+    );
   const nodes = statuses.map((one) => (one.reachable ? nodeInGroup(one, policy.name) : one));
   const active = nodes.find(({ name }) => name === node);
   const standby = nodes.find(({ name }) => name === target);

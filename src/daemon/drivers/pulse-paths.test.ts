@@ -58,7 +58,7 @@ function settings(node: string): NodeSettings {
 
 const content: PulseContent = {
   ...{ role: "standby", effectivePriority: 100, tableComplete: true, intervalMs: 100 },
-  ...{ resigning: false, wantsToBeActive: false, gaveWay: false, inReserve: false },
+  ...{ resigning: false, wantsToBeActive: false, gaveWay: false, inReserve: false, fitInNeed: false },
   ...{ watermark: 0, revision: "0000000000000001", advertisementSources: [] },
 };
 
