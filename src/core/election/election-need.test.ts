@@ -206,6 +206,34 @@ describe("election: a node that is set aside, in need", () => {
   );
 
   story(
+    "does not give it back to one that nothing can go through because it has fallen ill itself, as long as it serves",
+    `
+    node gw1 priority=110 interval=100ms peers=gw2 faces=lan,wan,dmz
+    up lan wan dmz
+    ready
+    complete
+    standby
+    pulse gw2 active priority=6 heir=me
+    pulse gw2 standby priority=6 complete resigning heir=me
+    advance 1s
+    pulse gw2 standby priority=6 complete
+    down dmz
+    check upstream failing veto
+    pulse gw2 standby priority=6 complete
+    ----
+    0s  pulses, init -> standby: gw2 is active
+    0s  add-addresses, pulses, announce, advert lan 1, advert wan 1, advert dmz 1, standby -> active: gw2 resigned
+    active
+
+    down wan
+    pulse gw2 standby priority=6 complete
+    ----
+    1s  advert lan 1, pulses, drain 1 within 1000ms
+    active
+    `,
+  );
+
+  story(
     "resumed meanwhile it is an active as any other",
     `
     ${setAside}

@@ -66,18 +66,18 @@ export class Succession {
   }
 
   /**
-   * Who is set aside hands over to no severely ill node, unless it would be one itself. While it serves in need, it gives nothing back
-   * to a node whose face has just come up: if that one flaps, each time costs its users as long as an active waits for a dead face.
+   * Who is set aside hands over to no severely ill node, unless it would be one itself. While it serves in need, and something can go through
+   * it, it gives nothing back to one that has a face down or a veto, or had it a moment ago: if that one flaps, each time costs its users as
+   * long as an active waits for a dead face.
    */
   #substitutes(nowMs: number, candidates: readonly Peer[]): readonly Peer[] {
     const { maintenance, isSevereInService } = this.#health;
     if (maintenance === null) return [];
     if (maintenance.force) return candidates.length === 0 ? this.#neighbourhood.able(nowMs) : candidates;
+    if (this.#servesInNeed && !this.#health.connectsNothing)
+      return candidates.filter((peer) => peer.isStable(nowMs));
     if (isSevereInService) return candidates;
-    return candidates.filter((peer) => {
-      if (isSeverelyIll(peer.priority, peer.rank(nowMs).effectivePriority)) return false;
-      return !this.#servesInNeed || peer.isStable(nowMs);
-    });
+    return candidates.filter((peer) => !isSeverelyIll(peer.priority, peer.rank(nowMs).effectivePriority));
   }
 
   /** What this node could save for its connections by staying active is worth less than an active that serves. */

@@ -187,7 +187,7 @@ function nodeProblems(node: NodeStatus, source: ClusterStatusSource): StatusProb
     if (missingAddresses.length === 0) continue;
     const which = node.groups.length > 1 ? ` for ${name}` : "";
     const message = `${node.name} is active${which}, and its kernel does not have ${missingAddresses.join(", ")}`;
-    const hint = `It is tried again four times a second; the log of tocha run on ${node.name} says why the kernel refuses. On ${node.name}: ip address; sysctl net.ipv6.conf.all.disable_ipv6`;
+    const hint = `It is tried again four times a second. Their device is gone, or the kernel refuses them, and the log of tocha run on ${node.name} says why. On ${node.name}: ip address; sysctl net.ipv6.conf.all.disable_ipv6`;
     problems.push(problem("error", "addresses-missing", message, hint));
   }
   // A limit of 0 is none (nf_conntrack-sysctl.rst).

@@ -297,7 +297,8 @@ export class GroupFailover {
     const before = face.up;
     const changed = face.setLink(link);
     const router = this.#routers.find((one) => one.face === face);
-    if (changed) this.#makeVirtualMac(face);
+    // Also above the device of before: that they were removed is not told where the kernel drops events.
+    this.#makeVirtualMac(face);
     if (changed) router?.reopen();
     // A device that was made anew has none of the addresses of the one before.
     if (changed && link !== undefined) this.#addresses.lose(performance.now());
@@ -305,7 +306,7 @@ export class GroupFailover {
       this.#tellFace(face);
       if (face.up && router?.isActive === true) router.start(performance.now());
     }
-    return changed;
+    return changed || face.deviceIndex !== link?.index;
   }
 
   #tellFace({ name, up, addresses }: Face): void {

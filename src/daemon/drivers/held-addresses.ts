@@ -43,11 +43,13 @@ export class HeldAddresses {
 
   /** @param all as listAddresses() @returns those of them that the kernel has, and those that it should have as well */
   list(all: readonly string[]): { readonly addresses: string[]; readonly missingAddresses: string[] } {
-    const { presence } = this.#options;
+    const { orders, group, presence } = this.#options;
     const held = this.isHeld ? all : [];
+    // Those that are on their way are not missing.
+    const isKnown = this.#isIncomplete || orders.isCarriedOut(group);
     return {
       addresses: held.filter((_, place) => presence[place] !== MISSING),
-      missingAddresses: held.filter((_, place) => presence[place] === MISSING),
+      missingAddresses: held.filter((_, place) => isKnown && presence[place] === MISSING),
     };
   }
 
@@ -70,7 +72,7 @@ export class HeldAddresses {
     this.#isLate = !this.#wait();
     this.#checkedMs = performance.now();
     this.dueMs = this.#checkedMs + (this.#isLate ? LATE_CHECK_MS : RENEW_MS);
-    return !this.#isLate;
+    return !this.#isLate && !this.#options.presence.includes(MISSING);
   }
 
   /**
@@ -125,7 +127,7 @@ export class HeldAddresses {
     if (!mayAdd) return undefined;
     if (this.#isLate) {
       this.#isLate = false;
-      return "late";
+      if (!presence.includes(MISSING)) return "late";
     }
     const wasIncomplete = this.#isIncomplete;
     this.#isIncomplete = presence.includes(MISSING);
