@@ -8,6 +8,9 @@ import { byPriority, type GroupPolicy } from "./group-policy.ts";
 
 type TakeoverPolicy = Pick<GroupPolicy, "addresses" | "intervalMs" | "pulseIntervalMs" | "pulsesOnAllFaces">;
 
+const ALONE = "It is the only node: nobody would take over.";
+const NO_STANDBY = "Nobody would take over: no other node is a standby that answers or is heard.";
+
 /** Whether a node would take over if the active died, with or without all connections. All are as they are in one group. */
 export function couldTakeOver({ reachable, role, effectivePriority }: NodeStatus): boolean {
   return reachable && role === "standby" && effectivePriority > 0;
@@ -106,18 +109,18 @@ export function foreseeTakeover(
   if (best === undefined) {
     const none = { complete: false, notProtected: 0, lagRecords: 0, lagMs: null };
     const [only, ...more] = heard;
-    const who = more.length === 0 ? "it" : "one of them";
-    const sentences =
-      only !== undefined
-        ? [
-            `${heard.join(" and ")} ${heardBy}: ${who} would take over, if it can serve.`,
-            "Which connections it holds is not known.",
-          ]
-        : nodes.length === 1 && active !== undefined
-          ? ["It is the only node: nobody would take over."]
-          : ["Nobody would take over: no other node is a standby that answers or is heard."];
     const node = more.length === 0 ? (only ?? null) : null;
-    return { node, withinMs: null, connections: active?.flows ?? null, ...none, sentences };
+    const shared = { node, withinMs: null, connections: active?.flows ?? null, ...none };
+    if (only === undefined) {
+      const isAlone = nodes.length === 1 && active !== undefined;
+      return { ...shared, sentences: [isAlone ? ALONE : NO_STANDBY] };
+    }
+    const who = more.length === 0 ? "it" : "one of them";
+    const sentences = [
+      `${heard.join(" and ")} ${heardBy}: ${who} would take over, if it can serve.`,
+      "Which connections it holds is not known.",
+    ];
+    return { ...shared, sentences };
   }
   if (foreignActive(activeNode, nodes) !== undefined) return afterForeign(best, policy);
   const others = nodes.filter(({ name }) => name !== activeNode && name !== best.name);
